@@ -1,0 +1,29 @@
+# make demo: installs what is missing, builds, converts a real network and scores it.
+# make test: the same for the tests.
+
+SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
+# Tests run optimized: the reference engine is many times slower without.
+SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
+
+.PHONY: demo test build setup lint format clean
+
+demo: build
+	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
+
+test: setup
+	$(SWIFT_TEST)
+
+build: setup
+	$(SWIFT_BUILD) --product normconv
+
+setup:
+	@scripts/setup
+
+lint:
+	swift format lint --strict -r Package.swift Sources Tests
+
+format:
+	swift format -i -r Package.swift Sources Tests
+
+clean:
+	rm -rf .build .build-test

@@ -1,0 +1,80 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+/// A library target of this package.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies)
+}
+
+/// A test target; `Fixtures/` is found from the source file's own path.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"])
+}
+
+let package = Package(
+    name: "normconv",
+    platforms: [.macOS(.v14)],
+    products: [
+        .library(name: "NormConvKit", targets: ["NormConvKit"]),
+        .executable(name: "normconv", targets: ["normconv"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        // C: system libraries as a module map and a shim, and our own vector kernels.
+        .systemLibrary(
+            name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
+        .target(name: "CKernels"),
+
+        // Leaves.
+        library("Tensors", []),
+        library("OrderedJSON", []),
+        library("Archives", ["CZlib"]),
+        library("HDF5", ["CHDF5"]),
+        library("Networks", ["Tensors", "OrderedJSON"]),
+        library("Evaluation", ["Tensors"]),
+
+        // The five rooms that never import each other.
+        library("Checkpoints", ["Tensors", "HDF5"]),
+        library("Conversion", ["Tensors", "Networks"]),
+        library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
+        library("Datasets", ["Tensors", "HDF5", "Archives"]),
+        library("Reports", ["Evaluation"]),
+
+        // Where they meet.
+        library(
+            "NormConvKit",
+            [
+                "Tensors", "OrderedJSON", "Networks", "Checkpoints", "Conversion", "Inference",
+                "Datasets", "Evaluation", "Reports",
+            ]),
+        .executableTarget(
+            name: "normconv",
+            dependencies: [
+                "NormConvKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .target(
+            name: "TestSupport", dependencies: ["Tensors", "HDF5"],
+            path: "Tests/TestSupport"),
+        tests("TensorsTests", ["Tensors"]),
+        tests("OrderedJSONTests", ["OrderedJSON"]),
+        tests("ArchivesTests", ["Archives"]),
+        tests("HDF5Tests", ["HDF5", "CHDF5"]),
+        tests("NetworksTests", ["Networks"]),
+        tests("CheckpointsTests", ["Checkpoints"]),
+        tests("ConversionTests", ["Conversion"]),
+        tests("InferenceTests", ["Inference"]),
+        tests("DatasetsTests", ["Datasets"]),
+        tests("EvaluationTests", ["Evaluation"]),
+        tests("NormConvKitTests", ["NormConvKit"]),
+        tests("CommandTests", ["NormConvKit", "normconv"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,157 @@
+/// How the elements of a numpy array are encoded, spelled as numpy does without the byte order.
+public enum NumpyElementType: String, Sendable, CaseIterable {
+    /// One byte, 0 or 1.
+    case bool = "b1"
+    case uint8 = "u1", uint16 = "u2", uint32 = "u4", uint64 = "u8"
+    case int8 = "i1", int16 = "i2", int32 = "i4", int64 = "i8"
+    case float16 = "f2", float32 = "f4", float64 = "f8"
+
+    /// Bytes of an element.
+    public var size: Int {
+        switch self {
+        case .bool, .uint8, .int8: 1
+        case .uint16, .int16, .float16: 2
+        case .uint32, .int32, .float32: 4
+        case .uint64, .int64, .float64: 8
+        }
+    }
+
+    /// Whether elements are floating-point numbers.
+    public var isFloat: Bool { [.float16, .float32, .float64].contains(self) }
+}
+
+/// An array from an npy file, its elements kept as stored and decoded when asked for. Row-major (C order).
+public struct NumpyArray: Sendable {
+    /// Extents, outermost first.
+    public let shape: [Int]
+    /// The number of elements.
+    public let count: Int
+    /// How the elements are encoded.
+    public let elementType: NumpyElementType
+    private let isBigEndian: Bool
+    private let bytes: [UInt8]
+    /// Where the elements begin in `bytes`.
+    private let start: Int
+
+    /// An array from the bytes of an npy file; `file` and `member` name it in errors.
+    public init(_ bytes: [UInt8], file: String, member: String) throws(ArchiveError) {
+        let header = try NumpyHeader(bytes, file: file, member: member)
+        // Column-major and row-major are the same with one dimension.
+        guard !header.isFortranOrder || header.shape.count <= 1 else {
+            throw .fortranOrder(file: file, member: member)
+        }
+        var expected = header.elementType.size
+        for extent in header.shape {
+            let (product, overflow) = expected.multipliedReportingOverflow(by: extent)
+            guard !overflow else {
+                throw .malformedNumpyHeader(
+                    file: file, member: member, found: "shape \(header.shape)", expected: "a smaller one")
+            }
+            expected = product
+        }
+        guard bytes.count - header.length == expected else {
+            throw .wrongPayload(
+                file: file, member: member, found: bytes.count - header.length, expected: expected)
+        }
+        shape = header.shape
+        count = expected / header.elementType.size
+        elementType = header.elementType
+        isBigEndian = header.isBigEndian
+        self.bytes = bytes
+        start = header.length
+    }
+
+    /// The elements' bytes as stored.
+    public var storage: ArraySlice<UInt8> { bytes[start...] }
+
+    /// Writes the elements of a range as Float32, rounded to nearest where they are wider.
+    public func copyFloats(_ range: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        switch elementType {
+        case .bool, .uint8: copy(range, of: UInt8.self, to: target) { Float($0) }
+        case .uint16: copy(range, of: UInt16.self, to: target) { Float($0) }
+        case .uint32: copy(range, of: UInt32.self, to: target) { Float($0) }
+        case .uint64: copy(range, of: UInt64.self, to: target) { Float($0) }
+        case .int8: copy(range, of: Int8.self, to: target) { Float($0) }
+        case .int16: copy(range, of: Int16.self, to: target) { Float($0) }
+        case .int32: copy(range, of: Int32.self, to: target) { Float($0) }
+        case .int64: copy(range, of: Int64.self, to: target) { Float($0) }
+        case .float16: copy(range, of: UInt16.self, to: target) { Float(halfBits: $0) }
+        case .float32: copy(range, of: UInt32.self, to: target) { Float(bitPattern: $0) }
+        case .float64: copy(range, of: UInt64.self, to: target) { Float(Double(bitPattern: $0)) }
+        }
+    }
+
+    /// All elements as integers; nil where they are floats or one does not fit an `Int`.
+    public func integers() -> [Int]? {
+        switch elementType {
+        case .bool, .uint8: all(UInt8.self)
+        case .uint16: all(UInt16.self)
+        case .uint32: all(UInt32.self)
+        case .uint64: all(UInt64.self)
+        case .int8: all(Int8.self)
+        case .int16: all(Int16.self)
+        case .int32: all(Int32.self)
+        case .int64: all(Int64.self)
+        case .float16, .float32, .float64: nil
+        }
+    }
+
+    private func copy<Bits: FixedWidthInteger>(
+        _ range: Range<Int>, of type: Bits.Type, to target: UnsafeMutablePointer<Float>,
+        decode: (Bits) -> Float
+    ) {
+        bytes.withUnsafeBytes { buffer in
+            for (offset, index) in range.enumerated() {
+                target[offset] = decode(load(buffer, index))
+            }
+        }
+    }
+
+    private func all<Value: FixedWidthInteger>(_ type: Value.Type) -> [Int]? {
+        var values: [Int] = []
+        values.reserveCapacity(count)
+        return bytes.withUnsafeBytes { buffer in
+            for index in 0..<count {
+                guard let value = Int(exactly: load(buffer, index) as Value) else { return nil }
+                values.append(value)
+            }
+            return values
+        }
+    }
+
+    private func load<Bits: FixedWidthInteger>(_ buffer: UnsafeRawBufferPointer, _ index: Int) -> Bits {
+        let offset = start + index * MemoryLayout<Bits>.size
+        let bits = buffer.loadUnaligned(fromByteOffset: offset, as: Bits.self)
+        return isBigEndian ? Bits(bigEndian: bits) : Bits(littleEndian: bits)
+    }
+}
+
+extension Float {
+    /// The value of an IEEE 754 half-precision number. By hand: macOS on Intel has no `Float16`.
+    init(halfBits bits: UInt16) {
+        let sign: Float = bits & 0x8000 == 0 ? 1 : -1
+        let fraction = UInt32(bits & 0x3ff)
+        switch bits >> 10 & 0x1f {
+        case 0: self = sign * Float(fraction) * 0x1p-24
+        case 31: self = fraction == 0 ? sign * .infinity : .nan
+        case let exponent:
+            self = Float(
+                bitPattern: UInt32(bits & 0x8000) << 16 | UInt32(exponent + 112) << 23 | fraction << 13)
+        }
+    }
+}
+
+extension ZipArchive {
+    /// The names of the arrays in an npz file: its members that end in `.npy`, without that.
+    public var arrayNames: [String] {
+        members.map(\.name).filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
+    }
+
+    /// The array of that name in an npz file.
+    public func array(named name: String) throws(ArchiveError) -> NumpyArray {
+        let member = name + ".npy"
+        guard let found = self[member] else { throw .missingMember(file: path, member: member) }
+        return try NumpyArray(read(found), file: path, member: member)
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+
+/// A regular file open for reading at any offset, from any thread.
+final class RandomAccessFile: Sendable {
+    let path: String
+    /// Bytes in the file when it was opened.
+    let size: Int
+    private let descriptor: Int32
+
+    init(path: String) throws(ArchiveError) {
+        // Without O_NONBLOCK a named pipe would block here until somebody writes to it.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw .unreadable(file: path, reason: String(cString: strerror(errno)))
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw .unreadable(file: path, reason: "not a regular file")
+        }
+        self.path = path
+        self.size = Int(status.st_size)
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    /// The `count` bytes from `offset` on. Checks them against the file's size before it allocates.
+    func read(at offset: Int, count: Int) throws(ArchiveError) -> [UInt8] {
+        guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
+            throw .truncated(file: path, offset: offset, expected: count)
+        }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let read = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress.map { $0 + done }, count - done, off_t(offset + done))
+            }
+            if read < 0, errno == EINTR { continue }
+            guard read >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
+            guard read > 0 else { throw .truncated(file: path, offset: offset, expected: count) }
+            done += read
+        }
+        return bytes
+    }
+}
+
+extension [UInt8] {
+    /// The little-endian integer at an offset, which the caller has checked.
+    func integer<Value: FixedWidthInteger>(at offset: Int, as type: Value.Type = Value.self) -> Value {
+        withUnsafeBytes { Value(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: type)) }
+    }
+}

@@ -1,0 +1,104 @@
+/// A zip archive open for reading. The whole directory and every member's header are checked before any member is
+/// shown; contents are checked when they are read.
+///
+/// Follows PKWARE's APPNOTE 6.3.10 as far as numpy, Keras and PyTorch use it: stored and deflated members, zip64,
+/// data descriptors. Refused: encryption, several disks, members that overlap, unsafe names.
+public struct ZipArchive: Sendable {
+    /// What an archive may ask for.
+    public enum Limits {
+        /// Members in an archive.
+        public static let members = 100_000
+        /// Bytes of the directory.
+        public static let directory = 64 << 20
+        /// How many times its stored bytes a member may inflate to, beyond `allowance`.
+        public static let expansion = 100
+        /// Bytes that any member may inflate to: sorted labels deflate a thousandfold.
+        public static let allowance = 16 << 20
+    }
+
+    /// A file in the archive.
+    public struct Member: Sendable, Equatable {
+        /// The path in the archive: relative, with `/` between folders.
+        public let name: String
+        /// Bytes once inflated.
+        public let size: Int
+        /// Bytes in the archive.
+        public let storedSize: Int
+        let method: Method
+        let crc: UInt32
+        let offset: Int
+    }
+
+    /// How a member's bytes are stored.
+    enum Method: UInt16, Sendable {
+        case stored = 0
+        case deflated = 8
+    }
+
+    /// The archive's path, as errors name it.
+    public let path: String
+    /// All files, in directory order; entries for folders are left out.
+    public let members: [Member]
+    private let file: RandomAccessFile
+    private let index: [String: Int]
+
+    /// Opens an archive and checks its structure.
+    public init(path: String) throws(ArchiveError) {
+        file = try RandomAccessFile(path: path)
+        self.path = path
+        let members = try ZipDirectory(file).members()
+        self.members = members
+        index = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.name, $0) })
+    }
+
+    /// The member of that name, if there is one.
+    public subscript(_ name: String) -> Member? { index[name].map { members[$0] } }
+
+    /// A member's bytes, inflated; their number and CRC-32 are checked.
+    public func read(_ member: Member) throws(ArchiveError) -> [UInt8] {
+        let bytes =
+            switch member.method {
+            case .stored: try file.read(at: member.offset, count: member.size)
+            case .deflated: try inflate(member)
+            }
+        let found = bytes.withUnsafeBytes { checksum($0) }
+        guard found == member.crc else {
+            throw .wrongChecksum(file: path, member: member.name, found: found, expected: member.crc)
+        }
+        return bytes
+    }
+
+    /// Inflates block by block, so that the stored bytes are never all in memory.
+    private func inflate(_ member: Member) throws(ArchiveError) -> [UInt8] {
+        let blockSize = 1 << 20
+        let inflater = Inflater()
+        // One byte more than announced, to notice a stream that goes on.
+        var output = [UInt8](repeating: 0, count: member.size + 1)
+        var input: [UInt8] = []
+        var (read, used, made) = (0, 0, 0)
+        while true {
+            if used == input.count, read < member.storedSize {
+                input = try file.read(
+                    at: member.offset + read, count: min(blockSize, member.storedSize - read))
+                (read, used) = (read + input.count, 0)
+            }
+            let step = input[used...].withUnsafeBytes { source in
+                output.withUnsafeMutableBytes { target in
+                    inflater.step(source, into: .init(rebasing: target[made...].prefix(1 << 30)))
+                }
+            }
+            (used, made) = (used + step.taken, made + step.made)
+            if step.status == .finished { break }
+            // No progress: the stream wants bytes beyond the member, or the room for `size + 1` bytes is full.
+            if step.status == .damaged || (step.taken == 0 && step.made == 0) {
+                if made > member.size { break }
+                throw .damagedStream(file: path, member: member.name)
+            }
+        }
+        guard made == member.size, read == member.storedSize, used == input.count else {
+            throw .wrongSize(file: path, member: member.name, found: made, expected: member.size)
+        }
+        output.removeLast()
+        return output
+    }
+}

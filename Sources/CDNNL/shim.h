@@ -1,0 +1,215 @@
+// oneDNN behind one face, for 2.6 (operation descriptors, descriptors by value) and 3.x (neither).
+// Every function returns a dnnl_status_t; the caller owns what it gets and frees it with the matching function.
+#ifndef NORMCONV_CDNNL_SHIM_H
+#define NORMCONV_CDNNL_SHIM_H
+
+#include <dnnl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/// A 2-D convolution of channels-last float maps. `group_*` are channels of one group; dilation 1 is a plain kernel.
+typedef struct {
+    int64_t batch, rows, columns, groups, group_inputs, group_outputs;
+    int64_t kernel_rows, kernel_columns, stride_rows, stride_columns, dilation_rows, dilation_columns;
+    int64_t top, left, bottom, right, output_rows, output_columns;
+    /// Element distances of the caller's kernel: group, output, input, row, column.
+    int64_t kernel_strides[5];
+    /// Adds to what the destination holds, before the activation.
+    bool accumulates;
+    /// Cuts the result at zero and, where it is finite, at `ceiling`.
+    bool rectifies;
+    float ceiling;
+} nc_convolution_shape;
+
+/// A compiled convolution and the descriptors that its memories are made with.
+typedef struct {
+    dnnl_primitive_t primitive;
+    dnnl_memory_desc_t source, packed, bias, destination, scratch, stored;
+    size_t packed_bytes, scratch_bytes;
+} nc_convolution;
+
+/// The memories of one execution, whose handles the caller sets.
+typedef struct {
+    dnnl_memory_t source, packed, bias, destination, scratch;
+} nc_convolution_memories;
+
+#if DNNL_VERSION_MAJOR >= 3
+#define NC_DESC(md) (md)
+static inline dnnl_status_t nc_strided_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, const dnnl_dims_t strides) {
+    return dnnl_memory_desc_create_with_strides(md, n, dims, dnnl_f32, strides);
+}
+static inline dnnl_status_t nc_tagged_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
+    return dnnl_memory_desc_create_with_tag(md, n, dims, dnnl_f32, tag);
+}
+static inline dnnl_status_t nc_query_(dnnl_memory_desc_t *md, const_dnnl_primitive_desc_t pd, dnnl_query_t what) {
+    return dnnl_memory_desc_clone(md, dnnl_primitive_desc_query_md(pd, what, 0));
+}
+static inline void nc_free_desc_(dnnl_memory_desc_t *md) {
+    if (*md) dnnl_memory_desc_destroy(*md);
+    *md = NULL;
+}
+#else
+#define NC_DESC(md) (&(md))
+static inline dnnl_status_t nc_strided_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, const dnnl_dims_t strides) {
+    return dnnl_memory_desc_init_by_strides(md, n, dims, dnnl_f32, strides);
+}
+static inline dnnl_status_t nc_tagged_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
+    return dnnl_memory_desc_init_by_tag(md, n, dims, dnnl_f32, tag);
+}
+static inline dnnl_status_t nc_query_(dnnl_memory_desc_t *md, const_dnnl_primitive_desc_t pd, dnnl_query_t what) {
+    *md = *dnnl_primitive_desc_query_md(pd, what, 0);
+    return dnnl_success;
+}
+static inline void nc_free_desc_(dnnl_memory_desc_t *md) { (void)md; }
+#endif
+
+#define NC_TRY_(call) do { if ((status = (call)) != dnnl_success) goto done; } while (0)
+
+/// "2.6.3" of the library that is loaded, not of the header.
+static inline void nc_dnnl_version(int *major, int *minor, int *patch) {
+    const dnnl_version_t *version = dnnl_version();
+    *major = version->major;
+    *minor = version->minor;
+    *patch = version->patch;
+}
+
+static inline dnnl_status_t nc_engine_create(dnnl_engine_t *engine) { return dnnl_engine_create(engine, dnnl_cpu, 0); }
+
+static inline dnnl_status_t nc_stream_create(dnnl_stream_t *stream, dnnl_engine_t engine) {
+    return dnnl_stream_create(stream, engine, dnnl_stream_in_order);
+}
+
+static inline void nc_convolution_destroy(nc_convolution *conv) {
+    if (conv->primitive) dnnl_primitive_destroy(conv->primitive);
+    nc_free_desc_(&conv->source);
+    nc_free_desc_(&conv->packed);
+    nc_free_desc_(&conv->bias);
+    nc_free_desc_(&conv->destination);
+    nc_free_desc_(&conv->scratch);
+    nc_free_desc_(&conv->stored);
+    memset(conv, 0, sizeof *conv);
+}
+
+/// The sum and the activation that follow a convolution, and a scratchpad that the caller owns.
+static inline dnnl_status_t nc_attributes_(const nc_convolution_shape *shape, dnnl_primitive_attr_t *attributes) {
+    dnnl_post_ops_t operations = NULL;
+    dnnl_status_t status;
+    NC_TRY_(dnnl_primitive_attr_create(attributes));
+    NC_TRY_(dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user));
+    NC_TRY_(dnnl_post_ops_create(&operations));
+    const bool clipped = shape->ceiling < __builtin_inff();
+    const dnnl_alg_kind_t kind = clipped ? dnnl_eltwise_clip : dnnl_eltwise_relu;
+    const float upper = clipped ? shape->ceiling : 0;
+#if DNNL_VERSION_MAJOR >= 3
+    if (shape->accumulates) NC_TRY_(dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef));
+    if (shape->rectifies) NC_TRY_(dnnl_post_ops_append_eltwise(operations, kind, 0, upper));
+#else
+    if (shape->accumulates) NC_TRY_(dnnl_post_ops_append_sum(operations, 1));
+    if (shape->rectifies) NC_TRY_(dnnl_post_ops_append_eltwise(operations, 1, kind, 0, upper));
+#endif
+    NC_TRY_(dnnl_primitive_attr_set_post_ops(*attributes, operations));
+done:
+    if (operations) dnnl_post_ops_destroy(operations);
+    return status;
+}
+
+/// Compiles a convolution; `conv` must be zeroed, and is to be destroyed whatever is returned.
+static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_engine_t engine, const nc_convolution_shape *s) {
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_memory_desc_t any;
+    dnnl_status_t status;
+    memset(&any, 0, sizeof any);
+    const bool grouped = s->groups > 1;
+    const dnnl_dims_t source = {s->batch, s->groups * s->group_inputs, s->rows, s->columns};
+    const dnnl_dims_t destination = {s->batch, s->groups * s->group_outputs, s->output_rows, s->output_columns};
+    const dnnl_dims_t bias = {s->groups * s->group_outputs};
+    const dnnl_dims_t kernel = {s->groups, s->group_outputs, s->group_inputs, s->kernel_rows, s->kernel_columns};
+    const dnnl_dims_t strides = {s->stride_rows, s->stride_columns};
+    const dnnl_dims_t dilations = {s->dilation_rows - 1, s->dilation_columns - 1};
+    const dnnl_dims_t before = {s->top, s->left}, after = {s->bottom, s->right};
+    const int first = grouped ? 0 : 1;
+
+    NC_TRY_(nc_attributes_(s, &attributes));
+    NC_TRY_(nc_tagged_(&conv->source, 4, source, dnnl_nhwc));
+    NC_TRY_(nc_tagged_(&conv->destination, 4, destination, dnnl_nhwc));
+    NC_TRY_(nc_tagged_(&conv->bias, 1, bias, dnnl_x));
+    NC_TRY_(nc_strided_(&conv->stored, 5 - first, kernel + first, s->kernel_strides + first));
+    NC_TRY_(nc_tagged_(&any, 5 - first, kernel + first, dnnl_format_tag_any));
+#if DNNL_VERSION_MAJOR >= 3
+    NC_TRY_(dnnl_convolution_forward_primitive_desc_create(
+        &description, engine, dnnl_forward_inference, dnnl_convolution_direct, conv->source, any, conv->bias,
+        conv->destination, strides, dilations, before, after, attributes));
+#else
+    dnnl_convolution_desc_t operation;
+    NC_TRY_(dnnl_dilated_convolution_forward_desc_init(
+        &operation, dnnl_forward_inference, dnnl_convolution_direct, &conv->source, &any, &conv->bias,
+        &conv->destination, strides, dilations, before, after));
+    NC_TRY_(dnnl_primitive_desc_create(&description, &operation, attributes, engine, NULL));
+#endif
+    NC_TRY_(nc_query_(&conv->packed, description, dnnl_query_weights_md));
+    NC_TRY_(nc_query_(&conv->scratch, description, dnnl_query_scratchpad_md));
+    NC_TRY_(dnnl_primitive_create(&conv->primitive, description));
+    conv->packed_bytes = dnnl_memory_desc_get_size(NC_DESC(conv->packed));
+    conv->scratch_bytes = dnnl_memory_desc_get_size(NC_DESC(conv->scratch));
+done:
+    nc_free_desc_(&any);
+    if (description) dnnl_primitive_desc_destroy(description);
+    if (attributes) dnnl_primitive_attr_destroy(attributes);
+    return status;
+}
+
+/// Writes the caller's kernel, in its own strides, into `packed` (`packed_bytes` long) as the convolution wants it.
+static inline dnnl_status_t nc_convolution_pack(
+    const nc_convolution *conv, dnnl_engine_t engine, dnnl_stream_t stream, const float *kernel, void *packed) {
+    dnnl_memory_t from = NULL, to = NULL;
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_t primitive = NULL;
+    dnnl_status_t status;
+    NC_TRY_(dnnl_memory_create(&from, NC_DESC(conv->stored), engine, (void *)kernel));
+    NC_TRY_(dnnl_memory_create(&to, NC_DESC(conv->packed), engine, packed));
+    NC_TRY_(dnnl_reorder_primitive_desc_create(
+        &description, NC_DESC(conv->stored), engine, NC_DESC(conv->packed), engine, NULL));
+    NC_TRY_(dnnl_primitive_create(&primitive, description));
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    NC_TRY_(dnnl_primitive_execute(primitive, stream, 2, arguments));
+    NC_TRY_(dnnl_stream_wait(stream));
+done:
+    if (primitive) dnnl_primitive_destroy(primitive);
+    if (description) dnnl_primitive_desc_destroy(description);
+    if (from) dnnl_memory_destroy(from);
+    if (to) dnnl_memory_destroy(to);
+    return status;
+}
+
+static inline void nc_memories_destroy(nc_convolution_memories *m) {
+    dnnl_memory_t all[] = {m->source, m->packed, m->bias, m->destination, m->scratch};
+    for (int i = 0; i < 5; i++) if (all[i]) dnnl_memory_destroy(all[i]);
+    memset(m, 0, sizeof *m);
+}
+
+/// Memories over the caller's buffers; `memories` must be zeroed, and is to be destroyed whatever is returned.
+static inline dnnl_status_t nc_memories_create(
+    nc_convolution_memories *m, const nc_convolution *conv, dnnl_engine_t engine, const float *source,
+    void *packed, const float *bias, float *destination, void *scratch) {
+    dnnl_status_t status;
+    NC_TRY_(dnnl_memory_create(&m->source, NC_DESC(conv->source), engine, (void *)source));
+    NC_TRY_(dnnl_memory_create(&m->packed, NC_DESC(conv->packed), engine, packed));
+    NC_TRY_(dnnl_memory_create(&m->bias, NC_DESC(conv->bias), engine, (void *)bias));
+    NC_TRY_(dnnl_memory_create(&m->destination, NC_DESC(conv->destination), engine, destination));
+    NC_TRY_(dnnl_memory_create(&m->scratch, NC_DESC(conv->scratch), engine, scratch));
+done:
+    return status;
+}
+
+static inline dnnl_status_t nc_convolution_execute(
+    const nc_convolution *conv, const nc_convolution_memories *m, dnnl_stream_t stream) {
+    const dnnl_exec_arg_t arguments[] = {
+        {DNNL_ARG_SRC, m->source}, {DNNL_ARG_WEIGHTS, m->packed}, {DNNL_ARG_BIAS, m->bias},
+        {DNNL_ARG_DST, m->destination}, {DNNL_ARG_SCRATCHPAD, m->scratch}};
+    return dnnl_primitive_execute(conv->primitive, stream, 5, arguments);
+}
+
+#undef NC_TRY_
+#endif

@@ -1,0 +1,35 @@
+// Vector kernels over channels-last float maps: `positions` rows of `channels` contiguous values.
+// Each is compiled for several instruction sets and chosen when the program is loaded.
+#ifndef NORMCONV_KERNELS_H
+#define NORMCONV_KERNELS_H
+
+#include <stddef.h>
+
+/// Mean and sum of squared deviations of each channel over all positions. Sums run in float over short blocks of
+/// values shifted by a nearby pivot, then in double, so that a mean far from zero costs no digits.
+/// `scratch` holds 3 × channels floats.
+void nc_channel_moments(
+    const float *x, size_t positions, size_t channels, double *mean, double *squares, float *scratch);
+
+/// y = activation((x − mean)·scale + shift + residual) with a mean, scale and shift per channel. `residual` may be NULL;
+/// y may be x or the residual. The activation is min(max(·, floor), ceiling), with infinities where there is none.
+void nc_normalize(
+    const float *x, const float *residual, float *y, size_t positions, size_t channels, const float *mean,
+    const float *scale, const float *shift, float floor, float ceiling);
+
+/// y = min(max(a + b, floor), ceiling) over `count` values; b may be NULL, y may be a or b.
+void nc_add(const float *a, const float *b, float *y, size_t count, float floor, float ceiling);
+
+/// y = max(y, x) over `count` values.
+void nc_maximum(const float *x, float *y, size_t count);
+
+/// y += x over `count` values.
+void nc_accumulate(const float *x, float *y, size_t count);
+
+/// y *= factor over `count` values.
+void nc_scale(float *y, float factor, size_t count);
+
+/// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
+void nc_flush_denormals(void);
+
+#endif

@@ -1,0 +1,84 @@
+import Foundation
+import Synchronization
+
+/// Files that appear under their name whole or not at all.
+public enum AtomicFile {
+    private static let temporaries = Mutex<Set<String>>([])
+
+    /// Has `body` write a temporary file beside the target, brings it to the disk, and gives it the target's name.
+    /// A target that is a symbolic link stays one: the file that it leads to is replaced.
+    ///
+    /// Throws `CheckpointError.targetExists` where there is a file and `overwrite` is false,
+    /// `CheckpointError.cannotWrite`, and what `body` throws; the temporary file is then gone.
+    public static func write(
+        to path: String, overwrite: Bool, _ body: (_ temporary: String) throws -> Void
+    ) throws {
+        let target = resolved(path)
+        var status = stat()
+        let exists = stat(target, &status) == 0
+        if exists && !overwrite { throw CheckpointError.targetExists(path: path) }
+        if exists && status.st_mode & S_IFMT != S_IFREG {
+            throw CheckpointError.cannotWrite(path: path, reason: "it is not a regular file")
+        }
+        let temporary = try makeTemporary(beside: target, for: path)
+        do {
+            try body(temporary)
+            if exists { chmod(temporary, status.st_mode & 0o7777) }
+            try synchronize(temporary, path)
+            guard rename(temporary, target) == 0 else { throw failure(path) }
+            _ = temporaries.withLock { $0.remove(temporary) }
+            // The name itself is only safe once its folder is.
+            try? synchronize((target as NSString).deletingLastPathComponent, path)
+        } catch {
+            unlink(temporary)
+            _ = temporaries.withLock { $0.remove(temporary) }
+            throw error
+        }
+    }
+
+    /// Deletes every temporary file of this process: for a handler of Ctrl-C, right before the end.
+    public static func removeTemporaries() {
+        temporaries.withLock { paths in
+            for path in paths { unlink(path) }
+            paths = []
+        }
+    }
+
+    private static func makeTemporary(beside target: String, for path: String) throws -> String {
+        let folder = (target as NSString).deletingLastPathComponent
+        let name = (target as NSString).lastPathComponent
+        let random = String(UInt32.random(in: .min ... .max), radix: 36)
+        let temporary = "\(folder)/.\(name).normconv-\(getpid())-\(random).tmp"
+        // Known to the signal handler before it exists, so that no moment leaves it behind.
+        _ = temporaries.withLock { $0.insert(temporary) }
+        let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else {
+            let error = failure(path)
+            _ = temporaries.withLock { $0.remove(temporary) }
+            throw error
+        }
+        close(descriptor)
+        return temporary
+    }
+
+    private static func synchronize(_ file: String, _ path: String) throws {
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure(path) }
+    }
+
+    /// The absolute path behind symbolic links; the last component need not exist.
+    private static func resolved(_ path: String) -> String {
+        if let real = realpath(path, nil) {
+            defer { free(real) }
+            return String(cString: real)
+        }
+        let url = URL(fileURLWithPath: path)
+        return url.deletingLastPathComponent().path + "/" + url.lastPathComponent
+    }
+
+    private static func failure(_ path: String) -> CheckpointError {
+        .cannotWrite(path: path, reason: String(cString: strerror(errno)))
+    }
+}

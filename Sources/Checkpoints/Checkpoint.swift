@@ -1,0 +1,61 @@
+import HDF5
+import Tensors
+
+/// A file of parameters in a layout that is understood, open for reading. Values are read only when asked for.
+public protocol Checkpoint: Sendable {
+    /// The path as it was given.
+    var path: String { get }
+    /// How the parameters are laid out in the file.
+    var layout: Layout { get }
+    /// What wrote the file, as far as it says: `Keras 2.4.0 (tensorflow)`.
+    var producer: String? { get }
+    /// All parameters, in file order.
+    var parameters: ParameterTable { get }
+    /// The architecture as Keras writes it (JSON), in layouts that have one.
+    var modelConfig: String? { get }
+    /// The root attribute `normconv` (JSON): how the file was converted.
+    var note: String? { get }
+    /// What `write` leaves out, for people.
+    var leftOut: [String] { get }
+
+    /// Writes a file of the same layout with some parameters changed. What no edit names keeps its bytes, type,
+    /// order and attributes. The file appears under its name whole or not at all.
+    ///
+    /// Throws `CheckpointError.targetExists` where there is a file and `overwrite` is false, `HDF5Error` where
+    /// reading or writing fails, and what an edit throws.
+    func write(
+        to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
+    ) throws
+}
+
+/// The layouts of files, by content.
+public enum Layout: String, Sendable, CaseIterable {
+    /// Keras' full model in HDF5 (`model.save("x.h5")`): architecture and weights.
+    case kerasLegacy = "keras-legacy"
+    /// PyTorch names as datasets of the root group: `layer1.0.conv1.weight`.
+    case torchFlat = "torch"
+    /// PyTorch names as nested groups: `layer1/0/conv1/weight`.
+    case torchNested = "torch-nested"
+
+    /// For people.
+    public var description: String {
+        switch self {
+        case .kerasLegacy: "Keras full model (HDF5)"
+        case .torchFlat: "PyTorch names (HDF5, flat)"
+        case .torchNested: "PyTorch names (HDF5, nested groups)"
+        }
+    }
+}
+
+/// Opens a file in whatever layout it has. Throws `HDF5Error` where it is damaged or no HDF5 file at all,
+/// `CheckpointError` where its layout is not understood.
+public func openCheckpoint(_ path: String) throws -> any Checkpoint {
+    let file = try HDF5File(reading: path)
+    let formats: [(HDF5File) throws -> (any Checkpoint)?] = [
+        KerasLegacyFile.open, TorchFile.open,
+    ]
+    for open in formats {
+        if let checkpoint = try open(file) { return checkpoint }
+    }
+    throw CheckpointError.unknownLayout(path: path, holds: try file.root.names())
+}

@@ -1,0 +1,41 @@
+/// Why a file could not be read or written as a checkpoint, beyond what `HDF5Error` tells.
+public enum CheckpointError: Error, Equatable {
+    /// The file's objects are those of no layout that is known.
+    case unknownLayout(path: String, holds: [String])
+    /// A layout that is known but not read, and what to do instead.
+    case unsupportedLayout(path: String, found: String, remedy: String)
+    /// One parameter under two names.
+    case duplicateParameter(path: String, name: String)
+    /// An edit names a parameter that is not there.
+    case unknownParameter(path: String, name: String)
+    /// An edit changes the number of values.
+    case wrongEdit(path: String, name: String, found: Int, expected: Int)
+    /// The output is there already.
+    case targetExists(path: String)
+    /// The output cannot be made: no folder, no permission, no space.
+    case cannotWrite(path: String, reason: String)
+}
+
+extension CheckpointError: CustomStringConvertible {
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .unknownLayout(let path, let holds):
+            "\(path): no layout that normconv knows: expected Keras' 'model_weights' or PyTorch names such as "
+                + "'conv1.weight', found \(Self.list(holds))"
+        case .unsupportedLayout(let path, let found, let remedy): "\(path): \(found): \(remedy)"
+        case .duplicateParameter(let path, let name): "\(path): parameter '\(name)' is there twice"
+        case .unknownParameter(let path, let name): "\(path): there is no parameter '\(name)' to change"
+        case .wrongEdit(let path, let name, let found, let expected):
+            "\(path): parameter '\(name)': \(found) new values, expected \(expected)"
+        case .targetExists(let path): "\(path): the file exists; --force overwrites it"
+        case .cannotWrite(let path, let reason): "\(path): cannot be written: \(reason)"
+        }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        if names.isEmpty { return "nothing" }
+        let shown = names.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+        return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+    }
+}

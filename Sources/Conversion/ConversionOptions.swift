@@ -1,0 +1,73 @@
+/// How a network's batch normalization is to be converted.
+public struct ConversionOptions: Sendable, Equatable {
+    /// What takes batch normalization's place.
+    public var target: Target
+    /// Into how many groups the channels of a norm are divided; only read where the target is `groupNorm`.
+    public var groups: GroupPolicy
+    /// Where the new scale and offset come from.
+    public var initialization: Initialization
+    /// Which convolutions get standardized weights.
+    public var weightStandardization: WeightStandardization
+    /// The ε of weight standardization.
+    public var standardizationEpsilon: StandardizationEpsilon
+    /// ε of the new norms, added to the variance.
+    public var epsilon: Double
+    /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
+    /// mean 0. Not with `copy`, which leaves biases alone.
+    public var addsBias: Bool
+
+    /// The defaults are the command's: GroupNorm of automatic groups, from stored statistics, with BiT's weight
+    /// standardization.
+    public init(
+        target: Target = .groupNorm, groups: GroupPolicy = .auto,
+        initialization: Initialization = .statistics,
+        weightStandardization: WeightStandardization = .on,
+        standardizationEpsilon: StandardizationEpsilon = .bit, epsilon: Double = 1e-5, addsBias: Bool = false
+    ) {
+        self.target = target
+        self.groups = groups
+        self.initialization = initialization
+        self.weightStandardization = weightStandardization
+        self.standardizationEpsilon = standardizationEpsilon
+        self.epsilon = epsilon
+        self.addsBias = addsBias
+    }
+
+    /// What takes batch normalization's place; all three are written as group normalization.
+    public enum Target: String, Sendable, CaseIterable {
+        /// Groups of channels, by policy.
+        case groupNorm
+        /// One group of all channels and positions (Wu & He 2018).
+        case layerNorm
+        /// One channel a group.
+        case instanceNorm
+    }
+
+    /// Where the new scale and offset come from.
+    public enum Initialization: String, Sendable, CaseIterable {
+        /// From the stored statistics, so that the function is kept where samples are typical.
+        case statistics
+        /// The old γ and β as they are: the baseline, which does not keep the function.
+        case copy
+    }
+
+    /// Which convolutions get standardized weights (Qiao et al. 2019).
+    public enum WeightStandardization: String, Sendable, CaseIterable {
+        /// Those whose only consumer is a norm: it undoes their change of scale.
+        case on
+        /// None.
+        case off
+        /// All; those without a norm behind them change the function.
+        case all
+    }
+
+    /// The ε of weight standardization: every implementation has its own.
+    public enum StandardizationEpsilon: String, Sendable, CaseIterable {
+        /// Big Transfer: biased variance, 1e-10 inside the root.
+        case bit
+        /// timm's StdConv2d: biased variance, 1e-6 inside the root.
+        case timm
+        /// The original repository: unbiased standard deviation, 1e-5 added outside the root.
+        case paper
+    }
+}

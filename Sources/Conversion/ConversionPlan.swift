@@ -1,0 +1,123 @@
+import Networks
+import Tensors
+
+/// A conversion worked out: the new network and what to write. It holds vectors only; kernels are read again and
+/// changed one at a time when the edits are applied.
+public struct ConversionPlan: Sendable {
+    /// The converted network. No batch normalization is left in it.
+    public var network: Network
+    /// What the writer changes; every other parameter is copied. New parameters that share a neighbour are
+    /// recorded in the order in which they are to stand.
+    public var edits: ParameterEdits
+    /// The converted norms, in topological order; a layer that is called twice stands once.
+    public var norms: [ConvertedNorm]
+    /// Layers of convolutions that had no bias and get one, in topological order.
+    public var biasedConvolutions: [String]
+    /// What was done and what was not, for people.
+    public var report: ConversionReport
+}
+
+/// A norm before and after conversion.
+public struct ConvertedNorm: Sendable, Equatable {
+    /// The layer's name, which it keeps.
+    public var layer: String
+    /// Channels of the norm.
+    public var channels: Int
+    /// Groups of consecutive channels.
+    public var groups: Int
+    /// The new ε, added to the variance.
+    public var epsilon: Double
+    /// True where the layer had no γ and gets one.
+    public var addsGamma: Bool
+    /// True where the layer had no β and gets one.
+    public var addsBeta: Bool
+}
+
+/// What a conversion did, what it left alone and why.
+public struct ConversionReport: Sendable, Equatable {
+    /// The converted norms by number of channels, in order of first appearance.
+    public var stages: [Stage] = []
+    /// Layers whose weights are standardized, in topological order.
+    public var standardized: [String] = []
+    /// Convolutions whose weights stay as they are, in topological order; empty where standardization is off.
+    public var leftAlone: [LeftAlone] = []
+    /// Parameters that are not written, in topological order.
+    public var dropped: [String] = []
+    /// What the user should know.
+    public var warnings: [ConversionWarning] = []
+
+    /// The norms of one width.
+    public struct Stage: Sendable, Equatable {
+        /// Channels of the norms.
+        public var channels: Int
+        /// Groups of each.
+        public var groups: Int
+        /// How many norms.
+        public var norms: Int
+        /// How many of the convolutions before them are standardized.
+        public var standardized: Int
+    }
+
+    /// A convolution whose weights stay as they are.
+    public struct LeftAlone: Sendable, Equatable {
+        /// The layer's name.
+        public var layer: String
+        /// Why.
+        public var reason: Reason
+    }
+
+    /// Why a convolution's weights stay as they are.
+    public enum Reason: Sendable, Equatable {
+        /// What follows the convolution would notice.
+        case exempt(ConvolutionExemption)
+        /// The norm behind it has been a group norm before, so nothing tells its statistics.
+        case beforeGroupNorm(layer: String)
+        /// Filters of one weight cannot have unit variance.
+        case singleWeightFilters
+    }
+}
+
+/// What the user of a conversion should know.
+public enum ConversionWarning: Sendable, Equatable {
+    /// There is no batch normalization in the network.
+    case nothingToConvert
+    /// The old scales and offsets are used where they do not fit.
+    case copied
+    /// Convolutions without a norm behind them are standardized, which changes what the network computes.
+    case standardizedWithoutNorm(layers: [String])
+    /// Norms whose groups are of few channels: their statistics differ from sample to sample.
+    case narrowGroups(layers: [String], channelsPerGroup: Int)
+    /// Groups of one channel on maps of unknown extents: a map of one position would become zero.
+    case singleChannelGroups(layers: [String])
+}
+
+extension ConversionReport.Reason: CustomStringConvertible {
+    /// The reason, for people.
+    public var description: String {
+        switch self {
+        case .exempt(let exemption): exemption.description
+        case .beforeGroupNorm(let layer): "'\(layer)' behind it is a group norm already"
+        case .singleWeightFilters: "its filters have a single weight"
+        }
+    }
+}
+
+extension ConversionWarning: CustomStringConvertible {
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .nothingToConvert:
+            "the network has no batch normalization: nothing to convert"
+        case .copied:
+            "scales and offsets are copied as they are: expect the network to fail until it is fine-tuned"
+        case .standardizedWithoutNorm(let layers):
+            "standardized without a norm behind, which changes the function: "
+                + layers.joined(separator: ", ")
+        case .narrowGroups(let layers, let size):
+            "\(layers.count) norms have groups of only \(size) channels, whose statistics vary from image to "
+                + "image: expect a loss; calibration, fewer groups or no weight standardization lose less"
+        case .singleChannelGroups(let layers):
+            "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
+        }
+    }
+}

@@ -1,0 +1,61 @@
+/// Into how many groups the channels of a norm are divided. Groups are of consecutive channels.
+public enum GroupPolicy: Sendable, Hashable {
+    /// 32 (Wu & He 2018) where there are at least 64 channels and 32 divides them; otherwise the largest divisor
+    /// up to 32 that leaves at least 8 channels a group, or 1.
+    case auto
+    /// This many groups; an error where they do not divide the channels.
+    case count(Int)
+    /// This many channels a group; an error where they do not divide the channels.
+    case perGroup(Int)
+    /// gcd(32, channels), as Opacus does.
+    case gcd
+
+    /// The number of groups for a norm of `channels` channels; `layer` is named in errors.
+    public func groups(channels: Int, layer: String) throws(ConversionError) -> Int {
+        switch self {
+        case .auto:
+            if channels >= 64, channels % 32 == 0 { return 32 }
+            let candidates = stride(from: 32, to: 1, by: -1)
+            return candidates.first { channels % $0 == 0 && channels / $0 >= 8 } ?? 1
+        case .count(let groups):
+            guard groups > 0, channels % groups == 0 else {
+                throw .groupsDoNotDivide(layer: layer, channels: channels, groups: groups)
+            }
+            return groups
+        case .perGroup(let size):
+            guard size > 0, channels % size == 0 else {
+                throw .groupSizeDoesNotDivide(layer: layer, channels: channels, size: size)
+            }
+            return channels / size
+        case .gcd:
+            return greatestCommonDivisor(32, channels)
+        }
+    }
+}
+
+extension GroupPolicy: CustomStringConvertible {
+    /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
+    public var description: String {
+        switch self {
+        case .auto: "auto"
+        case .count(let groups): "\(groups)"
+        case .perGroup(let size): "size:\(size)"
+        case .gcd: "gcd"
+        }
+    }
+}
+
+extension ConversionOptions {
+    /// The number of groups for a norm of `channels` channels; `layer` is named in errors.
+    public func groups(channels: Int, layer: String) throws(ConversionError) -> Int {
+        switch target {
+        case .groupNorm: try groups.groups(channels: channels, layer: layer)
+        case .layerNorm: 1
+        case .instanceNorm: channels
+        }
+    }
+}
+
+private func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {
+    right == 0 ? left : greatestCommonDivisor(right, left % right)
+}

@@ -1,0 +1,64 @@
+import Networks
+
+/// Where the elements of a stored kernel belong, whatever its layout.
+///
+/// Two orders of storage cover all layouts. `hwio` and `hwim` are rows of output channels: a row holds one tap of
+/// one input channel of every group (`hwim` is a grouped convolution of one input channel a group). `oihw` is one
+/// filter after another, each a run of taps per input channel.
+struct KernelGeometry: Sendable, Equatable {
+    /// Output channels, that is filters.
+    let outputs: Int
+    /// Groups of channels that are convolved apart.
+    let groups: Int
+    /// Input channels of a filter.
+    let inputsPerGroup: Int
+    /// Positions of a filter, rows times columns.
+    let taps: Int
+    /// True for rows of output channels, false for one filter after another.
+    let outputsAreInnermost: Bool
+
+    /// The geometry of a convolution's kernel; nil where its numbers do not fit together.
+    init?(_ convolution: Convolution) {
+        let (inputs, outputs, groups) = (convolution.inputs, convolution.outputs, convolution.groups)
+        let (taps, overflow) = convolution.size.rows.multipliedReportingOverflow(by: convolution.size.columns)
+        guard !overflow, taps > 0, inputs > 0, outputs > 0, groups > 0, inputs % groups == 0,
+            outputs % groups == 0, convolution.kernelLayout != .hwim || groups == inputs,
+            convolution.kernelShape != nil
+        else { return nil }
+        self.outputs = outputs
+        self.groups = groups
+        self.inputsPerGroup = inputs / groups
+        self.taps = taps
+        self.outputsAreInnermost = convolution.kernelLayout != .oihw
+    }
+
+    /// Input channels of the whole convolution.
+    var inputs: Int { groups * inputsPerGroup }
+    /// Filters of a group.
+    var outputsPerGroup: Int { outputs / groups }
+    /// Weights of a filter.
+    var filterSize: Int { taps * inputsPerGroup }
+
+    /// Calls `body` for each stored run of weights that share an input channel, where output channels are
+    /// innermost: with the run's place in storage, its first output channel and its input channel.
+    @inline(__always)
+    func forEachRun(_ body: (_ start: Int, _ firstOutput: Int, _ input: Int) -> Void) {
+        for row in 0..<filterSize {
+            for group in 0..<groups {
+                let output = group * outputsPerGroup
+                body(row * outputs + output, output, group * inputsPerGroup + row % inputsPerGroup)
+            }
+        }
+    }
+
+    /// One value per weight of a filter of this group, in the order of `oihw`, from one per input channel.
+    func expanded(_ perInput: [Double], group: Int) -> [Double] {
+        var result: [Double] = []
+        result.reserveCapacity(filterSize)
+        for input in 0..<inputsPerGroup {
+            let value = perInput[group * inputsPerGroup + input]
+            for _ in 0..<taps { result.append(value) }
+        }
+        return result
+    }
+}

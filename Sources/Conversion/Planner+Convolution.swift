@@ -1,0 +1,144 @@
+import Networks
+import Tensors
+
+extension Planner {
+    /// What is to happen to a convolution's weights.
+    private enum Treatment {
+        /// They stay as they are, for a reason that is worth telling.
+        case leave(ConversionReport.Reason?)
+        /// Standardized before a batch normalization that makes up for it.
+        case standardizeBeforeNorm
+        /// Standardized although the function changes.
+        case standardizeAnyway
+    }
+
+    /// Decides about a convolution's weights and bias, and records what then enters the norm behind it.
+    mutating func visitConvolution(_ index: Int, _ convolution: Convolution) throws {
+        let node = source.nodes[index]
+        guard let geometry = KernelGeometry(convolution), let shape = convolution.kernelShape,
+            let input = node.inputs.first
+        else {
+            throw ConversionError.inconsistentLayer(
+                layer: node.layer,
+                found: "convolution of \(convolution.inputs) to \(convolution.outputs) channels"
+                    + " in \(convolution.groups) groups, kernel \(convolution.size)",
+                expected: "channels that the groups divide, and a kernel")
+        }
+        let kernel = try reader.read(convolution.kernel, shape: shape, layer: node.layer)
+        let bias = try reader.vector(convolution.bias, count: geometry.outputs, layer: node.layer)
+        let norm = try batchNormBehind(index)
+        let inputs = inputMoments(input, kernel, geometry, bias: bias, statistics: norm?.statistics)
+
+        let treatment = treatment(of: index, geometry)
+        let standardizer = standardizer(for: treatment, kernel, geometry, inputs)
+        if let standardizer {
+            let recipe = standardizer.recipe
+            plan.edits.set(convolution.kernel, .replace { recipe.apply(to: $0) })
+        }
+        record(treatment, layer: node.layer)
+
+        if let norm {
+            try centre(index, convolution, bias: bias, norm, standardizer)
+        } else if needsMoments {
+            let sums = FilterSums(kernel, geometry, linear: inputs.mean, quadratic: inputs.variance)
+            let offset = bias ?? [Double](repeating: 0, count: geometry.outputs)
+            moments[index] = Moments(
+                mean: zip(sums.linear, offset).map { $0 + $1 }, variance: sums.quadratic)
+        }
+    }
+
+    /// Statistics for the norm at an index.
+    private typealias NormBehind = (index: Int, statistics: ChannelStatistics)
+
+    /// The batch normalization that is this convolution's only consumer.
+    private func batchNormBehind(_ index: Int) throws -> NormBehind? {
+        guard let behind = pairs.normBehind[index],
+            case .batchNorm(let norm) = source.nodes[behind].operation,
+            case .convolution(let convolution) = source.nodes[index].operation
+        else { return nil }
+        let layer = source.nodes[behind].layer
+        guard norm.channels == convolution.outputs else {
+            throw ConversionError.inconsistentLayer(
+                layer: layer, found: "a norm of \(norm.channels) channels",
+                expected: "the \(convolution.outputs) of the convolution before it")
+        }
+        return (behind, try storedStatistics(norm, layer: layer))
+    }
+
+    private func treatment(of index: Int, _ geometry: KernelGeometry) -> Treatment {
+        if options.weightStandardization == .off { return .leave(nil) }
+        if geometry.filterSize == 1 { return .leave(.singleWeightFilters) }
+        let reason: ConversionReport.Reason
+        if let behind = pairs.normBehind[index] {
+            if case .batchNorm = source.nodes[behind].operation { return .standardizeBeforeNorm }
+            reason = .beforeGroupNorm(layer: source.nodes[behind].layer)
+        } else if let exemption = pairs.exemptions[index] {
+            reason = .exempt(exemption)
+        } else {
+            return .leave(nil)
+        }
+        return options.weightStandardization == .all ? .standardizeAnyway : .leave(reason)
+    }
+
+    private func standardizer(
+        for treatment: Treatment, _ kernel: Tensor, _ geometry: KernelGeometry, _ inputs: Moments
+    ) -> WeightStandardizer? {
+        let direction: [Double]
+        switch (treatment, options.initialization) {
+        case (.leave, _): return nil
+        case (.standardizeBeforeNorm, .statistics):
+            direction = geometry.cheapestDirection(variance: inputs.variance)
+        case (.standardizeBeforeNorm, .copy), (.standardizeAnyway, _): direction = geometry.uniformDirection
+        }
+        return WeightStandardizer(
+            kernel, geometry, direction: direction, inputMean: inputs.mean,
+            epsilon: options.standardizationEpsilon)
+    }
+
+    /// Carries a kernel's change on to the statistics of the norm behind it, and where there is a bias, uses it to
+    /// give every channel mean 0 there: the groups' statistics then vary less from sample to sample.
+    private mutating func centre(
+        _ index: Int, _ convolution: Convolution, bias: [Double]?, _ norm: NormBehind,
+        _ standardizer: WeightStandardizer?
+    ) throws {
+        guard options.initialization == .statistics else { return }
+        var (statistics, bias) = (norm.statistics, bias)
+        if let standardizer {
+            statistics = statistics.moved(by: standardizer.meanShift, dividedBy: standardizer.deviation)
+            bias = bias.map { zip($0, standardizer.deviation).map { $0 / $1 } }
+        }
+        if bias != nil || options.addsBias {
+            let old = bias ?? [Double](repeating: 0, count: convolution.outputs)
+            let centred = zip(old, statistics.mean).map { $0 - $1 }
+            statistics.mean = [Double](repeating: 0, count: convolution.outputs)
+            try setBias(index, convolution, centred)
+        }
+        self.statistics[norm.index] = statistics
+    }
+
+    private mutating func setBias(_ index: Int, _ convolution: Convolution, _ values: [Double]) throws {
+        if let name = convolution.bias {
+            plan.edits.replace(name, by: try float(values, for: name))
+            return
+        }
+        let name = ParameterNaming.name(.bias, beside: convolution.kernel, family: source.family)
+        plan.edits.set(
+            name, .insert(try float(values, for: name), .after, neighbour: convolution.kernel))
+        var biased = convolution
+        biased.bias = name
+        plan.network.nodes[index].operation = .convolution(biased)
+        plan.biasedConvolutions.append(source.nodes[index].layer)
+    }
+
+    private mutating func record(_ treatment: Treatment, layer: String) {
+        switch treatment {
+        case .leave(let reason?):
+            plan.report.leftAlone.append(ConversionReport.LeftAlone(layer: layer, reason: reason))
+        case .leave(nil): break
+        case .standardizeBeforeNorm: plan.report.standardized.append(layer)
+        case .standardizeAnyway:
+            plan.report.standardized.append(layer)
+            withoutNorm.append(layer)
+        }
+    }
+}

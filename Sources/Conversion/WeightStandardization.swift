@@ -1,0 +1,77 @@
+import Tensors
+
+/// Each filter Ŵ = W'/s of zero mean and unit variance, and what that does to the convolution's output.
+struct WeightStandardizer {
+    /// The new kernel.
+    let recipe: KernelRecipe
+    /// s per output channel: what the filter was divided by.
+    let deviation: [Double]
+    /// Σᵢ E[xᵢ]·ΔWᵢ per output channel, before the division: how far the output's mean moves.
+    let meanShift: [Double]
+
+    /// Standardizes `kernel`, moving filters along `direction` (one value per input channel, adding up to 1 over
+    /// the weights of a filter), so that W' = W − (ΣW)·direction has zero mean.
+    init(
+        _ kernel: Tensor, _ geometry: KernelGeometry, direction: [Double], inputMean: [Double],
+        epsilon: ConversionOptions.StandardizationEpsilon
+    ) {
+        let sums = FilterSums(
+            kernel, geometry, linear: direction,
+            quadratic: [Double](repeating: 1, count: geometry.inputs))
+        let (taps, width) = (Double(geometry.taps), geometry.inputsPerGroup)
+        let directionSquares = (0..<geometry.groups).map { group in
+            taps * (group * width..<(group + 1) * width).reduce(0) { $0 + direction[$1] * direction[$1] }
+        }
+        let directionMeans = (0..<geometry.groups).map { group in
+            taps * (group * width..<(group + 1) * width).reduce(0) { $0 + direction[$1] * inputMean[$1] }
+        }
+        deviation = sums.plain.indices.map { output in
+            let (sum, group) = (sums.plain[output], output / geometry.outputsPerGroup)
+            // Σ(W − d·c)² with Σ(W − d·c) = 0, from the sums of one pass.
+            let squares =
+                sums.quadratic[output] - 2 * sum * sums.linear[output] + sum * sum * directionSquares[group]
+            return epsilon.deviation(sumOfSquares: max(squares, 0), count: geometry.filterSize)
+        }
+        meanShift = sums.plain.indices.map { output in
+            -sums.plain[output] * directionMeans[output / geometry.outputsPerGroup]
+        }
+        recipe = KernelRecipe(
+            geometry: geometry, shift: sums.plain, direction: direction, scale: deviation.map { 1 / $0 })
+    }
+}
+
+extension KernelGeometry {
+    /// The direction Σ⁻¹1 / (1ᵀΣ⁻¹1) in which a filter reaches zero mean at the least change of its output, for a
+    /// diagonal covariance Σ of the input (`variance`, one value per input channel) with a ridge of 1e-3 of its
+    /// mean. Input channels that hardly vary take most of the change; equal variances give plain standardization,
+    /// 1/n. Each group of channels has its own.
+    func cheapestDirection(variance: [Double]) -> [Double] {
+        var direction: [Double] = []
+        for group in 0..<groups {
+            let own = variance[group * inputsPerGroup..<(group + 1) * inputsPerGroup]
+            let ridge = 1e-3 * own.reduce(0, +) / Double(inputsPerGroup)
+            guard ridge > 0 else {
+                direction += [Double](repeating: 1 / Double(filterSize), count: inputsPerGroup)
+                continue
+            }
+            let precisions = own.map { 1 / ($0 + ridge) }
+            let total = Double(taps) * precisions.reduce(0, +)
+            direction += precisions.map { $0 / total }
+        }
+        return direction
+    }
+
+    /// The direction of plain standardization: every weight of a filter moves by its mean.
+    var uniformDirection: [Double] { [Double](repeating: 1 / Double(filterSize), count: inputs) }
+}
+
+extension ConversionOptions.StandardizationEpsilon {
+    /// What a filter of zero mean is divided by, from Σ W'² over its `count` weights.
+    func deviation(sumOfSquares: Double, count: Int) -> Double {
+        switch self {
+        case .bit: (sumOfSquares / Double(count) + 1e-10).squareRoot()
+        case .timm: (sumOfSquares / Double(count) + 1e-6).squareRoot()
+        case .paper: (sumOfSquares / Double(max(count - 1, 1))).squareRoot() + 1e-5
+        }
+    }
+}

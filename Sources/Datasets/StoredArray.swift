@@ -1,0 +1,84 @@
+import Archives
+import HDF5
+
+/// An array of a split's file, whatever the file's format. Rows are positions of the first dimension.
+protocol StoredArray: Sendable {
+    var name: String { get }
+    /// Extents, outermost first.
+    var shape: [Int] { get }
+    /// The element type in words, for errors.
+    var elementName: String { get }
+    var isUInt8: Bool { get }
+    var isFloat: Bool { get }
+    /// Bytes of an element.
+    var elementSize: Int { get }
+    /// Rows of a uint8 array.
+    func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8]
+    /// Rows of any array, as Float32.
+    func floats(rows: Range<Int>) throws(DatasetError) -> [Float]
+    /// All elements of an array of integers.
+    func integers() throws(DatasetError) -> [Int]
+}
+
+/// A dataset of an HDF5 file.
+struct HDF5Array: StoredArray {
+    let name: String
+    let dataset: Dataset
+
+    var shape: [Int] { dataset.shape }
+    var elementName: String { dataset.elementKind.rawValue }
+    var isUInt8: Bool { dataset.elementKind == .uint8 }
+    var isFloat: Bool { dataset.elementKind.isFloat }
+    var elementSize: Int { dataset.elementKind.size }
+
+    func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
+        do throws(HDF5Error) { return try dataset.readBytes(rows: rows) } catch { throw .hdf5(error) }
+    }
+
+    func floats(rows: Range<Int>) throws(DatasetError) -> [Float] {
+        do throws(HDF5Error) { return try dataset.readFloats(rows: rows) } catch { throw .hdf5(error) }
+    }
+
+    func integers() throws(DatasetError) -> [Int] {
+        do throws(HDF5Error) { return try dataset.readInts() } catch { throw .hdf5(error) }
+    }
+}
+
+/// An array of an npz archive, in memory as it is stored.
+struct NpzArray: StoredArray {
+    let file: String
+    let name: String
+    let array: NumpyArray
+
+    var shape: [Int] { array.shape }
+    var elementName: String { "\(array.elementType)" }
+    var isUInt8: Bool { array.elementType == .uint8 }
+    var isFloat: Bool { array.elementType.isFloat }
+    var elementSize: Int { array.elementType.size }
+
+    func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
+        let elements = elements(of: rows)
+        let storage = array.storage
+        return Array(storage[storage.startIndex + elements.lowerBound..<storage.startIndex + elements.upperBound])
+    }
+
+    func floats(rows: Range<Int>) throws(DatasetError) -> [Float] {
+        let elements = elements(of: rows)
+        return [Float](unsafeUninitializedCapacity: elements.count) { buffer, initialized in
+            if let target = buffer.baseAddress { array.copyFloats(elements, to: target) }
+            initialized = elements.count
+        }
+    }
+
+    func integers() throws(DatasetError) -> [Int] {
+        guard let integers = array.integers() else {
+            throw .wrongLabels(file: file, object: name, found: "\(elementName) beyond 63 bits")
+        }
+        return integers
+    }
+
+    private func elements(of rows: Range<Int>) -> Range<Int> {
+        let perRow = shape.dropFirst().reduce(1, *)
+        return rows.lowerBound * perRow..<rows.upperBound * perRow
+    }
+}

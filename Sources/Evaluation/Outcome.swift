@@ -1,0 +1,104 @@
+import Foundation
+
+/// What one image's outputs say, kept instead of the outputs themselves.
+public struct Outcome: Sendable, Equatable {
+    /// The class of the largest output, the first of equal ones; nil where an output is not finite.
+    public let prediction: Int?
+    /// How many other classes score at least what the label's does; nil without a label and where an output is not
+    /// finite. Ties count against the network: one that gives every class the same value has learnt nothing.
+    public let rivals: Int?
+    /// −log softmax(outputs)[label] in nats; nil where `rivals` is.
+    public let loss: Double?
+
+    /// The outcome of one image; `outputs` are pre-softmax values, one per class, and `label` is one of them.
+    public init(outputs: ArraySlice<Float>, label: Int?) {
+        var best: (index: Int, value: Float)?
+        var labelValue: Float = .nan
+        var isFinite = true
+        for (index, value) in outputs.enumerated() {
+            isFinite = isFinite && value.isFinite
+            if best.map({ value > $0.value }) ?? true { best = (index, value) }
+            if index == label { labelValue = value }
+        }
+        guard isFinite, let best else {
+            (prediction, rivals, loss) = (nil, nil, nil)
+            return
+        }
+        prediction = best.index
+        guard label != nil else {
+            (rivals, loss) = (nil, nil)
+            return
+        }
+        rivals = outputs.count { $0 >= labelValue } - 1
+        // Shifted by the largest value, so that no exponential overflows.
+        let sum = outputs.reduce(0.0) { $0 + exp(Double($1) - Double(best.value)) }
+        loss = log(sum) + Double(best.value) - Double(labelValue)
+    }
+
+    /// Whether the label is among the k classes that score most, with ties against it.
+    public func isCorrect(within k: Int) -> Bool { rivals.map { $0 < k } ?? false }
+}
+
+/// The outcomes of a split's images, recorded in blocks in any order. Results depend only on the outputs: they are
+/// always summed in the images' order.
+public struct Outcomes: Sendable {
+    /// The classes of the network.
+    public let classes: Int
+    /// One label per image, where the split has them.
+    public let labels: [Int]?
+    private var outcomes: [Outcome?]
+
+    /// No outcomes yet, of `images` images without labels.
+    public init(images: Int, classes: Int) throws(EvaluationError) {
+        try self.init(images: images, labels: nil, classes: classes)
+    }
+
+    /// No outcomes yet, of as many images as there are labels.
+    public init(labels: [Int], classes: Int) throws(EvaluationError) {
+        try self.init(images: labels.count, labels: labels, classes: classes)
+    }
+
+    private init(images: Int, labels: [Int]?, classes: Int) throws(EvaluationError) {
+        guard classes >= 2 else { throw .tooFewClasses(found: classes) }
+        if let labels, let image = labels.firstIndex(where: { !(0..<classes).contains($0) }) {
+            throw .labelOutOfRange(image: image, label: labels[image], classes: classes)
+        }
+        self.classes = classes
+        self.labels = labels
+        outcomes = Array(repeating: nil, count: images)
+    }
+
+    /// The number of images of the split.
+    public var count: Int { outcomes.count }
+
+    /// Records the outputs of consecutive images from `first` on: pre-softmax values, [images × classes].
+    public mutating func record(_ outputs: [Float], from first: Int)
+        throws(EvaluationError)
+    {
+        guard outputs.count % classes == 0 else {
+            throw .wrongOutputCount(found: outputs.count, classes: classes)
+        }
+        let images = outputs.count / classes
+        guard first >= 0, first <= count, images <= count - first else {
+            throw .imageOutOfRange(first: first, last: first + images - 1, images: count)
+        }
+        if let image = (first..<first + images).first(where: { outcomes[$0] != nil }) {
+            throw .recordedTwice(image: image)
+        }
+        var rest = outputs[...]
+        for image in first..<first + images {
+            outcomes[image] = Outcome(outputs: rest.prefix(classes), label: labels?[image])
+            rest = rest.dropFirst(classes)
+        }
+    }
+
+    /// All outcomes in the images' order; throws unless every image has one.
+    public func complete() throws(EvaluationError) -> [Outcome] {
+        let recorded = outcomes.compactMap { $0 }
+        guard recorded.count == count else {
+            let first = outcomes.firstIndex { $0 == nil } ?? 0
+            throw .notRecorded(images: count - recorded.count, first: first)
+        }
+        return recorded
+    }
+}

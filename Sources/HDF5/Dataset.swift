@@ -1,0 +1,67 @@
+import CHDF5
+
+/// A dataset of numbers of an open file, checked when it was opened: its storage is in the file and can hold what
+/// its shape declares.
+public struct Dataset: Sendable {
+    /// The file it is in.
+    public let file: HDF5File
+    /// Its place, for errors.
+    public let location: HDF5Location
+    /// Extents, outermost first; empty for a scalar.
+    public let shape: [Int]
+    /// The number of elements.
+    public let count: Int
+    /// The type of the elements, whatever their byte order.
+    public let elementKind: ElementKind
+    let handle: Handle
+    let address: UInt64
+
+    /// The attributes of the dataset.
+    public var attributes: Attributes {
+        Attributes(handle: handle, location: location, limit: file.limits.attributeBytes)
+    }
+
+    /// Bytes of all elements in memory.
+    public var byteCount: Int { count * elementKind.size }
+
+    /// Called under the library's lock.
+    init(file: HDF5File, handle: Handle, location: HDF5Location, address: UInt64) throws(HDF5Error) {
+        self.file = file
+        self.handle = handle
+        self.location = location
+        self.address = address
+        let storage = try Storage(handle, location)
+        let type = try Handle.type(H5Dget_type(handle.id), location)
+        guard let kind = ElementKind(type: type.id) else {
+            throw .wrongType(
+                location, found: ElementKind.describe(type.id), expected: "floats or integers of 8 to 64 bits"
+            )
+        }
+        elementKind = kind
+        (shape, count) = try Self.readShape(handle, location, elementSize: kind.size)
+        try storage.check(shape: shape, bytes: count * kind.size, elementSize: kind.size, file: file)
+        try file.ledger.add(count * kind.size, address: address, limit: file.limits.totalBytes, location)
+    }
+
+    /// Extents and their product, of which the bytes fit an `Int` too.
+    private static func readShape(
+        _ handle: Handle, _ location: HDF5Location, elementSize: Int
+    ) throws(HDF5Error) -> ([Int], Int) {
+        let space = try Handle.space(H5Dget_space(handle.id), location)
+        guard H5Sget_simple_extent_type(space.id) != H5S_NULL else {
+            throw .wrongObject(location, found: "a null dataspace", expected: "a shape")
+        }
+        let rank = try Library.check(H5Sget_simple_extent_ndims(space.id), "reading the shape", location)
+        var extents = [hsize_t](repeating: 0, count: Int(rank))
+        try Library.check(H5Sget_simple_extent_dims(space.id, &extents, nil), "reading the shape", location)
+        var bytes = elementSize
+        for extent in extents {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: Int(clamping: extent))
+            guard !overflow, let _ = Int(exactly: extent) else {
+                throw .shapeOverflow(location, extents: extents.map { UInt64($0) })
+            }
+            bytes = product
+        }
+        return (extents.map { Int($0) }, bytes / elementSize)
+    }
+}

@@ -1,0 +1,109 @@
+import CHDF5
+
+/// The element types that are read and written, whatever their byte order in the file.
+public enum ElementKind: String, Sendable, Hashable, CaseIterable {
+    case float16, bfloat16, float32, float64
+    case int8, int16, int32, int64, uint8, uint16, uint32, uint64
+
+    /// Bytes of one element.
+    public var size: Int {
+        switch self {
+        case .int8, .uint8: 1
+        case .float16, .bfloat16, .int16, .uint16: 2
+        case .float32, .int32, .uint32: 4
+        case .float64, .int64, .uint64: 8
+        }
+    }
+
+    /// Whether the elements are floating-point numbers.
+    public var isFloat: Bool {
+        switch self {
+        case .float16, .bfloat16, .float32, .float64: true
+        default: false
+        }
+    }
+}
+
+extension ElementKind {
+    /// Recognises a stored type; nil for anything else: compounds, strings, odd precisions.
+    init?(type: hid_t) {
+        let size = H5Tget_size(type)
+        let order = H5Tget_order(type)
+        guard order == H5T_ORDER_LE || order == H5T_ORDER_BE, H5Tget_precision(type) == size * 8 else {
+            return nil
+        }
+        let kind: ElementKind? =
+            switch H5Tget_class(type) {
+            case H5T_FLOAT: Self.float(type, size: size)
+            case H5T_INTEGER: Self.integer(signed: H5Tget_sign(type) != H5T_SGN_NONE, size: size)
+            default: nil
+            }
+        guard let kind else { return nil }
+        self = kind
+    }
+
+    private static func integer(signed: Bool, size: Int) -> ElementKind? {
+        switch size {
+        case 1: signed ? .int8 : .uint8
+        case 2: signed ? .int16 : .uint16
+        case 4: signed ? .int32 : .uint32
+        case 8: signed ? .int64 : .uint64
+        default: nil
+        }
+    }
+
+    private static func float(_ type: hid_t, size: Int) -> ElementKind? {
+        var (sign, exponentStart, exponentBits, mantissaStart, mantissaBits) = (0, 0, 0, 0, 0)
+        guard
+            H5Tget_fields(type, &sign, &exponentStart, &exponentBits, &mantissaStart, &mantissaBits) >= 0,
+            H5Tget_norm(type) == H5T_NORM_IMPLIED,
+            sign == size * 8 - 1, exponentStart == mantissaBits, mantissaStart == 0
+        else { return nil }
+        return switch (size, exponentBits, mantissaBits, H5Tget_ebias(type)) {
+        case (2, 5, 10, 15): .float16
+        case (2, 8, 7, 127): .bfloat16
+        case (4, 8, 23, 127): .float32
+        case (8, 11, 52, 1023): .float64
+        default: nil
+        }
+    }
+
+    /// The type in this machine's byte order, as a handle to close.
+    func nativeType(_ location: HDF5Location) throws(HDF5Error) -> Handle {
+        let id =
+            switch self {
+            case .float16: chdf5_make_float16(5, 10, 15)
+            case .bfloat16: chdf5_make_float16(8, 7, 127)
+            case .float32: H5Tcopy(chdf5_native_float())
+            case .float64: H5Tcopy(chdf5_native_double())
+            case .int8: H5Tcopy(chdf5_native_int8())
+            case .int16: H5Tcopy(chdf5_native_int16())
+            case .int32: H5Tcopy(chdf5_native_int32())
+            case .int64: H5Tcopy(chdf5_native_int64())
+            case .uint8: H5Tcopy(chdf5_native_uint8())
+            case .uint16: H5Tcopy(chdf5_native_uint16())
+            case .uint32: H5Tcopy(chdf5_native_uint32())
+            case .uint64: H5Tcopy(chdf5_native_uint64())
+            }
+        return try .type(id, location)
+    }
+
+    /// A stored type in words, for errors.
+    static func describe(_ type: hid_t) -> String {
+        if let kind = ElementKind(type: type) { return kind.rawValue }
+        let bits = H5Tget_size(type) * 8
+        return switch H5Tget_class(type) {
+        case H5T_INTEGER: "a \(bits)-bit integer of an unusual layout"
+        case H5T_FLOAT: "a \(bits)-bit float of an unusual layout"
+        case H5T_STRING: "a string"
+        case H5T_COMPOUND: "a compound"
+        case H5T_ENUM: "an enumeration"
+        case H5T_ARRAY: "an array"
+        case H5T_VLEN: "a variable-length sequence"
+        case H5T_REFERENCE: "a reference"
+        case H5T_OPAQUE: "opaque bytes"
+        case H5T_BITFIELD: "a bit field"
+        default: "an unknown type"
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import CHDF5
+
+/// A group of an open file. Children are reached by hard links only.
+public struct Group: Sendable {
+    /// The file it is in.
+    public let file: HDF5File
+    /// Its place, for errors.
+    public let location: HDF5Location
+    let handle: Handle
+    /// Addresses of the groups from the root to this one.
+    let addresses: [UInt64]
+
+    init(file: HDF5File, handle: Handle, location: HDF5Location, addresses: [UInt64]) {
+        self.file = file
+        self.handle = handle
+        self.location = location
+        self.addresses = addresses
+    }
+
+    /// A child of a group.
+    public enum Child: Sendable {
+        /// A group.
+        case group(Group)
+        /// A dataset.
+        case dataset(Dataset)
+    }
+
+    /// The attributes of the group.
+    public var attributes: Attributes {
+        Attributes(handle: handle, location: location, limit: file.limits.attributeBytes)
+    }
+
+    /// Names of all links in file order: as created where the file tracks that, otherwise by name.
+    public func names() throws(HDF5Error) -> [String] {
+        try Library.locked { () throws(HDF5Error) in
+            let order = try tracksCreationOrder() ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME
+            let names = NameList(limit: file.limits.objects)
+            let status = chdf5_links(
+                handle.id, order, { _, name, _, context in NameList.append(name, to: context) },
+                Unmanaged.passUnretained(names).toOpaque())
+            if names.isFull { throw .tooManyObjects(location, limit: file.limits.objects) }
+            if names.isMalformed { throw .nameNotUTF8(location) }
+            try Library.check(status, "listing the group", location)
+            return names.list
+        }
+    }
+
+    /// Whether a link of that name (not a path) is there, whatever it leads to.
+    public func contains(_ name: String) throws(HDF5Error) -> Bool {
+        guard Self.isLinkName(name) else { return false }
+        return try Library.locked { () throws(HDF5Error) in
+            try Library.check(H5Lexists(handle.id, name, chdf5_default()), "looking for '\(name)'", location)
+                > 0
+        }
+    }
+
+    /// The group at a path below this one (`a/b`).
+    public func group(_ path: String) throws(HDF5Error) -> Group {
+        switch try child(path, expected: "a group") {
+        case .group(let group): return group
+        case .dataset(let dataset):
+            throw .wrongObject(dataset.location, found: "a dataset", expected: "a group")
+        }
+    }
+
+    /// The dataset at a path below this one (`a/b/kernel:0`).
+    public func dataset(_ path: String) throws(HDF5Error) -> Dataset {
+        switch try child(path, expected: "a dataset") {
+        case .dataset(let dataset): return dataset
+        case .group(let group): throw .wrongObject(group.location, found: "a group", expected: "a dataset")
+        }
+    }
+
+    /// Group or dataset at a path below this one.
+    public func child(_ path: String) throws(HDF5Error) -> Child {
+        try child(path, expected: "a group or dataset")
+    }
+
+    private func child(_ path: String, expected: String) throws(HDF5Error) -> Child {
+        try Library.locked { () throws(HDF5Error) in
+            var steps = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            let last = steps.removeLast()
+            var group = self
+            for step in steps {
+                switch try group.open(step, expected: "a group") {
+                case .group(let next): group = next
+                case .dataset(let dataset):
+                    throw .wrongObject(dataset.location, found: "a dataset", expected: "a group")
+                }
+            }
+            return try group.open(last, expected: expected)
+        }
+    }
+
+    /// Opens one link, after a look at what kind of link it is.
+    private func open(_ name: String, expected: String) throws(HDF5Error) -> Child {
+        let place = location.appending(name)
+        guard try contains(name) else { throw .missing(place, expected: expected) }
+        var link = H5L_TYPE_ERROR
+        try Library.check(chdf5_link_type(handle.id, name, &link), "reading the link", place)
+        guard link == H5L_TYPE_HARD else { throw .refusedLink(place, kind: Self.word(for: link)) }
+        let object = try Handle(H5Oopen(handle.id, name, chdf5_default()), "opening the object", place) {
+            H5Oclose($0)
+        }
+        let info = try ObjectInfo(object, place)
+        switch info.type {
+        case H5O_TYPE_GROUP:
+            if let level = addresses.firstIndex(of: info.address) {
+                throw .cycle(place, sameAs: ancestorPath(level))
+            }
+            guard addresses.count < file.limits.depth else { throw .tooDeep(place, limit: file.limits.depth) }
+            return .group(
+                Group(file: file, handle: object, location: place, addresses: addresses + [info.address]))
+        case H5O_TYPE_DATASET:
+            return .dataset(try Dataset(file: file, handle: object, location: place, address: info.address))
+        default:
+            throw .wrongObject(place, found: info.word, expected: expected)
+        }
+    }
+
+    /// Path of the group `level` steps below the root on the way to this one.
+    private func ancestorPath(_ level: Int) -> String {
+        "/" + location.object.split(separator: "/").prefix(level).joined(separator: "/")
+    }
+
+    /// Address of the group in the file: the same for two names of one group.
+    var address: UInt64 { addresses.last ?? 0 }
+
+    func tracksCreationOrder() throws(HDF5Error) -> Bool {
+        let properties = try Handle.properties(H5Gget_create_plist(handle.id), location)
+        var flags: UInt32 = 0
+        try Library.check(
+            H5Pget_link_creation_order(properties.id, &flags), "reading the order of links", location)
+        return flags & chdf5_order_tracked() != 0
+    }
+
+    /// Names with a meaning of their own in a path are no names of links.
+    private static func isLinkName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && !name.contains("/") && !name.utf8.contains(0)
+    }
+
+    private static func word(for link: H5L_type_t) -> String {
+        switch link {
+        case H5L_TYPE_SOFT: "a soft link"
+        case H5L_TYPE_EXTERNAL: "an external link"
+        default: "a user-defined link"
+        }
+    }
+}
+
+/// Collects names from the library's C callbacks.
+final class NameList {
+    private(set) var list: [String] = []
+    private(set) var isMalformed = false
+    private(set) var isFull = false
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    /// 0 to go on, 1 to stop.
+    static func append(_ name: UnsafePointer<CChar>?, to context: UnsafeMutableRawPointer?) -> herr_t {
+        guard let name, let context else { return 1 }
+        let names = Unmanaged<NameList>.fromOpaque(context).takeUnretainedValue()
+        names.isFull = names.list.count >= names.limit
+        guard !names.isFull, let text = String(validatingCString: name) else {
+            names.isMalformed = !names.isFull
+            return 1
+        }
+        names.list.append(text)
+        return 0
+    }
+}

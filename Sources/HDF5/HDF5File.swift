@@ -1,0 +1,147 @@
+import CHDF5
+import Foundation
+
+/// An HDF5 file opened for reading. Everything read from it is checked first: see `HDF5Limits` and the cases of
+/// `HDF5Error`. The file closes when the last group or dataset of it goes.
+public final class HDF5File: Sendable {
+    /// The path as it was given.
+    public let path: String
+    /// What the file may ask of its reader.
+    public let limits: HDF5Limits
+    /// Bytes of the file.
+    public let byteCount: Int
+    /// The root group.
+    public var root: Group {
+        Group(file: self, handle: rootHandle, location: location, addresses: [rootAddress])
+    }
+
+    let handle: Handle
+    let ledger = Ledger()
+    private let rootHandle: Handle
+    private let rootAddress: UInt64
+    private var location: HDF5Location { HDF5Location(file: path) }
+
+    /// Opens a file; it is recognised by its bytes, never by its name.
+    public init(reading path: String, limits: HDF5Limits = HDF5Limits()) throws(HDF5Error) {
+        self.path = path
+        self.limits = limits
+        byteCount = try Self.checkFirstBytes(path)
+        let size = byteCount
+        let location = HDF5Location(file: path)
+        (handle, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
+            let handle = try Self.open(path, size: size)
+            let root = try Handle(
+                H5Gopen2(handle.id, "/", chdf5_default()), "opening the root group", location
+            ) {
+                H5Gclose($0)
+            }
+            return (handle, root, try ObjectInfo(root, location).address)
+        }
+    }
+
+    /// Whether objects were written in the format of HDF5 1.6 (superblock 0 or 1), as Keras and h5py do; 2 and 3
+    /// are those of 1.8 and 1.10.
+    func superblockVersion() throws(HDF5Error) -> UInt32 {
+        try Library.locked { () throws(HDF5Error) in
+            var version: UInt32 = 0
+            try Library.check(
+                chdf5_superblock_version(handle.id, &version), "reading the superblock", location)
+            return version
+        }
+    }
+
+    private static func open(_ path: String, size: Int) throws(HDF5Error) -> Handle {
+        let location = HDF5Location(file: path)
+        let access = try Handle.properties(H5Pcreate(chdf5_file_access_class()), location)
+        try Library.check(chdf5_disable_locking(access.id), "switching file locks off", location)
+        let id = H5Fopen(path, chdf5_read_only(), access.id)
+        if id < 0, let message = Library.errorStack().first(where: { $0.hasPrefix("truncated file") }) {
+            let digits = message.components(separatedBy: "stored_eof = ").last?.prefix { $0.isNumber }
+            throw .truncated(path: path, found: size, expected: digits.flatMap { Int($0) })
+        }
+        return try Handle(id, "opening the file", location) { H5Fclose($0) }
+    }
+
+    /// Says what a file is where it is not HDF5, before the library sees it. Returns its size.
+    private static func checkFirstBytes(_ path: String) throws(HDF5Error) -> Int {
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw errno == ENOENT
+                ? .fileMissing(path: path) : .fileUnreadable(path: path, reason: systemReason())
+        }
+        defer { Foundation.close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .fileUnreadable(path: path, reason: systemReason())
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            let isFolder = status.st_mode & S_IFMT == S_IFDIR
+            throw .fileUnreadable(
+                path: path, reason: isFolder ? "it is a folder" : "it is not a regular file")
+        }
+        var bytes = [UInt8](repeating: 0, count: 512)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        guard count >= 0 else { throw .fileUnreadable(path: path, reason: systemReason()) }
+        guard count > 0 else { throw .emptyFile(path: path) }
+        let size = Int(status.st_size)
+        guard hasSignature(descriptor, size: size) else {
+            throw .notHDF5(path: path, looksLike: FileKind(firstBytes: Array(bytes.prefix(count))))
+        }
+        return size
+    }
+
+    /// The signature stands at 0, or after a block of the user's own at 512, 1024, 2048, …
+    private static func hasSignature(_ descriptor: Int32, size: Int) -> Bool {
+        let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+        var bytes = [UInt8](repeating: 0, count: signature.count)
+        var offset = 0
+        while offset < size {
+            if pread(descriptor, &bytes, bytes.count, off_t(offset)) == bytes.count, bytes == signature {
+                return true
+            }
+            offset = offset == 0 ? 512 : offset * 2
+        }
+        return false
+    }
+
+    private static func systemReason() -> String { String(cString: strerror(errno)) }
+}
+
+/// What the datasets of a file that were opened so far need in memory, each counted once. Only touched under the
+/// library's lock.
+final class Ledger: @unchecked Sendable {
+    private var total = 0
+    private var counted: Set<UInt64> = []
+
+    func add(_ bytes: Int, address: UInt64, limit: Int, _ location: HDF5Location) throws(HDF5Error) {
+        guard !counted.contains(address) else { return }
+        let (sum, overflow) = total.addingReportingOverflow(bytes)
+        if overflow || sum > limit { throw .totalTooLarge(location, limit: limit) }
+        total = sum
+        counted.insert(address)
+    }
+}
+
+/// Kind and address of an open object.
+struct ObjectInfo {
+    let address: UInt64
+    let type: H5O_type_t
+
+    init(_ handle: Handle, _ location: HDF5Location) throws(HDF5Error) {
+        var address: haddr_t = 0
+        var type = H5O_TYPE_UNKNOWN
+        try Library.check(
+            chdf5_object_info(handle.id, &address, &type), "reading the object's header", location)
+        self.address = UInt64(address)
+        self.type = type
+    }
+
+    var word: String {
+        switch type {
+        case H5O_TYPE_GROUP: "a group"
+        case H5O_TYPE_DATASET: "a dataset"
+        case H5O_TYPE_NAMED_DATATYPE: "a named datatype"
+        default: "an unknown object"
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/// What a file may ask of its reader. A file is untrusted: without limits a few bytes can declare terabytes.
+public struct HDF5Limits: Sendable, Equatable {
+    /// Bytes in memory of all datasets of a file together.
+    public var totalBytes = 64 << 30
+    /// Bytes of a compressed dataset for each byte that it takes in the file.
+    public var compressionRatio = 1_000
+    /// Bytes in memory of one attribute.
+    public var attributeBytes = 64 << 20
+    /// Groups inside one another.
+    public var depth = 64
+    /// Links of one group, and objects that one walk over a file meets.
+    public var objects = 1_000_000
+
+    /// The limits that fit every network known to us.
+    public init() {}
+}

@@ -1,0 +1,23 @@
+/// Where in which file: how errors name an object.
+public struct HDF5Location: Sendable, Hashable {
+    /// The file's path as it was given.
+    public let file: String
+    /// The object's absolute path in the file; `/` is the root group.
+    public let object: String
+
+    /// A place in a file.
+    public init(file: String, object: String = "/") {
+        self.file = file
+        self.object = object
+    }
+
+    /// The place of a link in this group.
+    func appending(_ name: String) -> HDF5Location {
+        HDF5Location(file: file, object: object == "/" ? "/" + name : object + "/" + name)
+    }
+}
+
+extension HDF5Location: CustomStringConvertible {
+    /// `resnet.h5: /model_weights/conv1`, or the file alone for the root group.
+    public var description: String { object == "/" ? file : "\(file): \(object)" }
+}

@@ -1,0 +1,90 @@
+import CHDF5
+
+/// An open attribute whose size is within the limit. Used under the library's lock.
+struct OpenAttribute {
+    let name: String
+    let handle: Handle
+    let type: Handle
+    let space: Handle
+    /// Extents; empty for a scalar.
+    let extents: [hsize_t]
+    /// Elements; 0 for a null dataspace.
+    let count: Int
+
+    init(_ name: String, of object: Handle, _ location: HDF5Location, limit: Int) throws(HDF5Error) {
+        self.name = name
+        handle = try .attribute(H5Aopen(object.id, name, chdf5_default()), name, location)
+        // A transient copy: a committed type belongs to its own file.
+        let stored = try Handle.type(H5Aget_type(handle.id), location)
+        type = try .type(H5Tcopy(stored.id), location)
+        space = try .space(H5Aget_space(handle.id), location)
+        let rank = try Library.check(
+            H5Sget_simple_extent_ndims(space.id), "reading attribute '\(name)'", location)
+        var extents = [hsize_t](repeating: 0, count: Int(rank))
+        try Library.check(
+            H5Sget_simple_extent_dims(space.id, &extents, nil), "reading attribute '\(name)'", location)
+        self.extents = extents
+        let isNull = H5Sget_simple_extent_type(space.id) == H5S_NULL
+        let bytes = extents.reduce(isNull ? 0 : max(H5Tget_size(type.id), 1)) { product, extent in
+            let (next, overflow) = product.multipliedReportingOverflow(by: Int(clamping: extent))
+            return overflow ? Int.max : next
+        }
+        guard bytes <= limit else {
+            throw .attributeTooLarge(location, name: name, found: bytes, limit: limit)
+        }
+        count = bytes / max(H5Tget_size(type.id), 1)
+    }
+
+    /// Strings without their padding.
+    func strings(_ location: HDF5Location, limit: Int) throws(HDF5Error) -> [String] {
+        try withRawValues(location) { (bytes) throws(HDF5Error) in
+            H5Tis_variable_str(type.id) > 0
+                ? try variableStrings(bytes, location, limit: limit) : fixedStrings(bytes)
+        }
+    }
+
+    /// Hands over all values as they are stored, and frees what the library allocated for them.
+    func withRawValues<Result>(
+        _ location: HDF5Location, _ body: (UnsafeMutableRawBufferPointer) throws(HDF5Error) -> Result
+    ) throws(HDF5Error) -> Result {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: count * H5Tget_size(type.id), alignment: 16)
+        defer { buffer.deallocate() }
+        buffer.initializeMemory(as: UInt8.self, repeating: 0)
+        guard buffer.count > 0 else { return try body(buffer) }
+        try Library.check(
+            H5Aread(handle.id, type.id, buffer.baseAddress), "reading attribute '\(name)'", location)
+        defer { _ = H5Dvlen_reclaim(type.id, space.id, chdf5_default(), buffer.baseAddress) }
+        return try body(buffer)
+    }
+
+    func mismatch(_ location: HDF5Location, expected: String) -> HDF5Error {
+        .wrongAttribute(location, name: name, found: ElementKind.describe(type.id), expected: expected)
+    }
+
+    private func variableStrings(
+        _ bytes: UnsafeMutableRawBufferPointer, _ location: HDF5Location, limit: Int
+    ) throws(HDF5Error) -> [String] {
+        var total = 0
+        var strings: [String] = []
+        for pointer in bytes.bindMemory(to: UnsafeMutablePointer<CChar>?.self) {
+            let text = pointer.map { String(cString: $0) } ?? ""
+            total += text.utf8.count
+            guard total <= limit else {
+                throw .attributeTooLarge(location, name: name, found: total, limit: limit)
+            }
+            strings.append(text)
+        }
+        return strings
+    }
+
+    private func fixedStrings(_ bytes: UnsafeMutableRawBufferPointer) -> [String] {
+        let size = H5Tget_size(type.id)
+        let isSpacePadded = H5Tget_strpad(type.id) == H5T_STR_SPACEPAD
+        return (0..<count).map { index in
+            var field = bytes[index * size..<(index + 1) * size].prefix { $0 != 0 }
+            while isSpacePadded, field.last == UInt8(ascii: " ") { field.removeLast() }
+            return String(decoding: field, as: UTF8.self)
+        }
+    }
+}

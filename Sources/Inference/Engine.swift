@@ -1,0 +1,52 @@
+import Networks
+import Tensors
+
+/// Something that runs a network on images.
+///
+/// An image's outputs are the same to the bit wherever it stands in the source, and whatever the number of
+/// workers.
+public protocol Engine: Sendable {
+    /// Features of the network's output for one image.
+    var outputCount: Int { get }
+
+    /// Runs the network on every image of the source and returns the outputs, [images, outputCount] in row-major
+    /// order. Rethrows the first error of the source. `progress` is told how many more images are done, from any
+    /// thread.
+    func run(on images: ImageSource, progress: @escaping @Sendable (Int) -> Void) throws -> [Float]
+}
+
+extension Engine {
+    /// Runs the network on every image of the source, in silence.
+    public func run(on images: ImageSource) throws -> [Float] { try run(on: images) { _ in } }
+}
+
+/// Preprocessed images that an engine asks for as it goes, so that no split needs to fit in memory.
+public struct ImageSource: Sendable {
+    /// Writes the images of a range, [images, height, width, channels], into a buffer of just that many values.
+    public typealias Load = @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
+
+    /// How many images there are.
+    public let count: Int
+    /// Height, width and channels of an image.
+    public let shape: Shape
+    /// Loads a range of images; called from several threads at once, for disjoint ranges.
+    public let load: Load
+
+    /// A source of `count` images of `shape`.
+    public init(count: Int, shape: Shape, load: @escaping Load) {
+        self.count = count
+        self.shape = shape
+        self.load = load
+    }
+
+    /// Images that are in memory, [images, height, width, channels].
+    public init(_ images: Tensor) {
+        let shape = Shape(Array(images.shape.extents.dropFirst()))
+        self.init(count: images.shape[0], shape: shape) { range, buffer in
+            images.values.withUnsafeBufferPointer { values in
+                let part = values[range.lowerBound * shape.count..<range.upperBound * shape.count]
+                _ = buffer.update(fromContentsOf: part)
+            }
+        }
+    }
+}

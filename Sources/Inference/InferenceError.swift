@@ -1,0 +1,37 @@
+import Tensors
+
+/// Why a network could not be run.
+public enum InferenceError: Error, Equatable {
+    /// A parameter that the network names is not in the table.
+    case missingParameter(String)
+    /// A parameter has another number of values than its layer needs.
+    case wrongParameterShape(name: String, found: Shape, expected: String)
+    /// A parameter holds NaN or an infinity.
+    case nonFiniteParameter(name: String, index: Int)
+    /// A running variance is below zero.
+    case negativeVariance(name: String, index: Int)
+    /// The images are not of the size that the engine was made for.
+    case wrongImageShape(found: Shape, expected: Shape)
+    /// oneDNN refused a call.
+    case library(operation: String, status: Int)
+    /// Memory could not be had.
+    case outOfMemory(bytes: Int)
+}
+
+extension InferenceError: CustomStringConvertible {
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .missingParameter(let name): "parameter '\(name)' is not in the file"
+        case .wrongParameterShape(let name, let found, let expected):
+            "parameter '\(name)': shape is \(found), expected \(expected)"
+        case .nonFiniteParameter(let name, let index):
+            "parameter '\(name)': the value at index \(index) is not finite"
+        case .negativeVariance(let name, let index):
+            "parameter '\(name)': the variance at index \(index) is negative"
+        case .wrongImageShape(let found, let expected): "images are \(found), expected \(expected)"
+        case .library(let operation, let status): "oneDNN: \(operation) failed with status \(status)"
+        case .outOfMemory(let bytes): "cannot allocate \(bytes) bytes"
+        }
+    }
+}

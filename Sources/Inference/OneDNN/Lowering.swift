@@ -1,0 +1,292 @@
+import Networks
+import Tensors
+
+/// Turns a network into a program: norms fold into convolutions, sums and rectifiers into what precedes them, and
+/// margins into what follows them.
+struct Lowering {
+    private let network: Network
+    private let shapes: [Shape]
+    private let weights: Weights
+    private let consumers: [[Int]]
+    private var program = Program()
+    /// The value of each node, once it is computed and unless it is only a stage of a fused step.
+    private var values: [Int?]
+    /// The nodes whose steps are in the program.
+    private var done: Set<Int> = [0]
+    /// Padding nodes that the one node behind them takes over.
+    private var absorbedMargins: Set<Int> = []
+
+    /// The program of a network for images of one shape. Throws `InferenceError` for a parameter.
+    static func program(for network: Network, shapes: [Shape], weights: Weights) throws -> Program {
+        var lowering = Lowering(network, shapes, weights)
+        return try lowering.lower()
+    }
+
+    private init(_ network: Network, _ shapes: [Shape], _ weights: Weights) {
+        self.network = network
+        self.shapes = shapes
+        self.weights = weights
+        let needed = network.nodesNeeded
+        consumers = network.consumers.map { $0.filter(needed.contains) }
+        values = [Int?](repeating: nil, count: network.nodes.count)
+    }
+
+    private mutating func lower() throws -> Program {
+        program.input = program.makeValue(size: shapes[0].count)
+        values[0] = program.input
+        for index in network.nodesNeeded.sorted() where !done.contains(index) {
+            try lower(index)
+            done.insert(index)
+        }
+        program.output = value(of: network.output)
+        return program
+    }
+
+    private mutating func lower(_ index: Int) throws {
+        let node = network.nodes[index]
+        let channels = node.inputs.first.map { shapes[$0][-1] } ?? 0
+        switch node.operation {
+        case .convolution(let convolution): try lower(convolution, at: index)
+        case .dense(let dense): try lower(dense, at: index)
+        case .batchNorm(let norm): affine(try weights.affine(of: norm), at: index)
+        case .scaleShift(let scale, let offset):
+            affine(ChannelAffine(scale: scale, offset: offset, channels: channels), at: index)
+        case .standardizeInput(let mean, let variance):
+            affine(try weights.affine(mean: mean, variance: variance, channels: channels), at: index)
+        case .groupNorm(let norm): try lower(norm, at: index)
+        case .layerNorm(let norm):
+            let gamma = try weights.read(norm.gamma, count: norm.channels, else: 1)
+            let beta = try weights.read(norm.beta, count: norm.channels, else: 0)
+            emit(.layerNorm(gamma: gamma, beta: beta, epsilon: norm.epsilon), for: index)
+        case .activation(let activation):
+            let clamp = Clamp(activation).map(StepOperation.add)
+            emit(clamp ?? .activation(activation, features: shapes[index][-1]), for: index)
+        case .pool(let pool): lower(pool, at: index)
+        case .globalPool(let kind, _): emit(.globalPool(kind, channels: channels), for: index)
+        case .zeroPad(let margins): lower(margins, at: index)
+        case .padChannels(let before, _):
+            emit(.padChannels(before: before, from: channels, to: shapes[index][-1]), for: index)
+        case .add: lowerSum(at: index)
+        case .multiply: broadcast(isProduct: true, at: index)
+        case .concatenate: emit(.concatenate(node.inputs.map { shapes[$0][-1] }), for: index)
+        case .flatten, .reshape: values[index] = value(of: node.inputs[0])
+        case .input: break
+        }
+    }
+
+    // MARK: Operations
+
+    private mutating func lower(_ convolution: Convolution, at index: Int) throws {
+        var source = network.nodes[index].inputs[0]
+        var margins = convolution.resolvedMargins(height: shapes[source][0], width: shapes[source][1])
+        if absorbedMargins.contains(source), case .zeroPad(let more) = network.nodes[source].operation {
+            margins = margins + more
+            source = network.nodes[source].inputs[0]
+        }
+        let step = ConvolutionStep(
+            convolution: convolution, affine: nil, input: shapes[source], output: shapes[index],
+            margins: margins)
+        try emit(step, reading: source, at: index)
+    }
+
+    /// A dense layer is a 1×1 convolution of as many positions as there are outer elements.
+    private mutating func lower(_ dense: Dense, at index: Int) throws {
+        let positions = shapes[index].count / dense.outputs
+        let convolution = Convolution(
+            kernel: dense.kernel, kernelLayout: dense.kernelIsTransposed ? .oihw : .hwio, bias: dense.bias,
+            inputs: dense.inputs, outputs: dense.outputs, size: Extent2D(1), strides: Extent2D(1),
+            dilation: Extent2D(1), groups: 1, padding: .valid)
+        let step = ConvolutionStep(
+            convolution: convolution, affine: nil, input: [1, positions, dense.inputs],
+            output: [1, positions, dense.outputs], margins: Margins(0))
+        try emit(step, reading: network.nodes[index].inputs[0], at: index)
+    }
+
+    private mutating func emit(_ step: ConvolutionStep, reading source: Int, at index: Int) throws {
+        var step = step
+        var last = index
+        if let next = onlyConsumer(of: last), case .batchNorm(let norm) = network.nodes[next].operation {
+            step.affine = try weights.affine(of: norm)
+            done.insert(next)
+            last = next
+        }
+        let tail = tail(behind: last, overwritesResidual: true)
+        step.accumulates = tail.residual != nil
+        step.clamp = tail.clamp
+        let operands = [value(of: source)] + (tail.residual.map { [$0] } ?? [])
+        emit(.convolution(step), operands, for: tail.last, overwrites: tail.residual)
+    }
+
+    private mutating func lower(_ norm: GroupNorm, at index: Int) throws {
+        let gamma = try weights.read(norm.gamma, count: norm.channels, else: 1)
+        let beta = try weights.read(norm.beta, count: norm.channels, else: 0)
+        let tail = tail(behind: index)
+        let step = GroupNormStep(
+            groups: norm.groups, epsilon: norm.epsilon, gamma: gamma, beta: beta, clamp: tail.clamp)
+        emit(.groupNorm(step), tail.operands(value(of: network.nodes[index].inputs[0])), for: tail.last)
+    }
+
+    private mutating func affine(_ affine: ChannelAffine, at index: Int) {
+        let tail = tail(behind: index)
+        emit(
+            .affine(affine, tail.clamp), tail.operands(value(of: network.nodes[index].inputs[0])),
+            for: tail.last)
+    }
+
+    private mutating func lower(_ pool: Pool, at index: Int) {
+        var source = network.nodes[index].inputs[0]
+        var margins = pool.resolvedMargins(height: shapes[source][0], width: shapes[source][1])
+        var countsMargins = false
+        if absorbedMargins.contains(source), case .zeroPad(let more) = network.nodes[source].operation {
+            (margins, countsMargins) = (more, true)
+            source = network.nodes[source].inputs[0]
+        }
+        let step = PoolStep(
+            pool: pool, input: shapes[source], output: shapes[index], margins: margins,
+            countsMargins: countsMargins)
+        emit(.pool(step), [value(of: source)], for: index)
+    }
+
+    /// Zeros around a map cost nothing where the one node behind them can see them as its own margin.
+    private mutating func lower(_ margins: Margins, at index: Int) {
+        if let next = onlyConsumer(of: index), network.nodes[next].operation.absorbsMargins {
+            absorbedMargins.insert(index)
+            values[index] = value(of: network.nodes[index].inputs[0])
+        } else {
+            emit(.zeroPad(margins, from: shapes[network.nodes[index].inputs[0]]), for: index)
+        }
+    }
+
+    private mutating func lowerSum(at index: Int) {
+        let inputs = network.nodes[index].inputs
+        guard inputs.allSatisfy({ shapes[$0] == shapes[index] }) else {
+            return broadcast(isProduct: false, at: index)
+        }
+        let tail = tail(behind: index)
+        var sum = value(of: inputs[0])
+        for (place, input) in inputs.enumerated().dropFirst() {
+            let isLast = place == inputs.count - 1 && tail.residual == nil
+            let result = program.makeValue(size: shapes[index].count)
+            program.steps.append(
+                Program.Step(
+                    operation: .add(isLast ? tail.clamp : .none), operands: [sum, value(of: input)],
+                    result: result))
+            sum = result
+        }
+        if let residual = tail.residual {
+            emit(.add(tail.clamp), [sum, residual], for: tail.last)
+        } else {
+            values[tail.last] = sum
+        }
+    }
+
+    private mutating func broadcast(isProduct: Bool, at index: Int) {
+        let strides = network.nodes[index].inputs.map { BroadcastStrides(shapes[$0], to: shapes[index]) }
+        emit(.broadcast(strides, isProduct: isProduct), for: index)
+    }
+
+    // MARK: Fusion
+
+    /// What follows a node and can be done in the same step.
+    private struct Tail {
+        var last: Int
+        var residual: Int?
+        var clamp = Clamp.none
+
+        func operands(_ first: Int) -> [Int] { [first] + (residual.map { [$0] } ?? []) }
+    }
+
+    /// The sum with a value that is already there, then the clamp, as far as nothing else reads what is between.
+    /// The nodes it takes count as done.
+    private mutating func tail(behind index: Int, overwritesResidual: Bool = false) -> Tail {
+        var tail = Tail(last: index)
+        if let next = onlyConsumer(of: index), case .add = network.nodes[next].operation,
+            let other = otherOperand(of: next, than: index),
+            !overwritesResidual || mayOverwrite(other, in: next)
+        {
+            (tail.last, tail.residual) = (next, values[other])
+            done.insert(next)
+        }
+        if let next = onlyConsumer(of: tail.last), case .activation(let kind) = network.nodes[next].operation,
+            let clamp = Clamp(kind)
+        {
+            (tail.last, tail.clamp) = (next, clamp)
+            done.insert(next)
+        }
+        return tail
+    }
+
+    private func onlyConsumer(of index: Int) -> Int? {
+        index != network.output && consumers[index].count == 1 ? consumers[index][0] : nil
+    }
+
+    /// The other operand of a sum of two of one shape, where its value is already computed.
+    private func otherOperand(of sum: Int, than index: Int) -> Int? {
+        let inputs = network.nodes[sum].inputs
+        guard inputs.count == 2, shapes[inputs[0]] == shapes[inputs[1]], inputs[0] != inputs[1] else {
+            return nil
+        }
+        let other = inputs[0] == index ? inputs[1] : inputs[0]
+        return values[other] == nil ? nil : other
+    }
+
+    /// Whether a node's value is read by nothing that is still to come, but for the sum itself.
+    private func mayOverwrite(_ index: Int, in sum: Int) -> Bool {
+        let sharing = values.indices.filter { values[$0] == values[index] }
+        return sharing.allSatisfy { node in
+            node != network.output && consumers[node].allSatisfy { $0 == sum || done.contains($0) }
+        }
+    }
+
+    // MARK: Emission
+
+    private func value(of index: Int) -> Int {
+        guard let value = values[index] else {
+            preconditionFailure("node \(index) is read before it is computed")
+        }
+        return value
+    }
+
+    private mutating func emit(_ operation: StepOperation, for index: Int) {
+        emit(operation, network.nodes[index].inputs.map { value(of: $0) }, for: index)
+    }
+
+    private mutating func emit(
+        _ operation: StepOperation, _ operands: [Int], for index: Int, overwrites: Int? = nil
+    ) {
+        let result = program.makeValue(size: shapes[index].count)
+        program.steps.append(
+            Program.Step(operation: operation, operands: operands, result: result, overwrites: overwrites))
+        values[index] = result
+    }
+}
+
+extension Network {
+    /// The nodes that the output depends on.
+    fileprivate var nodesNeeded: Set<Int> {
+        var needed: Set<Int> = []
+        var open = [output]
+        while let index = open.popLast() {
+            if needed.insert(index).inserted { open += nodes[index].inputs }
+        }
+        return needed
+    }
+}
+
+extension Operation {
+    /// Whether zeros around the operand can be had as the operation's own margin.
+    fileprivate var absorbsMargins: Bool {
+        switch self {
+        case .convolution(let convolution): convolution.padding != .same
+        case .pool(let pool): pool.padding == .valid
+        default: false
+        }
+    }
+}
+
+extension Margins {
+    fileprivate static func + (a: Margins, b: Margins) -> Margins {
+        Margins(
+            top: a.top + b.top, bottom: a.bottom + b.bottom, left: a.left + b.left, right: a.right + b.right)
+    }
+}

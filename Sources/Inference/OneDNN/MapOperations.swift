@@ -1,0 +1,119 @@
+import CKernels
+import Networks
+import Tensors
+
+/// The operations of the fast engine that are neither convolutions nor norms, on one image's map.
+enum MapOperations {
+    typealias Source = UnsafePointer<Float>
+    typealias Result = UnsafeMutableBufferPointer<Float>
+
+    /// The sum of two maps, or one map, clamped.
+    static func add(_ operands: [Source], _ y: Result, _ clamp: Clamp) {
+        nc_add(
+            operands[0], operands.count > 1 ? operands[1] : nil, y.baseAddress, y.count, clamp.floor,
+            clamp.ceiling)
+    }
+
+    /// Operands of unlike shapes combined from left to right.
+    static func broadcast(
+        _ operands: [Source], _ strides: [BroadcastStrides], _ y: Result, _ combine: (Float, Float) -> Float
+    ) {
+        for index in y.indices {
+            var result = operands[0][strides[0].source(of: index)]
+            for place in 1..<operands.count {
+                result = combine(result, operands[place][strides[place].source(of: index)])
+            }
+            y[index] = result
+        }
+    }
+
+    /// A function of each element, or softmax over runs of `features`.
+    static func activate(_ activation: Activation, _ features: Int, _ x: Source, _ y: Result) {
+        if let scalar = activation.scalar {
+            for index in y.indices { y[index] = scalar(x[index]) }
+        } else {
+            y.baseAddress?.update(from: x, count: y.count)
+            softmax(y, features: features)
+        }
+    }
+
+    /// Maximum or average over windows, a row of channels at a time.
+    static func pool(_ step: PoolStep, _ x: Source, _ y: Result) {
+        let (pool, channels) = (step.pool, step.output[2])
+        for row in 0..<step.output[0] {
+            let firstRow = row * pool.strides.rows - step.margins.top
+            let rows = max(firstRow, 0)..<min(firstRow + pool.size.rows, step.input[0])
+            for column in 0..<step.output[1] {
+                let firstColumn = column * pool.strides.columns - step.margins.left
+                let columns = max(firstColumn, 0)..<min(firstColumn + pool.size.columns, step.input[1])
+                guard let result = y.baseAddress.map({ $0 + (row * step.output[1] + column) * channels })
+                else { return }
+                let inside = rows.count * columns.count
+                let window = pool.size.rows * pool.size.columns
+                let start: Float =
+                    pool.kind == .average || (step.countsMargins && inside < window) ? 0 : -.infinity
+                result.update(repeating: start, count: channels)
+                for row in rows {
+                    for column in columns {
+                        let source = x + (row * step.input[1] + column) * channels
+                        switch pool.kind {
+                        case .maximum: nc_maximum(source, result, channels)
+                        case .average: nc_accumulate(source, result, channels)
+                        }
+                    }
+                }
+                if pool.kind == .average {
+                    nc_scale(result, 1 / Float(step.countsMargins ? window : inside), channels)
+                }
+            }
+        }
+    }
+
+    /// Maximum or average over all positions; sums run in float over one row of 64 positions, then in double.
+    static func globalPool(_ kind: Pool.Kind, _ positions: Int, _ channels: Int, _ x: Source, _ y: Result) {
+        guard let result = y.baseAddress else { return }
+        switch kind {
+        case .maximum:
+            result.update(from: x, count: channels)
+            for position in 1..<max(positions, 1) { nc_maximum(x + position * channels, result, channels) }
+        case .average:
+            var means = [Double](repeating: 0, count: channels)
+            var squares = means
+            var scratch = [Float](repeating: 0, count: 3 * channels)
+            nc_channel_moments(x, positions, channels, &means, &squares, &scratch)
+            for channel in 0..<channels { result[channel] = Float(means[channel]) }
+        }
+    }
+
+    /// Zeros around a map.
+    static func pad(_ margins: Margins, _ shape: Shape, _ x: Source, _ y: Result) {
+        y.update(repeating: 0)
+        let length = shape[1] * shape[2]
+        let outerLength = (shape[1] + margins.left + margins.right) * shape[2]
+        for row in 0..<shape[0] {
+            let start = (row + margins.top) * outerLength + margins.left * shape[2]
+            (y.baseAddress.map { $0 + start })?.update(from: x + row * length, count: length)
+        }
+    }
+
+    /// Zero channels before and after a map's own.
+    static func padChannels(before: Int, from: Int, to: Int, _ x: Source, _ y: Result) {
+        y.update(repeating: 0)
+        for position in 0..<y.count / to {
+            (y.baseAddress.map { $0 + position * to + before })?.update(
+                from: x + position * from, count: from)
+        }
+    }
+
+    /// The operands' channels one after another.
+    static func concatenate(_ operands: [Source], _ features: [Int], _ y: Result) {
+        let total = features.reduce(0, +)
+        for position in 0..<y.count / total {
+            var offset = position * total
+            for (operand, count) in zip(operands, features) {
+                (y.baseAddress.map { $0 + offset })?.update(from: operand + position * count, count: count)
+                offset += count
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import CDNNL
+import Networks
+
+/// Turns a status of oneDNN into an error.
+func check(_ operation: String, _ status: dnnl_status_t) throws(InferenceError) {
+    guard status == dnnl_success else {
+        throw .library(operation: operation, status: Int(status.rawValue))
+    }
+}
+
+/// oneDNN's engine for this processor. Thread safe: it only stands for the device.
+final class OneDNNDevice: @unchecked Sendable {
+    let handle: dnnl_engine_t
+
+    init() throws(InferenceError) {
+        var created: dnnl_engine_t?
+        try check("engine creation", nc_engine_create(&created))
+        guard let created else { throw .library(operation: "engine creation", status: 0) }
+        handle = created
+    }
+
+    deinit { dnnl_engine_destroy(handle) }
+}
+
+/// The order in which one thread's operations run.
+final class OneDNNStream {
+    let handle: dnnl_stream_t
+
+    init(_ device: OneDNNDevice) throws(InferenceError) {
+        var created: dnnl_stream_t?
+        try check("stream creation", nc_stream_create(&created, device.handle))
+        guard let created else { throw .library(operation: "stream creation", status: 0) }
+        handle = created
+    }
+
+    deinit { dnnl_stream_destroy(handle) }
+}
+
+/// A compiled convolution with its weights packed as it wants them, shared by all workers. Thread safe: nothing
+/// changes after `init`, and every execution brings its own scratchpad.
+final class OneDNNConvolution: @unchecked Sendable {
+    fileprivate var compiled = nc_convolution()
+    fileprivate let device: OneDNNDevice
+    fileprivate let packed: AlignedMemory
+    fileprivate let bias: AlignedMemory
+
+    /// Bytes of scratchpad that an execution needs.
+    var scratchBytes: Int { compiled.scratch_bytes }
+
+    /// Folds the norm, if any, into the weights in Double, and packs them.
+    init(_ step: ConvolutionStep, batch: Int, weights: Weights, device: OneDNNDevice) throws {
+        self.device = device
+        let convolution = step.convolution
+        var kernel = try weights.kernel(of: convolution)
+        var bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
+        if let affine = step.affine { affine.fold(into: &kernel, &bias, convolution) }
+        self.bias = try AlignedMemory(bytes: bias.count * MemoryLayout<Float>.stride)
+        self.bias.floats.update(from: bias, count: bias.count)
+
+        // deinit frees a half-made convolution only where every stored property is there: compile on the side.
+        var compiled = nc_convolution()
+        do {
+            var shape = nc_convolution_shape(step, batch: batch)
+            try check("convolution", nc_convolution_create(&compiled, device.handle, &shape))
+            packed = try AlignedMemory(bytes: compiled.packed_bytes)
+            let stream = try OneDNNStream(device)
+            try check(
+                "packing of weights",
+                nc_convolution_pack(&compiled, device.handle, stream.handle, kernel, packed.address))
+        } catch {
+            nc_convolution_destroy(&compiled)
+            throw error
+        }
+        self.compiled = compiled
+    }
+
+    deinit { nc_convolution_destroy(&compiled) }
+}
+
+/// A convolution bound to one worker's buffers.
+final class OneDNNExecution {
+    private let convolution: OneDNNConvolution
+    private var memories = nc_convolution_memories()
+
+    init(
+        _ convolution: OneDNNConvolution, source: UnsafePointer<Float>,
+        destination: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+    ) throws(InferenceError) {
+        self.convolution = convolution
+        let status = nc_memories_create(
+            &memories, &convolution.compiled, convolution.device.handle, source, convolution.packed.address,
+            convolution.bias.floats, destination, scratch)
+        try check("memory creation", status)
+    }
+
+    deinit { nc_memories_destroy(&memories) }
+
+    /// Runs the convolution on what the source buffer holds.
+    func run(on stream: OneDNNStream) throws(InferenceError) {
+        try check("convolution", nc_convolution_execute(&convolution.compiled, &memories, stream.handle))
+    }
+}
+
+extension ChannelAffine {
+    /// Makes y = (conv(x) + b)·scale + shift a convolution: w·scale, b·scale + shift.
+    func fold(into kernel: inout [Float], _ bias: inout [Float], _ convolution: Convolution) {
+        let outputs = convolution.outputs
+        for output in 0..<outputs {
+            bias[output] = Float(Double(bias[output]) * scale[output] + shift[output])
+        }
+        switch convolution.kernelLayout {
+        case .hwio, .hwim:
+            kernel.withUnsafeMutableBufferPointer { kernel in
+                for start in stride(from: 0, to: kernel.count, by: outputs) {
+                    for output in 0..<outputs {
+                        kernel[start + output] = Float(Double(kernel[start + output]) * scale[output])
+                    }
+                }
+            }
+        case .oihw:
+            let taps = kernel.count / outputs
+            kernel.withUnsafeMutableBufferPointer { kernel in
+                for output in 0..<outputs {
+                    for tap in output * taps..<(output + 1) * taps {
+                        kernel[tap] = Float(Double(kernel[tap]) * scale[output])
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension nc_convolution_shape {
+    fileprivate init(_ step: ConvolutionStep, batch: Int) {
+        let convolution = step.convolution
+        let strides = KernelStrides(convolution)
+        self.init()
+        self.batch = Int64(batch)
+        rows = Int64(step.input[0])
+        columns = Int64(step.input[1])
+        groups = Int64(convolution.groups)
+        group_inputs = Int64(convolution.inputs / convolution.groups)
+        group_outputs = Int64(convolution.outputs / convolution.groups)
+        kernel_rows = Int64(convolution.size.rows)
+        kernel_columns = Int64(convolution.size.columns)
+        stride_rows = Int64(convolution.strides.rows)
+        stride_columns = Int64(convolution.strides.columns)
+        dilation_rows = Int64(convolution.dilation.rows)
+        dilation_columns = Int64(convolution.dilation.columns)
+        top = Int64(step.margins.top)
+        left = Int64(step.margins.left)
+        output_rows = Int64(step.output[0])
+        output_columns = Int64(step.output[1])
+        // A window that does not fit whole is left out, so that the last margin may be larger than is used.
+        bottom = usedMargin(
+            step.output[0], convolution.size.rows, convolution.strides.rows,
+            convolution.dilation.rows, step.input[0] + step.margins.top)
+        right = usedMargin(
+            step.output[1], convolution.size.columns, convolution.strides.columns,
+            convolution.dilation.columns, step.input[1] + step.margins.left)
+        kernel_strides = (
+            Int64(strides.group), Int64(strides.output), Int64(strides.input), Int64(strides.row),
+            Int64(strides.column)
+        )
+        accumulates = step.accumulates
+        rectifies = step.clamp != .none
+        ceiling = step.clamp.ceiling
+    }
+}
+
+/// The margin behind an extent that the last window reaches; negative where it ends before the extent does.
+private func usedMargin(_ outputs: Int, _ size: Int, _ stride: Int, _ dilation: Int, _ extent: Int) -> Int64 {
+    Int64((outputs - 1) * stride + (size - 1) * dilation + 1 - extent)
+}

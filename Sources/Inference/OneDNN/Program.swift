@@ -1,0 +1,110 @@
+import Networks
+import Tensors
+
+/// A network lowered to what the fast engine executes: steps in order, between values that live in buffers.
+struct Program {
+    /// Executed from first to last for every batch of images.
+    var steps: [Step] = []
+    /// Floats that one image's share of each value takes.
+    var sizes: [Int] = []
+    /// The value that holds the images.
+    var input = 0
+    /// The value that holds the outputs at the end.
+    var output = 0
+
+    /// One operation, its operands and its result, as indices of values.
+    struct Step {
+        var operation: StepOperation
+        var operands: [Int]
+        var result: Int
+        /// The operand whose buffer the result must take, for operations that add to what is there.
+        var overwrites: Int?
+    }
+
+    /// A new value of the given size.
+    mutating func makeValue(size: Int) -> Int {
+        sizes.append(size)
+        return sizes.count - 1
+    }
+}
+
+/// min(max(·, floor), ceiling): a rectifier, a clipped one, or nothing.
+struct Clamp: Equatable {
+    var floor = -Float.infinity
+    var ceiling = Float.infinity
+
+    static let none = Clamp()
+
+    /// The clamp that an activation is, if it is one.
+    init?(_ activation: Activation) {
+        switch activation {
+        case .relu: self.init(floor: 0)
+        case .clippedReLU(let limit): self.init(floor: 0, ceiling: limit)
+        default: return nil
+        }
+    }
+
+    init(floor: Float = -.infinity, ceiling: Float = .infinity) {
+        self.floor = floor
+        self.ceiling = ceiling
+    }
+}
+
+/// What a step computes for each image of a batch.
+enum StepOperation {
+    /// Convolution with the norm behind it folded in; a second operand is added before the clamp.
+    case convolution(ConvolutionStep)
+    /// A second operand is added before the clamp.
+    case groupNorm(GroupNormStep)
+    /// x·scale + shift per channel; a second operand is added before the clamp.
+    case affine(ChannelAffine, Clamp)
+    case layerNorm(gamma: [Float], beta: [Float], epsilon: Double)
+    /// Sum of two operands of one shape, or one operand alone, clamped.
+    case add(Clamp)
+    case broadcast([BroadcastStrides], isProduct: Bool)
+    case activation(Activation, features: Int)
+    case pool(PoolStep)
+    case globalPool(Pool.Kind, channels: Int)
+    case zeroPad(Margins, from: Shape)
+    case padChannels(before: Int, from: Int, to: Int)
+    case concatenate([Int])
+
+    /// Whether the result may take the place of an operand of the same size that nothing reads afterwards.
+    var worksInPlace: Bool {
+        switch self {
+        case .groupNorm, .affine, .layerNorm, .add, .activation: true
+        default: false
+        }
+    }
+}
+
+/// A convolution, or a dense layer as a convolution of a 1×1 map.
+struct ConvolutionStep {
+    var convolution: Convolution
+    /// Batch normalization behind the convolution, if it is folded in.
+    var affine: ChannelAffine?
+    var input: Shape
+    var output: Shape
+    var margins: Margins
+    var accumulates = false
+    var clamp = Clamp.none
+}
+
+/// Group normalization of a map of `positions` × channels.
+struct GroupNormStep {
+    var groups: Int
+    var epsilon: Double
+    var gamma: [Float]
+    var beta: [Float]
+    var clamp: Clamp
+}
+
+/// A maximum or average over windows.
+struct PoolStep {
+    var pool: Pool
+    var input: Shape
+    var output: Shape
+    var margins: Margins
+    /// Whether the margin's zeros take part, as after a ZeroPadding2D layer.
+    var countsMargins: Bool
+}

@@ -1,0 +1,30 @@
+import CKernels
+import Foundation
+
+/// Runs the body `count` times at once, each on a thread of its own made for convolutions, and waits for all.
+///
+/// oneDNN's threads come from libgomp, which gives every new thread all cores again: each of ours asks for one.
+/// Denormals are flushed to zero.
+func onWorkerThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let group = DispatchGroup()
+    for index in 0..<count {
+        group.enter()
+        let thread = Thread {
+            limitOpenMP()
+            nc_flush_denormals()
+            body(index)
+            group.leave()
+        }
+        thread.name = "normconv worker \(index)"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+    group.wait()
+}
+
+/// `omp_set_num_threads(1)` of whatever OpenMP library is loaded; the toolchain has no header for it.
+private func limitOpenMP() {
+    let anyLibrary = UnsafeMutableRawPointer(bitPattern: 0)
+    guard let symbol = dlsym(anyLibrary, "omp_set_num_threads") else { return }
+    unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Void).self)(1)
+}

@@ -1,0 +1,69 @@
+import Dispatch
+import Networks
+import Tensors
+
+/// The plain engine: one operation after another as the graph has them, every sum in Double. It is the truth that
+/// the fast engine is tested against.
+public struct ReferenceEngine: Engine {
+    private let network: Network
+    private let shapes: [Shape]
+    private let layers: [PreparedLayer]
+    /// Features of the output for one image.
+    public let outputCount: Int
+
+    /// Reads and checks the parameters. Throws `NetworkError` where the graph does not fit an image of `shape`
+    /// (height, width, channels), `InferenceError` for a parameter.
+    public init(network: Network, parameters: ParameterTable, imageShape shape: Shape) throws {
+        let shapes = try network.shapes(forImage: shape)
+        let weights = Weights(parameters)
+        self.network = network
+        self.shapes = shapes
+        layers = try network.nodes.map { node in
+            let channels = node.inputs.first.map { shapes[$0][-1] } ?? 0
+            return try PreparedLayer(node.operation, channels: channels, weights: weights)
+        }
+        outputCount = shapes[network.output].count
+    }
+
+    /// The value of every node for one image, [height, width, channels] or [features].
+    public func values(for image: Tensor) -> [Tensor] {
+        var values: [Tensor] = []
+        values.reserveCapacity(network.nodes.count)
+        for (index, node) in network.nodes.enumerated() {
+            let operands = node.inputs.map { values[$0] }
+            values.append(
+                index == 0
+                    ? image : layers[index].apply(node.operation, to: operands, shape: shapes[index]))
+        }
+        return values
+    }
+
+    /// Runs the images one by one on all cores.
+    public func run(on images: ImageSource, progress: @escaping @Sendable (Int) -> Void) throws -> [Float] {
+        guard images.shape == shapes[0] else {
+            throw InferenceError.wrongImageShape(found: images.shape, expected: shapes[0])
+        }
+        let results = SharedResults(count: images.count * outputCount)
+        DispatchQueue.concurrentPerform(iterations: images.count) { index in
+            results.attempt {
+                var image = Tensor(shape: images.shape, repeating: 0)
+                try image.values.withUnsafeMutableBufferPointer { try images.load(index..<index + 1, $0) }
+                results.store(values(for: image)[network.output].values, at: index * outputCount)
+                progress(1)
+            }
+        }
+        return try results.get()
+    }
+}
+
+extension Network {
+    /// The shape of every node's value for an image of height × width × channels.
+    func shapes(forImage shape: Shape) throws -> [Shape] {
+        let expected = "height×width×\(input.channels)"
+        guard shape.rank == 3, shape[2] == input.channels else {
+            throw NetworkError.shapeMismatch(
+                layer: nodes.first?.layer ?? name, found: "\(shape)", expected: expected)
+        }
+        return try shapes(height: shape[0], width: shape[1])
+    }
+}

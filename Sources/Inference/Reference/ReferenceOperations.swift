@@ -1,0 +1,219 @@
+import Networks
+import Tensors
+
+/// The operations of the plain engine on one image: obvious loops, sums in Double, rounded once.
+enum Reference {
+    /// Cross-correlation: y[r,c,o] = b[o] + Σ x[r·s + i·d − top, c·s + j·d − left, k] · w[i,j,k,o].
+    static func convolve(
+        _ x: Tensor, _ convolution: Convolution, _ kernel: [Float], _ bias: [Float], _ shape: Shape
+    ) -> Tensor {
+        let margins = convolution.resolvedMargins(height: x.shape[0], width: x.shape[1])
+        let strides = KernelStrides(convolution)
+        let inputs = convolution.inputs / convolution.groups
+        let outputs = convolution.outputs / convolution.groups
+        var y = Tensor(shape: shape, repeating: 0)
+        var sums = [Double](repeating: 0, count: outputs)
+        for row in 0..<shape[0] {
+            for column in 0..<shape[1] {
+                for group in 0..<convolution.groups {
+                    for output in 0..<outputs { sums[output] = Double(bias[group * outputs + output]) }
+                    for i in 0..<convolution.size.rows {
+                        let sourceRow =
+                            row * convolution.strides.rows + i * convolution.dilation.rows - margins.top
+                        guard (0..<x.shape[0]).contains(sourceRow) else { continue }
+                        for j in 0..<convolution.size.columns {
+                            let sourceColumn =
+                                column * convolution.strides.columns + j * convolution.dilation.columns
+                                - margins.left
+                            guard (0..<x.shape[1]).contains(sourceColumn) else { continue }
+                            let source =
+                                (sourceRow * x.shape[1] + sourceColumn) * convolution.inputs + group * inputs
+                            let tap = group * strides.group + i * strides.row + j * strides.column
+                            for input in 0..<inputs {
+                                let value = Double(x.values[source + input])
+                                let first = tap + input * strides.input
+                                for output in 0..<outputs {
+                                    sums[output] += value * Double(kernel[first + output * strides.output])
+                                }
+                            }
+                        }
+                    }
+                    let start = (row * shape[1] + column) * convolution.outputs + group * outputs
+                    for output in 0..<outputs { y.values[start + output] = Float(sums[output]) }
+                }
+            }
+        }
+        return y
+    }
+
+    /// A dense layer over the innermost dimension.
+    static func multiply(
+        _ x: Tensor, _ dense: Dense, _ kernel: [Float], _ bias: [Float], _ shape: Shape
+    ) -> Tensor {
+        let (inputStride, outputStride) =
+            dense.kernelIsTransposed ? (1, dense.inputs) : (dense.outputs, 1)
+        var y = Tensor(shape: shape, repeating: 0)
+        for position in 0..<x.shape.count / dense.inputs {
+            for output in 0..<dense.outputs {
+                var sum = Double(bias[output])
+                for input in 0..<dense.inputs {
+                    let weight = kernel[input * inputStride + output * outputStride]
+                    sum += Double(x.values[position * dense.inputs + input]) * Double(weight)
+                }
+                y.values[position * dense.outputs + output] = Float(sum)
+            }
+        }
+        return y
+    }
+
+    /// x·scale + shift per channel.
+    static func affine(_ x: Tensor, _ affine: ChannelAffine) -> Tensor {
+        let channels = affine.scale.count
+        return x.indexed { index, value in
+            Float(Double(value) * affine.scale[index % channels] + affine.shift[index % channels])
+        }
+    }
+
+    /// Statistics over positions and a group's consecutive channels, variance from the mean's own deviations.
+    static func groupNorm(_ x: Tensor, _ norm: GroupNorm, _ gamma: [Float], _ beta: [Float]) -> Tensor {
+        let perGroup = norm.channels / norm.groups
+        let members = Double(x.shape.count / norm.groups)
+        var means = [Double](repeating: 0, count: norm.groups)
+        var variances = means
+        for (index, value) in x.values.enumerated() {
+            means[index % norm.channels / perGroup] += Double(value) / members
+        }
+        for (index, value) in x.values.enumerated() {
+            let group = index % norm.channels / perGroup
+            let deviation = Double(value) - means[group]
+            variances[group] += deviation * deviation / members
+        }
+        return x.indexed { index, value in
+            let (channel, group) = (index % norm.channels, index % norm.channels / perGroup)
+            let normalized = (Double(value) - means[group]) / (variances[group] + norm.epsilon).squareRoot()
+            return Float(normalized * Double(gamma[channel]) + Double(beta[channel]))
+        }
+    }
+
+    /// Statistics over the channels of each position.
+    static func layerNorm(_ x: Tensor, epsilon: Double, _ gamma: [Float], _ beta: [Float]) -> Tensor {
+        let channels = gamma.count
+        var y = x
+        for start in stride(from: 0, to: x.shape.count, by: channels) {
+            let values = x.values[start..<start + channels].map(Double.init)
+            let mean = values.reduce(0, +) / Double(channels)
+            let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(channels)
+            let scale = 1 / (variance + epsilon).squareRoot()
+            for channel in 0..<channels {
+                let normalized = (values[channel] - mean) * scale
+                y.values[start + channel] = Float(normalized * Double(gamma[channel]) + Double(beta[channel]))
+            }
+        }
+        return y
+    }
+
+    /// A function of each element, or softmax over the innermost dimension.
+    static func activate(_ x: Tensor, _ activation: Activation) -> Tensor {
+        if let scalar = activation.scalar { return x.indexed { scalar($1) } }
+        var y = x
+        y.values.withUnsafeMutableBufferPointer { softmax($0, features: x.shape[-1]) }
+        return y
+    }
+
+    /// Maximum or average over the part of each window that lies in the map.
+    static func pool(_ x: Tensor, _ pool: Pool, _ shape: Shape) -> Tensor {
+        let margins = pool.resolvedMargins(height: x.shape[0], width: x.shape[1])
+        let channels = shape[2]
+        var y = Tensor(shape: shape, repeating: 0)
+        for row in 0..<shape[0] {
+            let firstRow = row * pool.strides.rows - margins.top
+            let rows = max(firstRow, 0)..<min(firstRow + pool.size.rows, x.shape[0])
+            for column in 0..<shape[1] {
+                let firstColumn = column * pool.strides.columns - margins.left
+                let columns = max(firstColumn, 0)..<min(firstColumn + pool.size.columns, x.shape[1])
+                for channel in 0..<channels {
+                    let values = rows.lazy.flatMap { row in
+                        columns.lazy.map { x.values[(row * x.shape[1] + $0) * channels + channel] }
+                    }
+                    y.values[(row * shape[1] + column) * channels + channel] = summary(of: values, pool.kind)
+                }
+            }
+        }
+        return y
+    }
+
+    /// Maximum or average over all positions.
+    static func globalPool(_ x: Tensor, _ kind: Pool.Kind, _ shape: Shape) -> Tensor {
+        let channels = x.shape[2]
+        let values = (0..<channels).map { channel in
+            summary(
+                of: stride(from: channel, to: x.shape.count, by: channels).lazy.map { x.values[$0] }, kind)
+        }
+        return Tensor(shape: shape, values: values)
+    }
+
+    private static func summary(of values: some Sequence<Float>, _ kind: Pool.Kind) -> Float {
+        var (sum, count, largest) = (0.0, 0.0, -Float.infinity)
+        for value in values {
+            sum += Double(value)
+            count += 1
+            largest = value > largest || value.isNaN ? value : largest
+        }
+        return kind == .maximum ? largest : Float(sum / count)
+    }
+
+    /// Zeros around a map.
+    static func pad(_ x: Tensor, _ margins: Margins, _ shape: Shape) -> Tensor {
+        var y = Tensor(shape: shape, repeating: 0)
+        let length = x.shape[1] * x.shape[2]
+        for row in 0..<x.shape[0] {
+            let start = ((row + margins.top) * shape[1] + margins.left) * shape[2]
+            y.values.replaceSubrange(
+                start..<start + length, with: x.values[row * length..<(row + 1) * length])
+        }
+        return y
+    }
+
+    /// Zero channels before and after a map's own.
+    static func padChannels(_ x: Tensor, before: Int, _ shape: Shape) -> Tensor {
+        var y = Tensor(shape: shape, repeating: 0)
+        for (index, value) in x.values.enumerated() {
+            y.values[index / x.shape[2] * shape[2] + before + index % x.shape[2]] = value
+        }
+        return y
+    }
+
+    /// The operands combined from left to right, right-aligned, extents of 1 stretched.
+    static func broadcast(_ operands: [Tensor], _ shape: Shape, _ combine: (Double, Double) -> Double)
+        -> Tensor
+    {
+        let strides = operands.map { BroadcastStrides($0.shape, to: shape) }
+        return Tensor(shape: shape, repeating: 0).indexed { index, _ in
+            var result = Double(operands[0].values[strides[0].source(of: index)])
+            for (operand, stride) in zip(operands, strides).dropFirst() {
+                result = combine(result, Double(operand.values[stride.source(of: index)]))
+            }
+            return Float(result)
+        }
+    }
+
+    /// The operands' innermost dimensions one after another.
+    static func concatenate(_ operands: [Tensor], _ shape: Shape) -> Tensor {
+        var values: [Float] = []
+        values.reserveCapacity(shape.count)
+        for position in 0..<shape.count / max(shape[-1], 1) {
+            for operand in operands {
+                let features = operand.shape[-1]
+                values += operand.values[position * features..<(position + 1) * features]
+            }
+        }
+        return Tensor(shape: shape, values: values)
+    }
+}
+
+extension Tensor {
+    /// The tensor of what a function makes of each flat index and value.
+    fileprivate func indexed(_ transform: (Int, Float) -> Float) -> Tensor {
+        Tensor(shape: shape, values: values.enumerated().map { transform($0.offset, $0.element) })
+    }
+}

@@ -1,0 +1,108 @@
+import Networks
+import Tensors
+
+/// The parameters of a network as its engines read them: checked, by name.
+struct Weights {
+    private let parameters: ParameterTable
+
+    init(_ parameters: ParameterTable) { self.parameters = parameters }
+
+    /// A parameter of exactly `count` finite values.
+    func read(_ name: String, count: Int) throws -> [Float] {
+        guard let parameter = parameters[name] else { throw InferenceError.missingParameter(name) }
+        guard parameter.shape.count == count else {
+            throw InferenceError.wrongParameterShape(
+                name: name, found: parameter.shape, expected: "\(count) values")
+        }
+        let values = try parameter.read().values
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw InferenceError.nonFiniteParameter(name: name, index: index)
+        }
+        return values
+    }
+
+    /// A parameter that may be missing from the layer, in which case all its values are `fallback`.
+    func read(_ name: String?, count: Int, else fallback: Float) throws -> [Float] {
+        try name.map { try read($0, count: count) } ?? [Float](repeating: fallback, count: count)
+    }
+
+    /// A convolution's kernel.
+    func kernel(of convolution: Convolution) throws -> [Float] {
+        let count = convolution.kernelShape?.count ?? 0
+        return try read(convolution.kernel, count: count)
+    }
+
+    /// Batch normalization at inference as y = x·scale + shift, in Double.
+    func affine(of norm: BatchNorm) throws -> ChannelAffine {
+        let gamma = try read(norm.gamma, count: norm.channels, else: 1)
+        let beta = try read(norm.beta, count: norm.channels, else: 0)
+        let mean = try read(norm.mean, count: norm.channels)
+        let variance = try read(norm.variance, count: norm.channels)
+        if let index = variance.firstIndex(where: { $0 < 0 }) {
+            throw InferenceError.negativeVariance(name: norm.variance, index: index)
+        }
+        let scale = (0..<norm.channels).map {
+            Double(gamma[$0]) / (Double(variance[$0]) + norm.epsilon).squareRoot()
+        }
+        let shift = (0..<norm.channels).map { Double(beta[$0]) - Double(mean[$0]) * scale[$0] }
+        return ChannelAffine(scale: scale, shift: shift)
+    }
+
+    /// Keras' Normalization as y = x·scale + shift.
+    func affine(mean: String, variance: String, channels: Int) throws -> ChannelAffine {
+        let mean = try read(mean, count: channels)
+        let variance = try read(variance, count: channels)
+        let scale = variance.map { 1 / max(Double($0).squareRoot(), 1e-7) }
+        return ChannelAffine(scale: scale, shift: zip(mean, scale).map { -Double($0) * $1 })
+    }
+}
+
+/// y = x·scale + shift, a pair for each channel.
+struct ChannelAffine {
+    var scale: [Double]
+    var shift: [Double]
+
+    /// The values of a layer's configuration, of which one may stand for all channels.
+    init(scale: [Float], offset: [Float], channels: Int) {
+        func spread(_ values: [Float]) -> [Double] {
+            values.count == 1
+                ? [Double](repeating: Double(values[0]), count: channels) : values.map(Double.init)
+        }
+        self.init(scale: spread(scale), shift: spread(offset))
+    }
+
+    init(scale: [Double], shift: [Double]) {
+        self.scale = scale
+        self.shift = shift
+    }
+}
+
+/// Element distances in a stored kernel, whatever its layout.
+struct KernelStrides {
+    var group: Int
+    var output: Int
+    var input: Int
+    var row: Int
+    var column: Int
+
+    /// Distances for a convolution's kernel; outputs and inputs count within a group.
+    init(_ convolution: Convolution) {
+        let (rows, columns) = (convolution.size.rows, convolution.size.columns)
+        let inputs = convolution.inputs / convolution.groups
+        let outputs = convolution.outputs / convolution.groups
+        switch convolution.kernelLayout {
+        case .hwio:
+            column = inputs * convolution.outputs
+            row = columns * column
+            (group, output, input) = (outputs, 1, convolution.outputs)
+        case .oihw:
+            (column, row, input) = (1, columns, rows * columns)
+            output = inputs * input
+            group = outputs * output
+        case .hwim:
+            column = convolution.outputs
+            row = columns * column
+            (group, output, input) = (outputs, 1, outputs)
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import OrderedJSON
+
+/// Makes a layer's operations from its settings, one after another; none for a layer that does nothing at
+/// inference.
+typealias KerasBuilder = @Sendable (KerasSettings) -> () throws(NetworkError) -> [Operation]
+
+extension KerasSettings {
+    /// Layer classes and how they are built. Adding a layer means adding a line here.
+    static let builders: [String: KerasBuilder] = [
+        "Conv2D": convolution, "Convolution2D": convolution,
+        "DepthwiseConv2D": depthwiseConvolution,
+        "SeparableConv2D": separableConvolution, "SeparableConvolution2D": separableConvolution,
+        "Dense": dense,
+        "BatchNormalization": batchNormalization, "BatchNormalizationV1": batchNormalization,
+        "BatchNormalizationV2": batchNormalization, "SyncBatchNormalization": batchNormalization,
+        "GroupNormalization": groupNormalization,
+        "LayerNormalization": layerNormalization,
+        "Activation": activation,
+        "ReLU": rectifier, "LeakyReLU": leakyRectifier, "Softmax": softmax,
+        "MaxPooling2D": maximumPooling, "AveragePooling2D": averagePooling,
+        "GlobalMaxPooling2D": globalMaximumPooling, "GlobalAveragePooling2D": globalAveragePooling,
+        "ZeroPadding2D": zeroPadding,
+        "Add": addition, "Multiply": multiplication, "Concatenate": concatenation,
+        "Flatten": flattening, "Reshape": reshaping,
+        "Rescaling": rescaling, "Normalization": inputNormalization,
+        // What only training needs hands on its input.
+        "Dropout": identity, "SpatialDropout2D": identity, "AlphaDropout": identity,
+        "GaussianDropout": identity, "GaussianNoise": identity, "ActivityRegularization": identity,
+        "RandomFlip": identity, "RandomRotation": identity, "RandomZoom": identity,
+        "RandomTranslation": identity, "RandomContrast": identity, "RandomBrightness": identity,
+    ]
+
+    func identity() throws(NetworkError) -> [Operation] { [] }
+}
+
+// MARK: - Activations
+
+extension KerasSettings {
+    /// The `activation` setting: none for linear.
+    func activation() throws(NetworkError) -> [Operation] {
+        let json = config["activation"] ?? .null
+        if json.isNull { return [] }
+        switch json.string {
+        case "linear": return []
+        case "relu": return [.activation(.relu)]
+        case "relu6": return [.activation(.clippedReLU(limit: 6))]
+        case "leaky_relu": return [.activation(.leakyReLU(slope: 0.2))]
+        case "sigmoid": return [.activation(.sigmoid)]
+        case "tanh": return [.activation(.tanh)]
+        case "swish", "silu": return [.activation(.swish)]
+        case "softmax": return [.activation(.softmax)]
+        default:
+            throw unsupported(
+                "activation",
+                expected: "linear, relu, relu6, leaky_relu, sigmoid, tanh, swish, silu or softmax")
+        }
+    }
+
+    func rectifier() throws(NetworkError) -> [Operation] {
+        try require("threshold", oneOf: .int(0))
+        let slope = try number("negative_slope", default: 0) ?? 0
+        guard let limit = try number("max_value", default: nil) else {
+            return [.activation(slope == 0 ? .relu : .leakyReLU(slope: Float(slope)))]
+        }
+        guard slope == 0 else { throw unsupported("negative_slope", expected: "0 beside a max_value") }
+        guard limit >= 0 else { throw unsupported("max_value", expected: "a number that is not negative") }
+        return [.activation(.clippedReLU(limit: Float(limit)))]
+    }
+
+    /// Keras 3 calls the slope `negative_slope`, Keras 2 `alpha`; 0.3 in both where it is missing.
+    func leakyRectifier() throws(NetworkError) -> [Operation] {
+        let key = config["negative_slope"] == nil ? "alpha" : "negative_slope"
+        return [.activation(.leakyReLU(slope: Float(try number(key, default: 0.3) ?? 0.3)))]
+    }
+
+    func softmax() throws(NetworkError) -> [Operation] {
+        try requireInnermostAxis()
+        return [.activation(.softmax)]
+    }
+}
+
+// MARK: - Pools, margins, merges and shapes
+
+extension KerasSettings {
+    func maximumPooling() throws(NetworkError) -> [Operation] { try pooling(.maximum) }
+
+    func averagePooling() throws(NetworkError) -> [Operation] { try pooling(.average) }
+
+    func globalMaximumPooling() throws(NetworkError) -> [Operation] { try globalPooling(.maximum) }
+
+    func globalAveragePooling() throws(NetworkError) -> [Operation] { try globalPooling(.average) }
+
+    private func pooling(_ kind: Pool.Kind) throws(NetworkError) -> [Operation] {
+        try requireChannelsLast()
+        let size = try pair("pool_size", default: Extent2D(2))
+        let strides = try pair("strides", default: size)
+        return [.pool(Pool(kind: kind, size: size, strides: strides, padding: try padding()))]
+    }
+
+    private func globalPooling(_ kind: Pool.Kind) throws(NetworkError) -> [Operation] {
+        try requireChannelsLast()
+        return [.globalPool(kind, keepsDimensions: try bool("keepdims", default: false))]
+    }
+
+    func zeroPadding() throws(NetworkError) -> [Operation] {
+        try requireChannelsLast()
+        let error = unsupported("padding", expected: "[[top, bottom], [left, right]]")
+        guard let sides = config["padding"]?.kerasList, sides.count == 2 else { throw error }
+        let margins = sides.flatMap { $0.kerasList ?? [$0, $0] }.compactMap(\.int)
+        guard margins.count == 4, margins.allSatisfy((0...Self.largestSetting).contains) else { throw error }
+        return [
+            .zeroPad(Margins(top: margins[0], bottom: margins[1], left: margins[2], right: margins[3]))
+        ]
+    }
+
+    func addition() throws(NetworkError) -> [Operation] { [.add] }
+
+    func multiplication() throws(NetworkError) -> [Operation] { [.multiply] }
+
+    func concatenation() throws(NetworkError) -> [Operation] {
+        try requireInnermostAxis()
+        return [.concatenate]
+    }
+
+    func flattening() throws(NetworkError) -> [Operation] {
+        try requireChannelsLast()
+        return [.flatten]
+    }
+
+    func reshaping() throws(NetworkError) -> [Operation] {
+        let target = config["target_shape"]?.kerasList?.map { $0.int ?? 0 } ?? []
+        guard !target.isEmpty, target.count(where: { $0 == -1 }) <= 1,
+            target.allSatisfy({ $0 == -1 || (1...Self.largestSetting).contains($0) })
+        else { throw unsupported("target_shape", expected: "positive integers, -1 at most once") }
+        return [.reshape(target)]
+    }
+
+    func rescaling() throws(NetworkError) -> [Operation] {
+        [.scaleShift(scale: try floats("scale", default: 1), offset: try floats("offset", default: 0))]
+    }
+
+    /// (x − mean) / max(√variance, 1e-7), the statistics from the settings or from parameters.
+    func inputNormalization() throws(NetworkError) -> [Operation] {
+        try requireInnermostAxis()
+        try require("invert", oneOf: .bool(false))
+        if let mean = config["mean"], !mean.isNull {
+            let (means, variances) = (try floats("mean", default: nil), try floats("variance", default: nil))
+            guard means.count == variances.count else {
+                throw unsupported("variance", expected: "as many numbers as mean has, \(means.count)")
+            }
+            guard variances.allSatisfy({ $0 >= 0 }) else {
+                throw unsupported("variance", expected: "numbers that are not negative")
+            }
+            let scale = variances.map { 1 / max($0.squareRoot(), 1e-7) }
+            return [.scaleShift(scale: scale, offset: zip(means, scale).map { -$0 * $1 })]
+        }
+        let channels = try channels(orFrom: "mean")
+        return [
+            .standardizeInput(
+                mean: try parameter("mean", [channels]), variance: try parameter("variance", [channels]))
+        ]
+    }
+}

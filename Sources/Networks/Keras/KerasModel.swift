@@ -1,0 +1,171 @@
+import OrderedJSON
+
+/// A Keras model's configuration as a graph of layer calls, whichever version wrote it. A Sequential model is a
+/// chain.
+struct KerasModel {
+    var name: String
+    var className: String
+    var layers: [Layer]
+    /// The one input layer's index.
+    var input: Int
+    var output: Reference
+
+    struct Layer {
+        var name: String
+        var content: Content
+        /// One element per time the layer is called; none for an input layer.
+        var calls: [[Reference]]
+    }
+
+    /// What a layer is.
+    indirect enum Content {
+        case input(shape: [Int?])
+        case layer(className: String, settings: JSON)
+        case model(KerasModel)
+    }
+
+    /// The value of one call of a layer.
+    struct Reference: Hashable {
+        var layer: Int
+        var call: Int
+    }
+
+    static let functionalClasses: Set<String> = ["Functional", "Model"]
+    static let modelClasses: Set<String> = functionalClasses.union(["Sequential"])
+
+    /// Reads `{"class_name": …, "config": …}` of a model; `path` is for errors.
+    init(_ json: JSON, path: String) throws(NetworkError) {
+        let place = path.isEmpty ? "the model" : "model '\(path)'"
+        guard let className = json["class_name"]?.string, let config = json["config"] else {
+            throw .malformedConfiguration(at: place, expected: "a class_name and a config")
+        }
+        guard Self.modelClasses.contains(className), config["layers"] != nil || config.array != nil else {
+            throw .unsupportedLayer(layer: config["name"]?.string ?? path, className: className)
+        }
+        self.className = className
+        name = config["name"]?.string ?? (path.isEmpty ? "model" : path)
+        (layers, input, output) = ([], 0, Reference(layer: 0, call: 0))
+        if className == "Sequential" {
+            try readSequential(config, path: path, place: place)
+        } else {
+            try readFunctional(config, path: path, place: place)
+        }
+    }
+
+    // MARK: Sequential
+
+    private mutating func readSequential(_ config: JSON, path: String, place: String) throws(NetworkError) {
+        guard let records = config["layers"]?.kerasList ?? config.array, let first = records.first else {
+            throw .malformedConfiguration(at: place, expected: "a list of layers")
+        }
+        if first["class_name"]?.string != "InputLayer" {
+            let shape = first["config"]?["batch_input_shape"] ?? config["build_input_shape"]
+            let declared: [Int?]?
+            if let shape { declared = KerasSettings.extents(shape) } else { declared = nil }
+            layers.append(Layer(name: "input", content: .input(shape: declared ?? []), calls: []))
+        }
+        for (index, record) in records.enumerated() {
+            let content = try Self.content(record, path: path, place: "\(place), layer \(index)")
+            let layerName = record["config"]?["name"]?.string ?? record["name"]?.string
+            guard let layerName else {
+                throw .malformedConfiguration(at: "\(place), layer \(index)", expected: "a name")
+            }
+            if case .input = content {
+                guard layers.isEmpty else {
+                    throw .malformedConfiguration(
+                        at: "layer '\(layerName)'", expected: "an input layer only at the beginning")
+                }
+                layers.append(Layer(name: layerName, content: content, calls: []))
+                continue
+            }
+            let previous = Reference(layer: layers.count - 1, call: 0)
+            layers.append(Layer(name: layerName, content: content, calls: [[previous]]))
+        }
+        // Old versions leave the input's shape to the first layer, which may be a model.
+        if case .input(shape: []) = layers[0].content, layers.count > 1,
+            case .model(let model) = layers[1].content
+        {
+            layers[0].content = model.layers[model.input].content
+        }
+        output = Reference(layer: layers.count - 1, call: 0)
+        _ = try Self.indices(of: layers, place: place)
+    }
+
+    // MARK: Functional
+
+    private mutating func readFunctional(_ config: JSON, path: String, place: String) throws(NetworkError) {
+        guard let records = config["layers"]?.kerasList, !records.isEmpty else {
+            throw .malformedConfiguration(at: place, expected: "a list of layers")
+        }
+        for (index, record) in records.enumerated() {
+            guard let name = record["name"]?.string ?? record["config"]?["name"]?.string else {
+                throw .malformedConfiguration(at: "\(place), layer \(index)", expected: "a name")
+            }
+            let content = try Self.content(
+                record, path: path, place: "layer '\(path.appending(layer: name))'")
+            layers.append(Layer(name: name, content: content, calls: []))
+        }
+        let resolver = KerasReferences(
+            indices: try Self.indices(of: layers, place: place), layers: layers,
+            callCounts: records.map { $0["inbound_nodes"]?.kerasList?.count ?? 0 },
+            isKeras3: records.contains { $0["inbound_nodes"]?[0]?["args"] != nil }, path: path)
+        for (index, record) in records.enumerated() {
+            layers[index].calls = try resolver.calls(record, of: index)
+            if case .input = layers[index].content, !layers[index].calls.isEmpty {
+                throw .malformedConfiguration(
+                    at: "layer '\(layers[index].name)'", expected: "no inbound_nodes of an input layer")
+            }
+        }
+        let inputs = try resolver.ends(config["input_layers"], named: "inputs", of: name)
+        let outputs = try resolver.ends(config["output_layers"], named: "outputs", of: name)
+        guard case .input = layers[inputs.layer].content else {
+            throw .malformedConfiguration(
+                at: "\(place), input_layers", expected: "the name of an input layer")
+        }
+        for layer in layers.enumerated() where layer.offset != inputs.layer {
+            guard case .input = layer.element.content else { continue }
+            throw .unsupportedSetting(
+                layer: name, setting: "number of input layers", found: "more than one", expected: "one")
+        }
+        (input, output) = (inputs.layer, outputs)
+    }
+
+    // MARK: Parts
+
+    private static func content(
+        _ record: JSON, path: String, place: String
+    ) throws(NetworkError) -> Content {
+        guard let className = record["class_name"]?.string, let settings = record["config"] else {
+            throw .malformedConfiguration(at: place, expected: "a class_name and a config")
+        }
+        let name = record["name"]?.string ?? settings["name"]?.string ?? ""
+        let layerPath = path.appending(layer: name)
+        if modelClasses.contains(className) { return .model(try KerasModel(record, path: layerPath)) }
+        // "package>Class": somebody's own class, whatever Keras class it is named like.
+        if let registered = record["registered_name"]?.string, registered.contains(">") {
+            throw .unsupportedLayer(layer: layerPath, className: registered)
+        }
+        guard className == "InputLayer" else { return .layer(className: className, settings: settings) }
+        guard let shape = settings["batch_shape"] ?? settings["batch_input_shape"],
+            let extents = KerasSettings.extents(shape)
+        else { throw .malformedConfiguration(at: place, expected: "a batch_shape") }
+        return .input(shape: extents)
+    }
+
+    private static func indices(
+        of layers: [Layer], place: String
+    ) throws(NetworkError) -> [String: Int] {
+        var indices: [String: Int] = [:]
+        for (index, layer) in layers.enumerated()
+        where indices.updateValue(index, forKey: layer.name) != nil {
+            throw .malformedConfiguration(
+                at: place, expected: "one layer named '\(layer.name)', found two")
+        }
+        return indices
+    }
+}
+
+extension String {
+    /// `outer` and `inner` make `outer/inner`; nothing stands before a layer of the outermost model.
+    func appending(layer name: String) -> String { isEmpty ? name : self + "/" + name }
+}

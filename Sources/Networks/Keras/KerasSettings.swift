@@ -1,0 +1,176 @@
+import OrderedJSON
+import Tensors
+
+/// What a builder knows of a layer: its settings, its operands, its parameters.
+struct KerasSettings {
+    var path: KerasPath
+    var className: String
+    var config: JSON
+    /// What is known of the operands.
+    var operands: [Extents]
+    var parameters: KerasParameters
+
+    /// What is known of a value before an image's size is: dimensions without the batch, and the innermost extent.
+    struct Extents: Equatable {
+        var rank: Int
+        var innermost: Int?
+    }
+
+    var operand: Extents { operands.first ?? Extents(rank: 0, innermost: nil) }
+
+    /// Settings beyond this are no network's; it keeps sums of a few of them from overflowing.
+    static let largestSetting = 1 << 24
+
+    // MARK: Settings
+
+    func unsupported(_ setting: String, expected: String) -> NetworkError {
+        .unsupportedSetting(
+            layer: path.description, setting: setting, found: config[setting]?.text ?? "missing",
+            expected: expected)
+    }
+
+    func positive(_ key: String) throws(NetworkError) -> Int {
+        guard let value = config[key]?.int, (1...Self.largestSetting).contains(value) else {
+            throw unsupported(key, expected: "a positive integer")
+        }
+        return value
+    }
+
+    func bool(_ key: String, default value: Bool) throws(NetworkError) -> Bool {
+        guard let json = config[key] else { return value }
+        guard let bool = json.bool else { throw unsupported(key, expected: "true or false") }
+        return bool
+    }
+
+    /// A finite number; `value` where the key is missing or null.
+    func number(_ key: String, default value: Double?) throws(NetworkError) -> Double? {
+        guard let json = config[key], !json.isNull else { return value }
+        guard let number = json.double, number.isFinite else { throw unsupported(key, expected: "a number") }
+        return number
+    }
+
+    func epsilon() throws(NetworkError) -> Double {
+        guard let epsilon = try number("epsilon", default: 1e-3), epsilon >= 0 else {
+            throw unsupported("epsilon", expected: "a number that is not negative")
+        }
+        return epsilon
+    }
+
+    /// One positive integer for both dimensions, or a list of two; `value` where the key is missing or null.
+    func pair(_ key: String, default value: Extent2D? = nil) throws(NetworkError) -> Extent2D {
+        let json = config[key] ?? .null
+        if json.isNull, let value { return value }
+        let both = json.kerasList ?? [json, json]
+        guard both.count == 2, let rows = both[0].int, let columns = both[1].int,
+            (1...Self.largestSetting).contains(rows), (1...Self.largestSetting).contains(columns)
+        else { throw unsupported(key, expected: "one or two positive integers") }
+        return Extent2D(rows: rows, columns: columns)
+    }
+
+    func padding() throws(NetworkError) -> Padding {
+        switch config["padding"]?.string {
+        case nil where config["padding"] == nil, "valid": return .valid
+        case "same": return .same
+        default: throw unsupported("padding", expected: "same or valid")
+        }
+    }
+
+    /// Refuses `channels_first`.
+    func requireChannelsLast() throws(NetworkError) {
+        guard let format = config["data_format"], !format.isNull, format.string != "channels_last" else {
+            return
+        }
+        throw unsupported("data_format", expected: "channels_last")
+    }
+
+    /// Refuses an `axis` (a number, or a list of one) that is not the innermost dimension.
+    func requireInnermostAxis(_ key: String = "axis") throws(NetworkError) {
+        guard let json = config[key] else { return }
+        let axes = json.kerasList ?? [json]
+        guard axes.count == 1, let axis = axes[0].int, axis == -1 || axis == operand.rank else {
+            throw unsupported(key, expected: "-1, the channels")
+        }
+    }
+
+    /// Refuses a setting that is neither missing, null, nor one of these.
+    func require(_ key: String, oneOf allowed: JSON...) throws(NetworkError) {
+        guard let json = config[key], !json.isNull else { return }
+        let same = allowed.contains { $0 == json || ($0.double != nil && $0.double == json.double) }
+        if !same { throw unsupported(key, expected: allowed.map(\.text).joined(separator: " or ")) }
+    }
+
+    /// One number, or a flat or nested list of them, as Float32.
+    func floats(_ key: String, default value: Float?) throws(NetworkError) -> [Float] {
+        let json = config[key] ?? .null
+        if json.isNull, let value { return [value] }
+        var values: [Float] = []
+        var pending = [json]
+        while let next = pending.popLast() {
+            if let list = next.kerasList {
+                pending += list.reversed()
+            } else if let number = next.double, Float(number).isFinite {
+                values.append(Float(number))
+            } else {
+                throw unsupported(key, expected: "numbers")
+            }
+        }
+        guard !values.isEmpty else { throw unsupported(key, expected: "numbers") }
+        return values
+    }
+
+    // MARK: Operands and parameters
+
+    /// The channels of a map.
+    func mapChannels() throws(NetworkError) -> Int? {
+        guard operand.rank == 3 else {
+            throw .shapeMismatch(
+                layer: path.description, found: "a value of \(operand.rank) dimensions",
+                expected: "height×width×channels")
+        }
+        return operand.innermost
+    }
+
+    /// The innermost extent: what the operand says, else the length of a parameter.
+    func channels(orFrom role: String?) throws(NetworkError) -> Int {
+        if let channels = operand.innermost { return channels }
+        if let role, let shape = parameters.shape(try parameters.name(role, of: path)), shape.rank > 0 {
+            return shape[0]
+        }
+        throw .shapeMismatch(
+            layer: path.description, found: "an unknown number of channels", expected: "a known one")
+    }
+
+    /// The parameter with this role, whose shape has to be this.
+    func parameter(_ role: String, _ expected: [Int]) throws(NetworkError) -> String {
+        let name = try parameters.name(role, of: path)
+        guard let shape = parameters.shape(name), shape.extents == expected else {
+            throw .wrongShape(
+                parameter: name, found: parameters.shape(name)?.description ?? "unknown",
+                expected: expected.map(String.init).joined(separator: "×"))
+        }
+        return name
+    }
+
+    /// `[null, 32, 32, 3]` as optional extents; nil for another form, or for extents out of range.
+    static func extents(_ json: JSON) -> [Int?]? {
+        guard let list = json.kerasList else { return nil }
+        var extents: [Int?] = []
+        for element in list {
+            if element.isNull {
+                extents.append(nil)
+            } else if let value = element.int, (1...largestSetting).contains(value) {
+                extents.append(value)
+            } else {
+                return nil
+            }
+        }
+        return extents
+    }
+}
+
+extension JSON {
+    /// A list, or the `{"class_name": "__tuple__", "items": […]}` that some versions write for one.
+    var kerasList: [JSON]? {
+        array ?? (self["class_name"]?.string == "__tuple__" ? self["items"]?.array : nil)
+    }
+}

@@ -1,0 +1,150 @@
+import OrderedJSON
+
+// MARK: - Convolutions and dense layers
+
+extension KerasSettings {
+    func convolution() throws(NetworkError) -> [Operation] {
+        try requireChannelsLast()
+        let filters = try positive("filters")
+        let groups = config["groups"] == nil ? 1 : try positive("groups")
+        let inputs = try kernelInputs("kernel", dimension: 2, groups: groups)
+        guard inputs % groups == 0, filters % groups == 0 else {
+            throw unsupported("groups", expected: "a divisor of \(inputs) inputs and \(filters) filters")
+        }
+        let size = try pair("kernel_size")
+        let kernel = try parameter("kernel", [size.rows, size.columns, inputs / groups, filters])
+        let convolution = Convolution(
+            kernel: kernel, kernelLayout: .hwio, bias: try bias(filters), inputs: inputs, outputs: filters,
+            size: size, strides: try strides(), dilation: try dilation(), groups: groups,
+            padding: try padding())
+        return [.convolution(convolution)] + (try activation())
+    }
+
+    /// Keras 2 names the kernel `depthwise_kernel`, Keras 3 `kernel`.
+    func depthwiseConvolution() throws(NetworkError) -> [Operation] {
+        let role = parameters.has("depthwise_kernel", of: path) ? "depthwise_kernel" : "kernel"
+        var depthwise = try depthwisePart(kernel: role)
+        depthwise.bias = try bias(depthwise.outputs)
+        return [.convolution(depthwise)] + (try activation())
+    }
+
+    /// A depthwise convolution, then a 1×1 convolution that has the bias.
+    func separableConvolution() throws(NetworkError) -> [Operation] {
+        let depthwise = try depthwisePart(kernel: "depthwise_kernel")
+        let filters = try positive("filters")
+        let pointwise = Convolution(
+            kernel: try parameter("pointwise_kernel", [1, 1, depthwise.outputs, filters]),
+            kernelLayout: .hwio, bias: try bias(filters), inputs: depthwise.outputs, outputs: filters,
+            size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)
+        return [.convolution(depthwise), .convolution(pointwise)] + (try activation())
+    }
+
+    private func depthwisePart(kernel role: String) throws(NetworkError) -> Convolution {
+        try requireChannelsLast()
+        let size = try pair("kernel_size")
+        let multiplier = config["depth_multiplier"] == nil ? 1 : try positive("depth_multiplier")
+        let inputs = try kernelInputs(role, dimension: 2, groups: 1)
+        let kernel = try parameter(role, [size.rows, size.columns, inputs, multiplier])
+        return Convolution(
+            kernel: kernel, kernelLayout: .hwim, bias: nil, inputs: inputs, outputs: inputs * multiplier,
+            size: size, strides: try strides(), dilation: try dilation(), groups: inputs,
+            padding: try padding())
+    }
+
+    func dense() throws(NetworkError) -> [Operation] {
+        let units = try positive("units")
+        let inputs: Int
+        if let known = operand.innermost {
+            inputs = known
+        } else {
+            inputs = try storedExtent("kernel", dimension: 0)
+        }
+        let dense = Dense(
+            kernel: try parameter("kernel", [inputs, units]), kernelIsTransposed: false,
+            bias: try bias(units), inputs: inputs, outputs: units)
+        return [.dense(dense)] + (try activation())
+    }
+
+    private func strides() throws(NetworkError) -> Extent2D { try pair("strides", default: Extent2D(1)) }
+
+    private func dilation() throws(NetworkError) -> Extent2D {
+        try pair("dilation_rate", default: Extent2D(1))
+    }
+
+    private func bias(_ outputs: Int) throws(NetworkError) -> String? {
+        try bool("use_bias", default: true) ? try parameter("bias", [outputs]) : nil
+    }
+
+    /// Channels of the input map, from the kernel where the graph does not tell.
+    private func kernelInputs(_ role: String, dimension: Int, groups: Int) throws(NetworkError) -> Int {
+        if let channels = try mapChannels() { return channels }
+        return try storedExtent(role, dimension: dimension) * groups
+    }
+
+    private func storedExtent(_ role: String, dimension: Int) throws(NetworkError) -> Int {
+        let name = try parameters.name(role, of: path)
+        guard let shape = parameters.shape(name), shape.rank > dimension,
+            (1...Self.largestSetting).contains(shape[dimension])
+        else {
+            throw .wrongShape(
+                parameter: name, found: parameters.shape(name)?.description ?? "unknown",
+                expected: "\(dimension + 1) dimensions or more")
+        }
+        return shape[dimension]
+    }
+}
+
+// MARK: - Norms
+
+extension KerasSettings {
+    func batchNormalization() throws(NetworkError) -> [Operation] {
+        try requireInnermostAxis()
+        try require("renorm", oneOf: .bool(false))
+        try require("virtual_batch_size")
+        let channels = try channels(orFrom: "moving_mean")
+        let (gamma, beta) = try affine(channels)
+        let norm = BatchNorm(
+            gamma: gamma, beta: beta, mean: try parameter("moving_mean", [channels]),
+            variance: try parameter("moving_variance", [channels]), epsilon: try epsilon(),
+            channels: channels)
+        return [.batchNorm(norm)]
+    }
+
+    func groupNormalization() throws(NetworkError) -> [Operation] {
+        try requireInnermostAxis()
+        let channels = try channels(orFrom: affineRole())
+        let groups =
+            config["groups"] == nil ? 32 : config["groups"]?.int == -1 ? channels : try positive("groups")
+        guard channels % groups == 0 else {
+            throw unsupported("groups", expected: "a divisor of \(channels) channels")
+        }
+        let (gamma, beta) = try affine(channels)
+        return [
+            .groupNorm(
+                GroupNorm(
+                    gamma: gamma, beta: beta, groups: groups, epsilon: try epsilon(), channels: channels))
+        ]
+    }
+
+    func layerNormalization() throws(NetworkError) -> [Operation] {
+        try requireInnermostAxis()
+        try require("rms_scaling", oneOf: .bool(false))
+        let channels = try channels(orFrom: affineRole())
+        let (gamma, beta) = try affine(channels)
+        return [
+            .layerNorm(LayerNorm(gamma: gamma, beta: beta, epsilon: try epsilon(), channels: channels))
+        ]
+    }
+
+    private func affine(_ channels: Int) throws(NetworkError) -> (gamma: String?, beta: String?) {
+        let gamma = try bool("scale", default: true) ? try parameter("gamma", [channels]) : nil
+        let beta = try bool("center", default: true) ? try parameter("beta", [channels]) : nil
+        return (gamma, beta)
+    }
+
+    /// A parameter that has one element per channel, where the settings ask for one.
+    private func affineRole() throws(NetworkError) -> String? {
+        if try bool("scale", default: true) { return "gamma" }
+        return try bool("center", default: true) ? "beta" : nil
+    }
+}

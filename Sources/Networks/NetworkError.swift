@@ -1,0 +1,43 @@
+/// Why a file's description or names do not make a network that this program understands.
+public enum NetworkError: Error, Equatable {
+    /// A layer of a class that has no meaning here.
+    case unsupportedLayer(layer: String, className: String)
+    /// A layer whose settings are outside what is supported: what was found, and what would do.
+    case unsupportedSetting(layer: String, setting: String, found: String, expected: String)
+    /// The configuration is not of the form Keras writes.
+    case malformedConfiguration(at: String, expected: String)
+    /// A parameter that the network needs is not in the file.
+    case missingParameter(name: String, neededBy: String)
+    /// Two parameters fit where one is needed.
+    case ambiguousParameter(name: String, neededBy: String, candidates: [String])
+    /// A parameter's shape is not what its layer's settings ask for.
+    case wrongShape(parameter: String, found: String, expected: String)
+    /// The operands of a node do not fit together.
+    case shapeMismatch(layer: String, found: String, expected: String)
+    /// Names and shapes are those of no known architecture.
+    case unrecognized(reason: String)
+}
+
+extension NetworkError: CustomStringConvertible {
+    /// One line for people: the object, what was expected and what was found.
+    public var description: String {
+        switch self {
+        case .unsupportedLayer(let layer, let className):
+            "layer '\(layer)': layers of class \(className) are not supported"
+        case .unsupportedSetting(let layer, let setting, let found, let expected):
+            "layer '\(layer)': \(setting) is \(found), expected \(expected)"
+        case .malformedConfiguration(let place, let expected):
+            "model configuration: at \(place): expected \(expected)"
+        case .missingParameter(let name, let neededBy):
+            "layer '\(neededBy)': parameter '\(name)' is not in the file"
+        case .ambiguousParameter(let name, let neededBy, let candidates):
+            "layer '\(neededBy)': parameter '\(name)' could be any of \(candidates.joined(separator: ", "))"
+        case .wrongShape(let parameter, let found, let expected):
+            "parameter '\(parameter)': shape is \(found), expected \(expected)"
+        case .shapeMismatch(let layer, let found, let expected):
+            "layer '\(layer)': input is \(found), expected \(expected)"
+        case .unrecognized(let reason):
+            "not a network that normconv knows: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,146 @@
+/// Why a convolution's weights are not to be standardized: what follows it would notice.
+public enum ConvolutionExemption: Error, Sendable, Equatable {
+    /// Its only consumer is an addition (a shortcut without a norm, a pre-activation block).
+    case feedsAdd(layer: String)
+    /// More than one node reads it.
+    case severalConsumers(layers: [String])
+    /// Another node has the same kernel.
+    case sharedKernel(layer: String)
+    /// The norm behind it has parameters that another node uses as well.
+    case sharedNorm(layer: String)
+    /// A function of each element stands between it and whatever follows.
+    case activation(layer: String)
+    /// Its only consumer is something else that is no norm.
+    case notBeforeNorm(layer: String)
+    /// Its value is the network's output.
+    case isOutput
+    /// What feeds the norm is no convolution at all.
+    case notAConvolution(layer: String)
+}
+
+extension ConvolutionExemption: CustomStringConvertible {
+    /// The reason, for people.
+    public var description: String {
+        switch self {
+        case .feedsAdd(let layer): "it feeds the addition '\(layer)'"
+        case .severalConsumers(let layers): "it feeds several layers: \(layers.joined(separator: ", "))"
+        case .sharedKernel(let layer): "its kernel is shared with '\(layer)'"
+        case .sharedNorm(let layer): "the parameters of the norm behind it are shared with '\(layer)'"
+        case .activation(let layer): "the activation '\(layer)' follows it"
+        case .notBeforeNorm(let layer): "it feeds '\(layer)', which is no norm"
+        case .isOutput: "it is the network's output"
+        case .notAConvolution(let layer): "'\(layer)' is no convolution"
+        }
+    }
+}
+
+/// Which convolution feeds which norm (batch or group normalization), and why the others do not.
+public struct ConvolutionNormPairs: Sendable, Equatable {
+    /// For each node, the nodes that read it, in order; a node that reads it twice stands twice.
+    public let consumers: [[Int]]
+    /// The norm behind a convolution: index of the convolution → index of the norm.
+    public let normBehind: [Int: Int]
+    /// The convolution before a norm: index of the norm → index of the convolution.
+    public let convolutionBefore: [Int: Int]
+    /// Index of a convolution that has no norm of its own → why not.
+    public let exemptions: [Int: ConvolutionExemption]
+
+    /// Walks the network once.
+    public init(_ network: Network) {
+        let consumers = network.consumers
+        let users = network.parameterUsers
+        var (behind, before) = ([Int: Int](), [Int: Int]())
+        var exemptions: [Int: ConvolutionExemption] = [:]
+        for (index, node) in network.nodes.enumerated() {
+            guard case .convolution(let convolution) = node.operation else { continue }
+            switch network.norm(behind: index, convolution, consumers: consumers[index], users: users) {
+            case .success(let norm): (behind[index], before[norm]) = (norm, index)
+            case .failure(let exemption): exemptions[index] = exemption
+            }
+        }
+        self.consumers = consumers
+        normBehind = behind
+        convolutionBefore = before
+        self.exemptions = exemptions
+    }
+}
+
+extension Network {
+    /// For each node, the nodes that read it, in order; a node that reads it twice stands twice.
+    public var consumers: [[Int]] {
+        var consumers = [[Int]](repeating: [], count: nodes.count)
+        for (index, node) in nodes.enumerated() {
+            for input in node.inputs where consumers.indices.contains(input) {
+                consumers[input].append(index)
+            }
+        }
+        return consumers
+    }
+
+    /// The convolution whose only consumer is this norm and whose kernel is its own, or why there is none.
+    public func convolutionFeeding(_ norm: Int) -> Result<Int, ConvolutionExemption> {
+        guard nodes.indices.contains(norm), let input = nodes[norm].inputs.first else {
+            return .failure(.notAConvolution(layer: nodes.indices.contains(norm) ? nodes[norm].layer : ""))
+        }
+        guard case .convolution(let convolution) = nodes[input].operation else {
+            return .failure(.notAConvolution(layer: nodes[input].layer))
+        }
+        return self.norm(
+            behind: input, convolution, consumers: consumers[input], users: parameterUsers
+        ).map { _ in input }
+    }
+
+    /// Parameter name → the nodes that use it, in order.
+    var parameterUsers: [String: [Int]] {
+        var users: [String: [Int]] = [:]
+        for (index, node) in nodes.enumerated() {
+            for name in node.operation.parameters { users[name, default: []].append(index) }
+        }
+        return users
+    }
+
+    fileprivate func norm(
+        behind index: Int, _ convolution: Convolution, consumers: [Int], users: [String: [Int]]
+    ) -> Result<Int, ConvolutionExemption> {
+        func other(than own: Int, sharing names: [String]) -> String? {
+            names.lazy.compactMap { users[$0]?.first { $0 != own } }.first.map { nodes[$0].layer }
+        }
+        if let other = other(than: index, sharing: [convolution.kernel]) {
+            return .failure(.sharedKernel(layer: other))
+        }
+        if index == output { return .failure(.isOutput) }
+        guard consumers.count == 1, let consumer = consumers.first else {
+            return .failure(.severalConsumers(layers: consumers.map { nodes[$0].layer }))
+        }
+        let layer = nodes[consumer].layer
+        switch nodes[consumer].operation {
+        case .batchNorm, .groupNorm:
+            let names = nodes[consumer].operation.parameters
+            if let other = other(than: consumer, sharing: names) {
+                return .failure(.sharedNorm(layer: other))
+            }
+            return .success(consumer)
+        case .add: return .failure(.feedsAdd(layer: layer))
+        case .activation: return .failure(.activation(layer: layer))
+        default: return .failure(.notBeforeNorm(layer: layer))
+        }
+    }
+}
+
+extension Operation {
+    /// Names of the parameters that the operation reads or keeps, in the order of its declaration.
+    public var parameters: [String] {
+        switch self {
+        case .convolution(let convolution): [convolution.kernel, convolution.bias].compactMap(\.self)
+        case .dense(let dense): [dense.kernel, dense.bias].compactMap(\.self)
+        case .batchNorm(let norm):
+            [norm.gamma, norm.beta, norm.mean, norm.variance].compactMap(\.self) + norm.bookkeeping
+        case .groupNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
+        case .layerNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
+        case .standardizeInput(let mean, let variance): [mean, variance]
+        case .input, .activation, .pool, .globalPool, .zeroPad, .padChannels, .add, .multiply, .concatenate,
+            .flatten, .reshape, .scaleShift:
+            []
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/// How a new parameter beside an existing one of the same layer is named.
+public enum ParameterNaming {
+    /// What a parameter is to its layer.
+    public enum Role: String, Sendable, Equatable, CaseIterable {
+        case kernel, bias, gamma, beta
+    }
+
+    /// The name of the parameter with this role in the layer of `sibling`.
+    ///
+    /// Keras: the last component of the path changes and `:0` stays: `bn/bn/beta:0` → `bn/bn/gamma:0`. PyTorch:
+    /// the last dotted component changes, kernel and gamma are `weight`, bias and beta are `bias`:
+    /// `layer1.0.bn1.running_mean` → `layer1.0.bn1.weight`. A nested group's separator (`layer1/0/bn1/weight`)
+    /// is kept.
+    public static func name(_ role: Role, beside sibling: String, family: Network.Family) -> String {
+        switch family {
+        case .keras, .kerasResNet, .kerasResNetV2:
+            let suffix = sibling.hasSuffix(":0") ? ":0" : ""
+            return prefix(of: sibling, through: ["/"]) + role.rawValue + suffix
+        case .torch:
+            let last = role == .kernel || role == .gamma ? "weight" : "bias"
+            return prefix(of: sibling, through: [".", "/"]) + last
+        }
+    }
+
+    /// The name up to and including its last separator; empty where there is none.
+    private static func prefix(of name: String, through separators: Set<Character>) -> Substring {
+        guard let last = name.lastIndex(where: separators.contains) else { return "" }
+        return name[...last]
+    }
+}

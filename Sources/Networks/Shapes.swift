@@ -1,0 +1,182 @@
+import Tensors
+
+extension Network {
+    /// The shape of every node's value for an input image of these extents, without the batch dimension:
+    /// `[height, width, channels]` for maps, `[features]` for vectors.
+    ///
+    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit.
+    public func shapes(height: Int, width: Int) throws(NetworkError) -> [Shape] {
+        var shapes: [Shape] = []
+        shapes.reserveCapacity(nodes.count)
+        for (index, node) in nodes.enumerated() {
+            var operands: [Shape] = []
+            for input in node.inputs {
+                guard shapes.indices.contains(input) else {
+                    throw node.mismatch("node \(input)", "a node before \(index)")
+                }
+                operands.append(shapes[input])
+            }
+            if case .input = node.operation, node.inputs.isEmpty {
+                shapes.append(try inputShape(node, height: height, width: width))
+            } else {
+                shapes.append(try node.shape(of: operands))
+            }
+        }
+        guard shapes.indices.contains(output) else {
+            throw .malformedConfiguration(
+                at: "output node \(output)", expected: "one of \(nodes.count) nodes")
+        }
+        return shapes
+    }
+
+    private func inputShape(_ node: Node, height: Int, width: Int) throws(NetworkError) -> Shape {
+        let expected =
+            "\(input.height.map(String.init) ?? "any")×\(input.width.map(String.init) ?? "any")"
+            + "×\(input.channels)"
+        let found = "\(height)×\(width)×\(input.channels)"
+        guard height > 0, width > 0, height == input.height ?? height, width == input.width ?? width,
+            let shape = Shape(checking: [height, width, input.channels])
+        else { throw node.mismatch(found, expected) }
+        return shape
+    }
+}
+
+extension Node {
+    fileprivate func mismatch(_ found: String, _ expected: String) -> NetworkError {
+        .shapeMismatch(layer: layer, found: found, expected: expected)
+    }
+
+    /// The value's shape for operands of these shapes.
+    fileprivate func shape(of operands: [Shape]) throws(NetworkError) -> Shape {
+        switch operation {
+        case .add, .multiply: return try broadcast(operands)
+        case .concatenate: return try concatenation(operands)
+        default: break
+        }
+        guard operands.count == 1 else { throw mismatch("\(operands.count) inputs", "one input") }
+        let operand = operands[0]
+        switch operation {
+        case .input: throw mismatch("an input", "no input")
+        case .convolution, .pool, .globalPool, .zeroPad, .padChannels:
+            return try mapShape(operand)
+        case .dense(let dense):
+            try requireInnermost(operand, dense.inputs)
+            return try checked(operand.extents.dropLast() + [dense.outputs], operand)
+        case .batchNorm(let norm): try requireInnermost(operand, norm.channels)
+        case .layerNorm(let norm): try requireInnermost(operand, norm.channels)
+        case .groupNorm(let norm):
+            try requireInnermost(operand, norm.channels)
+            guard norm.groups > 0, norm.channels % norm.groups == 0 else {
+                throw mismatch("\(norm.channels) channels", "a multiple of \(norm.groups) groups")
+            }
+        case .activation, .standardizeInput:
+            guard operand.rank > 0 else { throw mismatch("\(operand)", "a map or a vector") }
+        case .scaleShift(let scale, let offset):
+            for values in [scale, offset] where values.count != 1 {
+                try requireInnermost(operand, values.count)
+            }
+        case .flatten: return [operand.count]
+        case .reshape(let target): return try reshaped(operand, target)
+        case .add, .multiply, .concatenate: break
+        }
+        return operand
+    }
+
+    /// Operations that take a map and change its extents.
+    private func mapShape(_ operand: Shape) throws(NetworkError) -> Shape {
+        guard operand.rank == 3 else { throw mismatch("\(operand)", "height×width×channels") }
+        let (height, width, channels) = (operand[0], operand[1], operand[2])
+        switch operation {
+        case .convolution(let convolution):
+            try requireInnermost(operand, convolution.inputs)
+            guard convolution.kernelShape != nil, convolution.outputs % convolution.groups == 0 else {
+                throw mismatch(
+                    "\(convolution.inputs) to \(convolution.outputs) channels",
+                    "multiples of \(convolution.groups) groups")
+            }
+            guard let extent = convolution.outputExtent(height: height, width: width) else {
+                throw mismatch("\(operand)", "at least one window of \(convolution.size)")
+            }
+            return try checked([extent.rows, extent.columns, convolution.outputs], operand)
+        case .pool(let pool):
+            guard let extent = pool.outputExtent(height: height, width: width) else {
+                throw mismatch("\(operand)", "at least one window of \(pool.size)")
+            }
+            return try checked([extent.rows, extent.columns, channels], operand)
+        case .globalPool(_, let keepsDimensions):
+            guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
+            return keepsDimensions ? [1, 1, channels] : [channels]
+        case .zeroPad(let margins):
+            return try checked(
+                [
+                    checkedSum([height, margins.top, margins.bottom]),
+                    checkedSum([width, margins.left, margins.right]), channels,
+                ], operand)
+        case .padChannels(let before, let after):
+            return try checked([height, width, checkedSum([channels, before, after])], operand)
+        default: return operand
+        }
+    }
+
+    private func requireInnermost(_ operand: Shape, _ expected: Int) throws(NetworkError) {
+        guard operand.rank > 0, operand[-1] == expected else {
+            throw mismatch("\(operand)", "\(expected) in the innermost dimension")
+        }
+    }
+
+    private func checked(_ extents: [Int?], _ operand: Shape) throws(NetworkError) -> Shape {
+        let known = extents.compactMap(\.self)
+        guard known.count == extents.count, let shape = Shape(checking: known) else {
+            throw mismatch("\(operand)", "a value that fits in memory")
+        }
+        return shape
+    }
+
+    /// Right-aligned, extents of 1 stretched, as NumPy and Keras' merging layers do.
+    private func broadcast(_ operands: [Shape]) throws(NetworkError) -> Shape {
+        guard operands.count >= 2 else { throw mismatch("\(operands.count) inputs", "two or more inputs") }
+        var result = operands[0].extents
+        for operand in operands.dropFirst() {
+            let rank = max(result.count, operand.rank)
+            let left = Array(repeating: 1, count: rank - result.count) + result
+            let right = Array(repeating: 1, count: rank - operand.rank) + operand.extents
+            guard zip(left, right).allSatisfy({ $0 == $1 || $0 == 1 || $1 == 1 }) else {
+                throw mismatch(
+                    operands.map(\.description).joined(separator: " and "), "shapes that broadcast")
+            }
+            result = zip(left, right).map { $0 == 1 ? $1 : $0 }
+        }
+        return try checked(result, operands[0])
+    }
+
+    /// All but the innermost dimension agree, the innermost ones add up.
+    private func concatenation(_ operands: [Shape]) throws(NetworkError) -> Shape {
+        let leading = operands.first?.extents.dropLast() ?? []
+        guard !operands.isEmpty,
+            operands.allSatisfy({ $0.rank > 0 && $0.extents.dropLast() == leading })
+        else {
+            throw mismatch(
+                operands.map(\.description).joined(separator: " and "),
+                "the same extents but for the innermost")
+        }
+        return try checked(leading + [checkedSum(operands.map { $0[-1] })], operands[0])
+    }
+
+    /// The target shape, with its −1 resolved.
+    private func reshaped(_ operand: Shape, _ target: [Int]) throws(NetworkError) -> Shape {
+        let error = mismatch("\(operand)", "as many elements as \(target)")
+        guard target.count(where: { $0 == -1 }) <= 1,
+            let known = Shape(checking: target.filter { $0 != -1 })
+        else { throw error }
+        let rest = known.count > 0 ? operand.count / known.count : 0
+        guard let shape = Shape(checking: target.map { $0 == -1 ? rest : $0 }),
+            shape.count == operand.count, shape.rank > 0
+        else { throw error }
+        return shape
+    }
+}
+
+extension Extent2D: CustomStringConvertible {
+    /// `3×3`
+    public var description: String { "\(rows)×\(columns)" }
+}

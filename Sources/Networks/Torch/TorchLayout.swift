@@ -1,0 +1,80 @@
+import Tensors
+
+/// Which ResNet it is, as far as names and shapes tell.
+struct TorchLayout {
+    /// Number of blocks in each of `layer1`, `layer2`, …
+    var blocks: [Int]
+    /// Whether blocks have three convolutions (1×1, 3×3, 1×1) rather than two 3×3.
+    var isBottleneck: Bool
+    /// 3×3 stem without stride and without max pool.
+    var isCIFAR: Bool
+    /// The classifier's layer: `fc` or `linear`.
+    var classifier: String
+    /// How the first block of a stage brings its input to the output's shape.
+    var shortcut: Shortcut
+
+    enum Shortcut: Equatable {
+        /// A 1×1 convolution and a norm in this submodule: `downsample` or `shortcut`.
+        case projection(String)
+        /// Every second pixel, zero channels before and after.
+        case zeroChannels
+    }
+
+    init(_ names: TorchNames) throws(NetworkError) {
+        blocks = Self.blockCounts(names)
+        isBottleneck = names["layer1.0.conv3.weight"] != nil
+        classifier = names["fc.weight"] == nil && names["linear.weight"] != nil ? "linear" : "fc"
+        let submodule = ["downsample", "shortcut"].first { submodule in
+            names.all.contains { $0.contains(".\(submodule).") }
+        }
+        shortcut = submodule.map(Shortcut.projection) ?? .zeroChannels
+        let (stem, shape) = try names.require("conv1.weight", for: "conv1")
+        guard shape.rank == 4 else {
+            throw .wrongShape(
+                parameter: stem, found: shape.description, expected: "outputs×inputs×rows×columns")
+        }
+        switch (blocks.count, shape[2], shape[3], shortcut) {
+        case (4, 7, 7, _): isCIFAR = false
+        case (3, 3, 3, _), (4, 3, 3, .projection("shortcut")): isCIFAR = true
+        case (4, 3, 3, _):
+            throw .unrecognized(
+                reason:
+                    "a 3×3 stem with four stages and no 'shortcut': whether a max pool follows is not recorded"
+            )
+        default:
+            throw .unrecognized(
+                reason: "a \(shape[2])×\(shape[3]) stem with \(blocks.count) stages, expected 7×7 with 4 "
+                    + "(torchvision) or 3×3 with 3 or 4 (CIFAR)")
+        }
+    }
+
+    /// Blocks are numbered from 0; what stands behind a gap is found as a stray parameter later.
+    private static func blockCounts(_ names: TorchNames) -> [Int] {
+        var counts: [Int] = []
+        while names["layer\(counts.count + 1).0.conv1.weight"] != nil {
+            let stage = counts.count + 1
+            var count = 0
+            while names["layer\(stage).\(count).conv1.weight"] != nil { count += 1 }
+            counts.append(count)
+        }
+        return counts
+    }
+
+    /// Layers with weights as papers count them: the stem, the blocks' convolutions, the classifier.
+    var depth: Int { 2 + blocks.reduce(0, +) * (isBottleneck ? 3 : 2) }
+
+    /// `ResNet-50 (torchvision names)`, `ResNeXt-50 32x4d (torchvision names)`, `ResNet-20 (CIFAR)`.
+    ///
+    /// `first3x3` is the first block's 3×3 convolution; torchvision's plain bottlenecks are 64 wide there.
+    func title(first3x3: Convolution?) -> String {
+        var title = "ResNet-\(depth)"
+        if isBottleneck, let first3x3 {
+            if first3x3.groups > 1 {
+                title = "ResNeXt-\(depth) \(first3x3.groups)x\(first3x3.outputs / first3x3.groups)d"
+            } else if !isCIFAR, first3x3.outputs > 64, first3x3.outputs % 64 == 0 {
+                title = "Wide ResNet-\(depth)-\(first3x3.outputs / 64)"
+            }
+        }
+        return title + (isCIFAR ? " (CIFAR)" : " (torchvision names)")
+    }
+}

@@ -1,0 +1,77 @@
+import Conversion
+import Foundation
+import Networks
+
+/// What a converted file remembers of its conversion: the root attribute `normconv`, as JSON with sorted keys.
+public struct ConversionNote: Codable, Sendable, Equatable {
+    /// The form of this note.
+    public var schemaVersion = 1
+    /// The version that converted the file.
+    public var normconv: String
+    /// `gn`, `ln` or `in`.
+    public var to: String
+    /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
+    public var groups: String
+    /// `statistics` or `copy`.
+    public var initialization: String
+    /// `on`, `off` or `all`.
+    public var weightStandardization: String
+    /// `bit`, `timm` or `paper`.
+    public var weightStandardizationEpsilon: String
+    /// Whether convolutions were given biases.
+    public var addBias: Bool
+    /// The preprocessing that goes with the network, as the command spells it.
+    public var preprocess: String
+    /// All group normalizations by layer: PyTorch's names carry neither groups nor ε.
+    public var norms: [String: Norm]
+
+    /// A group normalization's settings.
+    public struct Norm: Codable, Sendable, Equatable {
+        /// Number of groups.
+        public var groups: Int
+        /// ε, added to the variance.
+        public var epsilon: Double
+    }
+
+    /// The note of a conversion.
+    public init(_ plan: ConversionPlan, options: ConversionOptions, preprocess: String) {
+        normconv = normconvVersion
+        to = options.target.commandName
+        groups = options.groups.description
+        initialization = options.initialization.rawValue
+        weightStandardization = options.weightStandardization.rawValue
+        weightStandardizationEpsilon = options.standardizationEpsilon.rawValue
+        addBias = options.addsBias
+        self.preprocess = preprocess
+        norms = [:]
+        for node in plan.network.nodes {
+            if case .groupNorm(let norm) = node.operation {
+                norms[node.layer] = Norm(groups: norm.groups, epsilon: norm.epsilon)
+            }
+        }
+    }
+
+    /// Reads a note; nil where the text is none of ours.
+    public init?(json: String) {
+        guard let note = try? JSONDecoder().decode(Self.self, from: Data(json.utf8)) else { return nil }
+        self = note
+    }
+
+    /// The note as it stands in the file.
+    public func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+extension ConversionOptions.Target {
+    /// As the command spells it.
+    public var commandName: String {
+        switch self {
+        case .groupNorm: "gn"
+        case .layerNorm: "ln"
+        case .instanceNorm: "in"
+        }
+    }
+}

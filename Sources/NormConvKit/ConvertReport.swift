@@ -1,0 +1,61 @@
+import Conversion
+
+/// What a conversion did, for machines.
+public struct ConvertReport: Codable, Sendable {
+    /// The form of this report.
+    public var schemaVersion = 1
+    /// The file that was read.
+    public var input: String
+    /// The file that was written; nil where nothing was.
+    public var output: String?
+    /// What was recognised.
+    public var architecture: String
+    /// How it was converted, and the settings of every norm.
+    public var conversion: ConversionNote
+    /// Converted norms by number of channels.
+    public var stages: [Stage]
+    /// Convolutions whose weights were standardized.
+    public var standardized: [String]
+    /// Convolutions whose weights were left as they are, and why.
+    public var leftAlone: [InspectReport.Exempt]
+    /// Convolutions that got a bias.
+    public var biased: [String]
+    /// Parameters that were left out.
+    public var droppedParameters: [String]
+    /// Other parts of the file that were left out.
+    public var droppedParts: [String]
+    /// What the user should know.
+    public var warnings: [String]
+
+    /// The norms of one width.
+    public struct Stage: Codable, Sendable {
+        /// Channels of the norms.
+        public var channels: Int
+        /// Groups of each.
+        public var groups: Int
+        /// How many norms.
+        public var norms: Int
+        /// How many convolutions before them were standardized.
+        public var standardized: Int
+    }
+
+    /// Describes a conversion that is worked out, and written where `output` is not nil.
+    public init(_ model: Model, _ plan: ConversionPlan, note: ConversionNote, output: String?) {
+        input = model.path
+        self.output = output
+        architecture = model.network.architecture
+        conversion = note
+        stages = plan.report.stages.map {
+            Stage(
+                channels: $0.channels, groups: $0.groups, norms: $0.norms, standardized: $0.standardized)
+        }
+        standardized = plan.report.standardized
+        leftAlone = plan.report.leftAlone.map {
+            InspectReport.Exempt(layer: $0.layer, reason: $0.reason.description)
+        }
+        biased = plan.biasedConvolutions
+        droppedParameters = plan.report.dropped
+        droppedParts = model.checkpoint.leftOut
+        warnings = plan.report.warnings.map(\.description)
+    }
+}

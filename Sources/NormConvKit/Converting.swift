@@ -1,0 +1,79 @@
+import Checkpoints
+import Conversion
+import Datasets
+import Networks
+import OrderedJSON
+
+/// Why a conversion was refused, beyond what its parts tell.
+public enum ConvertFailure: Error, CustomStringConvertible {
+    /// Batch normalization that the conversion did not reach.
+    case batchNormRemains(layers: [String])
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .batchNormRemains(let layers):
+            "batch normalization remains in \(layers.joined(separator: ", "))"
+        }
+    }
+}
+
+extension Model {
+    /// Works a conversion out without writing anything. Every parameter of the network is read and checked.
+    public func plan(_ options: ConversionOptions) throws -> ConversionPlan {
+        try naming(path) {
+            let plan = try planConversion(
+                of: network, parameters: checkpoint.parameters, options: options)
+            let remaining = plan.network.nodes.filter {
+                if case .batchNorm = $0.operation { true } else { false }
+            }
+            guard remaining.isEmpty else {
+                throw ConvertFailure.batchNormRemains(layers: remaining.map(\.layer))
+            }
+            return plan
+        }
+    }
+
+    /// Converts the network and writes it in the layout of this file, with a note of how it was made.
+    ///
+    /// - Parameters:
+    ///   - path: where to; the file appears whole or not at all.
+    ///   - options: what to convert to, and how.
+    ///   - preprocessing: what the new file remembers; what goes with this one where it is nil.
+    ///   - overwrite: whether a file that is there may be replaced; it may be this one.
+    /// - Returns: what was done.
+    @discardableResult
+    public func convert(
+        to path: String, options: ConversionOptions = ConversionOptions(),
+        preprocessing: Preprocessing? = nil, overwrite: Bool = false
+    ) throws -> ConversionPlan {
+        let plan = try plan(options)
+        try write(plan, to: path, options: options, preprocessing: preprocessing, overwrite: overwrite)
+        return plan
+    }
+
+    /// Writes a conversion that is worked out.
+    public func write(
+        _ plan: ConversionPlan, to path: String, options: ConversionOptions,
+        preprocessing: Preprocessing? = nil, overwrite: Bool = false
+    ) throws {
+        let note = ConversionNote(
+            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).name)
+        let config = try naming(self.path) { try convertedConfig(plan) }
+        try checkpoint.write(
+            to: path, edits: plan.edits, modelConfig: config, note: try note.json(), overwrite: overwrite)
+    }
+
+    /// The configuration with the converted norms in it; nil in layouts that have none.
+    private func convertedConfig(_ plan: ConversionPlan) throws -> String? {
+        guard let config else { return nil }
+        var norms: [String: GroupNorm] = [:]
+        let converted = Set(plan.norms.map(\.layer))
+        for node in plan.network.nodes where converted.contains(node.layer) {
+            if case .groupNorm(let norm) = node.operation { norms[node.layer] = norm }
+        }
+        return try KerasConfigEditor.convertedConfig(
+            config, norms: norms, biasedConvolutions: Set(plan.biasedConvolutions)
+        ).text
+    }
+}

@@ -1,0 +1,82 @@
+import Datasets
+import Evaluation
+import Foundation
+import Inference
+import Networks
+import Tensors
+
+/// A network's outputs on a split, and how fast they came.
+public struct Outputs: Sendable {
+    /// Values before a final softmax, [images, classes].
+    public let logits: Tensor
+    /// What was done to the pixels.
+    public let preprocessing: Preprocessing
+    /// Wall-clock seconds of the run, without opening files and packing weights.
+    public let seconds: Double
+
+    /// Images per second of the run.
+    public var imagesPerSecond: Double { seconds > 0 ? Double(logits.shape[0]) / seconds : 0 }
+}
+
+/// Which engine runs a network.
+public enum EngineKind: String, Sendable, CaseIterable {
+    /// oneDNN.
+    case fast
+    /// The plain one, with every sum in Double: slow, and what the fast one is tested against.
+    case reference
+}
+
+extension Model {
+    /// An engine for images of one shape (height, width, channels), which gives values before a final softmax.
+    public func engine(
+        _ kind: EngineKind = .fast, imageShape: Shape, workers: Int? = nil
+    ) throws -> any Engine {
+        try naming(path) {
+            switch kind {
+            case .fast:
+                try OneDNNEngine(
+                    network: logits, parameters: checkpoint.parameters, imageShape: imageShape,
+                    workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
+            case .reference:
+                try ReferenceEngine(
+                    network: logits, parameters: checkpoint.parameters, imageShape: imageShape)
+            }
+        }
+    }
+
+    /// Runs the network on every image of a split.
+    ///
+    /// - Parameters:
+    ///   - split: the images.
+    ///   - preprocessing: what goes with the network where it is nil.
+    ///   - kind: which engine.
+    ///   - workers: how many images or batches are in work at once; all cores where it is nil.
+    ///   - progress: is told how many more images are done, from any thread.
+    public func run(
+        on split: Split, preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
+        workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> Outputs {
+        let preprocessing = preprocessing ?? self.preprocessing
+        let reader = try split.reader(preprocessing)
+        let engine = try engine(kind, imageShape: split.imageShape, workers: workers)
+        let source = ImageSource(count: split.count, shape: split.imageShape) { range, buffer in
+            try reader.read(range, into: buffer)
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let values = try engine.run(on: source, progress: progress)
+        let elapsed = clock.now - start
+        return Outputs(
+            logits: Tensor(shape: [split.count, engine.outputCount], values: values),
+            preprocessing: preprocessing, seconds: elapsed / .seconds(1))
+    }
+}
+
+extension Split {
+    /// Scores outputs against the split's labels.
+    public func evaluate(_ outputs: Outputs) throws -> Evaluation {
+        try naming(path) {
+            try Evaluation(outputs: outputs.logits, labels: labels ?? [], classNames: classNames)
+        }
+    }
+}

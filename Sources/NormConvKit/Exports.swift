@@ -1,0 +1,9 @@
+// What the library's users meet in its interface, so that `import NormConvKit` is all they need.
+@_exported import Checkpoints
+@_exported import Conversion
+@_exported import Datasets
+@_exported import Evaluation
+@_exported import Inference
+@_exported import Networks
+@_exported import Reports
+@_exported import Tensors

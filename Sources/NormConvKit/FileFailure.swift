@@ -1,0 +1,23 @@
+/// An error with the file that it is about, for errors that do not know it.
+public struct FileFailure: Error, CustomStringConvertible {
+    /// The path as it was given.
+    public let path: String
+    /// What went wrong in it.
+    public let cause: any Error
+
+    /// `resnet.h5: layer 'conv1': …`
+    public var description: String { "\(path): \(cause)" }
+}
+
+/// Runs the body; an error that does not name its file comes out as one that does.
+func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let error as FileFailure {
+        throw error
+    } catch  where "\(error)".hasPrefix(path) {
+        throw error
+    } catch {
+        throw FileFailure(path: path, cause: error)
+    }
+}

@@ -1,0 +1,120 @@
+import Checkpoints
+import Conversion
+import Networks
+
+/// What a file holds, and what a conversion would find in it.
+public struct InspectReport: Codable, Sendable {
+    /// The form of this report.
+    public var schemaVersion = 1
+    /// The path as it was given.
+    public var file: String
+    /// The layout's short name.
+    public var layout: String
+    /// The layout, for people.
+    public var layoutDescription: String
+    /// What wrote the file.
+    public var producer: String?
+    /// What was recognised.
+    public var architecture: String
+    /// Height × width × channels of the images, `any` where the file does not say.
+    public var input: String
+    /// The preprocessing that goes with the network.
+    public var preprocess: String
+    /// Classes; nil where the head was not recognised.
+    public var classes: Int?
+    /// Values of all tensors.
+    public var parameters: Int
+    /// Tensors.
+    public var tensors: Int
+    /// How the file was converted, if it was.
+    public var converted: String?
+    /// Parameters that the network does not use.
+    public var unused: [String]
+    /// Batch and group normalizations, in topological order.
+    public var norms: [Norm]
+    /// Convolutions without a norm of their own.
+    public var exempt: [Exempt]
+
+    /// A norm and the convolution before it.
+    public struct Norm: Codable, Sendable {
+        /// The layer's name.
+        public var layer: String
+        /// `batch` or `group`.
+        public var kind: String
+        /// Channels.
+        public var channels: Int
+        /// ε, added to the variance.
+        public var epsilon: Double
+        /// Groups of a group normalization.
+        public var groups: Int?
+        /// Groups that `--groups auto` gives.
+        public var autoGroups: Int
+        /// The convolution whose only consumer is the norm.
+        public var convolution: String?
+    }
+
+    /// A convolution without a norm of its own, and why.
+    public struct Exempt: Codable, Sendable {
+        /// The layer's name.
+        public var layer: String
+        /// Why.
+        public var reason: String
+    }
+
+    /// Describes a model without reading its weights.
+    public init(_ model: Model) {
+        let network = model.network
+        let pairs = ConvolutionNormPairs(network)
+        file = model.path
+        layout = model.checkpoint.layout.rawValue
+        layoutDescription = model.checkpoint.layout.description
+        producer = model.checkpoint.producer
+        architecture = network.architecture
+        let extents = [network.input.height, network.input.width].map { $0.map(String.init) ?? "any" }
+        input = (extents + ["\(network.input.channels)"]).joined(separator: "×")
+        preprocess = model.preprocessing.name
+        classes = network.classes
+        parameters = model.checkpoint.parameters.reduce(0) { $0 + $1.shape.count }
+        tensors = model.checkpoint.parameters.count
+        converted = model.note.map {
+            "--to \($0.to) --groups \($0.groups) --init \($0.initialization) --ws \($0.weightStandardization)"
+        }
+        unused = model.unusedParameters
+        norms = network.nodes.indices.compactMap { Norm(network, $0, pairs) }
+        exempt = network.nodes.indices.compactMap { index in
+            pairs.exemptions[index].map {
+                Exempt(layer: network.nodes[index].layer, reason: $0.description)
+            }
+        }
+    }
+}
+
+extension InspectReport.Norm {
+    fileprivate init?(_ network: Network, _ index: Int, _ pairs: ConvolutionNormPairs) {
+        switch network.nodes[index].operation {
+        case .batchNorm(let norm):
+            (kind, channels, epsilon, groups) = ("batch", norm.channels, norm.epsilon, nil)
+        case .groupNorm(let norm):
+            (kind, channels, epsilon, groups) = ("group", norm.channels, norm.epsilon, norm.groups)
+        default: return nil
+        }
+        layer = network.nodes[index].layer
+        autoGroups = (try? GroupPolicy.auto.groups(channels: channels, layer: layer)) ?? 1
+        convolution = pairs.convolutionBefore[index].map { network.nodes[$0].layer }
+    }
+}
+
+extension Network {
+    /// Features of the last dense layer or convolution, the number of classes of a classifier.
+    public var classes: Int? {
+        for node in nodes.reversed() {
+            switch node.operation {
+            case .dense(let dense): return dense.outputs
+            case .convolution(let convolution): return convolution.outputs
+            case .activation, .flatten, .reshape, .globalPool: continue
+            default: return nil
+            }
+        }
+        return nil
+    }
+}

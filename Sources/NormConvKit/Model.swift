@@ -1,0 +1,75 @@
+import Checkpoints
+import Datasets
+import Networks
+import OrderedJSON
+import Tensors
+
+/// A network and the file that it is in.
+public struct Model: Sendable {
+    /// The file.
+    public let checkpoint: any Checkpoint
+    /// What the file's configuration or names describe.
+    public let network: Network
+    /// Parameters that the network does not use, in file order.
+    public let unusedParameters: [String]
+    /// How the file was converted, if it was.
+    public let note: ConversionNote?
+    /// The configuration, in layouts that have one.
+    let config: JSON?
+
+    /// Opens a file and recognises its network. Reads no weights.
+    ///
+    /// Throws `HDF5Error`, `CheckpointError`, or a `FileFailure` around a `JSONError` or `NetworkError`.
+    public init(path: String) throws {
+        let checkpoint = try openCheckpoint(path)
+        let note = checkpoint.note.flatMap(ConversionNote.init(json:))
+        let config = try naming(path) { try checkpoint.modelConfig.map { try JSON.parse($0) } }
+        let recognition = try naming(path) {
+            try Self.recognize(checkpoint, config: config, note: note)
+        }
+        self.checkpoint = checkpoint
+        self.note = note
+        self.config = config
+        network = recognition.network
+        unusedParameters = recognition.unused
+    }
+
+    private static func recognize(
+        _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?
+    ) throws(NetworkError) -> Recognition {
+        if let config {
+            return try recognizeKeras(config: config, parameters: checkpoint.parameters)
+        }
+        guard checkpoint.layout != .kerasLegacy else {
+            throw .malformedConfiguration(
+                at: "attribute model_config",
+                expected: "a configuration; save the whole model, not its weights")
+        }
+        let norms = note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
+        return try recognizeTorch(parameters: checkpoint.parameters, groupNorms: norms)
+    }
+
+    /// The path as it was given.
+    public var path: String { checkpoint.path }
+
+    /// What the file remembers, else what the network's family was trained with.
+    public var preprocessing: Preprocessing {
+        if let note, let remembered = try? Preprocessing(note.preprocess) { return remembered }
+        return switch network.family {
+        case .keras: .raw
+        case .kerasResNet: .caffe
+        case .kerasResNetV2: .tf
+        case .torch: .torch
+        }
+    }
+
+    /// The network up to what a final softmax would see. Scores are computed from these values: softmax rounds
+    /// small differences away.
+    public var logits: Network {
+        var network = network
+        if case .activation(.softmax) = network.nodes[network.output].operation {
+            network.output = network.nodes[network.output].inputs[0]
+        }
+        return network
+    }
+}

@@ -1,0 +1,249 @@
+extension JSON {
+    /// Parses one JSON text: RFC 8259, and the `NaN`, `Infinity` and `-Infinity` that Python writes. Keys that stand
+    /// twice in one object are refused. Time is linear in the text's length.
+    public static func parse(_ bytes: [UInt8], depthLimit: Int = 512) throws(JSONError) -> JSON {
+        var parser = JSONParser(bytes: bytes, depthLimit: depthLimit)
+        return try parser.text()
+    }
+
+    /// Parses one JSON text.
+    public static func parse(_ text: String, depthLimit: Int = 512) throws(JSONError) -> JSON {
+        try parse(Array(text.utf8), depthLimit: depthLimit)
+    }
+}
+
+/// Recursive descent; `depthLimit` bounds the stack.
+private struct JSONParser {
+    let bytes: [UInt8]
+    let depthLimit: Int
+    var position = 0
+    var depth = 0
+
+    init(bytes: [UInt8], depthLimit: Int) {
+        self.bytes = bytes
+        self.depthLimit = depthLimit
+    }
+
+    /// The byte at the position; 0, which can stand nowhere, at the end.
+    var current: UInt8 { position < bytes.count ? bytes[position] : 0 }
+
+    mutating func text() throws(JSONError) -> JSON {
+        skipSpace()
+        let value = try value()
+        skipSpace()
+        guard position == bytes.count else { throw error(.trailingContent) }
+        return value
+    }
+
+    mutating func value() throws(JSONError) -> JSON {
+        switch current {
+        case UInt8(ascii: "{"): return try nested { parser throws(JSONError) in try parser.object() }
+        case UInt8(ascii: "["): return try nested { parser throws(JSONError) in try parser.array() }
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "N"): return try word("NaN", .number("NaN"))
+        case UInt8(ascii: "I"): return try word("Infinity", .number("Infinity"))
+        default: throw unexpected("a value")
+        }
+    }
+
+    // MARK: Arrays and objects
+
+    private mutating func nested(
+        _ body: (inout JSONParser) throws(JSONError) -> JSON
+    ) throws(JSONError) -> JSON {
+        guard depth < depthLimit else { throw error(.tooDeep(limit: depthLimit)) }
+        depth += 1
+        position += 1
+        skipSpace()
+        let value = try body(&self)
+        depth -= 1
+        return value
+    }
+
+    private mutating func array() throws(JSONError) -> JSON {
+        var values: [JSON] = []
+        if take(UInt8(ascii: "]")) { return .array(values) }
+        while true {
+            values.append(try value())
+            skipSpace()
+            if take(UInt8(ascii: "]")) { return .array(values) }
+            guard take(UInt8(ascii: ",")) else { throw unexpected("',' or ']'") }
+            skipSpace()
+        }
+    }
+
+    private mutating func object() throws(JSONError) -> JSON {
+        var members: [JSON.Member] = []
+        var keys: Set<String> = []
+        if take(UInt8(ascii: "}")) { return .object(members) }
+        while true {
+            guard current == UInt8(ascii: "\"") else { throw unexpected("a key in quotes") }
+            let start = position
+            let key = try string()
+            guard keys.insert(key).inserted else {
+                position = start
+                throw error(.duplicateKey(key))
+            }
+            skipSpace()
+            guard take(UInt8(ascii: ":")) else { throw unexpected("':'") }
+            skipSpace()
+            members.append(JSON.Member(key, try value()))
+            skipSpace()
+            if take(UInt8(ascii: "}")) { return .object(members) }
+            guard take(UInt8(ascii: ",")) else { throw unexpected("',' or '}'") }
+            skipSpace()
+        }
+    }
+
+    // MARK: Scalars
+
+    private mutating func word(_ word: StaticString, _ value: JSON) throws(JSONError) -> JSON {
+        for index in 0..<word.utf8CodeUnitCount {
+            guard take(word.utf8Start[index]) else { throw unexpected("'\(word)'") }
+        }
+        return value
+    }
+
+    private mutating func number() throws(JSONError) -> String {
+        let start = position
+        if take(UInt8(ascii: "-")), current == UInt8(ascii: "I") {
+            _ = try word("Infinity", .null)
+            return "-Infinity"
+        }
+        if !take(UInt8(ascii: "0")) { try digits() }
+        if take(UInt8(ascii: ".")) { try digits() }
+        if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
+            if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
+            try digits()
+        }
+        return String(decoding: bytes[start..<position], as: UTF8.self)
+    }
+
+    private mutating func digits() throws(JSONError) {
+        let start = position
+        while (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(current) { position += 1 }
+        if position == start { throw unexpected("a digit") }
+    }
+
+    /// The string that starts at the position, its quotes dropped and its escapes resolved.
+    private mutating func string() throws(JSONError) -> String {
+        position += 1
+        var result = ""
+        var start = position
+        while position < bytes.count {
+            switch bytes[position] {
+            case UInt8(ascii: "\""):
+                try append(start, to: &result)
+                position += 1
+                return result
+            case UInt8(ascii: "\\"):
+                try append(start, to: &result)
+                result.unicodeScalars.append(try escape())
+                start = position
+            case let byte where byte < 0x20: throw error(.controlCharacter(byte))
+            default: position += 1
+            }
+        }
+        throw error(.unexpectedEnd(expected: "a closing quote"))
+    }
+
+    /// Appends the plain bytes from `start` to the position.
+    private mutating func append(_ start: Int, to result: inout String) throws(JSONError) {
+        let run = bytes[start..<position]
+        if run.isEmpty { return }
+        if run.contains(where: { $0 >= 0x80 }) {
+            var parser = Unicode.UTF8.ForwardParser()
+            var iterator = run.makeIterator()
+            checking: while true {
+                switch parser.parseScalar(from: &iterator) {
+                case .valid: continue
+                case .emptyInput: break checking
+                case .error:
+                    position = start
+                    throw error(.invalidUTF8)
+                }
+            }
+        }
+        result.append(String(decoding: run, as: UTF8.self))
+    }
+
+    private mutating func escape() throws(JSONError) -> Unicode.Scalar {
+        position += 1
+        let byte = current
+        if position == bytes.count { throw unexpected("an escape") }
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{c}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): return try unicodeEscape()
+        default:
+            position -= 2
+            throw error(.invalidEscape)
+        }
+    }
+
+    /// The character of `\uXXXX`, or of a surrogate pair of two such escapes.
+    private mutating func unicodeEscape() throws(JSONError) -> Unicode.Scalar {
+        let start = position - 2
+        let unit = try hexadecimal()
+        if let scalar = Unicode.Scalar(unit) { return scalar }
+        if unit < 0xdc00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) {
+            let low = try hexadecimal()
+            if (0xdc00...0xdfff).contains(low),
+                let scalar = Unicode.Scalar(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00))
+            {
+                return scalar
+            }
+        }
+        position = start
+        throw error(.loneSurrogate)
+    }
+
+    private mutating func hexadecimal() throws(JSONError) -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard position < bytes.count, let digit = Character(Unicode.Scalar(current)).hexDigitValue else {
+                throw unexpected("a hexadecimal digit")
+            }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+
+    // MARK: Steps and errors
+
+    private mutating func skipSpace() {
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x20, 0x09, 0x0a, 0x0d: position += 1
+            default: return
+            }
+        }
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+        guard position < bytes.count, bytes[position] == byte else { return false }
+        position += 1
+        return true
+    }
+
+    private func unexpected(_ expected: String) -> JSONError {
+        position < bytes.count
+            ? error(.unexpectedByte(bytes[position], expected: expected))
+            : error(.unexpectedEnd(expected: expected))
+    }
+
+    private func error(_ defect: JSONError.Defect) -> JSONError {
+        let line = 1 + bytes[..<position].count { $0 == UInt8(ascii: "\n") }
+        return JSONError(defect, offset: position, line: line)
+    }
+}

@@ -1,0 +1,37 @@
+/// Rows of text in aligned columns, for a terminal.
+public struct TextTable: Sendable {
+    /// How the cells of a column stand.
+    public enum Alignment: Sendable {
+        /// Words.
+        case left
+        /// Numbers.
+        case right
+    }
+
+    private let columns: [(title: String, alignment: Alignment)]
+    private var rows: [[String]] = []
+
+    /// A table without rows.
+    public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
+
+    /// Adds a row of as many cells as there are columns.
+    public mutating func add(_ cells: String...) {
+        precondition(cells.count == columns.count, "\(cells.count) cells in \(columns.count) columns")
+        rows.append(cells)
+    }
+
+    /// The table, two spaces between columns, without spaces at the ends of lines.
+    public var lines: [String] {
+        let widths = columns.indices.map { column in
+            ([columns[column].title] + rows.map { $0[column] }).map(\.count).max() ?? 0
+        }
+        return ([columns.map(\.title)] + rows).map { cells in
+            let padded = cells.indices.map { column in
+                let gap = String(repeating: " ", count: widths[column] - cells[column].count)
+                return columns[column].alignment == .left ? cells[column] + gap : gap + cells[column]
+            }
+            let line = padded.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+}

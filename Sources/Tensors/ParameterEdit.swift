@@ -1,0 +1,37 @@
+/// One change that a conversion asks of a checkpoint's writer. What no edit names is copied as it stands:
+/// bytes, element type, order and attributes.
+public enum ParameterEdit: Sendable {
+    /// The parameter is left out.
+    case remove
+    /// The values become what the closure makes of the old ones: same shape, same element type.
+    case replace(@Sendable (Tensor) throws -> Tensor)
+    /// A new parameter beside the existing parameter `neighbour`, whose element type it takes. Keras reads the
+    /// weights of a layer by position, so the place matters.
+    case insert(Tensor, Place, neighbour: String)
+
+    /// Where a new parameter stands in the file's order.
+    public enum Place: Sendable, Equatable {
+        /// Right before the neighbour.
+        case before
+        /// Right after the neighbour.
+        case after
+    }
+}
+
+/// Edits in the order they were made, keyed by parameter name.
+public struct ParameterEdits: Sendable {
+    /// Names with an edit, in the order the conversion made them.
+    public private(set) var names: [String] = []
+    private var edits: [String: ParameterEdit] = [:]
+
+    /// No edits: the file is copied as it is.
+    public init() {}
+
+    /// The edit of a parameter, if there is one. A name is set once or replaced, never unset.
+    public subscript(_ name: String) -> ParameterEdit? { edits[name] }
+
+    /// Records an edit; a later one for the same name takes the earlier one's place.
+    public mutating func set(_ name: String, _ edit: ParameterEdit) {
+        if edits.updateValue(edit, forKey: name) == nil { names.append(name) }
+    }
+}

@@ -1,0 +1,66 @@
+/// How the elements of a stored parameter are encoded.
+public enum ElementType: String, Sendable, Hashable {
+    case float16, float32, float64, bfloat16
+    case int8, int16, int32, int64, uint8, uint16, uint32, uint64
+
+    /// Bytes an element takes in the file.
+    public var size: Int {
+        switch self {
+        case .int8, .uint8: 1
+        case .float16, .bfloat16, .int16, .uint16: 2
+        case .float32, .int32, .uint32: 4
+        case .float64, .int64, .uint64: 8
+        }
+    }
+}
+
+/// A parameter of a checkpoint: what is known of it without reading its values, and how to read them.
+public struct Parameter: Sendable {
+    /// The name in the file, unique in its table: `layer1.0.bn1.weight` (torch), `bn/bn/gamma:0` (Keras).
+    public let name: String
+    /// Extents as stored.
+    public let shape: Shape
+    /// Encoding as stored; `read` gives Float32 whatever it is.
+    public let elementType: ElementType
+    private let load: @Sendable () throws -> Tensor
+
+    /// `load` is called at every `read`; it gives a tensor of `shape`.
+    public init(
+        name: String, shape: Shape, elementType: ElementType, load: @escaping @Sendable () throws -> Tensor
+    ) {
+        self.name = name
+        self.shape = shape
+        self.elementType = elementType
+        self.load = load
+    }
+
+    /// Reads the values from the file, as Float32.
+    public func read() throws -> Tensor { try load() }
+}
+
+/// The parameters of a checkpoint in file order, read only when asked for.
+public struct ParameterTable: Sendable {
+    private var order: [Parameter]
+    private var index: [String: Int]
+
+    /// Traps on a name that occurs twice: readers check that first.
+    public init(_ parameters: [Parameter] = []) {
+        order = parameters
+        index = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { ($1.name, $0) })
+    }
+
+    /// The parameter of that name.
+    public subscript(_ name: String) -> Parameter? { index[name].map { order[$0] } }
+
+    /// All names, in file order.
+    public var names: [String] { order.map(\.name) }
+}
+
+extension ParameterTable: RandomAccessCollection {
+    /// The first position.
+    public var startIndex: Int { order.startIndex }
+    /// One past the last position.
+    public var endIndex: Int { order.endIndex }
+    /// The parameter at a position in file order.
+    public subscript(position: Int) -> Parameter { order[position] }
+}

@@ -1,0 +1,25 @@
+/// A contiguous row-major array of Float32.
+public struct Tensor: Sendable, Equatable {
+    /// Extents, outermost first.
+    public let shape: Shape
+    /// `shape.count` elements, the innermost dimension contiguous.
+    public var values: [Float]
+
+    /// Traps where the number of values is not the shape's.
+    public init(shape: Shape, values: [Float]) {
+        precondition(values.count == shape.count, "\(values.count) values for \(shape)")
+        self.shape = shape
+        self.values = values
+    }
+
+    /// A tensor of one repeated value.
+    public init(shape: Shape, repeating value: Float) {
+        self.init(shape: shape, values: [Float](repeating: value, count: shape.count))
+    }
+
+    /// A vector.
+    public init(_ values: [Float]) { self.init(shape: [values.count], values: values) }
+
+    /// The same values under another shape of the same count.
+    public func reshaped(_ shape: Shape) -> Tensor { Tensor(shape: shape, values: values) }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import NormConvKit
+
+/// Options that every command has.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Write one JSON object to standard output.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "No progress and no remarks, only results and errors.")
+    var quiet = false
+}
+
+enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
+    case gn, ln
+    case instance = "in"
+
+    var target: ConversionOptions.Target {
+        switch self {
+        case .gn: .groupNorm
+        case .ln: .layerNorm
+        case .instance: .instanceNorm
+        }
+    }
+}
+
+extension GroupPolicy: ExpressibleByArgument {
+    public init?(argument: String) {
+        switch argument {
+        case "auto": self = .auto
+        case "gcd": self = .gcd
+        default:
+            let isSize = argument.hasPrefix("size:")
+            guard let number = Int(isSize ? argument.dropFirst(5) : argument[...]), number > 0 else {
+                return nil
+            }
+            self = isSize ? .perGroup(number) : .count(number)
+        }
+    }
+}
+
+extension Preprocessing: ExpressibleByArgument {
+    public init?(argument: String) { try? self.init(argument) }
+}
+
+extension ConversionOptions.Initialization: ExpressibleByArgument {}
+extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
+extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
+extension ImageLayout: ExpressibleByArgument {}
+extension EngineKind: ExpressibleByArgument {}

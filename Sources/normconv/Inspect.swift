@@ -1,0 +1,63 @@
+import ArgumentParser
+import NormConvKit
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows a file's network, its norms, and what convert would do.",
+        discussion: """
+            EXAMPLES
+              normconv inspect resnet50.h5
+              normconv inspect resnet50.h5 --json | jq .norms
+            """)
+
+    @Argument(help: "A network in HDF5: Keras full model, or PyTorch names.", completion: .file())
+    var model: String
+
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let model = try Model(path: model)
+        let report = InspectReport(model)
+        if output.json {
+            print(try JSONReport.text(report), terminator: "")
+        } else {
+            report.lines.forEach { print($0) }
+        }
+    }
+}
+
+extension InspectReport {
+    var lines: [String] {
+        var lines = [
+            Terminal.bold(file),
+            "  network       \(architecture)",
+            "  layout        \(layoutDescription)" + (producer.map { ", \($0)" } ?? ""),
+            "  input         \(input), preprocessing \(preprocess)",
+            "  classes       \(classes.map(Formatting.grouped) ?? "unknown")",
+            "  parameters    \(Formatting.grouped(parameters)) in \(Formatting.grouped(tensors)) tensors",
+        ]
+        if let converted { lines.append("  converted     \(converted)") }
+        for name in unused { lines.append("  not used      \(name)") }
+        lines.append("")
+        if norms.isEmpty {
+            lines.append("No norm layers.")
+        } else {
+            var table = TextTable([
+                ("norm", .left), ("kind", .left), ("channels", .right), ("ε", .right), ("groups", .right),
+                ("behind", .left),
+            ])
+            for norm in norms {
+                table.add(
+                    norm.layer, norm.kind, "\(norm.channels)", "\(norm.epsilon)",
+                    norm.groups.map(String.init) ?? "→ \(norm.autoGroups)",
+                    norm.convolution ?? "no convolution")
+            }
+            lines += table.lines
+        }
+        if !exempt.isEmpty {
+            lines += ["", "Convolutions that weight standardization leaves alone:"]
+            lines += exempt.map { "  \($0.layer): \($0.reason)" }
+        }
+        return lines
+    }
+}

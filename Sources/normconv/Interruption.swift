@@ -1,0 +1,23 @@
+import Dispatch
+import Foundation
+import NormConvKit
+
+/// Ctrl-C and its relatives leave no temporary file behind.
+enum Interruption {
+    nonisolated(unsafe) private static var sources: [any DispatchSourceSignal] = []
+
+    /// Called once, before any thread is started.
+    static func install() {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                AtomicFile.removeTemporaries()
+                Terminal.endLine()
+                _exit(128 + number)
+            }
+            source.resume()
+            sources.append(source)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import ArgumentParser
+import NormConvKit
+
+@main
+struct NormConv: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "normconv",
+        abstract: "Swaps a pretrained network's BatchNorm for GroupNorm, and shows what the swap cost.",
+        discussion: """
+            EXAMPLES
+              normconv inspect resnet50.h5
+              normconv convert resnet50.h5 resnet50-gn.h5 --to gn
+              normconv eval resnet50-gn.h5 --data test.h5 --against resnet50.h5
+
+            Exit codes: 0 done, 1 failed (one line on stderr says why), 64 wrong usage, 130 interrupted.
+            """,
+        version: normconvVersion,
+        subcommands: [Inspect.self, Convert.self, Eval.self])
+
+    static func main() {
+        Interruption.install()
+        main(nil)
+    }
+}

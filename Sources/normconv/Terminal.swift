@@ -1,0 +1,63 @@
+import Foundation
+import NormConvKit
+import Synchronization
+
+/// What is said to people: results on standard output, all else on standard error.
+enum Terminal {
+    /// Whether standard error is a terminal that shows progress.
+    static let showsProgress = isatty(STDERR_FILENO) == 1
+
+    private static let usesColour =
+        isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+
+    /// Bold, where colours are wanted.
+    static func bold(_ text: String) -> String { usesColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+
+    /// A line on standard error.
+    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// Clears a progress line that may stand there.
+    static func endLine() {
+        if showsProgress { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    }
+}
+
+/// A line on standard error that counts images, where that is a terminal.
+final class ProgressLine: Sendable {
+    private struct State {
+        var done = 0
+        var shown = ContinuousClock.now
+    }
+    private let title: String
+    private let total: Int
+    private let isOn: Bool
+    private let start = ContinuousClock.now
+    private let state = Mutex(State())
+
+    init(_ title: String, total: Int, isOn: Bool) {
+        self.title = title
+        self.total = total
+        self.isOn = isOn && Terminal.showsProgress
+    }
+
+    /// Counts images; at most ten times a second the line is written anew.
+    func advance(_ images: Int) {
+        guard isOn else { return }
+        state.withLock { state in
+            state.done += images
+            guard ContinuousClock.now - state.shown > .milliseconds(100) else { return }
+            state.shown = .now
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            let rate = Double(state.done) / seconds
+            let left = Int((Double(total - state.done) / rate).rounded(.up))
+            let done = Formatting.grouped(state.done)
+            let line =
+                "\(title)  \(done)/\(Formatting.grouped(total)) images  "
+                + "\(Formatting.fixed(rate, digits: 0)) images/s  \(left) s left"
+            FileHandle.standardError.write(Data("\r\u{1B}[K\(line.prefix(79))".utf8))
+        }
+    }
+
+    /// Clears the line.
+    func finish() { if isOn { Terminal.endLine() } }
+}

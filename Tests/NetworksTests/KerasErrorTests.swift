@@ -1,0 +1,204 @@
+import OrderedJSON
+import Testing
+
+@testable import Networks
+
+@Suite("Keras models that are refused")
+struct KerasErrorTests {
+    @Test("layers of unknown classes are named with their class")
+    func unsupportedLayer() throws {
+        #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: "Lambda")) {
+            try recognize("Lambda")
+        }
+        let custom =
+            #"{"class_name": "Add", "registered_name": "mine>Add", "config": {"name": "x"}, "name": "x", "#
+            + #""inbound_nodes": [[["in", 0, 0, {}]]]}"#
+        #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: "mine>Add")) {
+            try recognizeKeras(
+                config: functional([inputLayer(), custom], output: "x"), parameters: table([]))
+        }
+        #expect(throws: NetworkError.unsupportedLayer(layer: "n", className: "MyModel")) {
+            try recognizeKeras(
+                config: JSON.parse(#"{"class_name": "MyModel", "config": {"name": "n"}}"#),
+                parameters: table([]))
+        }
+    }
+
+    static let convolution = #""filters": 4, "kernel_size": 3, "use_bias": false"#
+
+    @Test(
+        "settings without a meaning here are named with what was found",
+        arguments: [
+            ("Conv2D", convolution + #", "data_format": "channels_first""#, "data_format"),
+            ("Conv2D", convolution + #", "padding": "causal""#, "padding"),
+            ("Conv2D", convolution + #", "activation": "mish""#, "activation"),
+            (
+                "Conv2D", convolution + #", "activation": {"class_name": "function", "config": "f"}"#,
+                "activation"
+            ),
+            ("Conv2D", convolution + #", "strides": [1, 0]"#, "strides"),
+            ("Conv2D", convolution + #", "strides": [9223372036854775807, 1]"#, "strides"),
+            ("Conv2D", convolution + #", "groups": 3"#, "groups"),
+            ("Conv2D", #""kernel_size": 3"#, "filters"),
+            ("Conv2D", #""filters": 4, "kernel_size": [3, 3, 3]"#, "kernel_size"),
+            ("Conv2D", #""filters": 4, "kernel_size": 3, "use_bias": 1"#, "use_bias"),
+            ("BatchNormalization", #""axis": [1]"#, "axis"),
+            ("BatchNormalization", #""renorm": true"#, "renorm"),
+            ("BatchNormalization", #""epsilon": "small""#, "epsilon"),
+            ("GroupNormalization", #""groups": 3"#, "groups"),
+            ("GroupNormalization", #""groups": 4, "epsilon": -1.0"#, "epsilon"),
+            ("LayerNormalization", #""axis": [1, 2, 3]"#, "axis"),
+            ("LayerNormalization", #""rms_scaling": true"#, "rms_scaling"),
+            ("ReLU", #""threshold": 1.0"#, "threshold"),
+            ("ReLU", #""max_value": 6, "negative_slope": 0.1"#, "negative_slope"),
+            ("ReLU", #""max_value": -1"#, "max_value"),
+            ("Softmax", #""axis": 1"#, "axis"),
+            ("Concatenate", #""axis": 1"#, "axis"),
+            ("MaxPooling2D", #""pool_size": 2, "data_format": "channels_first""#, "data_format"),
+            ("ZeroPadding2D", #""padding": [[1, -1], [0, 0]]"#, "padding"),
+            ("Reshape", #""target_shape": [-1, -1]"#, "target_shape"),
+            ("Rescaling", #""scale": "x""#, "scale"),
+            ("Normalization", #""mean": [1], "variance": [1, 2]"#, "variance"),
+            ("Normalization", #""mean": [1], "variance": [-1]"#, "variance"),
+            ("Normalization", #""invert": true"#, "invert"),
+        ])
+    func unsupportedSetting(className: String, settings: String, setting: String) throws {
+        let parameters: [(String, [Int])] = [
+            ("x/x/kernel", [3, 3, 4, 4]), ("x/x/gamma", [4]), ("x/x/beta", [4]), ("x/x/moving_mean", [4]),
+            ("x/x/moving_variance", [4]),
+        ]
+        let error = #expect(throws: NetworkError.self) {
+            try recognize(className, settings, parameters: parameters)
+        }
+        guard case .unsupportedSetting(layer: "x", setting, _, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test("missing, ambiguous and misshapen parameters are named")
+    func parameters() {
+        func dense(_ parameters: [(String, [Int])]) throws -> Network {
+            try recognize("Dense", #""units": 3, "use_bias": false"#, parameters: parameters)
+        }
+        #expect(throws: NetworkError.missingParameter(name: "x/…/kernel", neededBy: "x")) { try dense([]) }
+        #expect(
+            throws: NetworkError.ambiguousParameter(
+                name: "kernel", neededBy: "x", candidates: ["x/a/kernel", "x/b/kernel:0"])
+        ) { try dense([("x/a/kernel", [4, 3]), ("x/b/kernel:0", [4, 3])]) }
+        #expect(throws: NetworkError.wrongShape(parameter: "x/x/kernel", found: "3×4", expected: "4×3")) {
+            try dense([("x/x/kernel", [3, 4])])
+        }
+    }
+
+    @Test("operands that do not fit are refused while reading, where the image's size is known")
+    func shapes() {
+        #expect(throws: NetworkError.self) { try recognize("Add") }
+        #expect(throws: NetworkError.self) { try recognize("MaxPooling2D", #""pool_size": 9"#) }
+        #expect(throws: NetworkError.self) { try recognize("Reshape", #""target_shape": [5]"#) }
+        #expect(throws: NetworkError.self) { try recognize("Flatten", extents: "null, 8, 8, null") }
+        #expect(throws: NetworkError.self) { try recognize("Flatten", extents: "null, 8") }
+        #expect(throws: NetworkError.self) { try recognize("Flatten", extents: "null, 8, 8, 99999999999") }
+    }
+
+    @Test("a training call of Keras 2 is refused, for its norms use the batch")
+    func training() throws {
+        let text =
+            #"{"class_name": "Dropout", "config": {}, "name": "x", "#
+            + #""inbound_nodes": [[["in", 0, 0, {"training": true}]]]}"#
+        let config = try functional([inputLayer(), text], output: "x")
+        #expect(
+            throws: NetworkError.unsupportedSetting(
+                layer: "x", setting: "call argument training", found: "true", expected: "none")
+        ) { try recognizeKeras(config: config, parameters: table([])) }
+    }
+
+    @Test("graphs with cycles, dangling references or dead ends are refused")
+    func graphs() throws {
+        let relu = #""activation": "relu""#
+        for (layers, output) in [
+            ([layer("Add", "a", on: "in", "b"), layer("Activation", "b", relu, on: "a")], "b"),
+            ([layer("Add", "a", on: "a", "in")], "a"),
+            ([layer("Activation", "a", relu, on: "nowhere")], "a"),
+            ([layer("Activation", "a", relu, on: "in"), layer("Activation", "b", relu, on: "in")], "b"),
+            ([layer("Activation", "a", relu, on: "in")], "nowhere"),
+            ([layer("Activation", "a", relu)], "a"),
+            ([layer("Activation", "a", relu, on: "in"), layer("Activation", "a", relu, on: "in")], "a"),
+        ] {
+            let config = try functional([inputLayer()] + layers, output: output)
+            let error = #expect(throws: NetworkError.self) {
+                try recognizeKeras(config: config, parameters: table([]))
+            }
+            guard case .malformedConfiguration = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+        }
+    }
+
+    @Test("several inputs or outputs are refused")
+    func severalEnds() throws {
+        let flatten = layer("Flatten", "x", on: "in")
+        let second = layer("InputLayer", "in2", #""batch_input_shape": [null, 8, 8, 4]"#)
+        for (layers, inputs, outputs) in [
+            ([inputLayer(), flatten], #"[["in", 0, 0], ["in", 0, 0]]"#, #"[["x", 0, 0]]"#),
+            ([inputLayer(), flatten], #"[["in", 0, 0]]"#, #"[["x", 0, 0], ["in", 0, 0]]"#),
+            ([inputLayer(), flatten], #"{"a": ["in", 0, 0]}"#, #"[["x", 0, 0]]"#),
+            ([inputLayer(), second, flatten], #"[["in", 0, 0]]"#, #"[["x", 0, 0]]"#),
+        ] {
+            let config = try JSON.parse(
+                """
+                {"class_name": "Functional", "config": {"name": "net", \
+                "layers": [\(layers.joined(separator: ", "))], "input_layers": \(inputs), \
+                "output_layers": \(outputs)}}
+                """)
+            let error = #expect(throws: NetworkError.self) {
+                try recognizeKeras(config: config, parameters: table([]))
+            }
+            guard case .unsupportedSetting(layer: "net", _, _, _) = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+        }
+    }
+
+    @Test(
+        "configurations of another form are refused, never trapped on",
+        arguments: [
+            "null", "[]", "{}", #"{"class_name": "Functional"}"#,
+            #"{"class_name": "Functional", "config": {"layers": []}}"#,
+            #"{"class_name": "Functional", "config": {"layers": [null]}}"#,
+            #"{"class_name": "Functional", "config": {"layers": [{"name": "a"}]}}"#,
+            #"{"class_name": "Sequential", "config": {"layers": []}}"#,
+            #"{"class_name": "Sequential", "config": [{"class_name": "Flatten", "config": {"name": "a"}}]}"#,
+            #"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Flatten", "config": {}}]}}"#,
+            #"{"class_name": "Functional", "config": {"layers": [{"class_name": "InputLayer", "config": {}, "name": "a"}]}}"#,
+        ])
+    func malformed(text: String) throws {
+        #expect(throws: NetworkError.self) {
+            try recognizeKeras(config: JSON.parse(text), parameters: table([]))
+        }
+    }
+
+    @Test("models that call models ever more often are cut off")
+    func explosion() throws {
+        // Each level calls the one below twice: 2³⁰ operations.
+        var inner = layer("Flatten", "f", on: "in")
+        for level in 0..<30 {
+            let output = level == 0 ? "f" : "m\(level - 1)"
+            inner = """
+                {"class_name": "Functional", "config": {"name": "m\(level)", "layers": [\(inputLayer()), \(inner)], \
+                "input_layers": [["in", 0, 0]], "output_layers": [["\(output)", \(level == 0 ? 0 : 2), 0]]}, \
+                "name": "m\(level)", "inbound_nodes": [[["in", 0, 0, {}]], [["m\(level)", 1, 0, {}]]]}
+                """
+        }
+        let config = try JSON.parse(
+            """
+            {"class_name": "Functional", "config": {"name": "net", "layers": [\(inputLayer()), \(inner)], \
+            "input_layers": [["in", 0, 0]], "output_layers": [["m29", 2, 0]]}}
+            """)
+        #expect(throws: NetworkError.unrecognized(reason: "it has more than 100000 operations")) {
+            try recognizeKeras(config: config, parameters: table([]))
+        }
+    }
+}

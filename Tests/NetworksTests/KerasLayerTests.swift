@@ -1,0 +1,178 @@
+import OrderedJSON
+import Testing
+
+@testable import Networks
+
+@Suite("Keras layers")
+struct KerasLayerTests {
+    static func depthwise(_ kernel: String, bias: String?, stride: Int, padding: Padding) -> Convolution {
+        Convolution(
+            kernel: kernel, kernelLayout: .hwim, bias: bias, inputs: 4, outputs: 8, size: Extent2D(3),
+            strides: Extent2D(stride), dilation: Extent2D(1), groups: 4, padding: padding)
+    }
+
+    @Test("Conv2D: groups, dilation, strides and an activation of its own")
+    func convolution() throws {
+        let network = try recognize(
+            "Conv2D",
+            """
+            "filters": 6, "kernel_size": [3, 1], "strides": [2, 1], "padding": "valid", "groups": 2, \
+            "dilation_rate": [1, 2], "use_bias": false, "activation": "relu"
+            """, parameters: [("x/x/kernel:0", [3, 1, 2, 6])])
+        let expected = Convolution(
+            kernel: "x/x/kernel:0", kernelLayout: .hwio, bias: nil, inputs: 4, outputs: 6,
+            size: Extent2D(rows: 3, columns: 1), strides: Extent2D(rows: 2, columns: 1),
+            dilation: Extent2D(rows: 1, columns: 2), groups: 2, padding: .valid)
+        #expect(network.operations == [.convolution(expected), .activation(.relu)])
+        #expect(network.nodes.map(\.layer) == ["in", "x", "x"])
+        #expect(network.output == 2)
+    }
+
+    @Test(
+        "depthwise kernels have their name of Keras 2 or Keras 3",
+        arguments: ["depthwise_kernel:0", "kernel"])
+    func depthwise(name: String) throws {
+        let network = try recognize(
+            "DepthwiseConv2D",
+            #""kernel_size": 3, "depth_multiplier": 2, "padding": "same", "strides": [2, 2]"#,
+            parameters: [("x/x/\(name)", [3, 3, 4, 2]), ("x/x/bias", [8])])
+        #expect(
+            network.operations == [
+                .convolution(Self.depthwise("x/x/\(name)", bias: "x/x/bias", stride: 2, padding: .same))
+            ])
+    }
+
+    @Test("a separable convolution is two, the bias on the second")
+    func separable() throws {
+        let network = try recognize(
+            "SeparableConv2D", #""filters": 5, "kernel_size": [3, 3], "depth_multiplier": 2"#,
+            parameters: [
+                ("x/x/depthwise_kernel", [3, 3, 4, 2]), ("x/x/pointwise_kernel", [1, 1, 8, 5]),
+                ("x/x/bias", [5]),
+            ])
+        let pointwise = Convolution(
+            kernel: "x/x/pointwise_kernel", kernelLayout: .hwio, bias: "x/x/bias", inputs: 8, outputs: 5,
+            size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)
+        #expect(
+            network.operations == [
+                .convolution(Self.depthwise("x/x/depthwise_kernel", bias: nil, stride: 1, padding: .valid)),
+                .convolution(pointwise),
+            ])
+    }
+
+    @Test("norms take their parameters as scale and center say, and their channels from the graph")
+    func norms() throws {
+        let batch = try recognize(
+            "BatchNormalization", #""axis": [3], "epsilon": 1.001e-05, "scale": false"#,
+            parameters: [("x/x/beta", [4]), ("x/x/moving_mean", [4]), ("x/x/moving_variance", [4])])
+        #expect(
+            batch.operations == [
+                .batchNorm(
+                    BatchNorm(
+                        gamma: nil, beta: "x/x/beta", mean: "x/x/moving_mean",
+                        variance: "x/x/moving_variance",
+                        epsilon: 1.001e-5, channels: 4))
+            ])
+        let group = try recognize("GroupNormalization", #""groups": -1, "scale": false, "center": false"#)
+        #expect(
+            group.operations == [
+                .groupNorm(GroupNorm(gamma: nil, beta: nil, groups: 4, epsilon: 1e-3, channels: 4))
+            ])
+        let layer = try recognize(
+            "LayerNormalization", #""axis": -1, "epsilon": 1e-06"#,
+            parameters: [("x/x/gamma", [4]), ("x/x/beta", [4])])
+        #expect(
+            layer.operations == [
+                .layerNorm(LayerNorm(gamma: "x/x/gamma", beta: "x/x/beta", epsilon: 1e-6, channels: 4))
+            ])
+    }
+
+    @Test(
+        "layers without parameters",
+        arguments: [
+            ("ReLU", "", [.activation(.relu)]),
+            (
+                "ReLU", #""max_value": 6.0, "negative_slope": 0.0, "threshold": 0.0"#,
+                [.activation(.clippedReLU(limit: 6))]
+            ),
+            ("ReLU", #""max_value": null, "negative_slope": 0.5"#, [.activation(.leakyReLU(slope: 0.5))]),
+            ("LeakyReLU", #""alpha": 0.25"#, [.activation(.leakyReLU(slope: 0.25))]),
+            ("LeakyReLU", #""negative_slope": 0.125"#, [.activation(.leakyReLU(slope: 0.125))]),
+            ("Softmax", #""axis": -1"#, [.activation(.softmax)]),
+            ("Activation", #""activation": "silu""#, [.activation(.swish)]),
+            ("Activation", #""activation": "linear""#, []),
+            ("Dropout", #""rate": 0.5"#, []), ("SpatialDropout2D", "", []), ("RandomFlip", "", []),
+            (
+                "MaxPooling2D", #""pool_size": [3, 3], "strides": [2, 2], "padding": "same""#,
+                [.pool(Pool(kind: .maximum, size: Extent2D(3), strides: Extent2D(2), padding: .same))]
+            ),
+            (
+                "AveragePooling2D", #""pool_size": 2, "strides": null, "padding": "valid""#,
+                [.pool(Pool(kind: .average, size: Extent2D(2), strides: Extent2D(2), padding: .valid))]
+            ),
+            ("GlobalAveragePooling2D", "", [.globalPool(.average, keepsDimensions: false)]),
+            ("GlobalMaxPooling2D", #""keepdims": true"#, [.globalPool(.maximum, keepsDimensions: true)]),
+            (
+                "ZeroPadding2D", #""padding": [[1, 2], [3, 4]]"#,
+                [.zeroPad(Margins(top: 1, bottom: 2, left: 3, right: 4))]
+            ),
+            ("Flatten", #""data_format": "channels_last""#, [.flatten]),
+            ("Reshape", #""target_shape": [-1, 4]"#, [.reshape([-1, 4])]),
+            (
+                "Rescaling", #""scale": [1, 2, 3, 4], "offset": -1"#,
+                [.scaleShift(scale: [1, 2, 3, 4], offset: [-1])]
+            ),
+            ("Rescaling", #""scale": 0.5"#, [.scaleShift(scale: [0.5], offset: [0])]),
+            (
+                "Normalization", #""axis": [-1], "mean": [[[[1, 2, 3, 4]]]], "variance": [0.25, 1, 4, 16]"#,
+                [.scaleShift(scale: [2, 1, 0.5, 0.25], offset: [-2, -2, -1.5, -1])]
+            ),
+        ] as [(String, String, [Networks.Operation])])
+    func plain(className: String, settings: String, operations: [Networks.Operation]) throws {
+        #expect(try recognize(className, settings).operations == operations)
+    }
+
+    @Test("Normalization reads statistics from parameters; their counter counts as used")
+    func normalization() throws {
+        let config = try functional(
+            [inputLayer(), layer("Normalization", "x", #""axis": [-1], "mean": null"#, on: "in")], output: "x"
+        )
+        let recognition = try recognizeKeras(
+            config: config,
+            parameters: table([
+                ("x/x/mean:0", [4]), ("x/x/variance:0", [4]), ("x/x/count:0", []), ("y/y/z", [1]),
+            ]))
+        #expect(
+            recognition.network.operations == [
+                .standardizeInput(mean: "x/x/mean:0", variance: "x/x/variance:0")
+            ])
+        #expect(recognition.unused == ["y/y/z"])
+    }
+
+    @Test("merging layers take all their operands", arguments: ["Add", "Multiply", "Concatenate"])
+    func merging(className: String) throws {
+        let config = try functional(
+            [inputLayer(), layer(className, "x", on: "in", "in", "in")], output: "x")
+        let network = try recognizeKeras(config: config, parameters: table([])).network
+        #expect(network.nodes[1].inputs == [0, 0, 0])
+    }
+
+    @Test("sizes may be open; channels and dense layers then come from the graph")
+    func openSizes() throws {
+        let network = try recognize(
+            "Dense", #""units": 3"#, extents: "null, null, null, 4",
+            parameters: [("x/x/kernel", [4, 3]), ("x/x/bias", [3])])
+        #expect(network.input == Network.Input(height: nil, width: nil, channels: 4))
+        #expect(try network.shapes(height: 5, width: 6)[1] == [5, 6, 3])
+    }
+
+    @Test("layer names with slashes, as Keras 2 allows, find their parameters")
+    func slashes() throws {
+        let config = try functional(
+            [inputLayer(), layer("Dense", "a/b", #""units": 3, "use_bias": false"#, on: "in")], output: "a/b")
+        let network = try recognizeKeras(
+            config: config, parameters: table([("a/b/a/b/kernel:0", [4, 3]), ("a/kernel:0", [1])])
+        ).network
+        #expect(network.nodes[1].operation.parameters == ["a/b/a/b/kernel:0"])
+    }
+}

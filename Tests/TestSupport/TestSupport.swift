@@ -1,0 +1,32 @@
+import Foundation
+
+/// Where test files stand, found from this source file's own path.
+public enum TestFiles {
+    /// The repository's root folder.
+    public static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// A committed fixture.
+    public static func fixture(_ name: String) -> String {
+        root.appendingPathComponent("Fixtures/\(name)").path
+    }
+
+    /// The folder of real pretrained networks beside the repository (`../shared/pretrained`), or where
+    /// `NORMCONV_PRETRAINED` points; nil where there is none, and tests that need it are skipped.
+    public static let pretrained: String? = {
+        let environment = ProcessInfo.processInfo.environment["NORMCONV_PRETRAINED"]
+        let folder =
+            environment
+            ?? root.deletingLastPathComponent().appendingPathComponent("shared/pretrained").path
+        return FileManager.default.fileExists(atPath: folder) ? folder : nil
+    }()
+
+    /// A path for a file that a test makes, in a new folder that `body` leaves empty-handed afterwards.
+    public static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("normconv-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        return try body(folder)
+    }
+}
