@@ -35,8 +35,12 @@ def keras_swap(source, target):
         groups = groups_of(layer.moving_mean.shape[0])
         return keras.layers.GroupNormalization(groups, epsilon=1e-5, name=layer.name)
 
+    def call(layer, *tensors, mask=None, **rest):
+        """Saved BatchNormalization calls carry a mask, which GroupNormalization does not take."""
+        return layer(*tensors, **rest)
+
     model = keras.models.load_model(source, compile=False)
-    swapped = keras.models.clone_model(model, clone_function=replace)
+    swapped = keras.models.clone_model(model, clone_function=replace, call_function=call)
     for old, new in zip(model.layers, swapped.layers):
         if not isinstance(old, keras.layers.BatchNormalization):
             new.set_weights(old.get_weights())
@@ -55,7 +59,8 @@ def keras_swap(source, target):
 def run(command):
     """(seconds, peak resident MB) of a command; fails with it."""
     start = time.perf_counter()
-    child = os.posix_spawnp(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    child = os.posix_spawnp(command[0], command, os.environ, file_actions=silence)
     _, status, usage = os.wait4(child, 0)
     elapsed = time.perf_counter() - start
     if status:

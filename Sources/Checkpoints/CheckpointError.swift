@@ -10,6 +10,8 @@ public enum CheckpointError: Error, Equatable {
     case unknownParameter(path: String, name: String)
     /// An edit changes the number of values.
     case wrongEdit(path: String, name: String, found: Int, expected: Int)
+    /// A new value is outside the range of the parameter's stored type.
+    case doesNotFit(path: String, name: String, value: Float, type: String)
     /// The output is there already.
     case targetExists(path: String)
     /// The output cannot be made: no folder, no permission, no space.
@@ -28,6 +30,8 @@ extension CheckpointError: CustomStringConvertible {
         case .unknownParameter(let path, let name): "\(path): there is no parameter '\(name)' to change"
         case .wrongEdit(let path, let name, let found, let expected):
             "\(path): parameter '\(name)': \(found) new values, expected \(expected)"
+        case .doesNotFit(let path, let name, let value, let type):
+            "\(path): parameter '\(name)': the new value \(value) does not fit its type \(type)"
         case .targetExists(let path): "\(path): the file exists; --force overwrites it"
         case .cannotWrite(let path, let reason): "\(path): cannot be written: \(reason)"
         }

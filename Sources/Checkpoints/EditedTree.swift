@@ -46,16 +46,26 @@ struct EditedTree {
                 throw CheckpointError.wrongEdit(
                     path: path, name: name, found: new.shape.count, expected: old.shape.count)
             }
+            try checkRange(new.values, of: name, in: dataset)
             try output.write(new.values, to: place, replacing: dataset)
         case .insert, nil: try output.copy(dataset, to: place)
         }
         try insert(.after, of: name, at: place, like: dataset)
     }
 
+    /// Half precision ends at 65,504: a value beyond would be written as an infinity.
+    private func checkRange(_ values: [Float], of name: String, in dataset: Dataset) throws(CheckpointError) {
+        guard dataset.elementKind == .float16, let value = values.first(where: { abs($0) > 65_504 }) else {
+            return
+        }
+        throw .doesNotFit(path: path, name: name, value: value, type: dataset.elementKind.rawValue)
+    }
+
     private func insert(
         _ side: ParameterEdit.Place, of neighbour: String, at place: String, like dataset: Dataset
     ) throws {
         for (name, tensor) in edits.insertions(side, of: neighbour) {
+            try checkRange(tensor.values, of: name, in: dataset)
             try output.write(
                 tensor.values, shape: tensor.shape.extents, to: newPath(name, place), like: dataset)
         }

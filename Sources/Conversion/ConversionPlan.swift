@@ -85,6 +85,8 @@ public enum ConversionWarning: Sendable, Equatable {
     case copied
     /// Convolutions without a norm behind them are standardized, which changes what the network computes.
     case standardizedWithoutNorm(layers: [String])
+    /// Weights were standardized without images to tell what that costs.
+    case standardizedWithoutData(convolutions: Int)
     /// Norms whose groups are of few channels: their statistics differ from sample to sample.
     case narrowGroups(layers: [String], channelsPerGroup: Int)
     /// Groups of one channel on maps of unknown extents: a map of one position would become zero.
@@ -113,9 +115,12 @@ extension ConversionWarning: CustomStringConvertible {
         case .standardizedWithoutNorm(let layers):
             "standardized without a norm behind, which changes the function: "
                 + layers.joined(separator: ", ")
+        case .standardizedWithoutData(let convolutions):
+            "\(convolutions) convolutions are standardized without images: expect a loss, a large one in narrow "
+                + "networks and on grey images; --ws off keeps more"
         case .narrowGroups(let layers, let size):
-            "\(layers.count) norms have groups of only \(size) channels, whose statistics vary from image to "
-                + "image: expect a loss; calibration, fewer groups or no weight standardization lose less"
+            "\(layers.count) norms have groups of few channels, down to \(size), whose statistics vary from image "
+                + "to image: expect a loss; --groups size:8 or --to ln loses less"
         case .singleChannelGroups(let layers):
             "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
         }

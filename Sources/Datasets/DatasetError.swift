@@ -82,3 +82,13 @@ extension DatasetError: CustomStringConvertible {
         names.isEmpty ? "nothing" : names.prefix(10).map { "'\($0)'" }.joined(separator: ", ")
     }
 }
+
+/// Runs what reads HDF5 and wraps its error.
+func hdf5Result<Result>(_ body: () throws(HDF5Error) -> Result) throws(DatasetError) -> Result {
+    do throws(HDF5Error) { return try body() } catch { throw .hdf5(error) }
+}
+
+/// Runs what reads an archive and wraps its error.
+func archiveResult<Result>(_ body: () throws(ArchiveError) -> Result) throws(DatasetError) -> Result {
+    do throws(ArchiveError) { return try body() } catch { throw .archive(error) }
+}

@@ -1,47 +1,43 @@
-import Tensors
-
-/// The order of the dimensions of stored images.
+/// Where the channels of stored images stand.
 public enum ImageLayout: String, Sendable, CaseIterable {
-    /// [images, height, width, channels], or [images, height, width] for grey ones.
+    /// [images, height, width, channels], as TensorFlow and image libraries store them.
     case nhwc
-    /// [images, channels, height, width]
+    /// [images, channels, height, width], as PyTorch stores them.
     case nchw
 }
 
-/// Where the pixels of one image stand.
-struct ImageGeometry: Sendable {
+/// The extents of a split's images and how its elements lie.
+struct ImageFormat: Sendable, Equatable {
+    let count: Int
     let height: Int
     let width: Int
     let channels: Int
     let layout: ImageLayout
 
-    /// Reads the stored shape; without a layout, 1 or 3 channels at one end tell it.
-    init(shape: [Int], layout: ImageLayout?, path: String, name: String) throws(DatasetError) {
-        guard let first = shape.first, [3, 4].contains(shape.count) else {
-            throw .wrongImageShape(path: path, name: name, found: shape)
+    /// Elements of an image.
+    var size: Int { height * width * channels }
+
+    /// Tells the extents from a shape. Without `layout`, channels are 1 or 3 at exactly one end; without a channel
+    /// dimension the images are grey.
+    init(_ array: any StoredArray, layout: ImageLayout?, file: String) throws(DatasetError) {
+        let shape = array.shape
+        guard [3, 4].contains(shape.count), !shape.contains(0) else {
+            throw .wrongImageShape(file: file, object: array.name, found: shape)
         }
-        guard first > 0 else { throw .empty(path: path, name: name) }
-        guard shape.allSatisfy({ $0 > 0 }), Shape(checking: shape) != nil else {
-            throw .wrongImageShape(path: path, name: name, found: shape)
-        }
+        count = shape[0]
         if shape.count == 3 {
             (height, width, channels, self.layout) = (shape[1], shape[2], 1, .nhwc)
             return
         }
-        let plausible = [1, 3]
-        let inferred: ImageLayout? =
-            plausible.contains(shape[3]) ? .nhwc : plausible.contains(shape[1]) ? .nchw : nil
-        guard let layout = layout ?? inferred else {
-            throw .unclearLayout(path: path, name: name, found: shape)
+        let isFirst = [1, 3].contains(shape[1])
+        let isLast = [1, 3].contains(shape[3])
+        guard let layout = layout ?? (isFirst == isLast ? nil : isLast ? .nhwc : .nchw) else {
+            throw .layoutUnclear(file: file, object: array.name, found: shape)
         }
         self.layout = layout
-        (height, width, channels) =
-            layout == .nhwc ? (shape[1], shape[2], shape[3]) : (shape[2], shape[3], shape[1])
+        switch layout {
+        case .nhwc: (height, width, channels) = (shape[1], shape[2], shape[3])
+        case .nchw: (channels, height, width) = (shape[1], shape[2], shape[3])
+        }
     }
-
-    var pixels: Int { height * width }
-    var count: Int { pixels * channels }
-
-    /// Element distances from one pixel to the next and from one channel to the next.
-    var strides: (pixel: Int, channel: Int) { layout == .nhwc ? (channels, 1) : (1, pixels) }
 }

@@ -1,82 +1,107 @@
-/// What is done to pixels of 0…255 before a network sees them.
+/// What happens to pixels before a network sees them. Every operation is one in Float32, rounded to nearest, in the
+/// order written, as NumPy and PyTorch do it: results are equal bit by bit.
 ///
-/// All in Float, in this order, as numpy and torchvision do: divide, subtract the mean, divide by the deviation.
-public struct Preprocessing: Sendable, Equatable {
-    /// As the command spells it; `init(_:)` reads it back.
-    public let name: String
-    /// Divides the pixels first: 255, 127.5 or 1.
-    let divisor: Float
-    /// Subtracted per channel of the result; one value for all channels, or one for each.
-    let mean: [Float]
-    /// Divides per channel of the result, likewise.
-    let deviation: [Float]
-    /// Turns RGB to BGR.
-    let reversesChannels: Bool
+/// | text | a pixel x of 0…255 becomes |
+/// |---|---|
+/// | `raw` | x |
+/// | `unit` | x / 255 |
+/// | `torch` | (x / 255 − mean) / std with ImageNet's values per colour (torchvision) |
+/// | `caffe` | colours in the order blue, green, red; x − ImageNet's mean (keras.applications ResNet50) |
+/// | `tf` | x / 127.5 − 1 (keras.applications ResNet50V2) |
+/// | `MEAN,STD` | (x / 255 − MEAN) / STD; each one number, or one per channel as in `0.4914:0.4822:0.4465` |
+///
+/// On images that are stored as 0…1, steps that divide by 255 are left out, and `caffe` and `tf` multiply by 255
+/// first.
+public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
+    /// The text that `init(parsing:)` takes.
+    public let description: String
+    let operation: Operation
 
-    private init(
-        named name: String, divisor: Float = 1, mean: [Float] = [0], deviation: [Float] = [1],
-        reverses: Bool = false
-    ) {
-        self.name = name
-        self.divisor = divisor
-        self.mean = mean
-        self.deviation = deviation
-        reversesChannels = reverses
+    enum Operation: Sendable, Equatable {
+        case raw
+        case unit
+        case standardize(mean: [Float], std: [Float])
+        case caffe(mean: [Float])
+        case tf
     }
 
-    /// The pixels as they are.
-    public static let raw = Preprocessing(named: "raw")
-    /// x / 255.
-    public static let unit = Preprocessing(named: "unit", divisor: 255)
-    /// (x / 255 − mean) / deviation with torchvision's ImageNet values.
+    /// Pixels as they are.
+    public static let raw = Preprocessing(description: "raw", operation: .raw)
+    /// Pixels scaled to 0…1.
+    public static let unit = Preprocessing(description: "unit", operation: .unit)
+    /// torchvision's ImageNet normalization, for three channels.
     public static let torch = Preprocessing(
-        named: "torch", divisor: 255, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
-    /// BGR minus the ImageNet means, as keras.applications' ResNets take it.
+        description: "torch",
+        operation: .standardize(mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]))
+    /// Blue, green, red minus ImageNet's means, for three channels.
     public static let caffe = Preprocessing(
-        named: "caffe", mean: [103.939, 116.779, 123.68], reverses: true)
-    /// x / 127.5 − 1, as keras.applications' ResNetV2s take it.
-    public static let tf = Preprocessing(named: "tf", divisor: 127.5, mean: [1])
+        description: "caffe", operation: .caffe(mean: [103.939, 116.779, 123.68]))
+    /// Pixels scaled to −1…1.
+    public static let tf = Preprocessing(description: "tf", operation: .tf)
 
-    /// `raw`, `unit`, `torch`, `caffe`, `tf`, or `MEAN,STD` on the scale of 0…1, with one value each or one for
-    /// each channel between colons: `0.5,0.25`, `0.49:0.48:0.45,0.25:0.24:0.26`.
-    public init(_ text: String) throws(DatasetError) {
-        let presets: [Preprocessing] = [.raw, .unit, .torch, .caffe, .tf]
-        if let preset = presets.first(where: { $0.name == text }) {
+    /// The forms of text that are understood.
+    public static let forms =
+        "raw, unit, torch, caffe, tf or MEAN,STD (numbers, or one per channel: 0.5:0.4:0.3)"
+
+    private init(description: String, operation: Operation) {
+        (self.description, self.operation) = (description, operation)
+    }
+
+    /// Reads `raw`, `unit`, `torch`, `caffe`, `tf` or `MEAN,STD`.
+    public init(parsing text: String) throws(DatasetError) {
+        if let preset = [Self.raw, .unit, .torch, .caffe, .tf].first(where: { $0.description == text }) {
             self = preset
             return
         }
-        let parts: [[Float]] = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-            part.split(separator: ":", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(Self.numbers)
+        guard parts.count == 2, let mean = parts[0], let std = parts[1], std.allSatisfy({ $0 > 0 }),
+            mean.count == std.count || mean.count == 1 || std.count == 1
+        else { throw .unknownPreprocessing(found: text, expected: Self.forms) }
+        self.init(description: text, operation: .standardize(mean: mean, std: std))
+    }
+
+    private static func numbers(_ text: Substring) -> [Float]? {
+        let values = text.split(separator: ":", omittingEmptySubsequences: false).map { Float($0) }
+        let numbers = values.compactMap { $0 }.filter(\.isFinite)
+        return numbers.count == values.count ? numbers : nil
+    }
+
+    /// The number of channels that this is for; nil where any will do.
+    public var channels: Int? {
+        switch operation {
+        case .raw, .unit, .tf: nil
+        case .caffe(let mean): mean.count
+        case .standardize(let mean, let std):
+            mean.count == 1 && std.count == 1 ? nil : max(mean.count, std.count)
         }
-        guard parts.count == 2, (parts[0] + parts[1]).allSatisfy(\.isFinite), parts[1].allSatisfy({ $0 > 0 }),
-            parts[0].count == parts[1].count || parts[0].count == 1 || parts[1].count == 1
-        else { throw .unknownPreprocessing(text) }
-        self.init(named: text, divisor: 255, mean: parts[0], deviation: parts[1])
     }
 
-    /// Throws `DatasetError.wrongChannels` where the values are for another number of channels.
-    func check(channels: Int) throws(DatasetError) {
-        let expected = max(mean.count, deviation.count)
-        guard expected == 1 || expected == channels else {
-            throw .wrongChannels(preprocessing: name, found: channels, expected: expected)
+    /// The channel of the image that output channel `channel` is made of.
+    func source(of channel: Int) -> Int {
+        if case .caffe(let mean) = operation { mean.count - 1 - channel } else { channel }
+    }
+
+    /// The value of output channel `channel` for a pixel stored on the given scale.
+    func apply(_ x: Float, channel: Int, scale: PixelScale) -> Float {
+        switch operation {
+        case .raw: x
+        case .unit: scale.unit(x)
+        case .standardize(let mean, let std):
+            (scale.unit(x) - mean[mean.count == 1 ? 0 : channel]) / std[std.count == 1 ? 0 : channel]
+        case .caffe(let mean): scale.bytes(x) - mean[channel]
+        case .tf: scale.bytes(x) / 127.5 - 1
         }
-    }
-
-    /// What becomes of a pixel in a channel of the result.
-    func apply(_ pixel: Float, channel: Int) -> Float {
-        let mean = mean.count == 1 ? mean[0] : mean[channel]
-        let deviation = deviation.count == 1 ? deviation[0] : deviation[channel]
-        let scaled = divisor == 1 ? pixel : pixel / divisor
-        return (scaled - mean) / deviation
-    }
-
-    /// What becomes of each of the 256 byte values, [channels of the result, 256].
-    func table(channels: Int) -> [Float] {
-        (0..<channels).flatMap { channel in (0..<256).map { apply(Float($0), channel: channel) } }
     }
 }
 
-extension Preprocessing: CustomStringConvertible {
-    /// As the command spells it.
-    public var description: String { name }
+/// The values that float images take between black and white.
+public enum PixelScale: String, Sendable, CaseIterable {
+    /// 0…255, as uint8 images always do.
+    case bytes
+    /// 0…1
+    case unit
+
+    func unit(_ x: Float) -> Float { self == .unit ? x : x / 255 }
+    func bytes(_ x: Float) -> Float { self == .unit ? x * 255 : x }
+    var range: ClosedRange<Float> { self == .unit ? 0...1 : 0...255 }
 }

@@ -1,115 +1,123 @@
-import Archives
-import Foundation
-import HDF5
-import Tensors
-
-/// Images with labels from one file: HDF5 or npz, recognised by content.
+/// Images of one size, with labels or without, in an HDF5 or npz file; read in pieces from any thread.
+///
+/// Images are `images`, `x_test`, `X` or `data`: uint8, or floats of 0…255 unless `PixelScale.unit` is asked for.
+/// Their labels are `labels`, `y_test`, `y` or `targets`. An HDF5 file may name the classes in the root attribute
+/// `class_names`.
 public struct Split: Sendable {
-    /// The path as it was given.
-    public let path: String
-    /// The number of images.
+    /// The file's path, as errors name it.
+    public let file: String
+    /// The number of images, at least one.
     public let count: Int
-    /// Height, width and channels of an image.
-    public let imageShape: Shape
-    /// The class of each image; nil where the file has none and none are needed.
+    /// Rows of an image.
+    public let height: Int
+    /// Columns of an image.
+    public let width: Int
+    /// Colours of an image.
+    public let channels: Int
+    /// The class of each image, 0 or more; nil where the file has no labels.
     public let labels: [Int]?
-    /// Names of the classes, where the file has them.
+    /// The names of the classes, in the order of the labels.
     public let classNames: [String]?
-    private let geometry: ImageGeometry
-    private let pixels: PixelStore
 
-    /// What images and labels are called, in the order they are looked for.
-    static let names = [("images", "labels"), ("x_test", "y_test"), ("X", "y")]
+    private let format: ImageFormat
+    private let scale: PixelScale
+    private let imagesName: String
+    private let reader: BlockReader
+    /// The extremes of float images, of those that are read at opening.
+    private let extremes: ClosedRange<Float>?
 
-    /// Opens a split. `layout` is only needed where 1 or 3 channels at one end of the shape do not tell it.
-    ///
-    /// Throws `DatasetError`, `HDF5Error` or `ArchiveError`.
-    public init(path: String, layout: ImageLayout? = nil, requiresLabels: Bool = true) throws {
-        guard FileManager.default.fileExists(atPath: path) else { throw DatasetError.fileMissing(path: path) }
-        let arrays: any SplitFile = try Self.isZip(path) ? NumpySplitFile(path) : HDF5SplitFile(path)
-        let present = try arrays.names()
-        guard let (images, labels) = Self.names.first(where: { present.contains($0.0) }) else {
-            throw DatasetError.noImages(path: path, found: present)
+    /// Opens a split. `layout` is needed where channels are neither 1 nor 3, or both ends could be channels; `scale`
+    /// says what float images mean and does not matter for uint8. Labels that are there are always checked.
+    public init(
+        path: String, layout: ImageLayout? = nil, scale: PixelScale = .bytes, requiresLabels: Bool = true
+    ) throws(DatasetError) {
+        let contents = try SplitFile(path: path)
+        let images = contents.images
+        guard images.isUInt8 || images.isFloat else {
+            throw .wrongImageType(file: path, object: images.name, found: images.elementName)
         }
-        pixels = try arrays.pixels(images)
-        geometry = try ImageGeometry(shape: pixels.shape, layout: layout, path: path, name: images)
-        count = pixels.shape[0]
-        if present.contains(labels) {
-            self.labels = try arrays.labels(labels, images: count)
+        format = try ImageFormat(images, layout: layout, file: path)
+        if let array = contents.labels {
+            labels = try readLabels(
+                array, file: path, images: format.count, classNames: contents.classNames)
         } else if requiresLabels {
-            throw DatasetError.noLabels(path: path, expected: labels)
+            throw .noLabels(file: path, expected: contents.labelsName)
         } else {
-            self.labels = nil
+            labels = nil
         }
-        classNames = try arrays.classNames()
-        imageShape = [geometry.height, geometry.width, geometry.channels]
-        self.path = path
+        file = path
+        (count, height, width, channels) = (format.count, format.height, format.width, format.channels)
+        classNames = contents.classNames
+        imagesName = images.name
+        self.scale = images.isUInt8 ? .bytes : scale
+        reader = BlockReader(images)
+        extremes = images.isUInt8 ? nil : Self.extremes(try reader.block(at: 0))
     }
 
-    private static func isZip(_ path: String) throws -> Bool {
-        guard let handle = FileHandle(forReadingAtPath: path) else { return false }
-        defer { try? handle.close() }
-        return try handle.read(upToCount: 4) == Data([0x50, 0x4B, 0x03, 0x04])
+    private static func extremes(_ block: Block) -> ClosedRange<Float>? {
+        guard case .floats(let values) = block.pixels else { return nil }
+        var (low, high) = (Float.infinity, -Float.infinity)
+        for value in values { (low, high) = (min(low, value), max(high, value)) }
+        return low <= high ? low...high : nil
     }
 
-    /// A reader of these images for one preprocessing. Throws `DatasetError` where that does not fit them: other
-    /// channels, or floats of 0…1 where 0…255 is expected.
-    public func reader(_ preprocessing: Preprocessing) throws -> ImageReader {
-        try preprocessing.check(channels: geometry.channels)
-        let reader = ImageReader(
-            path: path, geometry: geometry, pixels: pixels, preprocessing: preprocessing,
-            table: preprocessing.table(channels: geometry.channels))
-        if !pixels.isBytes, preprocessing != .raw {
-            let sample = try pixels.floats(0..<min(count, 64))
-            if sample.allSatisfy({ (0...1).contains($0) }), sample.contains(where: { $0 != 0 }) {
-                throw DatasetError.unitRange(path: path, preprocessing: preprocessing.name)
-            }
+    /// Checks that a preprocessing suits the images: the number of channels and, for floats, the values of the first
+    /// images. Values of 0…1 read as 0…255 would be a nearly black image, which scores badly without any error.
+    public func check(_ preprocessing: Preprocessing) throws(DatasetError) {
+        if let expected = preprocessing.channels, expected != channels {
+            throw .wrongChannels(
+                file: file, object: imagesName, found: channels, preprocessing: preprocessing.description,
+                expected: expected)
         }
-        return reader
+        guard let extremes, preprocessing != .raw else { return }
+        let (low, high) = (extremes.lowerBound, extremes.upperBound)
+        let range = scale.range
+        guard range.contains(low), range.contains(high), scale == .unit || high > 1 else {
+            throw .wrongScale(
+                file: file, object: imagesName, low: low, high: high,
+                preprocessing: preprocessing.description,
+                expected: scale == .unit ? "0…1" : "0…255 (or say that they are 0…1)")
+        }
     }
-}
 
-/// Reads ranges of a split's images, preprocessed, from several threads at once.
-public struct ImageReader: Sendable {
-    let path: String
-    let geometry: ImageGeometry
-    let pixels: PixelStore
-    let preprocessing: Preprocessing
-    /// Results for byte pixels, [channels, 256].
-    let table: [Float]
+    /// Writes images as Float32, [images, height, width, channels], to memory for `range.count` of them. Safe from
+    /// several threads at once.
+    public func read(
+        _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
+    ) throws(DatasetError) {
+        guard range.lowerBound >= 0, range.upperBound <= count else {
+            throw .rangeOutOfBounds(file: file, found: range, count: count)
+        }
+        try check(preprocessing)
+        let converter = PixelConverter(format: format, preprocessing: preprocessing, scale: scale)
+        var row = range.lowerBound
+        while row < range.upperBound {
+            let block = try reader.block(at: row)
+            let end = min(block.rows.upperBound, range.upperBound)
+            let start = target + (row - range.lowerBound) * format.size
+            converter.convert(
+                block.pixels, row - block.rows.lowerBound..<end - block.rows.lowerBound, to: start)
+            row = end
+        }
+    }
 
-    /// Writes images [images, height, width, channels] into a buffer of just that many values.
-    public func read(_ range: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) throws {
-        let (pixelStride, channelStride) = geometry.strides
-        let channels = geometry.channels
-        func fill(_ value: (_ index: Int, _ channel: Int) -> Float) {
-            var place = 0
-            for image in 0..<range.count {
-                for pixel in 0..<geometry.pixels {
-                    let first = image * geometry.count + pixel * pixelStride
-                    for channel in 0..<channels {
-                        let source = preprocessing.reversesChannels ? channels - 1 - channel : channel
-                        target[place] = value(first + source * channelStride, channel)
-                        place += 1
-                    }
-                }
+    /// Images as Float32 values, [images, height, width, channels].
+    public func read(_ range: Range<Int>, preprocessing: Preprocessing) throws(DatasetError) -> [Float] {
+        guard range.lowerBound >= 0, range.upperBound <= count else {
+            throw .rangeOutOfBounds(file: file, found: range, count: count)
+        }
+        var failure: DatasetError?
+        let size = range.count * format.size
+        let values = [Float](unsafeUninitializedCapacity: size) { buffer, initialized in
+            guard let start = buffer.baseAddress else { return }
+            do throws(DatasetError) {
+                try read(range, into: start, preprocessing: preprocessing)
+                initialized = size
+            } catch {
+                failure = error
             }
         }
-        if pixels.isBytes {
-            try pixels.withBytes(range) { bytes in
-                table.withUnsafeBufferPointer { table in
-                    fill { table[$1 << 8 + Int(bytes[$0])] }
-                }
-            }
-        } else {
-            let floats = try pixels.floats(range)
-            if let index = floats.firstIndex(where: { !$0.isFinite }) {
-                throw DatasetError.nonFinitePixel(
-                    path: path, image: range.lowerBound + index / geometry.count)
-            }
-            floats.withUnsafeBufferPointer { floats in
-                fill { preprocessing.apply(floats[$0], channel: $1) }
-            }
-        }
+        if let failure { throw failure }
+        return values
     }
 }

@@ -32,15 +32,15 @@ struct HDF5Array: StoredArray {
     var elementSize: Int { dataset.elementKind.size }
 
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
-        do throws(HDF5Error) { return try dataset.readBytes(rows: rows) } catch { throw .hdf5(error) }
+        try hdf5Result { () throws(HDF5Error) in try dataset.readBytes(rows: rows) }
     }
 
     func floats(rows: Range<Int>) throws(DatasetError) -> [Float] {
-        do throws(HDF5Error) { return try dataset.readFloats(rows: rows) } catch { throw .hdf5(error) }
+        try hdf5Result { () throws(HDF5Error) in try dataset.readFloats(rows: rows) }
     }
 
     func integers() throws(DatasetError) -> [Int] {
-        do throws(HDF5Error) { return try dataset.readInts() } catch { throw .hdf5(error) }
+        try hdf5Result { () throws(HDF5Error) in try dataset.readInts() }
     }
 }
 
@@ -59,7 +59,8 @@ struct NpzArray: StoredArray {
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
         let elements = elements(of: rows)
         let storage = array.storage
-        return Array(storage[storage.startIndex + elements.lowerBound..<storage.startIndex + elements.upperBound])
+        return Array(
+            storage[storage.startIndex + elements.lowerBound..<storage.startIndex + elements.upperBound])
     }
 
     func floats(rows: Range<Int>) throws(DatasetError) -> [Float] {

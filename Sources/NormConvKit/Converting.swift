@@ -58,7 +58,7 @@ extension Model {
         preprocessing: Preprocessing? = nil, overwrite: Bool = false
     ) throws {
         let note = ConversionNote(
-            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).name)
+            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description)
         let config = try naming(self.path) { try convertedConfig(plan) }
         try checkpoint.write(
             to: path, edits: plan.edits, modelConfig: config, note: try note.json(), overwrite: overwrite)

@@ -50,9 +50,9 @@ public struct EvalReport: Codable, Sendable {
     public init(model: Model, split: Split, outputs: Outputs, engine: EngineKind) throws {
         let evaluation = try split.evaluate(outputs)
         self.model = model.path
-        data = split.path
+        data = split.file
         self.engine = engine.rawValue
-        preprocess = outputs.preprocessing.name
+        preprocess = outputs.preprocessing.description
         images = evaluation.images
         imagesPerSecond = outputs.imagesPerSecond
         nonFinite = evaluation.nonFinite
@@ -68,7 +68,7 @@ public struct EvalReport: Codable, Sendable {
         _ outputs: Outputs, with other: Model, _ otherOutputs: Outputs, on split: Split
     ) throws {
         against = Against(
-            model: other.path, preprocess: otherOutputs.preprocessing.name,
+            model: other.path, preprocess: otherOutputs.preprocessing.description,
             top1: try split.evaluate(otherOutputs).top1, imagesPerSecond: otherOutputs.imagesPerSecond,
             comparison: try Comparison(
                 before: otherOutputs.logits, after: outputs.logits, labels: split.labels))

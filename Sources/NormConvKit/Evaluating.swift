@@ -57,10 +57,12 @@ extension Model {
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> Outputs {
         let preprocessing = preprocessing ?? self.preprocessing
-        let reader = try split.reader(preprocessing)
-        let engine = try engine(kind, imageShape: split.imageShape, workers: workers)
-        let source = ImageSource(count: split.count, shape: split.imageShape) { range, buffer in
-            try reader.read(range, into: buffer)
+        try split.check(preprocessing)
+        let shape: Shape = [split.height, split.width, split.channels]
+        let engine = try engine(kind, imageShape: shape, workers: workers)
+        let source = ImageSource(count: split.count, shape: shape) { range, buffer in
+            guard let start = buffer.baseAddress else { return }
+            try split.read(range, into: start, preprocessing: preprocessing)
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -75,7 +77,7 @@ extension Model {
 extension Split {
     /// Scores outputs against the split's labels.
     public func evaluate(_ outputs: Outputs) throws -> Evaluation {
-        try naming(path) {
+        try naming(file) {
             try Evaluation(outputs: outputs.logits, labels: labels ?? [], classNames: classNames)
         }
     }

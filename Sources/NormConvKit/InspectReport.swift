@@ -72,7 +72,7 @@ public struct InspectReport: Codable, Sendable {
         architecture = network.architecture
         let extents = [network.input.height, network.input.width].map { $0.map(String.init) ?? "any" }
         input = (extents + ["\(network.input.channels)"]).joined(separator: "×")
-        preprocess = model.preprocessing.name
+        preprocess = model.preprocessing.description
         classes = network.classes
         parameters = model.checkpoint.parameters.reduce(0) { $0 + $1.shape.count }
         tensors = model.checkpoint.parameters.count

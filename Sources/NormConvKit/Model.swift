@@ -54,7 +54,7 @@ public struct Model: Sendable {
 
     /// What the file remembers, else what the network's family was trained with.
     public var preprocessing: Preprocessing {
-        if let note, let remembered = try? Preprocessing(note.preprocess) { return remembered }
+        if let note, let remembered = try? Preprocessing(parsing: note.preprocess) { return remembered }
         return switch network.family {
         case .keras: .raw
         case .kerasResNet: .caffe

@@ -24,6 +24,7 @@ enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension GroupPolicy: ExpressibleByArgument {
+    /// `auto`, `gcd`, `32`, `size:8`.
     public init?(argument: String) {
         switch argument {
         case "auto": self = .auto
@@ -39,11 +40,13 @@ extension GroupPolicy: ExpressibleByArgument {
 }
 
 extension Preprocessing: ExpressibleByArgument {
-    public init?(argument: String) { try? self.init(argument) }
+    /// As `Preprocessing.init(parsing:)` reads it.
+    public init?(argument: String) { try? self.init(parsing: argument) }
 }
 
 extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
+extension PixelScale: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}

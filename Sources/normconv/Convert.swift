@@ -83,7 +83,7 @@ struct Convert: ParsableCommand {
             try model.write(plan, to: output, options: options, preprocessing: preprocess, overwrite: force)
         }
         let note = ConversionNote(
-            plan, options: options, preprocess: (preprocess ?? model.preprocessing).name)
+            plan, options: options, preprocess: (preprocess ?? model.preprocessing).description)
         let report = ConvertReport(model, plan, note: note, output: dryRun ? nil : output)
         if outputOptions.json {
             print(try JSONReport.text(report), terminator: "")

@@ -12,8 +12,8 @@ struct Eval: ParsableCommand {
               normconv eval resnet-gn.h5 --data test.h5 --against resnet.h5
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
 
-            The split holds images (uint8, or float on the scale of 0…255) and labels under 'images' and
-            'labels', 'x_test' and 'y_test', or 'X' and 'y'.
+            The split holds images (uint8, or float) and labels under 'images' and 'labels', 'x_test' and
+            'y_test', or 'X' and 'y'.
             """)
 
     @Argument(help: "The network.", completion: .file())
@@ -35,6 +35,9 @@ struct Eval: ParsableCommand {
     @Option(help: "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw.")
     var layout: ImageLayout?
 
+    @Option(help: "What float images hold: bytes (0…255) or unit (0…1).")
+    var scale = PixelScale.bytes
+
     @Option(help: "fast (oneDNN) or reference (plain, every sum in double, slow).")
     var engine = EngineKind.fast
 
@@ -55,7 +58,7 @@ struct Eval: ParsableCommand {
     func run() throws {
         let network = try Model(path: model)
         let other = try against.map(Model.init(path:))
-        let split = try Split(path: data, layout: layout)
+        let split = try Split(path: data, layout: layout, scale: scale)
         let scores = try run(network, on: split)
         if let outputs { try scores.logits.npy.write(to: URL(fileURLWithPath: outputs)) }
         var report = try EvalReport(model: network, split: split, outputs: scores, engine: engine)

@@ -204,7 +204,10 @@ struct PlannerTests {
         options.weightStandardization = .on
         let plan = try planConversion(of: example.network, parameters: example.table, options: options)
         #expect(plan.report.stages == [.init(channels: 4, groups: 2, norms: 1, standardized: 1)])
-        #expect(plan.report.warnings == [.narrowGroups(layers: ["bn"], channelsPerGroup: 2)])
+        #expect(
+            plan.report.warnings == [
+                .standardizedWithoutData(convolutions: 1), .narrowGroups(layers: ["bn"], channelsPerGroup: 2),
+            ])
     }
 
     @Test("a layer that is called twice is converted once, and its convolutions keep their weights")

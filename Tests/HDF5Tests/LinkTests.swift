@@ -27,7 +27,7 @@ struct LinkTests {
             let group = try file.group("a")
             try file.group("a/b")
             try accept(H5Lcreate_hard(group, ".", file.id, "a/b/again", chdf5_default(), chdf5_default()))
-        } then: { root in
+        } then: { root throws in
             let error = HDF5Error.cycle(HDF5Location(in: root, "/a/b/again"), sameAs: "/a")
             #expect(throws: error) { try root.group("a/b/again") }
             #expect(throws: error) { try root.datasets() }
@@ -38,7 +38,7 @@ struct LinkTests {
     func rootCycle() throws {
         try MadeFile.reading { file in
             try accept(H5Lcreate_hard(file.id, "/", file.id, "root", chdf5_default(), chdf5_default()))
-        } then: { root in
+        } then: { root throws in
             #expect(throws: HDF5Error.cycle(HDF5Location(in: root, "/root"), sameAs: "/")) {
                 try root.group("root")
             }
@@ -51,7 +51,7 @@ struct LinkTests {
         limits.depth = 3
         try MadeFile.reading(limits: limits) { file in
             for path in ["a", "a/b", "a/b/c"] { try file.group(path) }
-        } then: { root in
+        } then: { root throws in
             _ = try root.group("a/b")
             #expect(throws: HDF5Error.tooDeep(HDF5Location(in: root, "/a/b/c"), limit: 3)) {
                 try root.group("a/b/c")
@@ -64,7 +64,7 @@ struct LinkTests {
         try MadeFile.reading { file in
             let dataset = try file.dataset("one", [1], values: [Float(7)])
             try accept(H5Lcreate_hard(dataset, ".", file.id, "two", chdf5_default(), chdf5_default()))
-        } then: { root in
+        } then: { root throws in
             #expect(throws: HDF5Error.twoNames(HDF5Location(in: root, "/two"), first: "/one")) {
                 try root.datasets()
             }
@@ -78,7 +78,7 @@ struct LinkTests {
         limits.objects = 3
         try MadeFile.reading(limits: limits) { file in
             for path in ["a", "b", "a/1", "a/2", "a/3", "a/4"] { try file.group(path) }
-        } then: { root in
+        } then: { root throws in
             #expect(throws: HDF5Error.tooManyObjects(HDF5Location(in: root, "/a"), limit: 3)) {
                 try root.group("a").names()
             }
@@ -94,14 +94,14 @@ struct LinkTests {
             let name: [CChar] = [-1, -2, 0]
             let group = H5Gcreate2(file.id, name, chdf5_default(), chdf5_default(), chdf5_default())
             try accept(group)
-        } then: { root in
+        } then: { root throws in
             #expect(throws: HDF5Error.nameNotUTF8(HDF5Location(in: root))) { try root.names() }
         }
     }
 
     @Test("a missing object says what was expected in its place")
     func missing() throws {
-        try MadeFile.reading { file in try file.group("a") } then: { root in
+        try MadeFile.reading { file in try file.group("a") } then: { root throws in
             #expect(throws: HDF5Error.missing(HDF5Location(in: root, "/a/kernel"), expected: "a dataset")) {
                 try root.dataset("a/kernel")
             }
@@ -118,7 +118,7 @@ struct LinkTests {
             try file.dataset("data", [1], values: [Float(1)])
             let type = try stringType(4)
             try accept(H5Tcommit2(file.id, "type", type, chdf5_default(), chdf5_default(), chdf5_default()))
-        } then: { root in
+        } then: { root throws in
             func error(_ path: String, _ found: String, _ expected: String) -> HDF5Error {
                 .wrongObject(HDF5Location(in: root, path), found: found, expected: expected)
             }
@@ -137,7 +137,7 @@ struct LinkTests {
         try MadeFile.reading { file in
             try file.group("a")
             try file.group("a/b")
-        } then: { root in
+        } then: { root throws in
             #expect(throws: HDF5Error.self) { try root.child(path) }
         }
     }
@@ -147,7 +147,7 @@ struct LinkTests {
         for (tracks, names) in [(true, ["b", "a", "c"]), (false, ["a", "b", "c"])] {
             try MadeFile.reading(tracksOrder: tracks) { file in
                 for name in ["b", "a", "c"] { try file.group(name) }
-            } then: { root in
+            } then: { root throws in
                 #expect(try root.names() == names)
                 #expect(try root.contains("c"))
                 #expect(try !root.contains("d"))
@@ -160,7 +160,7 @@ struct LinkTests {
         try MadeFile.reading { file in
             for path in ["b", "b/c", "z"] { try file.group(path) }
             for path in ["a", "b/c/d", "b/e", "z/f"] { try file.dataset(path, [1], values: [Float(1)]) }
-        } then: { root in
+        } then: { root throws in
             #expect(try root.datasets(skipping: ["z"]).map(\.path) == ["a", "b/c/d", "b/e"])
         }
     }

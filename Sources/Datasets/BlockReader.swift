@@ -1,0 +1,49 @@
+import Foundation
+
+/// Consecutive images as they are stored.
+struct Block: Sendable {
+    enum Pixels: Sendable {
+        case bytes([UInt8])
+        case floats([Float])
+    }
+    let rows: Range<Int>
+    let pixels: Pixels
+}
+
+/// Reads images in blocks of a fixed size and keeps the latest two, so that workers that ask for a few images each
+/// do not make HDF5 inflate the same compressed chunk again and again, and memory stays bounded.
+final class BlockReader: @unchecked Sendable {
+    // All mutable state is touched under the lock only.
+    private let lock = NSLock()
+    private var latest: [Block] = []
+    private let array: any StoredArray
+    private let rowsPerBlock: Int
+
+    /// A block is about this large, unless a single image is larger.
+    static let targetBytes = 32 << 20
+
+    init(_ array: any StoredArray) {
+        self.array = array
+        let valueSize = array.isUInt8 ? 1 : MemoryLayout<Float>.size
+        let rowBytes = array.shape.dropFirst().reduce(valueSize, *)
+        // A power of two of rows: chunks of HDF5 mostly are one too, and then never straddle two blocks.
+        let rows = max(1, Self.targetBytes / max(1, rowBytes))
+        rowsPerBlock = 1 << (Int.bitWidth - 1 - rows.leadingZeroBitCount)
+    }
+
+    /// The block that holds a row.
+    func block(at row: Int) throws(DatasetError) -> Block {
+        lock.lock()
+        defer { lock.unlock() }
+        if let block = latest.first(where: { $0.rows.contains(row) }) { return block }
+        let first = row / rowsPerBlock * rowsPerBlock
+        let rows = first..<min(first + rowsPerBlock, array.shape[0])
+        // The older one goes before its successor comes: never three in memory.
+        latest = Array(latest.suffix(1))
+        let pixels: Block.Pixels =
+            array.isUInt8 ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
+        let block = Block(rows: rows, pixels: pixels)
+        latest.append(block)
+        return block
+    }
+}
