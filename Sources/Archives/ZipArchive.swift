@@ -95,8 +95,12 @@ public struct ZipArchive: Sendable {
                 throw .damagedStream(file: path, member: member.name)
             }
         }
-        guard made == member.size, read == member.storedSize, used == input.count else {
+        guard made == member.size else {
             throw .wrongSize(file: path, member: member.name, found: made, expected: member.size)
+        }
+        // The stream ends where the member does.
+        guard read == member.storedSize, used == input.count else {
+            throw .damagedStream(file: path, member: member.name)
         }
         output.removeLast()
         return output

@@ -73,14 +73,6 @@ struct EditedTree {
 }
 
 extension ParameterEdits {
-    /// New parameters on one side of a neighbour, in the order they were made.
-    func insertions(_ side: ParameterEdit.Place, of neighbour: String) -> [(name: String, tensor: Tensor)] {
-        names.compactMap { name in
-            guard case .insert(let tensor, side, neighbour) = self[name] else { return nil }
-            return (name, tensor)
-        }
-    }
-
     /// Names of parameters after removals and insertions.
     func applied(to names: [String]) -> [String] {
         names.flatMap { name -> [String] in

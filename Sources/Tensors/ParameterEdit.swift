@@ -23,6 +23,8 @@ public struct ParameterEdits: Sendable {
     /// Names with an edit, in the order the conversion made them.
     public private(set) var names: [String] = []
     private var edits: [String: ParameterEdit] = [:]
+    /// Neighbour → names that were inserted beside it, in order.
+    private var beside: [String: [String]] = [:]
 
     /// No edits: the file is copied as it is.
     public init() {}
@@ -32,6 +34,19 @@ public struct ParameterEdits: Sendable {
 
     /// Records an edit; a later one for the same name takes the earlier one's place.
     public mutating func set(_ name: String, _ edit: ParameterEdit) {
+        if case .insert(_, _, let neighbour) = edit, beside[neighbour]?.contains(name) != true {
+            beside[neighbour, default: []].append(name)
+        }
         if edits.updateValue(edit, forKey: name) == nil { names.append(name) }
+    }
+
+    /// New parameters on one side of a neighbour, in the order they were made.
+    public func insertions(
+        _ side: ParameterEdit.Place, of neighbour: String
+    ) -> [(name: String, tensor: Tensor)] {
+        (beside[neighbour] ?? []).compactMap { name in
+            guard case .insert(let tensor, side, neighbour) = edits[name] else { return nil }
+            return (name, tensor)
+        }
     }
 }

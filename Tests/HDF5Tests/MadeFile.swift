@@ -53,7 +53,7 @@ struct MadeFile {
 
     /// Makes a dataset, with these values as they are in memory or with none. Nil extents are a null dataspace.
     @discardableResult
-    func dataset<Value>(
+    func dataset<Value: BitwiseCopyable>(
         _ name: String, _ extents: [Int]?, of type: hid_t = chdf5_native_float(), values: [Value],
         memory: hid_t? = nil, settings: (hid_t) throws -> Void = { _ in }
     ) throws -> hid_t {
@@ -83,7 +83,7 @@ struct MadeFile {
     }
 
     /// Gives an object an attribute; nil extents are a null dataspace, empty ones a scalar.
-    func attribute<Value>(
+    func attribute<Value: BitwiseCopyable>(
         _ name: String, of object: hid_t? = nil, _ extents: [Int]?, type: hid_t, values: [Value]
     ) throws {
         let space = try space(extents)

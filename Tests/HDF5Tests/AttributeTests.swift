@@ -1,0 +1,118 @@
+import CHDF5
+import HDF5
+import Testing
+
+/// Attributes are read in every form that Keras, h5py and libhdf5's own tools write.
+struct AttributeTests {
+    @Test("strings of fixed length lose their padding and nothing else")
+    func fixedStrings() throws {
+        try MadeFile.reading { file in
+            for (name, padding, text) in [
+                ("null", H5T_STR_NULLPAD, "a b \0c\0\0\0\0"), ("space", H5T_STR_SPACEPAD, "a b  c    "),
+                ("terminated", H5T_STR_NULLTERM, "a b \0c\0xyz"),
+            ] {
+                let type = try stringType(5, padding: padding)
+                try file.attribute(name, [2], type: type, values: Array(text.utf8))
+            }
+        } then: { root throws in
+            #expect(try root.attributes.strings("null") == ["a b ", "c"])
+            #expect(try root.attributes.strings("space") == ["a b", "c"])
+            #expect(try root.attributes.strings("terminated") == ["a b ", "c"])
+        }
+    }
+
+    @Test("strings of their own lengths are read, of datasets too")
+    func variableStrings() throws {
+        try MadeFile.reading { file in
+            let type = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
+            let dataset = try file.dataset("data", [1], values: [Float(1)])
+            try "Grüße".withCString { try file.attribute("greeting", of: dataset, [], type: type, values: [$0]) }
+        } then: { root throws in
+            let attributes = try root.dataset("data").attributes
+            #expect(try attributes.names() == ["greeting"])
+            #expect(try attributes.string("greeting") == "Grüße")
+            #expect(try attributes.stringForm("greeting")?.isVariable == true)
+            #expect(try attributes.stringForm("greeting")?.isScalar == true)
+        }
+    }
+
+    @Test("bytes that are not UTF-8 become U+FFFD")
+    func malformed() throws {
+        try MadeFile.reading {
+            try $0.attribute("text", [1], type: stringType(3), values: [0x41, 0xFF, 0x42] as [UInt8])
+        } then: { root throws in
+            #expect(try root.attributes.strings("text") == ["A\u{FFFD}B"])
+        }
+    }
+
+    @Test("an empty list of names is empty, whatever type it has", arguments: [[0], nil])
+    func empty(extents: [Int]?) throws {
+        try MadeFile.reading {
+            try $0.attribute("weight_names", extents, type: chdf5_native_double(), values: [Double]())
+        } then: { root throws in
+            #expect(try root.attributes.strings("weight_names").isEmpty)
+        }
+    }
+
+    @Test("numbers are read from either byte order")
+    func numbers() throws {
+        try MadeFile.reading { file in
+            try file.attribute("ints", [2], type: chdf5_big_endian_int64(), values: [3.bigEndian, (-4).bigEndian])
+            try file.attribute("float", [], type: chdf5_native_float(), values: [Float(0.5)])
+        } then: { root throws in
+            #expect(try root.attributes.ints("ints") == [3, -4])
+            #expect(try root.attributes.floats("ints") == [3, -4])
+            #expect(try root.attributes.floats("float") == [0.5])
+        }
+    }
+
+    @Test("an attribute that is not there is told by name")
+    func missing() throws {
+        try MadeFile.reading { try $0.group("a") } then: { root throws in
+            let attributes = try root.group("a").attributes
+            #expect(try !attributes.contains("config"))
+            #expect(
+                throws: HDF5Error.attributeMissing(HDF5Location(in: root, "/a"), name: "config")
+            ) { try attributes.string("config") }
+        }
+    }
+
+    @Test("an attribute over the limit is refused before it is read, however its strings are stored")
+    func tooLarge() throws {
+        var limits = HDF5Limits()
+        limits.attributeBytes = 24
+        try MadeFile.reading(limits: limits) { file in
+            try file.attribute("fixed", [5], type: stringType(5), values: Array("aaaaabbbbbcccccdddddeeeee".utf8))
+            let variable = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
+            try String(repeating: "x", count: 25).withCString {
+                try file.attribute("variable", [], type: variable, values: [$0])
+            }
+            try file.attribute("bytes", [4], type: chdf5_native_uint8(), values: [UInt8](repeating: 1, count: 4))
+        } then: { root throws in
+            func error(_ name: String, _ found: Int) -> HDF5Error {
+                .attributeTooLarge(HDF5Location(in: root), name: name, found: found, limit: 24)
+            }
+            #expect(throws: error("fixed", 25)) { try root.attributes.strings("fixed") }
+            #expect(throws: error("variable", 25)) { try root.attributes.string("variable") }
+            #expect(throws: error("bytes", 32)) { try root.attributes.ints("bytes") }
+        }
+    }
+
+    @Test("an attribute of another type or number says what it is")
+    func wrongAttribute() throws {
+        try MadeFile.reading { file in
+            try file.attribute("names", [2], type: stringType(1), values: Array("ab".utf8))
+            try file.attribute("half", [1], type: chdf5_native_float(), values: [Float(0.5)])
+        } then: { root throws in
+            func error(_ name: String, _ found: String, _ expected: String) -> HDF5Error {
+                .wrongAttribute(HDF5Location(in: root), name: name, found: found, expected: expected)
+            }
+            let attributes = root.attributes
+            #expect(throws: error("names", "2 strings", "one string")) { try attributes.string("names") }
+            #expect(throws: error("names", "a string", "numbers")) { try attributes.floats("names") }
+            #expect(throws: error("half", "float32", "integers")) { try attributes.ints("half") }
+            #expect(throws: error("half", "float32", "strings")) { try attributes.strings("half") }
+            #expect(try attributes.stringForm("half") == nil)
+        }
+    }
+}
