@@ -77,7 +77,7 @@ public final class HDF5Output {
             let space = try Handle.space(H5Dget_space(dataset.handle.id), place)
             let creation = try Handle.properties(H5Dget_create_plist(dataset.handle.id), place)
             let created = try create(path, dataset, space, creation, in: file, place)
-            try write(values, into: created, count: dataset.count, place)
+            try write(values, as: dataset.elementKind, into: created, count: dataset.count, place)
             let attributes = dataset.attributes
             for name in try attributes.names() {
                 try copy(name, of: attributes, to: created, place)
@@ -94,7 +94,8 @@ public final class HDF5Output {
             let space = try Handle.space(H5Screate_simple(Int32(shape.count), extents, nil), place)
             let creation = try Handle.properties(H5Pcreate(chdf5_dataset_create_class()), place)
             let created = try create(path, dataset, space, creation, in: file, place)
-            try write(values, into: created, count: shape.reduce(1, *), place)
+            try write(
+                values, as: dataset.elementKind, into: created, count: shape.reduce(1, *), place)
         }
     }
 
@@ -167,14 +168,26 @@ public final class HDF5Output {
     }
 
     private func write(
-        _ values: [Float], into dataset: Handle, count: Int, _ place: HDF5Location
+        _ values: [Float], as kind: ElementKind, into dataset: Handle, count: Int, _ place: HDF5Location
     ) throws(HDF5Error) {
         guard values.count == count else {
             throw .wrongRange(place, found: "\(values.count) values", expected: "\(count) values")
         }
         guard count > 0 else { return }
-        let status = H5Dwrite(
-            dataset.id, chdf5_native_float(), chdf5_all(), chdf5_all(), chdf5_default(), values)
+        // libhdf5 rounds ties away from zero when it narrows to 16 bits.
+        switch kind {
+        case .float16: try write(values.map(HalfPrecision.half), of: kind, into: dataset, place)
+        case .bfloat16: try write(values.map(HalfPrecision.brain), of: kind, into: dataset, place)
+        default: try write(values, of: .float32, into: dataset, place)
+        }
+    }
+
+    /// Writes elements that are in memory as `kind`.
+    private func write<Element: BitwiseCopyable>(
+        _ elements: [Element], of kind: ElementKind, into dataset: Handle, _ place: HDF5Location
+    ) throws(HDF5Error) {
+        let type = try kind.nativeType(place)
+        let status = H5Dwrite(dataset.id, type.id, chdf5_all(), chdf5_all(), chdf5_default(), elements)
         try Library.check(status, "writing the values", place)
     }
 

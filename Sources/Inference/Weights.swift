@@ -26,6 +26,15 @@ struct Weights {
         try name.map { try read($0, count: count) } ?? [Float](repeating: fallback, count: count)
     }
 
+    /// A parameter of exactly `count` finite values, none below zero.
+    private func readVariance(_ name: String, count: Int) throws -> [Float] {
+        let values = try read(name, count: count)
+        if let index = values.firstIndex(where: { $0 < 0 }) {
+            throw InferenceError.negativeVariance(name: name, index: index)
+        }
+        return values
+    }
+
     /// A convolution's kernel.
     func kernel(of convolution: Convolution) throws -> [Float] {
         let count = convolution.kernelShape?.count ?? 0
@@ -37,10 +46,7 @@ struct Weights {
         let gamma = try read(norm.gamma, count: norm.channels, else: 1)
         let beta = try read(norm.beta, count: norm.channels, else: 0)
         let mean = try read(norm.mean, count: norm.channels)
-        let variance = try read(norm.variance, count: norm.channels)
-        if let index = variance.firstIndex(where: { $0 < 0 }) {
-            throw InferenceError.negativeVariance(name: norm.variance, index: index)
-        }
+        let variance = try readVariance(norm.variance, count: norm.channels)
         let scale = (0..<norm.channels).map {
             Double(gamma[$0]) / (Double(variance[$0]) + norm.epsilon).squareRoot()
         }
@@ -51,7 +57,7 @@ struct Weights {
     /// Keras' Normalization as y = x·scale + shift.
     func affine(mean: String, variance: String, channels: Int) throws -> ChannelAffine {
         let mean = try read(mean, count: channels)
-        let variance = try read(variance, count: channels)
+        let variance = try readVariance(variance, count: channels)
         let scale = variance.map { 1 / max(Double($0).squareRoot(), 1e-7) }
         return ChannelAffine(scale: scale, shift: zip(mean, scale).map { -Double($0) * $1 })
     }

@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 @testable import Archives
 
@@ -42,18 +43,16 @@ enum Samples {
         }
     }
 
-    /// What opening an archive and reading all of it throws; errors name the file `archive.zip`.
-    static func error(_ bytes: [UInt8]) throws -> ArchiveError? {
+    /// Expects that opening an archive and reading all of it fails as told; the closure gets the file's path.
+    static func expectFailure(
+        _ bytes: [UInt8], _ expected: (String) -> ArchiveError, at location: SourceLocation = #_sourceLocation
+    ) throws {
         try TestFiles.withTemporaryFolder { folder in
-            try Data(bytes).write(to: URL(fileURLWithPath: folder + "/archive.zip"))
-            let previous = FileManager.default.currentDirectoryPath
-            _ = previous
-            do throws(ArchiveError) {
-                let archive = try ZipArchive(path: folder + "/archive.zip")
+            let path = folder + "/archive.zip"
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            #expect(throws: expected(path), sourceLocation: location) {
+                let archive = try ZipArchive(path: path)
                 for member in archive.members { _ = try archive.read(member) }
-                return nil
-            } catch {
-                return error
             }
         }
     }

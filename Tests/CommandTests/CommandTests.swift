@@ -1,1 +1,171 @@
+import Foundation
+import TestSupport
 import Testing
+
+private let model = TestFiles.fixture("mnist-resnet.keras3.h5")
+private let split = TestFiles.fixture("mnist-test.h5")
+
+@Suite("the command")
+struct CommandTests {
+    @Test("--version and --help succeed, and every command's help has examples")
+    func help() throws {
+        let version = try normconv("--version")
+        #expect(version.code == 0)
+        #expect(version.output == "0.1.0\n")
+        for command in ["inspect", "convert", "eval"] {
+            let help = try normconv(command, "--help")
+            #expect(help.code == 0)
+            #expect(help.output.contains("EXAMPLES"))
+        }
+    }
+
+    @Test("inspect names the network, its norms and the convolutions before them")
+    func inspect() throws {
+        let run = try normconv("inspect", model, "--json")
+        #expect(run.code == 0)
+        let report = try run.json()
+        #expect(report["schemaVersion"] as? Int == 1)
+        #expect(report["classes"] as? Int == 10)
+        #expect(report["layout"] as? String == "keras-legacy")
+        let norms = try #require(report["norms"] as? [[String: Any]])
+        #expect(norms.count == 9)
+        #expect(norms.first?["convolution"] as? String == "stem_conv")
+        #expect(norms.allSatisfy { $0["kind"] as? String == "batch" })
+    }
+
+    @Test("convert writes a file that eval scores, and says what it did")
+    func convertAndEval() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let output = folder + "/gn.h5"
+            let run = try normconv("convert", model, output, "--groups", "size:8", "--ws", "off", "--json")
+            #expect(run.code == 0)
+            let report = try run.json()
+            let stages = try #require(report["stages"] as? [[String: Any]])
+            #expect(stages.map { $0["groups"] as? Int } == [2, 4, 8])
+            #expect(report["output"] as? String == output)
+
+            let score = try normconv("eval", output, "--data", split, "--against", model, "--json")
+            #expect(score.code == 0)
+            let evaluation = try score.json()
+            let keys = [
+                "top1", "top5", "nll", "images", "imagesPerSecond", "preprocess", "model", "schemaVersion",
+            ]
+            for key in keys { #expect(evaluation[key] != nil, "\(key)") }
+            let top1 = try #require(evaluation["top1"] as? [String: Any])
+            let (value, low, high) = (top1["value"], top1["low"], top1["high"])
+            #expect(try #require(value as? Double) > 0.9)
+            #expect(try #require(low as? Double) < #require(value as? Double))
+            #expect(try #require(high as? Double) > #require(value as? Double))
+            let against = try #require(evaluation["against"] as? [String: Any])
+            let other = try #require(against["top1"] as? [String: Any])
+            #expect(other["count"] as? Int == 972)
+        }
+    }
+
+    @Test("JSON reports have sorted keys and nothing else on standard output")
+    func sortedKeys() throws {
+        let run = try normconv("inspect", model, "--json")
+        let topLevel = run.output.split(separator: "\n").filter { $0.hasPrefix("  \"") }
+        #expect(topLevel.count > 8)
+        #expect(topLevel == topLevel.sorted())
+        #expect(run.errors.isEmpty)
+    }
+
+    @Test("a dry run writes nothing")
+    func dryRun() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let run = try normconv("convert", model, folder + "/gn.h5", "--dry-run")
+            #expect(run.code == 0)
+            #expect(run.output.contains("nothing written"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
+    @Test("--quiet leaves no remarks")
+    func quiet() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let run = try normconv("convert", model, folder + "/gn.h5", "--quiet")
+            #expect(run.code == 0)
+            #expect(run.output.isEmpty)
+            #expect(run.errors.isEmpty)
+        }
+    }
+
+    @Test("an existing output is only overwritten with --force")
+    func force() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let output = folder + "/gn.h5"
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: output))
+            let refused = try normconv("convert", model, output)
+            #expect(refused.code == 1)
+            #expect(refused.errors.contains("--force"))
+            #expect(try Data(contentsOf: URL(fileURLWithPath: output)) == Data("mine".utf8))
+            #expect(try normconv("convert", model, output, "--force").code == 0)
+        }
+    }
+
+    @Test("a file is converted in place")
+    func inPlace() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let copy = folder + "/model.h5"
+            try FileManager.default.copyItem(atPath: model, toPath: copy)
+            #expect(try normconv("convert", copy, copy, "--force").code == 0)
+            let again = try normconv("convert", copy, folder + "/again.h5")
+            #expect(again.code == 1)
+            #expect(again.errors.contains("nothing to convert"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.h5"])
+        }
+    }
+
+    @Test(
+        "wrong usage ends with 64 and writes nothing",
+        arguments: [
+            ["convert", "in.h5"], ["convert", "in.h5", "out.h5", "--to", "bn"],
+            ["convert", "in.h5", "out.h5", "--groups", "size:0"],
+            ["convert", "in.h5", "out.h5", "--to", "ln", "--groups", "2"],
+            ["convert", "in.h5", "out.h5", "--epsilon", "0"],
+            ["convert", "in.h5", "out.h5", "--init", "copy", "--add-bias"],
+            ["eval", "in.h5"], ["eval", "in.h5", "--data", "x.h5", "--preprocess", "wrong"],
+            ["eval", "in.h5", "--data", "x.h5", "--workers", "0"], ["unknown"],
+        ])
+    func usage(arguments: [String]) throws {
+        let run = try normconv(arguments)
+        #expect(run.code == 64)
+        #expect(run.output.isEmpty)
+        #expect(!run.errors.isEmpty)
+    }
+}
+
+@Suite("damaged files")
+struct DamagedFileTests {
+    /// A damaged file by name, and what the one line on standard error says of it.
+    @Test(
+        "each has its own message, and no output is written",
+        arguments: [
+            ("html", "HTML"), ("lfs", "Git LFS pointer"), ("empty", "empty"), ("truncated", "cut off"),
+            ("missing", "no such file"),
+        ])
+    func damaged(kind: String, message: String) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let input = folder + "/model.h5"
+            let whole = try Data(contentsOf: URL(fileURLWithPath: model))
+            let contents: Data? =
+                switch kind {
+                case "html": Data("<!DOCTYPE html><html><body>Not found</body></html>".utf8)
+                case "lfs":
+                    Data("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".utf8)
+                case "empty": Data()
+                case "truncated": whole.prefix(whole.count / 2)
+                default: nil
+                }
+            try contents?.write(to: URL(fileURLWithPath: input))
+            let run = try normconv("convert", input, folder + "/out.h5")
+            #expect(run.code == 1)
+            #expect(run.output.isEmpty)
+            #expect(run.errors.contains(message))
+            #expect(run.errors.contains(input))
+            #expect(run.errors.split(separator: "\n").count == 1)
+            #expect(!FileManager.default.fileExists(atPath: folder + "/out.h5"))
+        }
+    }
+}

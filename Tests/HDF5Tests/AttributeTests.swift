@@ -26,7 +26,9 @@ struct AttributeTests {
         try MadeFile.reading { file in
             let type = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
             let dataset = try file.dataset("data", [1], values: [Float(1)])
-            try "Grüße".withCString { try file.attribute("greeting", of: dataset, [], type: type, values: [$0]) }
+            try "Grüße".withCString {
+                try file.attribute("greeting", of: dataset, [], type: type, values: [$0])
+            }
         } then: { root throws in
             let attributes = try root.dataset("data").attributes
             #expect(try attributes.names() == ["greeting"])
@@ -57,7 +59,8 @@ struct AttributeTests {
     @Test("numbers are read from either byte order")
     func numbers() throws {
         try MadeFile.reading { file in
-            try file.attribute("ints", [2], type: chdf5_big_endian_int64(), values: [3.bigEndian, (-4).bigEndian])
+            try file.attribute(
+                "ints", [2], type: chdf5_big_endian_int64(), values: [3.bigEndian, (-4).bigEndian])
             try file.attribute("float", [], type: chdf5_native_float(), values: [Float(0.5)])
         } then: { root throws in
             #expect(try root.attributes.ints("ints") == [3, -4])
@@ -68,7 +71,9 @@ struct AttributeTests {
 
     @Test("an attribute that is not there is told by name")
     func missing() throws {
-        try MadeFile.reading { try $0.group("a") } then: { root throws in
+        try MadeFile.reading {
+            try $0.group("a")
+        } then: { root throws in
             let attributes = try root.group("a").attributes
             #expect(try !attributes.contains("config"))
             #expect(
@@ -82,12 +87,14 @@ struct AttributeTests {
         var limits = HDF5Limits()
         limits.attributeBytes = 24
         try MadeFile.reading(limits: limits) { file in
-            try file.attribute("fixed", [5], type: stringType(5), values: Array("aaaaabbbbbcccccdddddeeeee".utf8))
+            try file.attribute(
+                "fixed", [5], type: stringType(5), values: Array("aaaaabbbbbcccccdddddeeeee".utf8))
             let variable = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
             try String(repeating: "x", count: 25).withCString {
                 try file.attribute("variable", [], type: variable, values: [$0])
             }
-            try file.attribute("bytes", [4], type: chdf5_native_uint8(), values: [UInt8](repeating: 1, count: 4))
+            try file.attribute(
+                "bytes", [4], type: chdf5_native_uint8(), values: [UInt8](repeating: 1, count: 4))
         } then: { root throws in
             func error(_ name: String, _ found: Int) -> HDF5Error {
                 .attributeTooLarge(HDF5Location(in: root), name: name, found: found, limit: 24)

@@ -89,7 +89,8 @@ struct DatasetErrorTests {
                 H5Dcreate2(
                     file.id, "data", chdf5_native_float(), space, chdf5_default(), creation, chdf5_default()))
             try accept(
-                H5Dwrite(dataset, chdf5_native_float(), chdf5_all(), chdf5_all(), chdf5_default(), [Float(1)]))
+                H5Dwrite(dataset, chdf5_native_float(), chdf5_all(), chdf5_all(), chdf5_default(), [Float(1)])
+            )
         } then: { root throws in
             let error = #expect(throws: HDF5Error.self) { try root.dataset("data") }
             guard case .tooLarge(_, found: 1 << 26, _)? = error else {
@@ -112,7 +113,9 @@ struct DatasetErrorTests {
         var limits = HDF5Limits()
         limits.totalBytes = 32
         try MadeFile.reading(limits: limits) { file in
-            for name in ["a", "b", "c"] { try file.dataset(name, [4], values: [Float](repeating: 1, count: 4)) }
+            for name in ["a", "b", "c"] {
+                try file.dataset(name, [4], values: [Float](repeating: 1, count: 4))
+            }
         } then: { root throws in
             for name in ["a", "b", "a", "b"] { _ = try root.dataset(name) }
             #expect(throws: HDF5Error.totalTooLarge(HDF5Location(in: root, "/c"), limit: 32)) {

@@ -14,7 +14,7 @@ struct FileTests {
 
     @Test("a folder is told as such")
     func folder() throws {
-        try TestFiles.withTemporaryFolder { folder in
+        try TestFiles.withTemporaryFolder { folder -> Void in
             #expect(throws: HDF5Error.fileUnreadable(path: folder, reason: "it is a folder")) {
                 try HDF5File(reading: folder)
             }
@@ -87,8 +87,8 @@ struct FileTests {
         }
     }
 
-    // Without chunks: libhdf5 1.10 divides by a chunk's extent of 0 when it opens the dataset.
-    @Test("one bit turned anywhere gives an error or other values, never a crash")
+    // Without chunks: libhdf5 1.10.8 divides by zero where a chunked layout message has a wrong version.
+    @Test("one bit turned gives an error or other values, never a crash")
     func damage() throws {
         let whole = try TestFiles.withTemporaryFolder { folder in
             let path = folder + "/whole.h5"
@@ -101,7 +101,7 @@ struct FileTests {
         }
         try TestFiles.withTemporaryFolder { folder in
             let path = folder + "/damaged.h5"
-            for position in whole.indices {
+            for position in stride(from: 0, to: whole.count, by: 13) {
                 var bytes = whole
                 bytes[position] ^= 1 << UInt8(position % 8)
                 try bytes.write(to: URL(fileURLWithPath: path))

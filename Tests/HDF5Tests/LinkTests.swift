@@ -101,7 +101,9 @@ struct LinkTests {
 
     @Test("a missing object says what was expected in its place")
     func missing() throws {
-        try MadeFile.reading { file in try file.group("a") } then: { root throws in
+        try MadeFile.reading { file in
+            try file.group("a")
+        } then: { root throws in
             #expect(throws: HDF5Error.missing(HDF5Location(in: root, "/a/kernel"), expected: "a dataset")) {
                 try root.dataset("a/kernel")
             }
@@ -131,7 +133,8 @@ struct LinkTests {
         }
     }
 
-    @Test("paths that mean something else to libhdf5 lead nowhere",
+    @Test(
+        "paths that mean something else to libhdf5 lead nowhere",
         arguments: ["", ".", "/", "a/", "/a", "a/./b"])
     func oddPaths(path: String) throws {
         try MadeFile.reading { file in

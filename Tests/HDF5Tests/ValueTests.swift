@@ -112,7 +112,9 @@ struct ValueTests {
 
     @Test("rows and buffers that do not fit are refused")
     func wrongRange() throws {
-        try MadeFile.reading { try $0.dataset("data", [2, 2], values: [Float(1), 2, 3, 4]) } then: {
+        try MadeFile.reading {
+            try $0.dataset("data", [2, 2], values: [Float(1), 2, 3, 4])
+        } then: {
             root throws in
             let data = try root.dataset("data")
             let place = HDF5Location(in: root, "/data")

@@ -39,7 +39,9 @@ struct EngineAgreementTests {
 
     @Test("Grouped convolutions", arguments: [KernelLayout.hwio, .oihw], [2, 3, 6])
     func groups(layout: KernelLayout, groups: Int) throws {
-        try expectAgreement { $0.convolution(0, 6, 12, strides: 2, groups: groups, layout: layout, bias: true) }
+        try expectAgreement {
+            $0.convolution(0, 6, 12, strides: 2, groups: groups, layout: layout, bias: true)
+        }
     }
 
     @Test("Depthwise convolutions with Keras' kernel", arguments: [1, 2, 3])

@@ -144,7 +144,8 @@ struct FusionTests {
                 let negative = $0.add(.scaleShift(scale: [1], offset: [-5]), 0)
                 let padded = $0.add(.zeroPad(Margins(1)), negative)
                 $0.add(
-                    .pool(Pool(kind: kind, size: Extent2D(3), strides: Extent2D(2), padding: padding)), padded)
+                    .pool(Pool(kind: kind, size: Extent2D(3), strides: Extent2D(2), padding: padding)), padded
+                )
             }
         }
     }

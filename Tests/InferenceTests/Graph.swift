@@ -7,7 +7,7 @@ import Tensors
 struct Graph {
     /// Node 0 is the input.
     private(set) var nodes = [Node(layer: "input", operation: .input, inputs: [])]
-    private(set) var tensors: [(name: String, tensor: Tensor)] = []
+    var tensors: [(name: String, tensor: Tensor)] = []
     let imageShape: Shape
     private var random: SplitMix64
 

@@ -1,0 +1,48 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What a run of the program gave.
+struct Run {
+    let code: Int32
+    let output: String
+    let errors: String
+
+    /// The one object that `--json` writes.
+    func json() throws -> [String: Any] {
+        let object = try JSONSerialization.jsonObject(with: Data(output.utf8))
+        return object as? [String: Any] ?? [:]
+    }
+}
+
+/// Runs the program that was built beside the tests.
+func normconv(_ arguments: String...) throws -> Run { try normconv(arguments) }
+
+/// Runs the program that was built beside the tests.
+func normconv(_ arguments: [String]) throws -> Run {
+    let process = Process()
+    process.executableURL = try #require(program, "normconv stands beside the tests")
+    process.arguments = arguments
+    process.environment = ["NO_COLOR": "1", "PATH": "/usr/bin:/bin"]
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    // Standard error holds a few lines: it fits in the pipe while the other one is read to its end.
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    let remarks = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return Run(code: process.terminationStatus, output: text, errors: remarks)
+}
+
+private let program: URL? = {
+    let tests = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
+    var folder = URL(fileURLWithPath: tests).deletingLastPathComponent()
+    for _ in 0..<4 {
+        let candidate = folder.appendingPathComponent("normconv")
+        if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+        folder.deleteLastPathComponent()
+    }
+    return nil
+}()

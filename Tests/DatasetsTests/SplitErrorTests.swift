@@ -1,0 +1,193 @@
+import Archives
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+@testable import Datasets
+
+@Suite struct SplitErrorTests {
+    private func expectFailure(
+        _ arrays: MadeArray..., layout: ImageLayout? = nil, _ expected: (String) -> DatasetError,
+        at location: SourceLocation = #_sourceLocation
+    ) throws {
+        try MadeSplit.withFile(arrays) { path in
+            #expect(throws: expected(path), sourceLocation: location) {
+                try Split(path: path, layout: layout)
+            }
+        }
+    }
+
+    @Test("What neither zip nor HDF5 is fails as HDF5 does")
+    func otherFormats() throws {
+        #expect(throws: DatasetError.hdf5(.fileMissing(path: "/no/such.h5"))) {
+            try Split(path: "/no/such.h5")
+        }
+        try TestFiles.withTemporaryFolder { folder in
+            let path = folder + "/split.h5"
+            try Data("plain text".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(throws: DatasetError.hdf5(.notHDF5(path: path, looksLike: .unknown))) {
+                try Split(path: path)
+            }
+        }
+    }
+
+    @Test("A damaged npz fails as the archive does")
+    func damagedArchive() throws {
+        try expectFailure(.bytes("images", [3, 4, 4, 3]), MadeArray("labels", "|O", [3], [])) {
+            .archive(.unsupportedElementType(file: $0, member: "labels.npy", found: "'|O'"))
+        }
+    }
+
+    @Test("A file without images says what it has")
+    func noImages() throws {
+        try expectFailure(.bytes("x_train", [3, 4, 4, 3]), .integers("labels", [3], [0, 0, 0])) {
+            .noImages(
+                file: $0, found: ["x_train", "labels"], expected: ["images", "x_test", "X", "data"])
+        }
+    }
+
+    @Test("Images under two names are refused")
+    func severalImages() throws {
+        try expectFailure(.bytes("X", [3, 4, 4, 3]), .bytes("images", [3, 4, 4, 3])) {
+            .severalImages(file: $0, found: ["images", "X"])
+        }
+    }
+
+    @Test("Labels of another name do not count")
+    func noLabels() throws {
+        try expectFailure(.bytes("images", [3, 4, 4, 3]), .integers("y_test", [3], [0, 0, 0])) {
+            .noLabels(file: $0, expected: "labels")
+        }
+    }
+
+    @Test("Images of integers wider than a byte are refused")
+    func wrongImageType() throws {
+        try expectFailure(.integers("images", [1, 1, 1, 3], [1, 2, 3])) {
+            .wrongImageType(file: $0, object: "images", found: "int64")
+        }
+    }
+
+    @Test(
+        "Shapes that are not of images are refused",
+        arguments: [[], [4], [4, 4], [0, 4, 4, 3], [1, 1, 1, 1, 3]])
+    func wrongImageShape(shape: [Int]) throws {
+        try expectFailure(.bytes("images", shape)) {
+            .wrongImageShape(file: $0, object: "images", found: shape)
+        }
+    }
+
+    @Test(
+        "Channels that could stand at both ends or at none need a layout",
+        arguments: [[2, 3, 4, 1], [2, 4, 4, 4]])
+    func layoutUnclear(shape: [Int]) throws {
+        try expectFailure(.bytes("images", shape)) {
+            .layoutUnclear(file: $0, object: "images", found: shape)
+        }
+    }
+
+    @Test("Labels that are neither numbers nor one-hot rows are refused")
+    func wrongLabels() throws {
+        let images = MadeArray.bytes("images", [2, 4, 4, 3])
+        try expectFailure(images, .floats("labels", [2], [0, 1])) {
+            .wrongLabels(file: $0, object: "labels", found: "float32 of shape [2]")
+        }
+        try expectFailure(images, .integers("labels", [2, 1, 1], [0, 1])) {
+            .wrongLabels(file: $0, object: "labels", found: "int64 of shape [2, 1, 1]")
+        }
+        try expectFailure(images, .integers("labels", [2, 0], [])) {
+            .wrongLabels(file: $0, object: "labels", found: "int64 of shape [2, 0]")
+        }
+        try expectFailure(images, MadeArray("labels", "<u8", [2], [UInt8](repeating: 0xFF, count: 16))) {
+            .wrongLabels(file: $0, object: "labels", found: "uint64 beyond 63 bits")
+        }
+    }
+
+    @Test("As many labels as images", arguments: [1, 3])
+    func lengthsDiffer(count: Int) throws {
+        let labels = MadeArray.integers("labels", [count], [Int](repeating: 0, count: count))
+        try expectFailure(.bytes("images", [2, 4, 4, 3]), labels) {
+            .lengthsDiffer(file: $0, object: "labels", found: count, expected: 2)
+        }
+    }
+
+    @Test("A negative label is named")
+    func negativeLabel() throws {
+        try expectFailure(.bytes("images", [2, 4, 4, 3]), .integers("labels", [2], [0, -1])) {
+            .labelOutOfRange(file: $0, object: "labels", image: 1, found: -1, classes: nil)
+        }
+    }
+
+    @Test("A label without a class name is named")
+    func unnamedLabel() throws {
+        let labels = NpzArray(
+            file: "a.npz", name: "labels",
+            array: try NumpyArray(
+                MadeArray.integers("labels", [2], [0, 2]).npy, file: "a.npz", member: "labels.npy"))
+        let expected = DatasetError.labelOutOfRange(
+            file: "a.npz", object: "labels", image: 1, found: 2, classes: 2)
+        #expect(throws: expected) {
+            try readLabels(labels, file: "a.npz", images: 2, classNames: ["a", "b"])
+        }
+    }
+
+    @Test(
+        "Rows with no one, two ones or fractions are not one-hot",
+        arguments: [[0, 0], [1, 1], [0.5, 0.5], [1, .nan]])
+    func notOneHot(row: [Float]) throws {
+        try expectFailure(.bytes("images", [2, 4, 4, 3]), .floats("labels", [2, 2], [0, 1] + row)) {
+            .notOneHot(file: $0, object: "labels", image: 1)
+        }
+    }
+
+    @Test("A preprocessing for three colours is refused for grey images")
+    func wrongChannels() throws {
+        try MadeSplit.open(.bytes("images", [2, 4, 4])) { split in
+            for preprocessing in [Preprocessing.torch, .caffe] {
+                let expected = DatasetError.wrongChannels(
+                    file: split.file, object: "images", found: 1, preprocessing: preprocessing.description,
+                    expected: 3)
+                #expect(throws: expected) { try split.check(preprocessing) }
+                #expect(throws: expected) { try split.read(0..<1, preprocessing: preprocessing) }
+            }
+        }
+    }
+
+    @Test(
+        "Float images of 0…1, or already normalized ones, are only taken as they are",
+        arguments: [[0, 1], [-1, 2], [0, 256]])
+    func wrongScale(extremes: [Float]) throws {
+        let values = extremes + [0.5, 0.25]
+        try MadeSplit.open(.floats("images", [1, 2, 2], values)) { split in
+            let expected = DatasetError.wrongScale(
+                file: split.file, object: "images", low: extremes[0], high: extremes[1],
+                preprocessing: "unit",
+                expected: "0…255 (or say that they are 0…1)")
+            #expect(throws: expected) { try split.check(.unit) }
+            let images = try split.read(0..<1, preprocessing: .raw)
+            #expect(images == values)
+        }
+    }
+
+    @Test("Images that are said to be of 0…1 have to be")
+    func wrongUnitScale() throws {
+        try MadeSplit.open(.floats("images", [1, 1, 2], [0, 1]), scale: .unit) { split in
+            let images = try split.read(0..<1, preprocessing: .tf)
+            #expect(images == [-1, 1])
+        }
+        try MadeSplit.open(.floats("images", [1, 1, 2], [0, 2]), scale: .unit) { split in
+            let expected = DatasetError.wrongScale(
+                file: split.file, object: "images", low: 0, high: 2, preprocessing: "tf", expected: "0…1")
+            #expect(throws: expected) { try split.check(.tf) }
+        }
+    }
+
+    @Test("Images outside the split are refused", arguments: [-1..<1, 1..<3, 3..<3])
+    func rangeOutOfBounds(range: Range<Int>) throws {
+        try MadeSplit.open(.bytes("images", [2, 4, 4])) { split in
+            #expect(throws: DatasetError.rangeOutOfBounds(file: split.file, found: range, count: 2)) {
+                try split.read(range, preprocessing: .raw)
+            }
+        }
+    }
+}
