@@ -60,7 +60,7 @@ struct ReferenceOutputTests {
     ]
 
     @Test("The layer zoo", arguments: zoo, EngineKind.allCases)
-    func zoo(file: String, engine: EngineKind) throws {
+    func zooNetwork(file: String, engine: EngineKind) throws {
         let name = String(file.prefix { $0 != "." })
         let expected = name == "mixed_precision" ? "logits_float32" : "logits"
         let model = try Model(path: TestFiles.fixture("zoo/\(file).h5"))
