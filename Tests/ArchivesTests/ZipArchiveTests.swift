@@ -63,13 +63,10 @@ import Testing
     @Test("No change of one byte traps, and none changes what is read without an error")
     func survivesFlips() throws {
         for original in [Samples.plain, Samples.zip64, Samples.zip64Local, Samples.streamed] {
-            var truth: [[UInt8]] = []
-            try Samples.open(original) { archive in truth = try archive.members.map { try archive.read($0) } }
+            let truth = try contents(original)
             for offset in original.indices {
-                for value: UInt8 in [0, 1, 0x7F, 0xFF] where original[offset] != value {
-                    let contents = try? contents(original.replacing(at: offset, with: [value]))
-                    if let contents { #expect(contents.allSatisfy(truth.contains)) }
-                }
+                let changed = original.replacing(at: offset, with: [~original[offset]])
+                if let found = try? contents(changed) { #expect(found.allSatisfy(truth.contains)) }
             }
         }
     }
