@@ -74,6 +74,10 @@ public enum AtomicFile {
             defer { free(real) }
             return String(cString: real)
         }
+        if let link = try? FileManager.default.destinationOfSymbolicLink(atPath: path) {
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+            return URL(fileURLWithPath: link, relativeTo: folder).path
+        }
         let url = URL(fileURLWithPath: path)
         return url.deletingLastPathComponent().path + "/" + url.lastPathComponent
     }

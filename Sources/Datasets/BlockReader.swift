@@ -8,6 +8,18 @@ struct Block: Sendable {
     }
     let rows: Range<Int>
     let pixels: Pixels
+    /// The first image with a pixel that is not finite.
+    let nonFiniteRow: Int?
+
+    init(rows: Range<Int>, pixels: Pixels) {
+        self.rows = rows
+        self.pixels = pixels
+        if case .floats(let values) = pixels, let index = values.firstIndex(where: { !$0.isFinite }) {
+            nonFiniteRow = rows.lowerBound + index / (values.count / rows.count)
+        } else {
+            nonFiniteRow = nil
+        }
+    }
 }
 
 /// Reads images in blocks of a fixed size and keeps the latest two, so that workers that ask for a few images each

@@ -34,6 +34,8 @@ public enum DatasetError: Error, Equatable {
     /// Float images whose values do not lie where the preprocessing expects them.
     case wrongScale(
         file: String, object: String, low: Float, high: Float, preprocessing: String, expected: String)
+    /// A pixel that is NaN or infinite; some engines would hide it.
+    case nonFinitePixel(file: String, object: String, image: Int)
     /// Images that the split does not have.
     case rangeOutOfBounds(file: String, found: Range<Int>, count: Int)
 }
@@ -73,6 +75,8 @@ extension DatasetError: CustomStringConvertible {
         case .wrongScale(let file, let object, let low, let high, let preprocessing, let expected):
             "\(file): '\(object)': values from \(low) to \(high), but preprocessing '\(preprocessing)' expects "
                 + "\(expected); 'raw' takes values as they are"
+        case .nonFinitePixel(let file, let object, let image):
+            "\(file): '\(object)': image \(image) has a pixel that is not finite, expected numbers"
         case .rangeOutOfBounds(let file, let found, let count):
             "\(file): images \(found), expected images of 0..<\(count)"
         }

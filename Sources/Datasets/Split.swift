@@ -93,6 +93,9 @@ public struct Split: Sendable {
         var row = range.lowerBound
         while row < range.upperBound {
             let block = try reader.block(at: row)
+            if let image = block.nonFiniteRow {
+                throw .nonFinitePixel(file: file, object: imagesName, image: image)
+            }
             let end = min(block.rows.upperBound, range.upperBound)
             let start = target + (row - range.lowerBound) * format.size
             converter.convert(

@@ -8,8 +8,9 @@ public final class HDF5Output {
     private var file: Handle?
 
     /// Creates the file, or empties it, with the root group's settings of `model`.
-    public init(creating path: String, like model: HDF5File) throws(HDF5Error) {
-        let location = HDF5Location(file: path)
+    /// Errors name it `name`, which it will have in the end.
+    public init(creating path: String, named name: String? = nil, like model: HDF5File) throws(HDF5Error) {
+        let location = HDF5Location(file: name ?? path)
         self.location = location
         file = try Library.locked { () throws(HDF5Error) in
             let creation = try Self.creationProperties(like: model, location)

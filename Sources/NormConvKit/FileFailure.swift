@@ -15,7 +15,7 @@ func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Resul
         return try body()
     } catch let error as FileFailure {
         throw error
-    } catch  where "\(error)".hasPrefix(path) {
+    } catch  where "\(error)".hasPrefix(path + ":") {
         throw error
     } catch {
         throw FileFailure(path: path, cause: error)

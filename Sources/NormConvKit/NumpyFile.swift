@@ -11,9 +11,11 @@ extension Tensor {
         var data = Data([0x93] + Array("NUMPY".utf8) + [1, 0])
         data.append(contentsOf: withUnsafeBytes(of: UInt16(header.utf8.count).littleEndian, Array.init))
         data.append(contentsOf: header.utf8)
-        for value in values {
-            data.append(contentsOf: withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init))
-        }
+        #if _endian(little)
+            values.withUnsafeBytes { data.append(contentsOf: $0) }
+        #else
+            values.map(\.bitPattern.littleEndian).withUnsafeBytes { data.append(contentsOf: $0) }
+        #endif
         return data
     }
 }

@@ -86,9 +86,9 @@ struct Convert: ParsableCommand {
             plan, options: options, preprocess: (preprocess ?? model.preprocessing).description)
         let report = ConvertReport(model, plan, note: note, output: dryRun ? nil : output)
         if outputOptions.json {
-            print(try JSONReport.text(report), terminator: "")
+            try Terminal.result(JSONReport.text(report))
         } else if !outputOptions.quiet {
-            report.lines.forEach { print($0) }
+            try Terminal.result(report.lines)
         }
         if !outputOptions.quiet { report.warnings.forEach { Terminal.note("warning: \($0)") } }
     }

@@ -47,28 +47,41 @@ struct Eval: ParsableCommand {
     @Option(help: "Write the values before softmax, [images, classes], as a numpy file.", completion: .file())
     var outputs: String?
 
+    @Flag(help: "Overwrite the file of --outputs if it exists.")
+    var force = false
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
         if let workers, !(1...1024).contains(workers) {
             throw ValidationError("--workers must be between 1 and 1024.")
         }
+        if workers != nil, engine == .reference {
+            throw ValidationError("--workers goes with the fast engine only.")
+        }
     }
 
     func run() throws {
+        if let outputs, !force, FileManager.default.fileExists(atPath: outputs) {
+            throw CheckpointError.targetExists(path: outputs)
+        }
         let network = try Model(path: model)
         let other = try against.map(Model.init(path:))
         let split = try Split(path: data, layout: layout, scale: scale)
         let scores = try run(network, on: split)
-        if let outputs { try scores.logits.npy.write(to: URL(fileURLWithPath: outputs)) }
+        if let outputs {
+            try AtomicFile.write(to: outputs, overwrite: force) { temporary in
+                try scores.logits.npy.write(to: URL(fileURLWithPath: temporary))
+            }
+        }
         var report = try EvalReport(model: network, split: split, outputs: scores, engine: engine)
         if let other {
             try report.compare(scores, with: other, try run(other, on: split), on: split)
         }
         if output.json {
-            print(try JSONReport.text(report), terminator: "")
+            try Terminal.result(JSONReport.text(report))
         } else {
-            report.lines.forEach { print($0) }
+            try Terminal.result(report.lines)
         }
     }
 

@@ -19,9 +19,9 @@ struct Inspect: ParsableCommand {
         let model = try Model(path: model)
         let report = InspectReport(model)
         if output.json {
-            print(try JSONReport.text(report), terminator: "")
+            try Terminal.result(JSONReport.text(report))
         } else {
-            report.lines.forEach { print($0) }
+            try Terminal.result(report.lines)
         }
     }
 }

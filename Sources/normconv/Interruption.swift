@@ -9,7 +9,9 @@ enum Interruption {
     /// Called once, before any thread is started.
     static func install() {
         for number in [SIGINT, SIGTERM, SIGHUP] {
-            signal(number, SIG_IGN)
+            // Ignored from the start means that somebody else decided: nohup, a job in the background.
+            let previous = unsafeBitCast(signal(number, SIG_IGN), to: Int.self)
+            guard previous != unsafeBitCast(SIG_IGN, to: Int.self) else { continue }
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 AtomicFile.removeTemporaries()

@@ -13,13 +13,35 @@ enum Terminal {
     /// Bold, where colours are wanted.
     static func bold(_ text: String) -> String { usesColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 
+    /// Results, to standard output; throws where they cannot be written, so that nobody takes half for whole.
+    static func result(_ text: String) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw CannotPrint(reason: String(cString: strerror(errno)))
+        }
+    }
+
+    /// Results, line by line.
+    static func result(_ lines: [String]) throws { try result(lines.joined(separator: "\n") + "\n") }
+
+    /// Text to standard error; one that is closed or full is no reason to stop.
+    static func error(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+
     /// A line on standard error.
-    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func note(_ text: String) { error(text + "\n") }
 
     /// Clears a progress line that may stand there.
     static func endLine() {
-        if showsProgress { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        if showsProgress { error("\r\u{1B}[K") }
     }
+}
+
+/// Standard output that cannot be written.
+struct CannotPrint: Error, CustomStringConvertible {
+    let reason: String
+
+    var description: String { "standard output: cannot be written: \(reason)" }
 }
 
 /// A line on standard error that counts images, where that is a terminal.
@@ -54,7 +76,7 @@ final class ProgressLine: Sendable {
             let line =
                 "\(title)  \(done)/\(Formatting.grouped(total)) images  "
                 + "\(Formatting.fixed(rate, digits: 0)) images/s  \(left) s left"
-            FileHandle.standardError.write(Data("\r\u{1B}[K\(line.prefix(79))".utf8))
+            Terminal.error("\r\u{1B}[K\(line.prefix(79))")
         }
     }
 

@@ -66,6 +66,35 @@ struct LayoutTests {
         }
     }
 
+    @Test("a layer whose name has a slash is edited like any other")
+    func slashInName() throws {
+        try withFile { output, model in
+            let layer = try model.group("model_weights/stem_conv")
+            try output.createGroup("model_weights", like: model)
+            try output.createGroup("model_weights/stage", like: model)
+            try output.createGroup("model_weights/stage/bn", like: layer)
+            let (weights, layers) = ("model_weights/stage/bn", ["stage/bn"])
+            let bias = try model.file.root.datasets().first { $0.dataset.shape == [16] }
+            let dataset = try #require(bias?.dataset)
+            try output.copy(dataset, to: weights + "/gamma:0")
+            try output.copy(dataset, to: weights + "/moving_mean:0")
+            try output.write(
+                ["gamma:0", "moving_mean:0"], toAttribute: "weight_names", of: weights, form: .fixedASCII)
+            try output.write(layers, toAttribute: "layer_names", of: "model_weights", form: .fixedASCII)
+        } then: { path, _ throws in
+            var edits = ParameterEdits()
+            edits.set("stage/bn/moving_mean:0", .remove)
+            let checkpoint = try openCheckpoint(path)
+            #expect(checkpoint.parameters.names == ["stage/bn/gamma:0", "stage/bn/moving_mean:0"])
+            try TestFiles.withTemporaryFolder { folder in
+                let target = folder + "/out.h5"
+                try checkpoint.write(
+                    to: target, edits: edits, modelConfig: nil, note: "{}", overwrite: false)
+                #expect(try openCheckpoint(target).parameters.names == ["stage/bn/gamma:0"])
+            }
+        }
+    }
+
     @Test("a layer that is named but not there, and one without names, are told by their places")
     func missingNames() throws {
         try withFile { output, model in

@@ -21,7 +21,7 @@ func normconv(_ arguments: String...) throws -> Run { try normconv(arguments) }
 /// Runs the program that was built beside the tests.
 func normconv(_ arguments: [String]) throws -> Run {
     let process = Process()
-    process.executableURL = try #require(program, "normconv stands beside the tests")
+    process.executableURL = program
     process.arguments = arguments
     process.environment = ["NO_COLOR": "1", "PATH": "/usr/bin:/bin"]
     let (output, errors) = (Pipe(), Pipe())
@@ -36,7 +36,7 @@ func normconv(_ arguments: [String]) throws -> Run {
     return Run(code: process.terminationStatus, output: text, errors: remarks)
 }
 
-private let program: URL? = {
+private let program: URL = {
     let tests = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
     var folder = URL(fileURLWithPath: tests).deletingLastPathComponent()
     for _ in 0..<4 {
@@ -44,5 +44,5 @@ private let program: URL? = {
         if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
         folder.deleteLastPathComponent()
     }
-    return nil
+    return URL(fileURLWithPath: "normconv is not beside the tests")
 }()

@@ -182,6 +182,15 @@ import Testing
         }
     }
 
+    @Test(
+        "A pixel that is not finite is named, whatever the preprocessing", arguments: [Float.nan, .infinity])
+    func nonFinitePixel(value: Float) throws {
+        try MadeSplit.open(.floats("images", [2, 1, 2], [0, 1, 2, value])) { split in
+            let expected = DatasetError.nonFinitePixel(file: split.file, object: "images", image: 1)
+            #expect(throws: expected) { try split.read(0..<2, preprocessing: .raw) }
+        }
+    }
+
     @Test("Images outside the split are refused", arguments: [-1..<1, 1..<3, 3..<3])
     func rangeOutOfBounds(range: Range<Int>) throws {
         try MadeSplit.open(.bytes("images", [2, 4, 4])) { split in

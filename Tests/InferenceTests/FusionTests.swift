@@ -150,6 +150,18 @@ struct FusionTests {
         }
     }
 
+    @Test(
+        "Windows that lie in the zeros around a map alone count as zeros",
+        arguments: [Pool.Kind.maximum, .average])
+    func poolOfMarginAlone(kind: Pool.Kind) throws {
+        try expectAgreement {
+            let negative = $0.add(.scaleShift(scale: [1], offset: [-5]), 0)
+            let padded = $0.add(.zeroPad(Margins(3)), negative)
+            let pool = Pool(kind: kind, size: Extent2D(2), strides: Extent2D(2), padding: .valid)
+            $0.add(.pool(pool), padded)
+        }
+    }
+
     @Test("Zeros around a map that two nodes read")
     func sharedPadding() throws {
         try expectAgreement {

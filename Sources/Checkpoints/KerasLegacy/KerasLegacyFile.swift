@@ -83,7 +83,7 @@ struct KerasLegacyFile: Checkpoint {
     ) throws {
         try edits.check(against: parameters, path: self.path)
         try AtomicFile.write(to: path, overwrite: overwrite) { temporary in
-            let output = try HDF5Output(creating: temporary, like: file)
+            let output = try HDF5Output(creating: temporary, named: path, like: file)
             try writeRoot(output, edits, modelConfig, note)
             try output.close()
         }
@@ -114,21 +114,45 @@ struct KerasLegacyFile: Checkpoint {
         try tree.output.createGroup(Self.weightsGroup, like: weights)
         try tree.output.copyAttributes(of: weights, to: Self.weightsGroup)
         let layers = Dictionary(self.layers.map { ($0.name, $0.weights) }) { first, _ in first }
-        for name in try weights.names() {
-            let place = Self.weightsGroup + "/" + name
-            guard let old = layers[name], case .group(let group) = try weights.child(name) else {
-                try tree.copyChild(name, of: weights, to: Self.weightsGroup)
+        try writeLayers(below: weights, prefix: "", layers, tree, edits)
+    }
+
+    /// A layer's name may have slashes in it: its group then stands in groups that are no layers.
+    private func writeLayers(
+        below group: Group, prefix: String, _ layers: [String: [String]], _ tree: EditedTree,
+        _ edits: ParameterEdits
+    ) throws {
+        for name in try group.names() {
+            let path = prefix + name
+            guard case .group(let child) = try group.child(name) else {
+                try tree.copyChild(name, of: group, to: place(of: prefix))
                 continue
             }
-            let prefix = name + "/"
-            let new = edits.applied(to: old.map { prefix + $0 }).map { String($0.dropFirst(prefix.count)) }
-            if new == old {
-                try tree.copy(group, to: place)
+            if let weights = layers[path] {
+                try writeLayer(path, child, weights, tree, edits)
             } else {
-                let attributes = try NameListAttribute.attributeNames("weight_names", of: group)
-                try tree.copy(group, to: place, exceptAttributes: Set(attributes))
-                try NameListAttribute.write(new, "weight_names", of: place, like: group, to: tree.output)
+                try tree.output.createGroup(place(of: path), like: child)
+                try tree.output.copyAttributes(of: child, to: place(of: path))
+                try writeLayers(below: child, prefix: path + "/", layers, tree, edits)
             }
         }
+    }
+
+    private func writeLayer(
+        _ layer: String, _ group: Group, _ old: [String], _ tree: EditedTree, _ edits: ParameterEdits
+    ) throws {
+        let prefix = layer + "/"
+        let new = edits.applied(to: old.map { prefix + $0 }).map { String($0.dropFirst(prefix.count)) }
+        if new == old { return try tree.copy(group, to: place(of: layer)) }
+        let attributes = try NameListAttribute.attributeNames("weight_names", of: group)
+        try tree.copy(group, to: place(of: layer), exceptAttributes: Set(attributes))
+        try NameListAttribute.write(new, "weight_names", of: place(of: layer), like: group, to: tree.output)
+    }
+
+    /// The path in the file of what stands at this path below `model_weights`.
+    private func place(of path: String) -> String {
+        path.isEmpty
+            ? Self.weightsGroup
+            : "\(Self.weightsGroup)/\(path.hasSuffix("/") ? String(path.dropLast()) : path)"
     }
 }

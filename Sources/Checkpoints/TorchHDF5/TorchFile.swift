@@ -55,7 +55,7 @@ struct TorchFile: Checkpoint {
     ) throws {
         try edits.check(against: parameters, path: self.path)
         try AtomicFile.write(to: path, overwrite: overwrite) { temporary in
-            let output = try HDF5Output(creating: temporary, like: file)
+            let output = try HDF5Output(creating: temporary, named: path, like: file)
             try output.copyAttributes(of: file.root, to: "/", except: ["normconv"])
             try output.write([note], toAttribute: "normconv", of: "/", form: .variableUTF8)
             let tree = EditedTree(

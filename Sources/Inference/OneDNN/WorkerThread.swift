@@ -24,7 +24,12 @@ func onWorkerThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
 
 /// `omp_set_num_threads(1)` of whatever OpenMP library is loaded; the toolchain has no header for it.
 private func limitOpenMP() {
-    let anyLibrary = UnsafeMutableRawPointer(bitPattern: 0)
+    // RTLD_DEFAULT, a macro that Swift does not import.
+    #if canImport(Darwin)
+        let anyLibrary = UnsafeMutableRawPointer(bitPattern: -2)
+    #else
+        let anyLibrary = UnsafeMutableRawPointer(bitPattern: 0)
+    #endif
     guard let symbol = dlsym(anyLibrary, "omp_set_num_threads") else { return }
     unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Void).self)(1)
 }

@@ -146,6 +146,11 @@ struct TorchBuilder {
                 layer: names.prefix + layer, setting: "number of groups", found: "\(settings.groups)",
                 expected: "a divisor of \(channels) channels")
         }
+        guard settings.epsilon >= 0, settings.epsilon.isFinite else {
+            throw .unsupportedSetting(
+                layer: names.prefix + layer, setting: "epsilon", found: "\(settings.epsilon)",
+                expected: "zero or a positive number")
+        }
         let norm = GroupNorm(
             gamma: gamma, beta: beta, groups: settings.groups, epsilon: settings.epsilon, channels: channels)
         return Value(node: append(layer, .groupNorm(norm), [input.node]), channels: channels)
