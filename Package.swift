@@ -56,7 +56,7 @@ let package = Package(
         .executableTarget(
             name: "normconv",
             dependencies: [
-                "NormConvKit",
+                "NormConvKit", "CKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

@@ -33,13 +33,15 @@ struct FilterSums {
         plain.withUnsafeMutableBufferPointer { plain in
             linear.withUnsafeMutableBufferPointer { linear in
                 quadratic.withUnsafeMutableBufferPointer { quadratic in
-                    geometry.forEachRun { start, output, input in
-                        let (factor, squareFactor) = (a[input], q[input])
-                        for offset in 0..<width {
-                            let weight = Double(weights[start + offset])
-                            plain[output + offset] += weight
-                            linear[output + offset] += factor * weight
-                            quadratic[output + offset] += squareFactor * weight * weight
+                    geometry.concurrently(over: width) { offsets in
+                        geometry.forEachRun { start, output, input in
+                            let (factor, squareFactor) = (a[input], q[input])
+                            for offset in offsets {
+                                let weight = Double(weights[start + offset])
+                                plain[output + offset] += weight
+                                linear[output + offset] += factor * weight
+                                quadratic[output + offset] += squareFactor * weight * weight
+                            }
                         }
                     }
                 }
@@ -52,11 +54,21 @@ struct FilterSums {
         _ weights: UnsafeBufferPointer<Float>, _ geometry: KernelGeometry, _ a: [Double], _ q: [Double]
     ) {
         let size = geometry.filterSize
-        for group in 0..<geometry.groups {
-            let (a, q) = (geometry.expanded(a, group: group), geometry.expanded(q, group: group))
-            for output in group * geometry.outputsPerGroup..<(group + 1) * geometry.outputsPerGroup {
-                let filter = UnsafeBufferPointer(rebasing: weights[output * size..<(output + 1) * size])
-                (plain[output], linear[output], quadratic[output]) = filterSums(filter, a, q)
+        plain.withUnsafeMutableBufferPointer { plain in
+            linear.withUnsafeMutableBufferPointer { linear in
+                quadratic.withUnsafeMutableBufferPointer { quadratic in
+                    for group in 0..<geometry.groups {
+                        let (a, q) = (geometry.expanded(a, group: group), geometry.expanded(q, group: group))
+                        let first = group * geometry.outputsPerGroup
+                        geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
+                            for output in first + offsets.lowerBound..<first + offsets.upperBound {
+                                let filter = UnsafeBufferPointer(
+                                    rebasing: weights[output * size..<(output + 1) * size])
+                                (plain[output], linear[output], quadratic[output]) = filterSums(filter, a, q)
+                            }
+                        }
+                    }
+                }
             }
         }
     }

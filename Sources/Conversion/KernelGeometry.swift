@@ -1,3 +1,4 @@
+import Foundation
 import Networks
 
 /// Where the elements of a stored kernel belong, whatever its layout.
@@ -60,5 +61,22 @@ struct KernelGeometry: Sendable, Equatable {
             for _ in 0..<taps { result.append(value) }
         }
         return result
+    }
+}
+
+extension KernelGeometry {
+    /// Runs the body for parts of `0..<count`, on all cores where the kernel is large. Output channels are
+    /// independent of each other, so that results do not depend on the parts.
+    func concurrently(over count: Int, _ body: (Range<Int>) -> Void) {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let parts = filterSize * outputs < 1 << 16 ? 1 : min(cores, max(count / 16, 1))
+        if parts == 1 { return body(0..<count) }
+        withoutActuallyEscaping(body) { body in
+            // Safe: each part reads what nobody writes, and writes its own channels only.
+            nonisolated(unsafe) let body = body
+            DispatchQueue.concurrentPerform(iterations: parts) { part in
+                body(count * part / parts..<count * (part + 1) / parts)
+            }
+        }
     }
 }

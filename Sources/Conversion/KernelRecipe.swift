@@ -33,11 +33,13 @@ struct KernelRecipe: Sendable, Equatable {
         let width = geometry.outputsPerGroup
         shift.withUnsafeBufferPointer { shift in
             scale.withUnsafeBufferPointer { scale in
-                geometry.forEachRun { start, output, input in
-                    let step = direction[input]
-                    for offset in 0..<width {
-                        let moved = Double(weights[start + offset]) - shift[output + offset] * step
-                        result[start + offset] = Float(moved * scale[output + offset])
+                geometry.concurrently(over: width) { offsets in
+                    geometry.forEachRun { start, output, input in
+                        let step = direction[input]
+                        for offset in offsets {
+                            let moved = Double(weights[start + offset]) - shift[output + offset] * step
+                            result[start + offset] = Float(moved * scale[output + offset])
+                        }
                     }
                 }
             }
@@ -50,11 +52,14 @@ struct KernelRecipe: Sendable, Equatable {
         let size = geometry.filterSize
         for group in 0..<geometry.groups {
             geometry.expanded(direction, group: group).withUnsafeBufferPointer { direction in
-                for output in group * geometry.outputsPerGroup..<(group + 1) * geometry.outputsPerGroup {
-                    let (shift, scale, start) = (shift[output], scale[output], output * size)
-                    for index in 0..<size {
-                        let moved = Double(weights[start + index]) - shift * direction[index]
-                        result[start + index] = Float(moved * scale)
+                let first = group * geometry.outputsPerGroup
+                geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
+                    for output in first + offsets.lowerBound..<first + offsets.upperBound {
+                        let (shift, scale, start) = (shift[output], scale[output], output * size)
+                        for index in 0..<size {
+                            let moved = Double(weights[start + index]) - shift * direction[index]
+                            result[start + index] = Float(moved * scale)
+                        }
                     }
                 }
             }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CKernels
 import NormConvKit
 
 @main
@@ -19,6 +20,7 @@ struct NormConv: ParsableCommand {
 
     static func main() {
         Interruption.install()
+        nc_keep_freed_memory()
         main(nil)
     }
 }

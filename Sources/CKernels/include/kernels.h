@@ -32,4 +32,8 @@ void nc_scale(float *y, float factor, size_t count);
 /// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
 void nc_flush_denormals(void);
 
+/// Keep freed memory for the next allocation. Kernels of many megabytes come and go one after another: memory that is
+/// handed back to the system in between costs a page fault for every 4 kB of the next one.
+void nc_keep_freed_memory(void);
+
 #endif
