@@ -41,7 +41,7 @@ let package = Package(
 
         // The five rooms that never import each other.
         library("Checkpoints", ["Tensors", "HDF5"]),
-        library("Conversion", ["Tensors", "Networks"]),
+        library("Conversion", ["Tensors", "Networks", "CKernels"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
         library("Datasets", ["Tensors", "HDF5", "Archives"]),
         library("Reports", ["Evaluation"]),

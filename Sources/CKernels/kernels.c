@@ -110,6 +110,25 @@ void nc_scale(float *restrict y, float factor, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] *= factor;
 }
 
+NC_VECTORIZED
+void nc_add_filter_sums(
+    const float *restrict w, size_t count, double a, double q, double *restrict plain, double *restrict linear,
+    double *restrict quadratic) {
+    for (size_t o = 0; o < count; o++) {
+        const double weight = w[o];
+        plain[o] += weight;
+        linear[o] += a * weight;
+        quadratic[o] += q * weight * weight;
+    }
+}
+
+NC_VECTORIZED
+void nc_standardize(
+    const float *restrict w, float *restrict y, size_t count, double step, const double *restrict shift,
+    const double *restrict scale) {
+    for (size_t o = 0; o < count; o++) y[o] = (float)((w[o] - shift[o] * step) * scale[o]);
+}
+
 void nc_flush_denormals(void) {
 #if defined(__x86_64__)
     _mm_setcsr(_mm_getcsr() | 0x8040);

@@ -1,3 +1,4 @@
+import CKernels
 import Tensors
 
 /// Sums over each filter of a kernel, accumulated in Double in one pass over the weights.
@@ -25,7 +26,7 @@ struct FilterSums {
         }
     }
 
-    /// Output channels are innermost: each row adds to one sum per output channel, which the compiler vectorizes.
+    /// Output channels are innermost: each row adds to one sum per output channel.
     private mutating func accumulateRows(
         _ weights: UnsafeBufferPointer<Float>, _ geometry: KernelGeometry, _ a: [Double], _ q: [Double]
     ) {
@@ -35,13 +36,12 @@ struct FilterSums {
                 quadratic.withUnsafeMutableBufferPointer { quadratic in
                     geometry.concurrently(over: width) { offsets in
                         geometry.forEachRun { start, output, input in
-                            let (factor, squareFactor) = (a[input], q[input])
-                            for offset in offsets {
-                                let weight = Double(weights[start + offset])
-                                plain[output + offset] += weight
-                                linear[output + offset] += factor * weight
-                                quadratic[output + offset] += squareFactor * weight * weight
-                            }
+                            let first = output + offsets.lowerBound
+                            nc_add_filter_sums(
+                                weights.baseAddress.map { $0 + start + offsets.lowerBound }, offsets.count,
+                                a[input], q[input], plain.baseAddress.map { $0 + first },
+                                linear.baseAddress.map { $0 + first },
+                                quadratic.baseAddress.map { $0 + first })
                         }
                     }
                 }

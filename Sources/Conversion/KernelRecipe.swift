@@ -1,3 +1,4 @@
+import CKernels
 import Tensors
 
 /// How a kernel is standardized, as vectors: W'[o, i, k] = (W[o, i, k] − shiftₒ·directionᵢ)·scaleₒ. Holding this
@@ -35,11 +36,11 @@ struct KernelRecipe: Sendable, Equatable {
             scale.withUnsafeBufferPointer { scale in
                 geometry.concurrently(over: width) { offsets in
                     geometry.forEachRun { start, output, input in
-                        let step = direction[input]
-                        for offset in offsets {
-                            let moved = Double(weights[start + offset]) - shift[output + offset] * step
-                            result[start + offset] = Float(moved * scale[output + offset])
-                        }
+                        let (place, first) = (start + offsets.lowerBound, output + offsets.lowerBound)
+                        nc_standardize(
+                            weights.baseAddress.map { $0 + place }, result.baseAddress.map { $0 + place },
+                            offsets.count, direction[input], shift.baseAddress.map { $0 + first },
+                            scale.baseAddress.map { $0 + first })
                     }
                 }
             }

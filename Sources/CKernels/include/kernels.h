@@ -29,6 +29,14 @@ void nc_accumulate(const float *x, float *y, size_t count);
 /// y *= factor over `count` values.
 void nc_scale(float *y, float factor, size_t count);
 
+/// Adds w, a·w and q·w² to three sums for each of `count` output channels of a kernel's row.
+void nc_add_filter_sums(
+    const float *w, size_t count, double a, double q, double *plain, double *linear, double *quadratic);
+
+/// y = (w − shift·step)·scale for each of `count` output channels of a kernel's row.
+void nc_standardize(
+    const float *w, float *y, size_t count, double step, const double *shift, const double *scale);
+
 /// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
 void nc_flush_denormals(void);
 
