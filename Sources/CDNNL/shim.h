@@ -8,22 +8,35 @@
 #include <stddef.h>
 #include <string.h>
 
+/// What is computed of a convolution.
+typedef enum {
+    /// The destination, from the source, the kernel and the bias.
+    nc_forward,
+    /// The source's gradient, from the destination's and the kernel.
+    nc_backward_data,
+    /// The kernel's and the bias' gradients, from the source and the destination's.
+    nc_backward_weights,
+} nc_pass;
+
 /// A 2-D convolution of channels-last float maps. `group_*` are channels of one group; dilation 1 is a plain kernel.
 typedef struct {
+    nc_pass pass;
     int64_t batch, rows, columns, groups, group_inputs, group_outputs;
     int64_t kernel_rows, kernel_columns, stride_rows, stride_columns, dilation_rows, dilation_columns;
     int64_t top, left, bottom, right, output_rows, output_columns;
     /// Element distances of the caller's kernel: group, output, input, row, column.
     int64_t kernel_strides[5];
-    /// Adds to what the destination holds, before the activation.
+    /// Forward only: adds to what the destination holds, before the activation.
     bool accumulates;
-    /// Cuts the result at zero and, where it is finite, at `ceiling`.
+    /// Forward only: cuts the result at zero and, where it is finite, at `ceiling`.
     bool rectifies;
     float ceiling;
 } nc_convolution_shape;
 
-/// A compiled convolution and the descriptors that its memories are made with.
+/// A compiled convolution and the descriptors that its memories are made with. On the way back, source, packed
+/// kernel, bias and destination stand for their gradients where these are what is computed or given.
 typedef struct {
+    nc_pass pass;
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t source, packed, bias, destination, scratch, stored;
     size_t packed_bytes, scratch_bytes;
@@ -117,7 +130,7 @@ done:
 /// Compiles a convolution; `conv` must be zeroed, and is to be destroyed whatever is returned.
 static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_engine_t engine, const nc_convolution_shape *s) {
     dnnl_primitive_attr_t attributes = NULL;
-    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_desc_t description = NULL, hint = NULL;
     dnnl_memory_desc_t any;
     dnnl_status_t status;
     memset(&any, 0, sizeof any);
@@ -131,24 +144,45 @@ static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_eng
     const dnnl_dims_t before = {s->top, s->left}, after = {s->bottom, s->right};
     const int first = grouped ? 0 : 1;
 
+    conv->pass = s->pass;
     NC_TRY_(nc_attributes_(s, &attributes));
     NC_TRY_(nc_tagged_(&conv->source, 4, source, dnnl_nhwc));
     NC_TRY_(nc_tagged_(&conv->destination, 4, destination, dnnl_nhwc));
     NC_TRY_(nc_tagged_(&conv->bias, 1, bias, dnnl_x));
     NC_TRY_(nc_strided_(&conv->stored, 5 - first, kernel + first, s->kernel_strides + first));
     NC_TRY_(nc_tagged_(&any, 5 - first, kernel + first, dnnl_format_tag_any));
+    const dnnl_prop_kind_t kind = s->pass == nc_forward ? dnnl_forward_inference : dnnl_forward_training;
+    dnnl_primitive_desc_t *forward = s->pass == nc_forward ? &description : &hint;
 #if DNNL_VERSION_MAJOR >= 3
     NC_TRY_(dnnl_convolution_forward_primitive_desc_create(
-        &description, engine, dnnl_forward_inference, dnnl_convolution_direct, conv->source, any, conv->bias,
-        conv->destination, strides, dilations, before, after, attributes));
+        forward, engine, kind, dnnl_convolution_direct, conv->source, any, conv->bias, conv->destination, strides,
+        dilations, before, after, attributes));
+    if (s->pass == nc_backward_data)
+        NC_TRY_(dnnl_convolution_backward_data_primitive_desc_create(
+            &description, engine, dnnl_convolution_direct, conv->source, any, conv->destination, strides, dilations,
+            before, after, hint, attributes));
+    if (s->pass == nc_backward_weights)
+        NC_TRY_(dnnl_convolution_backward_weights_primitive_desc_create(
+            &description, engine, dnnl_convolution_direct, conv->source, any, conv->bias, conv->destination, strides,
+            dilations, before, after, hint, attributes));
 #else
     dnnl_convolution_desc_t operation;
     NC_TRY_(dnnl_dilated_convolution_forward_desc_init(
-        &operation, dnnl_forward_inference, dnnl_convolution_direct, &conv->source, &any, &conv->bias,
-        &conv->destination, strides, dilations, before, after));
-    NC_TRY_(dnnl_primitive_desc_create(&description, &operation, attributes, engine, NULL));
+        &operation, kind, dnnl_convolution_direct, &conv->source, &any, &conv->bias, &conv->destination, strides,
+        dilations, before, after));
+    NC_TRY_(dnnl_primitive_desc_create(forward, &operation, attributes, engine, NULL));
+    if (s->pass == nc_backward_data)
+        NC_TRY_(dnnl_dilated_convolution_backward_data_desc_init(
+            &operation, dnnl_convolution_direct, &conv->source, &any, &conv->destination, strides, dilations, before,
+            after));
+    if (s->pass == nc_backward_weights)
+        NC_TRY_(dnnl_dilated_convolution_backward_weights_desc_init(
+            &operation, dnnl_convolution_direct, &conv->source, &any, &conv->bias, &conv->destination, strides,
+            dilations, before, after));
+    if (s->pass != nc_forward) NC_TRY_(dnnl_primitive_desc_create(&description, &operation, attributes, engine, hint));
 #endif
-    NC_TRY_(nc_query_(&conv->packed, description, dnnl_query_weights_md));
+    const bool makes_kernel = s->pass == nc_backward_weights;
+    NC_TRY_(nc_query_(&conv->packed, description, makes_kernel ? dnnl_query_diff_weights_md : dnnl_query_weights_md));
     NC_TRY_(nc_query_(&conv->scratch, description, dnnl_query_scratchpad_md));
     NC_TRY_(dnnl_primitive_create(&conv->primitive, description));
     conv->packed_bytes = dnnl_memory_desc_get_size(NC_DESC(conv->packed));
@@ -156,21 +190,23 @@ static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_eng
 done:
     nc_free_desc_(&any);
     if (description) dnnl_primitive_desc_destroy(description);
+    if (hint) dnnl_primitive_desc_destroy(hint);
     if (attributes) dnnl_primitive_attr_destroy(attributes);
     return status;
 }
 
-/// Writes the caller's kernel, in its own strides, into `packed` (`packed_bytes` long) as the convolution wants it.
-static inline dnnl_status_t nc_convolution_pack(
-    const nc_convolution *conv, dnnl_engine_t engine, dnnl_stream_t stream, const float *kernel, void *packed) {
+/// Copies a kernel, or its gradient, from one layout to another.
+static inline dnnl_status_t nc_reorder_(
+    dnnl_engine_t engine, dnnl_stream_t stream, const dnnl_memory_desc_t *from_layout, const void *source,
+    const dnnl_memory_desc_t *to_layout, void *target) {
     dnnl_memory_t from = NULL, to = NULL;
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t primitive = NULL;
     dnnl_status_t status;
-    NC_TRY_(dnnl_memory_create(&from, NC_DESC(conv->stored), engine, (void *)kernel));
-    NC_TRY_(dnnl_memory_create(&to, NC_DESC(conv->packed), engine, packed));
+    NC_TRY_(dnnl_memory_create(&from, NC_DESC(*from_layout), engine, (void *)source));
+    NC_TRY_(dnnl_memory_create(&to, NC_DESC(*to_layout), engine, target));
     NC_TRY_(dnnl_reorder_primitive_desc_create(
-        &description, NC_DESC(conv->stored), engine, NC_DESC(conv->packed), engine, NULL));
+        &description, NC_DESC(*from_layout), engine, NC_DESC(*to_layout), engine, NULL));
     NC_TRY_(dnnl_primitive_create(&primitive, description));
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
     NC_TRY_(dnnl_primitive_execute(primitive, stream, 2, arguments));
@@ -181,6 +217,18 @@ done:
     if (from) dnnl_memory_destroy(from);
     if (to) dnnl_memory_destroy(to);
     return status;
+}
+
+/// Writes the caller's kernel, in its own strides, into `packed` (`packed_bytes` long) as the convolution wants it.
+static inline dnnl_status_t nc_convolution_pack(
+    const nc_convolution *conv, dnnl_engine_t engine, dnnl_stream_t stream, const float *kernel, void *packed) {
+    return nc_reorder_(engine, stream, &conv->stored, kernel, &conv->packed, packed);
+}
+
+/// Writes the kernel's gradient, as the convolution made it, into the caller's strides.
+static inline dnnl_status_t nc_convolution_unpack(
+    const nc_convolution *conv, dnnl_engine_t engine, dnnl_stream_t stream, const void *packed, float *kernel) {
+    return nc_reorder_(engine, stream, &conv->packed, packed, &conv->stored, kernel);
 }
 
 static inline void nc_memories_destroy(nc_convolution_memories *m) {
@@ -205,10 +253,20 @@ done:
 
 static inline dnnl_status_t nc_convolution_execute(
     const nc_convolution *conv, const nc_convolution_memories *m, dnnl_stream_t stream) {
+    const bool data = conv->pass == nc_backward_data, weights = conv->pass == nc_backward_weights;
     const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, m->source}, {DNNL_ARG_WEIGHTS, m->packed}, {DNNL_ARG_BIAS, m->bias},
-        {DNNL_ARG_DST, m->destination}, {DNNL_ARG_SCRATCHPAD, m->scratch}};
-    return dnnl_primitive_execute(conv->primitive, stream, 5, arguments);
+        {data ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, m->source},
+        {weights ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, m->packed},
+        {data || weights ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, m->destination},
+        {DNNL_ARG_SCRATCHPAD, m->scratch},
+        {weights ? DNNL_ARG_DIFF_BIAS : DNNL_ARG_BIAS, m->bias}};
+    return dnnl_primitive_execute(conv->primitive, stream, data ? 4 : 5, arguments);
+}
+
+/// C += AᵀB over row-major A of rows × a_columns and B of rows × b_columns.
+static inline dnnl_status_t nc_add_products(
+    const float *a, const float *b, float *c, int64_t rows, int64_t a_columns, int64_t b_columns) {
+    return dnnl_sgemm('T', 'N', a_columns, b_columns, rows, 1, a, a_columns, b, b_columns, 1, c, b_columns);
 }
 
 #undef NC_TRY_

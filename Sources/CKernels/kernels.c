@@ -1,5 +1,7 @@
 #include "kernels.h"
 
+#include "vectorized.h"
+
 #include <stdint.h>
 
 #if defined(__GLIBC__)
@@ -10,14 +12,6 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__x86_64__) && defined(__ELF__)
-#define NC_VECTORIZED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define NC_VECTORIZED
-#endif
-
-/// Positions summed in float before the sums go on in double.
-enum { NC_BLOCK = 64 };
 /// Positions, spread over the map, whose average is a channel's pivot.
 enum { NC_PIVOT_SAMPLES = 8 };
 

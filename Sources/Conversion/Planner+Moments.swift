@@ -50,12 +50,7 @@ extension Planner {
     private func denseMoments(_ index: Int, _ dense: Dense) throws -> Moments? {
         let layer = source.nodes[index].layer
         let (inputs, outputs) = (dense.inputs, dense.outputs)
-        // A dense layer is a convolution of one tap.
-        let convolution = Convolution(
-            kernel: dense.kernel, kernelLayout: dense.kernelIsTransposed ? .oihw : .hwio, bias: dense.bias,
-            inputs: inputs, outputs: outputs, size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1),
-            groups: 1, padding: .valid)
-        guard let geometry = KernelGeometry(convolution) else {
+        guard let geometry = KernelGeometry(dense.convolution) else {
             throw ConversionError.inconsistentLayer(
                 layer: layer, found: "a dense layer of \(inputs) to \(outputs) features",
                 expected: "at least one of each")

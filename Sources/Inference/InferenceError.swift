@@ -12,6 +12,8 @@ public enum InferenceError: Error, Equatable {
     case negativeVariance(name: String, index: Int)
     /// The images are not of the size that the engine was made for.
     case wrongImageShape(found: Shape, expected: Shape)
+    /// A layer's operation is one that training does not know.
+    case cannotTrain(layer: String)
     /// oneDNN refused a call.
     case library(operation: String, status: Int)
     /// Memory could not be had.
@@ -30,6 +32,7 @@ extension InferenceError: CustomStringConvertible {
         case .negativeVariance(let name, let index):
             "parameter '\(name)': the variance at index \(index) is negative"
         case .wrongImageShape(let found, let expected): "images are \(found), expected \(expected)"
+        case .cannotTrain(let layer): "layer '\(layer)': its operation cannot be trained through"
         case .library(let operation, let status): "oneDNN: \(operation) failed with status \(status)"
         case .outOfMemory(let bytes): "cannot allocate \(bytes) bytes"
         }

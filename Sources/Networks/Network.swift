@@ -238,6 +238,14 @@ public struct Dense: Sendable, Equatable {
         self.inputs = inputs
         self.outputs = outputs
     }
+
+    /// The same layer as a convolution of one tap, over as many positions as there are outer elements.
+    public var convolution: Convolution {
+        Convolution(
+            kernel: kernel, kernelLayout: kernelIsTransposed ? .oihw : .hwio, bias: bias, inputs: inputs,
+            outputs: outputs, size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1), groups: 1,
+            padding: .valid)
+    }
 }
 
 /// Batch normalization: γ(x − μ)/√(σ² + ε) + β per channel, with stored statistics (Ioffe & Szegedy 2015).

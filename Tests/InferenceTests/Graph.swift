@@ -133,7 +133,8 @@ extension Graph {
     /// What the fast engine makes of the network.
     func program() throws -> Program {
         try Lowering.program(
-            for: network, shapes: network.shapes(forImage: imageShape), weights: Weights(parameters))
+            for: network, Section(whole: network), shapes: network.shapes(forImage: imageShape),
+            weights: Weights(parameters))
     }
 }
 

@@ -37,6 +37,34 @@ void nc_add_filter_sums(
 void nc_standardize(
     const float *w, float *y, size_t count, double step, const double *shift, const double *scale);
 
+// The way back, for training. Gradients are added to what `dx` holds.
+
+/// Σ dy and Σ dy·(x − mean) of each channel over all positions, in double; `scratch` holds 2 × channels floats.
+void nc_gradient_sums(
+    const float *x, const float *dy, size_t positions, size_t channels, const float *mean, double *plain,
+    double *products, float *scratch);
+
+/// dx += direct·dy + slope·(x − mean) + offset, one of each per channel: what a norm's gradient comes down to.
+void nc_add_norm_gradient(
+    const float *x, const float *dy, float *dx, size_t positions, size_t channels, const float *mean,
+    const float *direct, const float *slope, const float *offset);
+
+/// dy = 0 where y is not strictly between floor and ceiling: the gradient of a clamp whose result is y.
+void nc_mask(const float *y, float *dy, size_t count, float floor, float ceiling);
+
+/// y += factor·x over `count` values.
+void nc_add_scaled(const float *x, float *y, size_t count, float factor);
+
+/// One window position of a maximum over windows: where x is the maximum y and `open` still is 1, dx += dy and `open`
+/// becomes 0, so that the first of equals takes all.
+void nc_add_maximum_gradient(const float *x, const float *y, const float *dy, float *dx, float *open, size_t count);
+
+/// One step of Adam (Kingma & Ba 2015) on `count` weights. `rate` includes the first moment's bias correction,
+/// `correction` is the second's, 1/(1 − β₂ᵗ).
+void nc_adam(
+    float *w, const float *g, float *m, float *v, size_t count, float gradient_scale, float rate, float beta1,
+    float beta2, float correction, float epsilon);
+
 /// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
 void nc_flush_denormals(void);
 

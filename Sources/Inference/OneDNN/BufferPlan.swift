@@ -11,12 +11,12 @@ struct BufferPlan: Equatable {
         for (index, step) in program.steps.enumerated() {
             for value in step.operands { lastUse[value] = index }
         }
-        lastUse[program.output] = program.steps.count
+        for value in program.outputs { lastUse[value] = program.steps.count }
 
         buffer = [Int](repeating: -1, count: program.sizes.count)
         capacities = []
         var free: [Int] = []
-        buffer[program.input] = take(program.sizes[program.input], from: &free)
+        for value in program.inputs { buffer[value] = take(program.sizes[value], from: &free) }
         for (index, step) in program.steps.enumerated() {
             let size = program.sizes[step.result]
             let reusable = step.overwrites ?? step.reusableOperand(size, program.sizes, lastUse, index)

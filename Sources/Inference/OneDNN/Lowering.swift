@@ -7,38 +7,51 @@ struct Lowering {
     private let network: Network
     private let shapes: [Shape]
     private let weights: Weights
+    private let section: Section
+    private let wanted: Set<Int>
+    private let needed: Set<Int>
     private let consumers: [[Int]]
     private var program = Program()
     /// The value of each node, once it is computed and unless it is only a stage of a fused step.
     private var values: [Int?]
     /// The nodes whose steps are in the program.
-    private var done: Set<Int> = [0]
+    private var done: Set<Int>
     /// Padding nodes that the one node behind them takes over.
     private var absorbedMargins: Set<Int> = []
 
-    /// The program of a network for images of one shape. Throws `InferenceError` for a parameter.
-    static func program(for network: Network, shapes: [Shape], weights: Weights) throws -> Program {
-        var lowering = Lowering(network, shapes, weights)
+    /// The program of a network's section, for images of one shape; `shapes` has one for each node. Throws
+    /// `InferenceError` for a parameter.
+    static func program(
+        for network: Network, _ section: Section, shapes: [Shape], weights: Weights
+    ) throws -> Program {
+        var lowering = Lowering(network, section, shapes, weights)
         return try lowering.lower()
     }
 
-    private init(_ network: Network, _ shapes: [Shape], _ weights: Weights) {
+    private init(_ network: Network, _ section: Section, _ shapes: [Shape], _ weights: Weights) {
         self.network = network
+        self.section = section
         self.shapes = shapes
         self.weights = weights
-        let needed = network.nodesNeeded
+        wanted = Set(section.outputs)
+        done = Set(section.inputs)
+        let needed = network.nodesNeeded(for: section)
+        self.needed = needed
         consumers = network.consumers.map { $0.filter(needed.contains) }
         values = [Int?](repeating: nil, count: network.nodes.count)
     }
 
     private mutating func lower() throws -> Program {
-        program.input = program.makeValue(size: shapes[0].count)
-        values[0] = program.input
-        for index in network.nodesNeeded.sorted() where !done.contains(index) {
+        for input in section.inputs {
+            let value = program.makeValue(size: shapes[input].count)
+            program.inputs.append(value)
+            values[input] = value
+        }
+        for index in needed.sorted() where !done.contains(index) {
             try lower(index)
             done.insert(index)
         }
-        program.output = value(of: network.output)
+        program.outputs = section.outputs.map { value(of: $0) }
         return program
     }
 
@@ -89,15 +102,10 @@ struct Lowering {
         try emit(step, reading: source, at: index)
     }
 
-    /// A dense layer is a 1×1 convolution of as many positions as there are outer elements.
     private mutating func lower(_ dense: Dense, at index: Int) throws {
         let positions = shapes[index].count / dense.outputs
-        let convolution = Convolution(
-            kernel: dense.kernel, kernelLayout: dense.kernelIsTransposed ? .oihw : .hwio, bias: dense.bias,
-            inputs: dense.inputs, outputs: dense.outputs, size: Extent2D(1), strides: Extent2D(1),
-            dilation: Extent2D(1), groups: 1, padding: .valid)
         let step = ConvolutionStep(
-            convolution: convolution, affine: nil, input: [1, positions, dense.inputs],
+            convolution: dense.convolution, affine: nil, input: [1, positions, dense.inputs],
             output: [1, positions, dense.outputs], margins: Margins(0))
         try emit(step, reading: network.nodes[index].inputs[0], at: index)
     }
@@ -217,7 +225,7 @@ struct Lowering {
     }
 
     private func onlyConsumer(of index: Int) -> Int? {
-        index != network.output && consumers[index].count == 1 ? consumers[index][0] : nil
+        !wanted.contains(index) && consumers[index].count == 1 ? consumers[index][0] : nil
     }
 
     /// The other operand of a sum of two of one shape, where its value is already computed.
@@ -234,7 +242,7 @@ struct Lowering {
     private func mayOverwrite(_ index: Int, in sum: Int) -> Bool {
         let sharing = values.indices.filter { values[$0] == values[index] }
         return sharing.allSatisfy { node in
-            node != network.output && consumers[node].allSatisfy { $0 == sum || done.contains($0) }
+            !wanted.contains(node) && consumers[node].allSatisfy { $0 == sum || done.contains($0) }
         }
     }
 
@@ -258,18 +266,6 @@ struct Lowering {
         program.steps.append(
             Program.Step(operation: operation, operands: operands, result: result, overwrites: overwrites))
         values[index] = result
-    }
-}
-
-extension Network {
-    /// The nodes that the output depends on.
-    fileprivate var nodesNeeded: Set<Int> {
-        var needed: Set<Int> = []
-        var open = [output]
-        while let index = open.popLast() {
-            if needed.insert(index).inserted { open += nodes[index].inputs }
-        }
-        return needed
     }
 }
 

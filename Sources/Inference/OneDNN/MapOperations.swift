@@ -41,11 +41,9 @@ enum MapOperations {
     static func pool(_ step: PoolStep, _ x: Source, _ y: Result) {
         let (pool, channels) = (step.pool, step.output[2])
         for row in 0..<step.output[0] {
-            let firstRow = row * pool.strides.rows - step.margins.top
-            let rows = clamped(firstRow, pool.size.rows, to: step.input[0])
+            let rows = step.rows(of: row)
             for column in 0..<step.output[1] {
-                let firstColumn = column * pool.strides.columns - step.margins.left
-                let columns = clamped(firstColumn, pool.size.columns, to: step.input[1])
+                let columns = step.columns(of: column)
                 guard let result = y.baseAddress.map({ $0 + (row * step.output[1] + column) * channels })
                 else { return }
                 let inside = rows.count * columns.count
@@ -67,12 +65,6 @@ enum MapOperations {
                 }
             }
         }
-    }
-
-    /// The part of a window that lies in the map; none where it lies in the margin alone.
-    private static func clamped(_ first: Int, _ size: Int, to extent: Int) -> Range<Int> {
-        let start = min(max(first, 0), extent)
-        return start..<max(start, min(first + size, extent))
     }
 
     /// Maximum or average over all positions; sums run in float over one row of 64 positions, then in double.

@@ -8,6 +8,7 @@ final class Normalizer {
     private var mean: [Float] = []
     private var scale: [Float] = []
     private var shift: [Float] = []
+    private var slope: [Float] = []
 
     /// Group normalization. A group's sum of squares is that of its channels about their own means, plus that of
     /// the means about the group's, so that nothing large is subtracted from something large.
@@ -16,18 +17,10 @@ final class Normalizer {
     ) {
         let channels = norm.gamma.count
         let positions = y.count / channels
-        resize(channels)
-        nc_channel_moments(operands[0], positions, channels, &means, &squares, &scratch)
-        let perGroup = channels / norm.groups
-        for start in stride(from: 0, to: channels, by: perGroup) {
-            let group = start..<start + perGroup
-            let center = group.reduce(0) { $0 + means[$1] } / Double(perGroup)
-            let sum = group.reduce(0) { sum, channel in
-                let offset = means[channel] - center
-                return sum + squares[channel] + Double(positions) * offset * offset
-            }
-            let factor = 1 / (sum / Double(positions * perGroup) + norm.epsilon).squareRoot()
-            for channel in group {
+        for (group, (center, factor)) in groupStatistics(norm, operands[0], positions: positions).enumerated()
+        {
+            let perGroup = channels / norm.groups
+            for channel in group * perGroup..<(group + 1) * perGroup {
                 mean[channel] = Float(center)
                 // What rounding the mean to Float leaves over goes into the shift.
                 let rest = center - Double(mean[channel])
@@ -38,8 +31,60 @@ final class Normalizer {
         }
         nc_normalize(
             operands[0], operands.count > 1 ? operands[1] : nil, y.baseAddress, positions, channels, mean,
-            scale,
-            shift, norm.clamp.floor, norm.clamp.ceiling)
+            scale, shift, norm.clamp.floor, norm.clamp.ceiling)
+    }
+
+    /// Mean and 1/√(variance + ε) of each group of a map.
+    private func groupStatistics(
+        _ norm: GroupNormStep, _ x: UnsafePointer<Float>, positions: Int
+    ) -> [(center: Double, factor: Double)] {
+        let channels = norm.gamma.count
+        resize(channels)
+        nc_channel_moments(x, positions, channels, &means, &squares, &scratch)
+        let perGroup = channels / norm.groups
+        return stride(from: 0, to: channels, by: perGroup).map { start in
+            let group = start..<start + perGroup
+            let center = group.reduce(0) { $0 + means[$1] } / Double(perGroup)
+            let sum = group.reduce(0) { sum, channel in
+                let offset = means[channel] - center
+                return sum + squares[channel] + Double(positions) * offset * offset
+            }
+            return (center, 1 / (sum / Double(positions * perGroup) + norm.epsilon).squareRoot())
+        }
+    }
+
+    /// The way back through group normalization of a map x: dx is added to, and so are the sums for gamma and beta.
+    ///
+    /// With x̂ = (x − m)/s and dx̂ = γ·dy, dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂))/s over a group; the statistics are
+    /// taken again, which costs less than to keep them apart. `dx` is nil where nobody needs it.
+    func groupNormGradient(
+        _ norm: GroupNormStep, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+        _ dx: UnsafeMutablePointer<Float>?, positions: Int, dgamma: UnsafeMutablePointer<Float>?,
+        dbeta: UnsafeMutablePointer<Float>?
+    ) {
+        let channels = norm.gamma.count
+        let perGroup = channels / norm.groups
+        let statistics = groupStatistics(norm, x, positions: positions)
+        for channel in 0..<channels { mean[channel] = Float(statistics[channel / perGroup].center) }
+        nc_gradient_sums(x, dy, positions, channels, mean, &means, &squares, &scratch)
+        for (group, (_, factor)) in statistics.enumerated() {
+            let members = group * perGroup..<(group + 1) * perGroup
+            let count = Double(positions * perGroup)
+            var (plain, product) = (0.0, 0.0)
+            for channel in members {
+                dgamma?[channel] += Float(squares[channel] * factor)
+                dbeta?[channel] += Float(means[channel])
+                plain += Double(norm.gamma[channel]) * means[channel] / count
+                product += Double(norm.gamma[channel]) * squares[channel] * factor / count
+            }
+            for channel in members {
+                scale[channel] = Float(Double(norm.gamma[channel]) * factor)
+                slope[channel] = Float(-product * factor * factor)
+                shift[channel] = Float(-plain * factor)
+            }
+        }
+        guard let dx else { return }
+        nc_add_norm_gradient(x, dy, dx, positions, channels, mean, scale, slope, shift)
     }
 
     /// x·scale + shift per channel.
@@ -90,5 +135,6 @@ final class Normalizer {
         mean = [Float](repeating: 0, count: channels)
         scale = mean
         shift = mean
+        slope = mean
     }
 }

@@ -36,8 +36,8 @@ final class OneDNNStream {
     deinit { dnnl_stream_destroy(handle) }
 }
 
-/// A compiled convolution with its weights packed as it wants them, shared by all workers. Thread safe: nothing
-/// changes after `init`, and every execution brings its own scratchpad.
+/// A compiled convolution, or its way back, with its weights packed as it wants them; shared by all workers. Thread
+/// safe: weights change only while no worker runs, and every execution brings its own scratchpad.
 final class OneDNNConvolution: @unchecked Sendable {
     fileprivate var compiled = nc_convolution()
     fileprivate let device: OneDNNDevice
@@ -46,27 +46,21 @@ final class OneDNNConvolution: @unchecked Sendable {
 
     /// Bytes of scratchpad that an execution needs.
     var scratchBytes: Int { compiled.scratch_bytes }
+    /// Bytes of a kernel, or of its gradient, as the convolution wants it.
+    var packedBytes: Int { compiled.packed_bytes }
 
-    /// Folds the norm, if any, into the weights in Double, and packs them.
-    init(_ step: ConvolutionStep, batch: Int, weights: Weights, device: OneDNNDevice) throws {
+    /// Compiles a convolution whose weights are still to be set.
+    init(
+        _ step: ConvolutionStep, pass: nc_pass = nc_forward, batch: Int, device: OneDNNDevice
+    ) throws(InferenceError) {
         self.device = device
-        let convolution = step.convolution
-        var kernel = try weights.kernel(of: convolution)
-        var bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
-        if let affine = step.affine { affine.fold(into: &kernel, &bias, convolution) }
-        self.bias = try AlignedMemory(bytes: bias.count * MemoryLayout<Float>.stride)
-        self.bias.floats.update(from: bias, count: bias.count)
-
+        bias = try AlignedMemory(bytes: step.convolution.outputs * MemoryLayout<Float>.stride)
         // deinit frees a half-made convolution only where every stored property is there: compile on the side.
         var compiled = nc_convolution()
-        do {
-            var shape = nc_convolution_shape(step, batch: batch)
+        do throws(InferenceError) {
+            var shape = nc_convolution_shape(step, pass: pass, batch: batch)
             try check("convolution", nc_convolution_create(&compiled, device.handle, &shape))
             packed = try AlignedMemory(bytes: compiled.packed_bytes)
-            let stream = try OneDNNStream(device)
-            try check(
-                "packing of weights",
-                nc_convolution_pack(&compiled, device.handle, stream.handle, kernel, packed.address))
         } catch {
             nc_convolution_destroy(&compiled)
             throw error
@@ -74,28 +68,59 @@ final class OneDNNConvolution: @unchecked Sendable {
         self.compiled = compiled
     }
 
+    /// Compiles a convolution with a checkpoint's weights. Folds the norm, if any, into them in Double.
+    convenience init(_ step: ConvolutionStep, batch: Int, weights: Weights, device: OneDNNDevice) throws {
+        try self.init(step, batch: batch, device: device)
+        let convolution = step.convolution
+        var kernel = try weights.kernel(of: convolution)
+        var bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
+        if let affine = step.affine { affine.fold(into: &kernel, &bias, convolution) }
+        try setWeights(kernel, bias: bias, on: OneDNNStream(device))
+    }
+
     deinit { nc_convolution_destroy(&compiled) }
+
+    /// Packs a kernel of the convolution's layout, and keeps a bias; without one it stays as it is, zero at first.
+    func setWeights(
+        _ kernel: UnsafePointer<Float>, bias: UnsafePointer<Float>?, on stream: OneDNNStream
+    ) throws(InferenceError) {
+        if let bias { self.bias.floats.update(from: bias, count: self.bias.bytes / MemoryLayout<Float>.stride) }
+        try check(
+            "packing of weights",
+            nc_convolution_pack(&compiled, device.handle, stream.handle, kernel, packed.address))
+    }
+
+    /// Copies a kernel's gradient into the convolution's layout.
+    func unpack(
+        _ gradient: AlignedMemory, to kernel: UnsafeMutablePointer<Float>, on stream: OneDNNStream
+    ) throws(InferenceError) {
+        try check(
+            "unpacking of a gradient",
+            nc_convolution_unpack(&compiled, device.handle, stream.handle, gradient.address, kernel))
+    }
 }
 
-/// A convolution bound to one worker's buffers.
+/// A convolution, or its way back, bound to one worker's buffers.
 final class OneDNNExecution {
     private let convolution: OneDNNConvolution
     private var memories = nc_convolution_memories()
 
+    /// `packed` and `bias` take the place of the shared weights where the pass makes their gradients.
     init(
-        _ convolution: OneDNNConvolution, source: UnsafePointer<Float>,
-        destination: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer
+        _ convolution: OneDNNConvolution, source: UnsafeMutablePointer<Float>,
+        destination: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer,
+        packed: AlignedMemory? = nil, bias: AlignedMemory? = nil
     ) throws(InferenceError) {
         self.convolution = convolution
         let status = nc_memories_create(
-            &memories, &convolution.compiled, convolution.device.handle, source, convolution.packed.address,
-            convolution.bias.floats, destination, scratch)
+            &memories, &convolution.compiled, convolution.device.handle, source,
+            (packed ?? convolution.packed).address, (bias ?? convolution.bias).floats, destination, scratch)
         try check("memory creation", status)
     }
 
     deinit { nc_memories_destroy(&memories) }
 
-    /// Runs the convolution on what the source buffer holds.
+    /// Runs the convolution on what the buffers hold.
     func run(on stream: OneDNNStream) throws(InferenceError) {
         try check("convolution", nc_convolution_execute(&convolution.compiled, &memories, stream.handle))
     }
@@ -131,10 +156,11 @@ extension ChannelAffine {
 }
 
 extension nc_convolution_shape {
-    fileprivate init(_ step: ConvolutionStep, batch: Int) {
+    fileprivate init(_ step: ConvolutionStep, pass: nc_pass, batch: Int) {
         let convolution = step.convolution
         let strides = KernelStrides(convolution)
         self.init()
+        self.pass = pass
         self.batch = Int64(batch)
         rows = Int64(step.input[0])
         columns = Int64(step.input[1])

@@ -7,10 +7,10 @@ struct Program {
     var steps: [Step] = []
     /// Floats that one image's share of each value takes.
     var sizes: [Int] = []
-    /// The value that holds the images.
-    var input = 0
-    /// The value that holds the outputs at the end.
-    var output = 0
+    /// The values that are given, in the order in which they were asked for.
+    var inputs: [Int] = []
+    /// The values that are there at the end, in the order in which they were asked for.
+    var outputs: [Int] = []
 
     /// One operation, its operands and its result, as indices of values.
     struct Step {
@@ -107,4 +107,20 @@ struct PoolStep {
     var margins: Margins
     /// Whether the margin's zeros take part, as after a ZeroPadding2D layer.
     var countsMargins: Bool
+
+    /// Rows of the map that the windows of an output row see.
+    func rows(of row: Int) -> Range<Int> {
+        clamped(row * pool.strides.rows - margins.top, pool.size.rows, to: input[0])
+    }
+
+    /// Columns of the map that the windows of an output column see.
+    func columns(of column: Int) -> Range<Int> {
+        clamped(column * pool.strides.columns - margins.left, pool.size.columns, to: input[1])
+    }
+
+    /// The part of a window that lies in the map; none where it lies in the margin alone.
+    private func clamped(_ first: Int, _ size: Int, to extent: Int) -> Range<Int> {
+        let start = min(max(first, 0), extent)
+        return start..<max(start, min(first + size, extent))
+    }
 }

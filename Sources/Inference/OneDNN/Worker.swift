@@ -37,20 +37,27 @@ final class Worker {
         normalizer = Normalizer()
     }
 
-    /// The outputs of a range of at most `batch` images, [images, outputs]; valid until the next call.
-    func run(_ images: ImageSource, _ range: Range<Int>) throws -> UnsafeBufferPointer<Float> {
-        let input = UnsafeMutableBufferPointer(
-            start: floats(program.input), count: range.count * images.shape.count)
-        try images.load(range, input)
+    /// Where the first `count` images' values of an input are to be written, [images, values].
+    func input(_ index: Int, count: Int) -> UnsafeMutableBufferPointer<Float> {
+        let value = program.inputs[index]
+        return UnsafeMutableBufferPointer(start: floats(value), count: count * program.sizes[value])
+    }
+
+    /// What the first `count` images' values of an output are, [images, values]; valid until the next call.
+    func output(_ index: Int, count: Int) -> UnsafeBufferPointer<Float> {
+        let value = program.outputs[index]
+        return UnsafeBufferPointer(start: floats(value), count: count * program.sizes[value])
+    }
+
+    /// Executes the program for at most `batch` images whose inputs are written.
+    func run(count: Int) throws {
         for (index, step) in program.steps.enumerated() {
             if let execution = executions[index] {
                 try execution.run(on: stream)
             } else {
-                run(step, images: range.count)
+                run(step, images: count)
             }
         }
-        let count = range.count * program.sizes[program.output]
-        return UnsafeBufferPointer(start: floats(program.output), count: count)
     }
 
     private func floats(_ value: Int) -> UnsafeMutablePointer<Float> { buffers[buffer[value]].floats }

@@ -44,15 +44,17 @@ public struct ReferenceEngine: Engine {
             throw InferenceError.wrongImageShape(found: images.shape, expected: shapes[0])
         }
         let results = SharedResults(count: images.count * outputCount)
+        let failure = FirstFailure()
         DispatchQueue.concurrentPerform(iterations: images.count) { index in
-            results.attempt {
+            failure.attempt {
                 var image = Tensor(shape: images.shape, repeating: 0)
                 try image.values.withUnsafeMutableBufferPointer { try images.load(index..<index + 1, $0) }
                 results.store(values(for: image)[network.output].values, at: index * outputCount)
                 progress(1)
             }
         }
-        return try results.get()
+        try failure.rethrow()
+        return results.values
     }
 }
 

@@ -1,0 +1,14 @@
+// Private to the kernels: how they are compiled, and what they share.
+#ifndef NORMCONV_VECTORIZED_H
+#define NORMCONV_VECTORIZED_H
+
+#if defined(__x86_64__) && defined(__ELF__)
+#define NC_VECTORIZED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define NC_VECTORIZED
+#endif
+
+/// Positions summed in float before the sums go on in double.
+enum { NC_BLOCK = 64 };
+
+#endif

@@ -1,0 +1,135 @@
+import CKernels
+import Networks
+import Tensors
+
+extension TrainingWorker {
+    /// One image through an operation that is no convolution.
+    func forward(_ index: Int, image: Int) {
+        let node = plan.network.nodes[index]
+        let operands = node.inputs.compactMap { map($0, image: image).baseAddress.map { UnsafePointer($0) } }
+        let y = map(index, image: image)
+        let source = plan.shapes[node.inputs[0]]
+        switch node.operation {
+        case .groupNorm: program.norms[index].map { normalizer.groupNorm($0, operands, y) }
+        case .activation(let activation):
+            if let clamp = Clamp(activation) {
+                MapOperations.add(operands, y, clamp)
+            } else {
+                MapOperations.activate(activation, plan.shapes[index][-1], operands[0], y)
+            }
+        case .pool(let pool): MapOperations.pool(step(pool, index), operands[0], y)
+        case .globalPool(let kind, _):
+            MapOperations.globalPool(kind, source.count / source[-1], source[-1], operands[0], y)
+        case .zeroPad(let margins): MapOperations.pad(margins, source, operands[0], y)
+        case .padChannels(let before, _):
+            MapOperations.padChannels(
+                before: before, from: source[-1], to: plan.shapes[index][-1], operands[0], y)
+        case .add where operands.count == 2 && isElementwise(index):
+            MapOperations.add(operands, y, .none)
+        case .add: MapOperations.broadcast(operands, strides(index), y, +)
+        case .multiply: MapOperations.broadcast(operands, strides(index), y, *)
+        case .concatenate:
+            MapOperations.concatenate(operands, node.inputs.map { plan.shapes[$0][-1] }, y)
+        case .batchNorm, .scaleShift, .standardizeInput:
+            program.affines[index].map { normalizer.affine($0, .none, operands, y) }
+        case .input, .convolution, .dense, .layerNorm, .flatten, .reshape:
+            // Convolutions have passes of their own, the others share their operand's values or cannot be trained.
+            break
+        }
+    }
+
+    /// One image's gradient back through an operation that is no convolution; gradients of gamma and beta are added
+    /// to `sums`.
+    func backward(_ index: Int, image: Int, _ sums: UnsafeMutablePointer<Float>) {
+        let node = plan.network.nodes[index]
+        guard let dy = gradientMap(index, image: image).baseAddress else { return }
+        if case .groupNorm(let norm) = node.operation {
+            return backward(norm, index, image, dy, sums)
+        }
+        for (place, flow) in plan.flows[index].enumerated() {
+            switch flow {
+            case .none: break
+            case .shared: maskInPlace(index, image, dy)
+            case .starts, .adds: backward(index, image, dy, toOperand: place)
+            }
+        }
+    }
+
+    /// A rectifier that works in place lets through what it let through; other shapes of the same values change
+    /// nothing.
+    private func maskInPlace(_ index: Int, _ image: Int, _ dy: UnsafeMutablePointer<Float>) {
+        guard case .activation(let activation) = plan.network.nodes[index].operation,
+            let clamp = Clamp(activation)
+        else { return }
+        let y = map(index, image: image)
+        nc_mask(y.baseAddress, dy, y.count, clamp.floor, clamp.ceiling)
+    }
+
+    private func backward(
+        _ norm: GroupNorm, _ index: Int, _ image: Int, _ dy: UnsafePointer<Float>,
+        _ sums: UnsafeMutablePointer<Float>
+    ) {
+        guard let step = program.norms[index] else { return }
+        let operand = plan.network.nodes[index].inputs[0]
+        let x = map(operand, image: image)
+        let needed = plan.flows[index][0] != .none
+        func sum(_ name: String?) -> UnsafeMutablePointer<Float>? {
+            name.flatMap { program.layout[$0] }.map { sums + $0.range.lowerBound }
+        }
+        guard let source = x.baseAddress else { return }
+        normalizer.groupNormGradient(
+            step, source, dy, needed ? gradientMap(operand, image: image).baseAddress : nil,
+            positions: x.count / norm.channels, dgamma: sum(norm.gamma), dbeta: sum(norm.beta))
+    }
+
+    private func backward(
+        _ index: Int, _ image: Int, _ dy: UnsafePointer<Float>, toOperand place: Int
+    ) {
+        let node = plan.network.nodes[index]
+        let operand = node.inputs[place]
+        let dx = gradientMap(operand, image: image)
+        guard let x = map(operand, image: image).baseAddress, let y = map(index, image: image).baseAddress
+        else { return }
+        let source = plan.shapes[operand]
+        switch node.operation {
+        case .activation(let activation): MapGradients.activate(activation, x, y, dy, dx)
+        case .pool(let pool): MapGradients.pool(step(pool, index), x, y, dy, dx)
+        case .globalPool(let kind, _): MapGradients.globalPool(kind, source[-1], x, y, dy, dx)
+        case .zeroPad(let margins): MapGradients.pad(margins, source, dy, dx)
+        case .padChannels(let before, _):
+            MapGradients.channels(
+                before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
+        case .flatten, .reshape: MapGradients.add(dy, dx)
+        case .add where isElementwise(index): MapGradients.add(dy, dx)
+        case .add, .multiply:
+            let operands = node.inputs.compactMap {
+                map($0, image: image).baseAddress.map { UnsafePointer($0) }
+            }
+            MapGradients.broadcast(
+                operands, strides(index), isProduct: node.operation == .multiply, operand: place,
+                count: plan.shapes[index].count, dy, dx)
+        case .concatenate:
+            let before = node.inputs[..<place].reduce(0) { $0 + plan.shapes[$1][-1] }
+            MapGradients.channels(
+                before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
+        case .batchNorm, .scaleShift, .standardizeInput:
+            program.affines[index].map { MapGradients.scale($0.scale, dy, dx) }
+        case .input, .convolution, .dense, .groupNorm, .layerNorm: break
+        }
+    }
+
+    private func isElementwise(_ index: Int) -> Bool {
+        plan.network.nodes[index].inputs.allSatisfy { plan.shapes[$0] == plan.shapes[index] }
+    }
+
+    private func strides(_ index: Int) -> [BroadcastStrides] {
+        plan.network.nodes[index].inputs.map { BroadcastStrides(plan.shapes[$0], to: plan.shapes[index]) }
+    }
+
+    private func step(_ pool: Pool, _ index: Int) -> PoolStep {
+        let input = plan.shapes[plan.network.nodes[index].inputs[0]]
+        return PoolStep(
+            pool: pool, input: input, output: plan.shapes[index],
+            margins: pool.resolvedMargins(height: input[0], width: input[1]), countsMargins: false)
+    }
+}
