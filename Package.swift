@@ -30,18 +30,24 @@ let package = Package(
         .systemLibrary(
             name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .target(name: "CKernels"),
+        .target(
+            name: "CLAPACK",
+            linkerSettings: [
+                .linkedLibrary("lapack", .when(platforms: [.linux])),
+                .linkedFramework("Accelerate", .when(platforms: [.macOS])),
+            ]),
 
         // Leaves.
         library("Tensors", []),
         library("OrderedJSON", []),
         library("Archives", ["CZlib"]),
-        library("HDF5", ["CHDF5"]),
+        library("HDF5", ["CHDF5", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),
 
         // The five rooms that never import each other.
         library("Checkpoints", ["Tensors", "HDF5"]),
-        library("Conversion", ["Tensors", "Networks", "CKernels"]),
+        library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
         library("Datasets", ["Tensors", "HDF5", "Archives"]),
         library("Reports", ["Evaluation"]),

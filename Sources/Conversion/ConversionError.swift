@@ -22,6 +22,8 @@ public enum ConversionError: Error, Equatable {
     case groupSizeDoesNotDivide(layer: String, channels: Int, size: Int)
     /// A group would hold a single value, which a norm maps to zero.
     case singleElementGroup(layer: String, groups: Int, input: Shape)
+    /// A system of equations that has no single solution.
+    case notDefinite(order: Int)
     /// The numbers that describe a layer do not fit together.
     case inconsistentLayer(layer: String, found: String, expected: String)
 }
@@ -50,6 +52,8 @@ extension ConversionError: CustomStringConvertible {
             "layer '\(layer)': \(channels) channels, expected a multiple of \(size) channels a group"
         case .singleElementGroup(let layer, let groups, let input):
             "layer '\(layer)': input \(input) in \(groups) groups leaves one value a group, expected at least 2"
+        case .notDefinite(let order):
+            "a covariance of \(order) inputs is not positive definite, expected finite activations"
         case .inconsistentLayer(let layer, let found, let expected):
             "layer '\(layer)': \(found), expected \(expected)"
         }

@@ -66,6 +66,19 @@ extension KernelGeometry {
 }
 
 extension ConversionOptions.StandardizationEpsilon {
+    /// Filters of `size` weights each, one after another, to mean 0 and unit variance.
+    public func standardized(_ filters: [Double], size: Int) -> [Double] {
+        var result = filters
+        for start in stride(from: 0, to: filters.count, by: size) {
+            let own = filters[start..<start + size]
+            let mean = own.reduce(0, +) / Double(size)
+            let squares = own.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            let deviation = deviation(sumOfSquares: squares, count: size)
+            for index in start..<start + size { result[index] = (filters[index] - mean) / deviation }
+        }
+        return result
+    }
+
     /// What a filter of zero mean is divided by, from Σ W'² over its `count` weights.
     func deviation(sumOfSquares: Double, count: Int) -> Double {
         switch self {

@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import Tensors
 
 /// A new HDF5 file that is made after the model of another: groups, attributes and datasets are copied as they
 /// stand, or created with the settings of the ones they replace. The same calls write the same bytes.

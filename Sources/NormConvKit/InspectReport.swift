@@ -54,7 +54,7 @@ public struct InspectReport: Codable, Sendable {
     }
 
     /// A convolution without a norm of its own, and why.
-    public struct Exempt: Codable, Sendable {
+    public struct Exempt: Codable, Sendable, Equatable {
         /// The layer's name.
         public var layer: String
         /// Why.

@@ -64,3 +64,42 @@ extension ParameterTable: RandomAccessCollection {
     /// The parameter at a position in file order.
     public subscript(position: Int) -> Parameter { order[position] }
 }
+
+extension ParameterTable {
+    /// The table with other values for some of its parameters, which keep their place, and new ones at its end.
+    public func replacing(_ tensors: [String: Tensor]) -> ParameterTable {
+        func parameter(_ name: String, _ tensor: Tensor) -> Parameter {
+            Parameter(name: name, shape: tensor.shape, elementType: .float32) { tensor }
+        }
+        let kept = map { old in tensors[old.name].map { parameter(old.name, $0) } ?? old }
+        let new = tensors.keys.filter { self[$0] == nil }.sorted().compactMap { name in
+            tensors[name].map { parameter(name, $0) }
+        }
+        return ParameterTable(kept + new)
+    }
+
+    /// The table as a writer would leave it behind: with the edits applied. Values are read and changed when they are
+    /// asked for.
+    public func applying(_ edits: ParameterEdits) -> ParameterTable {
+        func inserted(_ side: ParameterEdit.Place, _ name: String) -> [Parameter] {
+            edits.insertions(side, of: name).map { name, tensor in
+                Parameter(name: name, shape: tensor.shape, elementType: .float32) { tensor }
+            }
+        }
+        return ParameterTable(
+            flatMap { old -> [Parameter] in
+                let own: [Parameter] =
+                    switch edits[old.name] {
+                    case .remove?: []
+                    case .replace(let change)?:
+                        [
+                            Parameter(name: old.name, shape: old.shape, elementType: old.elementType) {
+                                try change(old.read())
+                            }
+                        ]
+                    case .insert?, nil: [old]
+                    }
+                return inserted(.before, old.name) + own + inserted(.after, old.name)
+            })
+    }
+}

@@ -39,6 +39,31 @@ extension GroupPolicy: ExpressibleByArgument {
     }
 }
 
+/// Something that is on or off.
+enum Switch: String, ExpressibleByArgument, CaseIterable {
+    case on, off
+}
+
+/// A number of bytes, as `4G`, `500M` or `1048576`.
+struct ByteCount: ExpressibleByArgument {
+    var bytes: Int
+
+    init(_ bytes: Int) { self.bytes = bytes }
+
+    init?(argument: String) {
+        let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+        let unit = argument.last.flatMap { units[Character($0.uppercased())] }
+        guard let number = Int(unit == nil ? argument[...] : argument.dropLast()), number > 0 else {
+            return nil
+        }
+        let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
+        if overflow { return nil }
+        self.bytes = bytes
+    }
+
+    var defaultValueDescription: String { "\(bytes >> 30)G" }
+}
+
 extension Preprocessing: ExpressibleByArgument {
     /// As `Preprocessing.init(parsing:)` reads it.
     public init?(argument: String) { try? self.init(parsing: argument) }

@@ -42,6 +42,26 @@ struct Convert: ParsableCommand {
     @Flag(help: "Give convolutions before a norm a bias, so that every channel enters it with mean 0.")
     var addBias = false
 
+    @Option(
+        help: "Images without labels (any split that eval reads): fit the new network to the old one on them.",
+        completion: .file())
+    var calibrate: String?
+
+    @Option(help: "How many of the images are drawn; a quarter of them judges each step.")
+    var calibrationImages = 512
+
+    @Option(help: "Decides which images are drawn; the same seed gives the same file.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Whether calibration fits the classifier's head anew: on or off.")
+    var refitHead = Switch.on
+
+    @Option(help: "How often calibration goes through the images to train; 0 for not at all. Default: up to 30.")
+    var epochs: Int?
+
+    @Option(help: "Memory for calibration's activations, as 4G or 500M; beyond it they are kept in half precision.")
+    var calibrationMemory = ByteCount(4 << 30)
+
     @Option(help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.")
     var preprocess: Preprocessing?
 
@@ -73,12 +93,28 @@ struct Convert: ParsableCommand {
             epsilon: epsilon, addsBias: addBias)
     }
 
+    /// Fits the plan to images; gives what was done.
+    private func calibrated(
+        _ plan: inout ConversionPlan, _ model: Model, images: String
+    ) throws -> CalibrationReport {
+        let split = try Split(path: images, requiresLabels: false)
+        let result = try model.calibrate(
+            plan, options: options, on: split,
+            with: CalibrationOptions(
+                images: calibrationImages, seed: seed, refitsHead: refitHead == .on, epochs: epochs,
+                memory: calibrationMemory.bytes),
+            preprocessing: preprocess)
+        plan = result.plan
+        return result.report
+    }
+
     func run() throws {
         let model = try Model(path: input)
-        let plan = try model.plan(options)
+        var plan = try model.plan(options)
         guard !plan.report.warnings.contains(.nothingToConvert) else {
             throw NothingToConvert(path: input)
         }
+        let calibration = try calibrate.map { try calibrated(&plan, model, images: $0) }
         if !dryRun {
             try model.write(plan, to: output, options: options, preprocessing: preprocess, overwrite: force)
         }
@@ -89,6 +125,11 @@ struct Convert: ParsableCommand {
             try Terminal.result(JSONReport.text(report))
         } else if !outputOptions.quiet {
             try Terminal.result(report.lines)
+        }
+        if let calibration, !outputOptions.quiet {
+            for step in calibration.steps { Terminal.note("\(step)") }
+            for norm in calibration.norms { Terminal.note("\(norm.layer) \(norm.before) \(norm.after) \(norm.reconstructed)") }
+            Terminal.note("forward \(calibration.forwardSeconds) solve \(calibration.solveSeconds) total \(calibration.totalSeconds)")
         }
         if !outputOptions.quiet { report.warnings.forEach { Terminal.note("warning: \($0)") } }
     }

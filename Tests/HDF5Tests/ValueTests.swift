@@ -2,6 +2,8 @@ import CHDF5
 import TestSupport
 import Testing
 
+import Tensors
+
 @testable import HDF5
 
 /// Values are read right whatever their type and byte order.

@@ -65,6 +65,37 @@ void nc_adam(
     float *w, const float *g, float *m, float *v, size_t count, float gradient_scale, float rate, float beta1,
     float beta2, float correction, float epsilon);
 
+// Calibration: a norm's output against what it is to be.
+
+/// What `nc_fit_sums` adds up for each channel over positions, one after another.
+enum {
+    NC_FIT_WEIGHT,      ///< Σ w
+    NC_FIT_Z,           ///< Σ w·z
+    NC_FIT_TARGET,      ///< Σ w·t
+    NC_FIT_Z_Z,         ///< Σ w·z²
+    NC_FIT_Z_TARGET,    ///< Σ w·z·t
+    NC_FIT_LOSS,        ///< Σ w·(γz + β − t)²
+    NC_FIT_ERROR,       ///< Σ (f(γz + β + s) − f(p))²
+    NC_FIT_VALUE,       ///< Σ f(p)
+    NC_FIT_SQUARE,      ///< Σ f(p)²
+    NC_FIT_SUMS
+};
+
+/// Sums that a fit of γ and β needs, with z = (u − mean)·factor per channel, and where the norm's output plus s is to be
+/// p and then pass f: a rectifier where `rectifies`, else the identity.
+///
+/// Behind a rectifier only what passes it counts: w is 1 where p or γz + β + s is positive, else `leak`, and the target t
+/// is p, or 0 where p is negative and γz + β + s is not, minus s. `s` may be NULL. `sums` holds NC_FIT_SUMS × channels
+/// doubles, which are added to; `scratch` as many floats.
+void nc_fit_sums(
+    const float *u, const float *p, const float *s, size_t positions, size_t channels, const float *mean,
+    const float *factor, const float *gamma, const float *beta, int rectifies, float leak, double *sums,
+    float *scratch);
+
+/// gradient += w·(y + s − t): the derivative of half the loss of `nc_fit_sums` with respect to the norm's output y.
+void nc_add_fit_gradient(
+    const float *y, const float *p, const float *s, float *gradient, size_t count, int rectifies, float leak);
+
 /// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
 void nc_flush_denormals(void);
 

@@ -90,7 +90,7 @@ public struct ParameterLayout: Sendable {
 
 extension Convolution {
     /// Weights of a filter.
-    var filterSize: Int { inputs / groups * size.rows * size.columns }
+    public var filterSize: Int { inputs / groups * size.rows * size.columns }
 
     /// The same convolution with its kernel stored filter by filter.
     var filterMajor: Convolution {
@@ -100,7 +100,7 @@ extension Convolution {
     }
 
     /// A stored kernel filter by filter, [outputs, inputs / groups, rows, columns].
-    func filters(_ stored: [Float]) -> [Float] {
+    public func filters(_ stored: [Float]) -> [Float] {
         if kernelLayout == .oihw { return stored }
         var result = stored
         forEachWeight { result[$0] = stored[$1] }
@@ -108,7 +108,7 @@ extension Convolution {
     }
 
     /// Filters in the stored kernel's layout.
-    func stored(_ filters: [Float]) -> [Float] {
+    public func stored(_ filters: [Float]) -> [Float] {
         if kernelLayout == .oihw { return filters }
         var result = filters
         forEachWeight { result[$1] = filters[$0] }

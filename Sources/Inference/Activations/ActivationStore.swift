@@ -1,0 +1,77 @@
+import Foundation
+import Tensors
+
+/// A node's values for many images, in memory: [images, values]. Written and read in parts, from several threads for
+/// disjoint images.
+public final class ActivationStore: @unchecked Sendable {
+    /// How values are kept.
+    public enum Precision: Sendable {
+        /// As they are.
+        case single
+        /// In half the memory, rounded to 11 significant bits; what is beyond ±65,504 stays at that.
+        case half
+    }
+
+    /// The shape of one image's value.
+    public let shape: Shape
+    /// How many images.
+    public let count: Int
+    private let precision: Precision
+    private let memory: AlignedMemory
+
+    /// Room for `count` images' values of a shape, zero at first. Throws `InferenceError.outOfMemory`.
+    public init(shape: Shape, count: Int, precision: Precision = .single) throws(InferenceError) {
+        self.shape = shape
+        self.count = count
+        self.precision = precision
+        memory = try AlignedMemory(bytes: Self.bytes(shape: shape, count: count, precision: precision))
+    }
+
+    /// Bytes that a store takes.
+    public static func bytes(shape: Shape, count: Int, precision: Precision) -> Int {
+        count * shape.count * (precision == .half ? 2 : 4)
+    }
+
+    /// Copies the values of a range of images into a buffer of just that many.
+    public func load(_ images: Range<Int>, _ buffer: UnsafeMutableBufferPointer<Float>) {
+        let start = images.lowerBound * shape.count
+        switch precision {
+        case .single: buffer.baseAddress?.update(from: memory.floats + start, count: buffer.count)
+        case .half:
+            let halves = memory.address.assumingMemoryBound(to: UInt16.self) + start
+            for index in buffer.indices { buffer[index] = HalfPrecision.float(half: halves[index]) }
+        }
+    }
+
+    /// Keeps the values of a range of images.
+    public func store(_ images: Range<Int>, _ buffer: UnsafeBufferPointer<Float>) {
+        let start = images.lowerBound * shape.count
+        switch precision {
+        case .single:
+            if let source = buffer.baseAddress {
+                (memory.floats + start).update(from: source, count: buffer.count)
+            }
+        case .half:
+            let halves = memory.address.assumingMemoryBound(to: UInt16.self) + start
+            for index in buffer.indices { halves[index] = HalfPrecision.half(min(max(buffer[index], -65_504), 65_504)) }
+        }
+    }
+
+    /// The values of a range of images.
+    public func values(_ images: Range<Int>) -> [Float] {
+        [Float](unsafeUninitializedCapacity: images.count * shape.count) { buffer, count in
+            load(images, UnsafeMutableBufferPointer(rebasing: buffer[..<(images.count * shape.count)]))
+            count = images.count * shape.count
+        }
+    }
+
+    /// The values of a range of images, minus those of another store.
+    public func values(_ images: Range<Int>, minus other: ActivationStore?) -> [Float] {
+        var result = values(images)
+        if let other {
+            let offset = other.values(images)
+            for index in result.indices { result[index] -= offset[index] }
+        }
+        return result
+    }
+}

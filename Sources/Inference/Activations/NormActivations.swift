@@ -1,0 +1,238 @@
+import CKernels
+import Tensors
+
+/// What a norm's output is to be: together with `offset` it enters a rectifier, or is taken as it is, where the other
+/// network has `value`.
+public struct NormTarget: Sendable {
+    /// What the other network has, [images, values].
+    public var value: ActivationStore
+    /// What is added to the norm's output first, as a block's shortcut is.
+    public var offset: ActivationStore?
+    /// Whether a rectifier follows, so that only what passes it counts in full.
+    public var rectifies: Bool
+    /// What an error counts that no rectifier lets through.
+    public var leak: Float
+
+    /// A target.
+    public init(value: ActivationStore, offset: ActivationStore?, rectifies: Bool, leak: Float) {
+        self.value = value
+        self.offset = offset
+        self.rectifies = rectifies
+        self.leak = leak
+    }
+}
+
+/// What enters a group norm, with the statistics of each image; channels may change their signs.
+public struct NormActivations: Sendable {
+    /// The norm's input u, [images, values].
+    public let input: ActivationStore
+    /// Channels.
+    public let channels: Int
+    /// Groups of consecutive channels.
+    public let groups: Int
+    /// Positions of an image.
+    public var positions: Int { input.shape.count / channels }
+    private let epsilon: Double
+    private let workers: Int
+    /// Mean and mean square of each channel of each image, [images, channels].
+    private var means: [Double]
+    private var meanSquares: [Double]
+    /// 1 or −1 for each channel: what u is to be multiplied with.
+    public private(set) var signs: [Float]
+
+    /// Takes the statistics of all images.
+    public init(
+        _ input: ActivationStore, channels: Int, groups: Int, epsilon: Double, workers: Int
+    ) throws {
+        self.input = input
+        self.channels = channels
+        self.groups = groups
+        self.epsilon = epsilon
+        self.workers = workers
+        signs = [Float](repeating: 1, count: channels)
+        var (means, meanSquares): ([Double], [Double]) = ([], [])
+        let positions = input.shape.count / channels
+        try inOrder(
+            count: input.count, part: input.imagesPerPart, workers: workers,
+            work: { images in
+                var values = (means: [Double](), squares: [Double]())
+                var mean = [Double](repeating: 0, count: channels)
+                var squares = mean
+                var scratch = [Float](repeating: 0, count: 3 * channels)
+                for image in images {
+                    nc_channel_moments(
+                        input.values(image..<image + 1), positions, channels, &mean, &squares, &scratch)
+                    values.means += mean
+                    values.squares += (0..<channels).map {
+                        squares[$0] / Double(positions) + mean[$0] * mean[$0]
+                    }
+                }
+                return values
+            },
+            merge: {
+                means += $0.means
+                meanSquares += $0.squares
+            })
+        (self.means, self.meanSquares) = (means, meanSquares)
+    }
+
+    /// The mean over positions of each channel of some images, as u stands, [images, channels].
+    public func channelMeans(_ images: [Int]) -> [Double] {
+        images.flatMap { means[$0 * channels..<($0 + 1) * channels] }
+    }
+
+    /// Turns channels over from here on.
+    public mutating func turn(_ signs: [Float]) {
+        for channel in 0..<channels { self.signs[channel] *= signs[channel] }
+    }
+
+    /// The norm of an image without its affine is (u − mean)·factor per channel.
+    @Sendable private func normalization(_ image: Int) -> (mean: [Float], factor: [Float]) {
+        let perGroup = channels / groups
+        var (mean, factor) = ([Float](repeating: 0, count: channels), [Float](repeating: 0, count: channels))
+        for start in stride(from: 0, to: channels, by: perGroup) {
+            let own = start..<start + perGroup
+            let center =
+                own.reduce(0) { $0 + Double(signs[$1]) * means[image * channels + $1] } / Double(perGroup)
+            let square = own.reduce(0) { $0 + meanSquares[image * channels + $1] } / Double(perGroup)
+            let rate = 1 / (max(square - center * center, 0) + epsilon).squareRoot()
+            for channel in own {
+                mean[channel] = Float(center) * signs[channel]
+                factor[channel] = Float(rate) * signs[channel]
+            }
+        }
+        return (mean, factor)
+    }
+
+    /// The sums that a fit needs, over some images, with the norm's gamma and beta as they are now.
+    public func sums(
+        _ images: [Int], gamma: [Double], beta: [Double], target: NormTarget
+    ) throws -> NormFitSums {
+        try input.fitSums(
+            images, gamma: gamma.map(Float.init), beta: beta.map(Float.init), target: target,
+            workers: workers, normalization: normalization)
+    }
+
+    /// The mean over images of factor², the squared rate at which u passes the norm, of each channel.
+    public func meanSquareRates(_ images: [Int]) -> [Double] {
+        var sums = [Double](repeating: 0, count: channels)
+        for image in images {
+            let factor = normalization(image).factor
+            for channel in 0..<channels { sums[channel] += Double(factor[channel] * factor[channel]) }
+        }
+        return sums.map { $0 / Double(max(images.count, 1)) }
+    }
+
+    /// Multiplies u itself with the signs.
+    public func turnInput() throws {
+        guard signs.contains(-1) else { return }
+        let (input, signs, channels) = (input, signs, channels)
+        try inOrder(
+            count: input.count, part: input.imagesPerPart, workers: workers,
+            work: { images in
+                var values = input.values(images)
+                values.withUnsafeMutableBufferPointer { values in
+                    for start in stride(from: 0, to: values.count, by: channels) {
+                        for channel in 0..<channels { values[start + channel] *= signs[channel] }
+                    }
+                    input.store(images, UnsafeBufferPointer(values))
+                }
+            }, merge: { _ in })
+    }
+}
+
+extension ActivationStore {
+    /// The squared error of these values on some images, behind the rectifier if there is one, in units of how much
+    /// the other network's values vary.
+    public func relativeError(_ images: [Int], target: NormTarget, workers: Int) throws -> Double {
+        let channels = shape[-1]
+        let (zeros, ones) = (
+            [Float](repeating: 0, count: channels), [Float](repeating: 1, count: channels)
+        )
+        return try fitSums(images, gamma: ones, beta: zeros, target: target, workers: workers) { _ in
+            (zeros, ones)
+        }.relativeError(positions: images.count * (shape.count / channels))
+    }
+
+    fileprivate func fitSums(
+        _ images: [Int], gamma: [Float], beta: [Float], target: NormTarget, workers: Int,
+        normalization: @escaping @Sendable (Int) -> (mean: [Float], factor: [Float])
+    ) throws -> NormFitSums {
+        let channels = gamma.count
+        let positions = shape.count / channels
+        var total = NormFitSums(channels: channels)
+        try inOrder(
+            count: images.count, part: imagesPerPart, workers: workers,
+            work: { range in
+                var sums = NormFitSums(channels: channels)
+                var scratch = [Float](repeating: 0, count: sums.values.count)
+                for image in images[range] {
+                    let (mean, factor) = normalization(image)
+                    let one = image..<image + 1
+                    let (u, p) = (self.values(one), target.value.values(one))
+                    let s = target.offset?.values(one)
+                    func add(_ s: UnsafePointer<Float>?) {
+                        nc_fit_sums(
+                            u, p, s, positions, channels, mean, factor, gamma, beta,
+                            target.rectifies ? 1 : 0, target.leak, &sums.values, &scratch)
+                    }
+                    if let s { s.withUnsafeBufferPointer { add($0.baseAddress) } } else { add(nil) }
+                }
+                return sums
+            },
+            merge: { total.add($0) })
+        return total
+    }
+
+    /// Enough images that a part is worth a thread's turn.
+    var imagesPerPart: Int { max(1, 262_144 / max(shape.count, 1)) }
+}
+
+/// Sums over positions and images, for each channel of a norm, with z the norm's value before γ and β.
+public struct NormFitSums: Sendable {
+    fileprivate var values: [Double]
+    /// Channels.
+    public let channels: Int
+
+    fileprivate init(channels: Int) {
+        self.channels = channels
+        values = [Double](repeating: 0, count: Int(NC_FIT_SUMS) * channels)
+    }
+
+    fileprivate mutating func add(_ other: NormFitSums) {
+        for index in values.indices { values[index] += other.values[index] }
+    }
+
+    private func sum(_ which: Int, _ channel: Int) -> Double { values[which * channels + channel] }
+
+    /// Σw, Σwz, Σwt, Σwz² and Σwzt of a channel.
+    public func regression(
+        _ channel: Int
+    ) -> (weight: Double, z: Double, target: Double, zz: Double, zt: Double) {
+        (
+            sum(NC_FIT_WEIGHT, channel), sum(NC_FIT_Z, channel), sum(NC_FIT_TARGET, channel),
+            sum(NC_FIT_Z_Z, channel), sum(NC_FIT_Z_TARGET, channel)
+        )
+    }
+
+    /// The weighted squared error of a channel, which a fit makes small.
+    public func loss(_ channel: Int) -> Double { sum(NC_FIT_LOSS, channel) }
+
+    /// Weights of a channel.
+    public func weight(_ channel: Int) -> Double { sum(NC_FIT_WEIGHT, channel) }
+
+    /// The squared error of a channel behind the rectifier, if there is one.
+    public func error(_ channel: Int) -> Double { sum(NC_FIT_ERROR, channel) }
+
+    /// The squared deviation of the other network's values behind the rectifier from their mean, for `count` of them.
+    public func spread(_ channel: Int, count: Int) -> Double {
+        let total = sum(NC_FIT_VALUE, channel)
+        return max(sum(NC_FIT_SQUARE, channel) - total * total / Double(max(count, 1)), 0)
+    }
+
+    /// The error of all channels in units of what the other network's values vary.
+    public func relativeError(positions: Int) -> Double {
+        let total = (0..<channels).reduce(0) { $0 + spread($1, count: positions) }
+        return total > 0 ? (0..<channels).reduce(0) { $0 + error($1) } / total : 0
+    }
+}

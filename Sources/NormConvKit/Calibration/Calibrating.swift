@@ -1,0 +1,290 @@
+import Conversion
+import Datasets
+import Foundation
+import Inference
+import Networks
+import Tensors
+
+/// A calibration under way, for people who wait.
+public struct CalibrationProgress: Sendable {
+    /// What is being done: `old network`, `layers`, `training`.
+    public var stage: String
+    /// How much of it is done, and how much there is.
+    public var done: Int
+    public var total: Int
+}
+
+extension Model {
+    /// Fits a conversion that is worked out to images without labels: layer by layer, then the head, then all
+    /// parameters together. A step is kept only where it does not lower the agreement with this network on images that
+    /// nothing was fitted to.
+    ///
+    /// - Parameters:
+    ///   - plan: the conversion.
+    ///   - options: what it was planned with.
+    ///   - split: the images; its labels are not read.
+    ///   - calibration: how many images, which, and what to do with them.
+    ///   - preprocessing: what goes with the network where it is nil.
+    ///   - progress: is told how far things are.
+    /// - Returns: the plan with fitted parameters, and what was done.
+    public func calibrate(
+        _ plan: ConversionPlan, options: ConversionOptions, on split: Split,
+        with calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
+        progress: (CalibrationProgress) -> Void = { _ in }
+    ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
+        try naming(path) {
+            let run = try CalibrationRun(
+                self, plan, options, split, calibration, preprocessing ?? self.preprocessing)
+            return try run.run(progress)
+        }
+    }
+}
+
+/// The steps of a calibration, and what they share.
+struct CalibrationRun {
+    private let source: Network
+    private let parameters: ParameterTable
+    private let plan: ConversionPlan
+    private let options: ConversionOptions
+    private let calibration: CalibrationOptions
+    private let shapes: [Shape]
+    private let images: CalibrationImages
+    private let precision: ActivationStore.Precision
+    private let workers: Int
+    private var student: Student
+    private var report: CalibrationReport
+
+    init(
+        _ model: Model, _ plan: ConversionPlan, _ options: ConversionOptions, _ split: Split,
+        _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
+    ) throws {
+        source = model.logits
+        parameters = model.checkpoint.parameters
+        self.plan = plan
+        self.options = options
+        self.calibration = calibration
+        workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
+        shapes = try source.shapes(height: split.height, width: split.width)
+        let drawn = try Self.draw(calibration, from: split, preprocessing)
+        images = CalibrationImages(fit: drawn.count - drawn.count / 4, of: drawn)
+        let needed = Self.liveBytes(source, shapes, images: drawn.count)
+        precision = needed > calibration.memory ? .half : .single
+        var student = try Student(plan, parameters: parameters)
+        student.network.output = source.output
+        self.student = student
+        report = CalibrationReport(
+            data: split.file, fitted: images.fit.count, setAside: images.held.count, seed: calibration.seed,
+            precision: precision == .half ? "half" : "single")
+    }
+
+    /// The images that the seed draws, preprocessed.
+    private static func draw(
+        _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing
+    ) throws -> ActivationStore {
+        try split.check(preprocessing)
+        guard min(split.count, calibration.images) >= 8 else {
+            throw CalibrationFailure.tooFewImages(
+                file: split.file, found: min(split.count, calibration.images))
+        }
+        var random = SplitMix64(seed: calibration.seed)
+        let order = Array(0..<split.count).shuffled(using: &random).prefix(calibration.images)
+        let shape: Shape = [split.height, split.width, split.channels]
+        let store = try ActivationStore(shape: shape, count: order.count)
+        for (place, image) in order.enumerated() {
+            let values = try split.read(image..<image + 1, preprocessing: preprocessing)
+            values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
+        }
+        return store
+    }
+
+    /// Bytes of the most values that are live at once in both networks, with what a fit of a layer holds beside them.
+    private static func liveBytes(_ network: Network, _ shapes: [Shape], images: Int) -> Int {
+        var last = [Int](repeating: 0, count: shapes.count)
+        for (index, node) in network.nodes.enumerated() { for input in node.inputs { last[input] = index } }
+        let most = shapes.indices.map { index in
+            (0...index).reduce(0) { $0 + ($1 == index || last[$1] >= index ? shapes[$1].count : 0) }
+        }.max() ?? 0
+        return 2 * most * images * MemoryLayout<Float>.size
+    }
+
+    // MARK: Steps
+
+    mutating func runSteps(_ progress: (CalibrationProgress) -> Void) throws {
+        let forward = Stopwatch()
+        let old = try forward.measure {
+            try outputs(of: source, parameters, Array(0..<images.store.count))
+        }
+        report.forwardSeconds = forward.seconds
+        let classes = shapes[source.output].count
+        let judge = Judge(Array(old[(images.fit.count * classes)...]), classes: classes)
+        report.steps.append(judge.step("statistics", try heldOutputs(student)))
+
+        let walked = try walk(progress)
+        try consider(walked, "layers", judge)
+        if calibration.refitsHead, let refitted = try refitHead(old) { try consider(refitted, "head", judge) }
+        let epochs = calibration.epochs ?? defaultEpochs
+        if epochs > 0, let trained = try train(epochs, progress) { try consider(trained, "training", judge) }
+    }
+
+    func run(
+        _ progress: (CalibrationProgress) -> Void
+    ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
+        var run = self
+        let total = Stopwatch()
+        try total.measure { try run.runSteps(progress) }
+        run.report.totalSeconds = total.seconds
+        return (run.student.applied(to: plan), run.report)
+    }
+
+    /// Keeps a step's result unless it lowers the agreement with the old network.
+    private mutating func consider(_ candidate: Student, _ name: String, _ judge: Judge) throws {
+        var step = judge.step(name, try heldOutputs(candidate))
+        step.kept = step.agreement >= (report.steps.last { $0.kept }?.agreement ?? 0)
+        if step.kept { student = candidate }
+        report.steps.append(step)
+    }
+
+    private func heldOutputs(_ student: Student) throws -> [Float] {
+        try outputs(of: student.network, student.parameters, images.held)
+    }
+
+    /// A network's outputs for some of the images.
+    private func outputs(
+        of network: Network, _ parameters: ParameterTable, _ places: [Int]
+    ) throws -> [Float] {
+        let engine = try OneDNNSection(
+            Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers)
+        let results = try ActivationStore(shape: [shapes[network.output].count], count: places.count)
+        let store = images.store
+        try engine.run(
+            count: places.count,
+            load: { range, buffers in
+                let size = store.shape.count
+                for (offset, place) in places[range].enumerated() {
+                    let part = offset * size..<(offset + 1) * size
+                    store.load(place..<place + 1, UnsafeMutableBufferPointer(rebasing: buffers[0][part]))
+                }
+            },
+            store: { results.store($0, $1[0]) })
+        return results.values(0..<places.count)
+    }
+
+    // MARK: Layers
+
+    private mutating func walk(_ progress: (CalibrationProgress) -> Void) throws -> Student {
+        func live(_ network: Network, _ parameters: ParameterTable) -> LiveNetwork {
+            LiveNetwork(
+                network, parameters: parameters, shapes: shapes, images: images.store,
+                precision: precision, workers: workers)
+        }
+        let walk = CalibrationWalk(
+            source, teacher: live(source, parameters), student: live(student.network, student.base),
+            images: images,
+            settings: WalkSettings(
+                standardized: standardized, epsilon: options.standardizationEpsilon, workers: workers))
+        try walk.run(head: head) { index in
+            progress(CalibrationProgress(stage: "layers", done: index + 1, total: source.nodes.count))
+        }
+        report.norms = walk.norms
+        report.leftAlone = walk.leftAlone
+        report.solveSeconds += walk.solving.seconds
+        var result = student
+        result.fitted.merge(walk.fitted) { $1 }
+        return result
+    }
+
+    /// Kernels that the plan standardizes.
+    private var standardized: Set<String> {
+        let layers = Set(plan.report.standardized)
+        return Set(
+            source.nodes.compactMap { node in
+                guard case .convolution(let convolution) = node.operation, layers.contains(node.layer)
+                else { return nil }
+                return convolution.kernel
+            })
+    }
+
+    // MARK: Head
+
+    /// The dense layer that gives the outputs.
+    private var head: Int? {
+        if case .dense = source.nodes[source.output].operation { source.output } else { nil }
+    }
+
+    /// Ridge regression of the old network's outputs on the features that the new one gives, near the old head.
+    private mutating func refitHead(_ old: [Float]) throws -> Student? {
+        guard let head, case .dense(let dense) = source.nodes[head].operation else { return nil }
+        let live = LiveNetwork(
+            student.network, parameters: student.parameters, shapes: shapes, images: images.store,
+            precision: precision, workers: workers)
+        let feature = source.nodes[head].inputs[0]
+        try live.advance(to: [feature])
+        guard let features = live[feature] else { return nil }
+        let classes = dense.outputs
+        let source = MomentSource(dense.convolution, inputs: features, outputs: shapes[head]) { range in
+            Array(old[range.lowerBound * classes..<range.upperBound * classes])
+        }
+        let solving = Stopwatch()
+        let fit = try LayerFit(
+            source, kernel: parameters[dense.kernel], ridge: 0.01, images: images.fit, workers: workers,
+            solving: solving)
+        report.solveSeconds += solving.seconds
+        let filters = fit.filters(keepsZeroMean: false)
+        var result = student
+        try result.set(dense.convolution, filters)
+        if let bias = dense.bias { try result.set(bias, fit.bias(filters)) }
+        return result
+    }
+
+    // MARK: Training
+
+    /// As many times through the images as are worth it: 30 for small networks, fewer the more a pass costs.
+    private var defaultEpochs: Int {
+        let cost = source.multiplications(shapes: shapes) * images.fit.count
+        return max(1, min(30, 600_000_000_000 / max(cost, 1)))
+    }
+
+    private func train(_ epochs: Int, _ progress: (CalibrationProgress) -> Void) throws -> Student? {
+        let distillation = Distillation(
+            source: source, sourceParameters: parameters, student: student, shapes: shapes, images: images,
+            settings: Distillation.Settings(
+                standardized: standardized, epsilon: options.standardizationEpsilon, epochs: epochs,
+                seed: calibration.seed, workers: workers))
+        var result = student
+        do {
+            result.fitted.merge(
+                try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
+            ) { $1 }
+        } catch InferenceError.cannotTrain {
+            return nil
+        }
+        return result
+    }
+}
+
+/// Why a calibration was refused.
+public enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
+    /// Too few images to fit to some and judge by others.
+    case tooFewImages(file: String, found: Int)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .tooFewImages(let file, let found):
+            "\(file): \(found) images to calibrate on, expected at least 8"
+        }
+    }
+}
+
+extension Network {
+    /// Multiplications of convolutions and dense layers for one image.
+    func multiplications(shapes: [Shape]) -> Int {
+        nodes.enumerated().reduce(0) { sum, entry in
+            switch entry.element.operation {
+            case .convolution(let convolution): sum + shapes[entry.offset].count * convolution.filterSize
+            case .dense(let dense): sum + shapes[entry.offset].count * dense.inputs
+            default: sum
+            }
+        }
+    }
+}

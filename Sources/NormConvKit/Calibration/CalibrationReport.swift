@@ -1,0 +1,49 @@
+/// What a calibration did.
+public struct CalibrationReport: Codable, Sendable, Equatable {
+    /// The images' file.
+    public var data: String
+    /// Images that parameters were fitted to.
+    public var fitted: Int
+    /// Images that judged.
+    public var setAside: Int
+    /// The seed that drew them.
+    public var seed: UInt64
+    /// How activations were kept: `single` or `half` precision.
+    public var precision: String
+    /// How far the outputs are from the old network's after each step, on the images set aside.
+    public var steps: [Step] = []
+    /// What became of each norm.
+    public var norms: [Norm] = []
+    /// Layers that were left as they are, and why.
+    public var leftAlone: [InspectReport.Exempt] = []
+    /// Seconds of one pass of the old network over all images.
+    public var forwardSeconds = 0.0
+    /// Seconds that solving systems of equations took.
+    public var solveSeconds = 0.0
+    /// Seconds of everything, solving included.
+    public var totalSeconds = 0.0
+
+    /// A step of the calibration.
+    public struct Step: Codable, Sendable, Equatable {
+        /// `statistics`, `layers`, `head` or `training`.
+        public var name: String
+        /// Share of the images set aside that both networks put into the same class.
+        public var agreement: Double
+        /// Squared error of the outputs in units of how much the old network's vary.
+        public var outputError: Double
+        /// Whether the step was kept; it is dropped where it lowers the agreement.
+        public var kept: Bool
+    }
+
+    /// A norm's output against the old network's, on the images set aside.
+    public struct Norm: Codable, Sendable, Equatable {
+        /// The layer's name.
+        public var layer: String
+        /// Squared error with parameters from stored statistics, in units of how much the old network's values vary.
+        public var before: Double
+        /// The same after fitting.
+        public var after: Double
+        /// Whether the convolution before it was fitted anew.
+        public var reconstructed: Bool
+    }
+}

@@ -1,0 +1,196 @@
+import Conversion
+import Foundation
+import Inference
+import Networks
+import Synchronization
+import Tensors
+
+/// Trains all parameters of the new network towards the old one's values, on images that are shifted and mirrored a
+/// little: the old network says what each of them should give, so that no labels are needed.
+///
+/// The loss is the squared error of the outputs, and of each block's output on average, in units of how much the old
+/// network's values vary over the batch:
+///
+///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + mean over blocks of the same
+///
+/// by Adam, whose step for a parameter is `rate` times the parameter's root mean square, down to zero along a cosine.
+/// Kernels that are standardized are differentiated through their standardization.
+struct Distillation {
+    let source: Network
+    let sourceParameters: ParameterTable
+    let student: Student
+    let shapes: [Shape]
+    let images: CalibrationImages
+    let settings: Settings
+
+    struct Settings {
+        var standardized: Set<String>
+        var epsilon: ConversionOptions.StandardizationEpsilon
+        var epochs: Int
+        var batch = 32
+        var rate = 0.01
+        var seed: UInt64
+        var workers: Int
+    }
+
+    /// The trained parameters by name. `progress` is told how many batches of how many are done.
+    func run(progress: (Int, Int) -> Void) throws -> [String: Tensor] {
+        let taps = self.taps
+        let layout = ParameterLayout(
+            student.network, standardized: settings.standardized, epsilon: 1e-10)
+        let batch = min(settings.batch, max(4, images.fit.count / 4 * 4))
+        let trainer = try Trainer(
+            student.network, parameters: student.parameters, shapes: shapes, taps: taps, layout: layout,
+            batch: batch, workers: settings.workers)
+        let teacher = try OneDNNSection(
+            Section(from: [0], to: taps), of: source, parameters: sourceParameters, shapes: shapes,
+            workers: settings.workers)
+        var values = try layout.values(in: student.parameters)
+        let rates = startingRates(layout, values)
+        var adam = Adam(count: layout.count)
+        var random = SplitMix64(seed: settings.seed &+ 0xD157)
+        let batches = (images.fit.count + trainer.batch - 1) / trainer.batch
+        let steps = settings.epochs * batches
+        for step in 0..<steps {
+            let views = views(trainer.batch, batch: step % batches, epochOrder: order(step / batches), &random)
+            let gradient = try gradient(trainer, teacher, taps, values, views)
+            let decay = Float(0.5 * (1 + cos(Double.pi * Double(step) / Double(steps))))
+            adam.step(&values, gradient: gradient, layout: layout) { decay * (rates[$0.name] ?? 0) }
+            progress(step + 1, steps)
+        }
+        return tensors(layout, values)
+    }
+
+    // MARK: The loss
+
+    /// The output first, then each block's output: a sum, or the rectifier behind it.
+    private var taps: [Int] {
+        let needed = source.nodesNeeded(for: Section(whole: source))
+        let consumers = source.consumers.map { $0.filter(needed.contains) }
+        let blocks = source.nodes.indices.filter { needed.contains($0) }.compactMap { index -> Int? in
+            guard case .add = source.nodes[index].operation else { return nil }
+            if consumers[index].count == 1, case .activation = source.nodes[consumers[index][0]].operation {
+                return consumers[index][0]
+            }
+            return index
+        }
+        return [source.output] + blocks.filter { $0 != source.output }
+    }
+
+    private func gradient(
+        _ trainer: Trainer, _ teacher: OneDNNSection, _ taps: [Int], _ values: [Float], _ views: [View]
+    ) throws -> [Float] {
+        let targets = try taps.map { try ActivationStore(shape: shapes[$0], count: views.count) }
+        try teacher.run(
+            count: views.count, load: { self.load(views, $0, $1[0]) },
+            store: { range, buffers in
+                for (target, buffer) in zip(targets, buffers) { target.store(range, buffer) }
+            })
+        let scales = targets.enumerated().map { tap, target in
+            let share = tap == 0 ? 1 : 1 / Float(taps.count - 1)
+            return share * 2 / Float(max(target.spread, .leastNormalMagnitude))
+        }
+        return try trainer.gradient(at: values, load: { self.load(views, $0, $1) }) {
+            tap, range, found, gradient in
+            let target = targets[tap].values(range)
+            let scale = scales[tap]
+            for index in gradient.indices { gradient[index] += scale * (found[index] - target[index]) }
+        }
+    }
+
+    // MARK: Images
+
+    /// One image, moved and perhaps mirrored.
+    private struct View: Sendable {
+        var image: Int
+        var rows: Int
+        var columns: Int
+        var isMirrored: Bool
+    }
+
+    private func order(_ epoch: Int) -> [Int] {
+        var random = SplitMix64(seed: settings.seed &+ UInt64(epoch) &* 0x9E37_79B9)
+        return images.fit.shuffled(using: &random)
+    }
+
+    private func views(
+        _ count: Int, batch: Int, epochOrder: [Int], _ random: inout SplitMix64
+    ) -> [View] {
+        let shape = images.store.shape
+        return (0..<count).map { place in
+            let image = epochOrder[(batch * count + place) % epochOrder.count]
+            func shift(_ extent: Int) -> Int { Int.random(in: -(extent / 8)...extent / 8, using: &random) }
+            return View(
+                image: image, rows: shift(shape[0]), columns: shift(shape[1]),
+                isMirrored: Bool.random(using: &random))
+        }
+    }
+
+    /// Writes views; what a shift uncovers mirrors what is beside it.
+    private func load(
+        _ views: [View], _ range: Range<Int>, _ buffer: UnsafeMutableBufferPointer<Float>
+    ) {
+        let shape = images.store.shape
+        let (rows, columns, channels) = (shape[0], shape[1], shape[2])
+        for (place, view) in views[range].enumerated() {
+            let image = images.store.values(view.image..<view.image + 1)
+            for row in 0..<rows {
+                let sourceRow = reflected(row + view.rows, rows)
+                for column in 0..<columns {
+                    let moved = reflected(column + view.columns, columns)
+                    let sourceColumn = view.isMirrored ? columns - 1 - moved : moved
+                    let source = (sourceRow * columns + sourceColumn) * channels
+                    let target = (place * rows * columns + row * columns + column) * channels
+                    for channel in 0..<channels { buffer[target + channel] = image[source + channel] }
+                }
+            }
+        }
+    }
+
+    private func reflected(_ index: Int, _ extent: Int) -> Int {
+        index < 0 ? -index : index >= extent ? 2 * (extent - 1) - index : index
+    }
+
+    // MARK: Parameters
+
+    /// A parameter's step is in proportion to its size; a bias before a norm may be far from what it will be.
+    private func startingRates(_ layout: ParameterLayout, _ values: [Float]) -> [String: Float] {
+        Dictionary(
+            uniqueKeysWithValues: layout.entries.map { entry in
+                let own = values[entry.range]
+                let square = own.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(max(own.count, 1))
+                return (entry.name, Float(settings.rate * max(square.squareRoot(), 1e-3)))
+            })
+    }
+
+    private func tensors(_ layout: ParameterLayout, _ values: [Float]) -> [String: Tensor] {
+        var result: [String: Tensor] = [:]
+        for entry in layout.entries {
+            guard let shape = student.parameters[entry.name]?.shape else { continue }
+            var values = values
+            if entry.standardization != nil, let convolution = entry.convolution {
+                let filters = settings.epsilon.standardized(
+                    values[entry.range].map(Double.init), size: convolution.filterSize)
+                values.replaceSubrange(entry.range, with: filters.map(Float.init))
+            }
+            result[entry.name] = layout.tensor(entry, of: values, shape: shape)
+        }
+        return result
+    }
+}
+
+extension ActivationStore {
+    /// Σ(x − x̄)² over images and positions, x̄ each channel's mean.
+    fileprivate var spread: Double {
+        let channels = shape[-1]
+        var (sums, squares) = ([Double](repeating: 0, count: channels), 0.0)
+        for image in 0..<count {
+            for (index, value) in values(image..<image + 1).enumerated() {
+                sums[index % channels] += Double(value)
+                squares += Double(value) * Double(value)
+            }
+        }
+        let positions = Double(count * (shape.count / channels))
+        return squares - sums.reduce(0) { $0 + $1 * $1 / positions }
+    }
+}

@@ -1,0 +1,92 @@
+import Conversion
+import Inference
+import Networks
+import Tensors
+
+/// Least squares fits of a convolution's filters, or a dense layer's, to what its outputs are to be, in the metric of
+/// what enters it in the new network.
+struct LayerFit {
+    private let convolution: Convolution
+    private let moments: [LinearMoments]
+    private let solvers: [Reconstruction]
+    /// The old network's filters, [outputs, inputs / groups, rows, columns].
+    private let old: [Double]
+
+    /// Sums over some images, and factorizes.
+    ///
+    /// - Parameters:
+    ///   - source: what enters the layer, and what is to leave it.
+    ///   - kernel: the old network's kernel.
+    ///   - ridge: λ of the fit, in units of the mean variance of an input.
+    init(
+        _ source: MomentSource, kernel: Parameter?, ridge: Double, images: [Int], workers: Int,
+        solving: Stopwatch
+    ) throws {
+        convolution = source.convolution
+        guard let kernel else { throw InferenceError.missingParameter(convolution.kernel) }
+        let sums = try source.sums(
+            images: images, stride: source.samplingStride(images: images.count), workers: workers)
+        let moments = sums.map(LinearMoments.init)
+        solvers = try solving.measure {
+            try moments.map {
+                try Reconstruction(covariance: $0.covariance, size: $0.inputs, ridge: ridge)
+            }
+        }
+        self.moments = moments
+        old = convolution.filters(try kernel.read().values).map(Double.init)
+    }
+
+    private func eachGroup(_ values: [Double], _ body: (Int, [Double]) -> [Double]) -> [Double] {
+        let size = values.count / convolution.groups
+        return (0..<convolution.groups).flatMap { body($0, Array(values[$0 * size..<($0 + 1) * size])) }
+    }
+
+    /// The filters that fit best near the old network's.
+    func filters(keepsZeroMean: Bool) -> [Double] {
+        eachGroup(old) { group, filters in
+            solvers[group].filters(
+                near: filters, crossCovariance: moments[group].crossCovariance, keepsZeroMean: keepsZeroMean)
+        }
+    }
+
+    /// A change of the filters against a gradient, in the metric of the inputs.
+    func naturalStep(_ gradient: [Double], keepsZeroMean: Bool) -> [Double] {
+        eachGroup(gradient) { solvers[$0].naturalStep($1, keepsZeroMean: keepsZeroMean) }
+    }
+
+    /// The mean of each output without a bias.
+    func outputMean(_ filters: [Double]) -> [Double] {
+        eachGroup(filters) { group, filters in
+            let size = convolution.filterSize
+            return (0..<filters.count / size).map { output in
+                (0..<size).reduce(0) { $0 + filters[output * size + $1] * moments[group].inputMean[$1] }
+            }
+        }
+    }
+
+    /// The bias with which these filters give the outputs the means that they are to have.
+    func bias(_ filters: [Double]) -> [Double] {
+        zip(moments.flatMap(\.outputMean), outputMean(filters)).map { $0 - $1 }
+    }
+}
+
+extension MomentSource {
+    /// Every how many positions to sample so that products for the covariances cost no more than the convolution
+    /// itself, but at least four positions for each weight of a filter are seen.
+    fileprivate func samplingStride(images: Int) -> Int {
+        let positions = images * (outputs.count / convolution.outputs)
+        let perGroup = convolution.outputs / convolution.groups
+        let size = convolution.filterSize
+        let asCheap = positions * perGroup / (size + perGroup)
+        return max(1, positions / max(asCheap, 4 * size, 1))
+    }
+}
+
+extension LinearMoments {
+    fileprivate init(_ sums: MomentSums) {
+        self.init(
+            count: sums.count, inputPivot: sums.inputPivot.map(Double.init),
+            outputPivot: sums.outputPivot.map(Double.init), inputSum: sums.inputSum,
+            outputSum: sums.outputSum, squares: sums.squares, products: sums.products)
+    }
+}

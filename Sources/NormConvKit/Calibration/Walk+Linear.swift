@@ -1,0 +1,48 @@
+import Inference
+import Networks
+import Tensors
+
+extension CalibrationWalk {
+    /// A convolution without a norm of its own, or a dense layer: ridge regression near what it is, kept where it brings
+    /// the images set aside nearer.
+    func visitLinear(_ index: Int, _ convolution: Convolution) throws {
+        let node = source.nodes[index]
+        guard settings.reconstructs else { return }
+        if let reason = sharing(node) {
+            return leftAlone.append(.init(layer: node.layer, reason: reason))
+        }
+        if settings.standardized.contains(convolution.kernel) {
+            return leftAlone.append(.init(layer: node.layer, reason: "it is standardized without a norm"))
+        }
+        let aim = aim(of: index)
+        try teacher.advance(to: [aim.end])
+        try student.advance(to: [node.inputs[0], index] + aim.others)
+        guard let value = teacher[aim.end], let store = student[index] else { return }
+        let target = NormTarget(
+            value: value, offset: try student.sum(aim.others), rectifies: aim.rectifies, leak: 1)
+        let before = try store.relativeError(images.held, target: target, workers: settings.workers)
+        let kept = (student.parameters, fitted)
+        let fit = try layerFit(convolution, index) { value.values($0, minus: target.offset) }
+        let filters = solving.measure { fit.filters(keepsZeroMean: false) }
+        try setKernel(convolution, filters)
+        if let bias = convolution.bias { try set(bias, fit.bias(filters)) }
+        try student.recompute(index)
+        if try store.relativeError(images.held, target: target, workers: settings.workers) > before {
+            (student.parameters, fitted) = kept
+            try student.recompute(index)
+        }
+    }
+
+    /// A fit of a convolution to what is to leave it, from what enters it in the new network.
+    func layerFit(
+        _ convolution: Convolution, _ index: Int, target: @escaping @Sendable (Range<Int>) -> [Float]
+    ) throws -> LayerFit {
+        guard let inputs = student[source.nodes[index].inputs[0]] else {
+            throw InferenceError.missingParameter(convolution.kernel)
+        }
+        return try LayerFit(
+            MomentSource(convolution, inputs: inputs, outputs: student.shapes[index], target: target),
+            kernel: teacher.parameters[convolution.kernel], ridge: settings.ridge, images: images.fit,
+            workers: settings.workers, solving: solving)
+    }
+}

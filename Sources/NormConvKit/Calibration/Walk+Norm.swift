@@ -1,0 +1,199 @@
+import Conversion
+import Inference
+import Networks
+import Tensors
+
+extension CalibrationWalk {
+    /// A norm, and the convolution before it where that is its own: both are fitted to the old network's norm.
+    func visitNorm(_ index: Int, _ old: BatchNorm, _ norm: GroupNorm) throws {
+        let node = source.nodes[index]
+        let aim = aim(of: index)
+        let input = node.inputs[0]
+        try teacher.advance(to: [aim.end])
+        try student.advance(to: aim.others)
+        guard let value = teacher[aim.end] else { return }
+        let target = NormTarget(
+            value: value, offset: try student.sum(aim.others), rectifies: aim.rectifies,
+            leak: settings.leak)
+
+        if let place = pairs.convolutionBefore[index] {
+            try student.advance(to: [source.nodes[place].inputs[0]])
+        }
+        try student.advance(to: [input])
+        let planned = NormParameters(
+            gamma: try values(norm.gamma, count: norm.channels, else: 1),
+            beta: try values(norm.beta, count: norm.channels, else: 0))
+        var best = try candidate(index, norm, target, planned)
+        let before = try error(of: best, planned, target)
+
+        var reconstructed = false
+        if settings.reconstructs, let place = pairs.convolutionBefore[index],
+            case .convolution(let convolution) = student.network.nodes[place].operation
+        {
+            let kept = (student.parameters, fitted)
+            try reconstruct(place, convolution, old, value: value, offset: target.offset)
+            let new = try candidate(index, norm, target, planned)
+            if new.error < best.error {
+                (best, reconstructed) = (new, true)
+            } else {
+                (student.parameters, fitted) = kept
+                try student.recompute(place)
+            }
+            try turn(best, place, convolution)
+        }
+        if let gamma = norm.gamma { try set(gamma, best.parameters.gamma) }
+        if let beta = norm.beta { try set(beta, best.parameters.beta) }
+        norms.append(
+            .init(layer: node.layer, before: before, after: best.error, reconstructed: reconstructed))
+    }
+
+    /// A norm's scale and offset.
+    struct NormParameters {
+        var gamma: [Double]
+        var beta: [Double]
+    }
+
+    /// What enters the norm, and the scale and offset that then fit best.
+    struct NormCandidate {
+        var activations: NormActivations
+        var parameters: NormParameters
+        /// Squared error on the images set aside, in units of how much the target varies.
+        var error: Double
+    }
+
+    private func values(_ name: String?, count: Int, else fallback: Double) throws -> [Double] {
+        guard let name else { return [Double](repeating: fallback, count: count) }
+        guard let parameter = student.parameters[name] else { throw InferenceError.missingParameter(name) }
+        return try parameter.read().values.map(Double.init)
+    }
+
+    // MARK: The convolution
+
+    /// Fits the filters to what the old network's norm would have to see, (target − c)/a with batch normalization
+    /// y = a·u + c, and computes what then enters the norm.
+    private func reconstruct(
+        _ place: Int, _ convolution: Convolution, _ old: BatchNorm, value: ActivationStore,
+        offset: ActivationStore?
+    ) throws {
+        let (scale, shift) = try teacher.parameters.affine(of: old)
+        // A channel that the norm nearly switches off tells little of its input.
+        let smallest = 1e-3 * scale.reduce(0) { $0 + abs($1) } / Double(scale.count)
+        let rates = scale.map { abs($0) < max(smallest, .leastNormalMagnitude) ? 0 : Float(1 / $0) }
+        let shifts = shift.map(Float.init)
+        let fit = try layerFit(convolution, place) { range in
+            var values = value.values(range, minus: offset)
+            for index in values.indices {
+                let channel = index % rates.count
+                values[index] = (values[index] - shifts[channel]) * rates[channel]
+            }
+            return values
+        }
+        let standardizes = settings.standardized.contains(convolution.kernel)
+        var filters = solving.measure { fit.filters(keepsZeroMean: standardizes) }
+        if standardizes {
+            filters = settings.epsilon.standardized(filters, size: convolution.filterSize)
+        }
+        try setKernel(convolution, filters)
+        // Every channel then enters the norm with mean 0: its groups' statistics vary less from image to image.
+        if let bias = convolution.bias { try set(bias, fit.outputMean(filters).map { -$0 }) }
+        try student.recompute(place)
+    }
+
+    /// Makes the signs that a candidate has chosen those of the filters.
+    private func turn(_ candidate: NormCandidate, _ place: Int, _ convolution: Convolution) throws {
+        let signs = candidate.activations.signs.map(Double.init)
+        guard signs.contains(-1) else { return }
+        guard let kernel = student.parameters[convolution.kernel] else { return }
+        let filters = convolution.filters(try kernel.read().values)
+        try setKernel(
+            convolution, filters.indices.map { Double(filters[$0]) * signs[$0 / convolution.filterSize] })
+        if let bias = convolution.bias {
+            let old = try values(bias, count: signs.count, else: 0)
+            try set(bias, zip(old, signs).map { $0 * $1 })
+        }
+        try candidate.activations.turnInput()
+    }
+
+    // MARK: The norm
+
+    /// Fits scale and offset to what enters the norm now; channels are turned over first where a convolution can undo
+    /// that.
+    private func candidate(
+        _ index: Int, _ norm: GroupNorm, _ target: NormTarget, _ start: NormParameters
+    ) throws -> NormCandidate {
+        guard let store = student[source.nodes[index].inputs[0]] else {
+            throw InferenceError.missingParameter(source.nodes[index].layer)
+        }
+        var activations = try NormActivations(
+            store, channels: norm.channels, groups: norm.groups, epsilon: norm.epsilon,
+            workers: settings.workers)
+        if settings.reconstructs, pairs.convolutionBefore[index] != nil {
+            activations.turn(activations.quietSigns(images.fit))
+        }
+        let parameters = try fitted(activations, target, start)
+        return NormCandidate(
+            activations: activations, parameters: parameters,
+            error: try error(of: activations, parameters, target))
+    }
+
+    /// Least squares for the target, then twice with the weights and targets behind the rectifier.
+    private func fitted(
+        _ activations: NormActivations, _ target: NormTarget, _ start: NormParameters
+    ) throws -> NormParameters {
+        var plain = target
+        plain.rectifies = false
+        var parameters = start
+        for target in [plain] + (target.rectifies ? [target, target] : []) {
+            let sums = try activations.sums(
+                images.fit, gamma: parameters.gamma, beta: parameters.beta, target: target)
+            for channel in parameters.gamma.indices {
+                let sum = sums.regression(channel)
+                (parameters.gamma[channel], parameters.beta[channel]) = affineFit(
+                    weight: sum.weight, z: sum.z, target: sum.target, zz: sum.zz, zt: sum.zt,
+                    old: (parameters.gamma[channel], parameters.beta[channel]))
+            }
+        }
+        return parameters
+    }
+
+    private func error(
+        of candidate: NormCandidate, _ parameters: NormParameters, _ target: NormTarget
+    ) throws -> Double {
+        var activations = candidate.activations
+        activations.turn(activations.signs)
+        return try error(of: activations, parameters, target)
+    }
+
+    private func error(
+        of activations: NormActivations, _ parameters: NormParameters, _ target: NormTarget
+    ) throws -> Double {
+        try activations.sums(
+            images.held, gamma: parameters.gamma, beta: parameters.beta, target: target
+        ).relativeError(positions: images.held.count * activations.positions)
+    }
+}
+
+extension NormActivations {
+    /// The signs that keep each group's mean quietest over some images.
+    fileprivate func quietSigns(_ images: [Int]) -> [Float] {
+        let means = channelMeans(images)
+        let size = channels / groups
+        return (0..<groups).flatMap { group in
+            let columns = (group * size..<(group + 1) * size).map { channel in
+                images.indices.map { means[$0 * channels + channel] }
+            }
+            return Conversion.quietSigns(covariance: covariance(columns), size: size).map(Float.init)
+        }
+    }
+}
+
+/// Covariances of variables that are given as columns, row-major.
+private func covariance(_ columns: [[Double]]) -> [Double] {
+    let centred = columns.map { column in
+        let mean = column.reduce(0, +) / Double(max(column.count, 1))
+        return column.map { $0 - mean }
+    }
+    return centred.flatMap { left in
+        centred.map { right in zip(left, right).reduce(0) { $0 + $1.0 * $1.1 } / Double(max(left.count, 1)) }
+    }
+}

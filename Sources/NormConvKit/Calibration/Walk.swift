@@ -1,0 +1,101 @@
+import Conversion
+import Inference
+import Networks
+import Tensors
+
+/// Fits one layer after another, in topological order, so that each makes up for what those before it could not keep:
+/// the old network (teacher) and the new one (student) are computed side by side on all images.
+final class CalibrationWalk {
+    let source: Network
+    let teacher: LiveNetwork
+    let student: LiveNetwork
+    let images: CalibrationImages
+    let settings: WalkSettings
+    let pairs: ConvolutionNormPairs
+    /// Fitted parameters by name, in the file's shape and layout.
+    var fitted: [String: Tensor] = [:]
+    var norms: [CalibrationReport.Norm] = []
+    var leftAlone: [InspectReport.Exempt] = []
+    let solving = Stopwatch()
+
+    let consumers: [[Int]]
+    private let needed: Set<Int>
+    private let users: [String: Int]
+
+    init(
+        _ source: Network, teacher: LiveNetwork, student: LiveNetwork, images: CalibrationImages,
+        settings: WalkSettings
+    ) {
+        self.source = source
+        self.teacher = teacher
+        self.student = student
+        self.images = images
+        self.settings = settings
+        pairs = ConvolutionNormPairs(source)
+        let needed = source.nodesNeeded(for: Section(whole: source))
+        self.needed = needed
+        consumers = source.consumers.map { $0.filter(needed.contains) }
+        users = source.nodes.flatMap(\.operation.parameters).reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
+    /// Visits every norm and every layer without one but the head, which comes last and by itself.
+    func run(head: Int?, progress: (Int) -> Void) throws {
+        for index in source.nodes.indices where needed.contains(index) {
+            let node = student.network.nodes[index]
+            switch (source.nodes[index].operation, node.operation) {
+            case (.batchNorm(let old), .groupNorm(let new)):
+                if let reason = sharing(node) {
+                    leftAlone.append(.init(layer: node.layer, reason: reason))
+                } else {
+                    try visitNorm(index, old, new)
+                }
+            case (_, .convolution(let convolution)) where pairs.normBehind[index] == nil:
+                try visitLinear(index, convolution)
+            case (_, .dense(let dense)) where index != head: try visitLinear(index, dense.convolution)
+            default: break
+            }
+            teacher.release()
+            student.release()
+            progress(index)
+        }
+    }
+
+    func sharing(_ node: Node) -> String? {
+        node.operation.parameters.contains { users[$0, default: 0] > 1 }
+            ? "its parameters are shared with another layer" : nil
+    }
+
+    // MARK: Parameters
+
+    /// Gives the student a parameter from here on.
+    func set(_ name: String, _ values: [Double]) throws {
+        guard let old = student.parameters[name] else { throw InferenceError.missingParameter(name) }
+        let tensor = Tensor(shape: old.shape, values: values.map(Float.init))
+        fitted[name] = tensor
+        student.set(name, tensor)
+    }
+
+    /// Gives a convolution or dense layer other filters, [outputs, inputs / groups, rows, columns].
+    func setKernel(_ convolution: Convolution, _ filters: [Double]) throws {
+        let stored = convolution.stored(filters.map(Float.init))
+        try set(convolution.kernel, stored.map(Double.init))
+    }
+}
+
+/// What a walk is to do.
+struct WalkSettings {
+    /// Kernels that are standardized.
+    var standardized: Set<String>
+    /// ε of their standardization.
+    var epsilon: ConversionOptions.StandardizationEpsilon
+    /// Whether kernels are fitted, not only the norms' scales and offsets.
+    var reconstructs = true
+    /// λ of the kernels' fit, in units of the mean variance of an input.
+    var ridge = 0.03
+    /// What an error counts that no rectifier lets through.
+    var leak: Float = 0.1
+    /// Steps down the gradient through each norm.
+    var refinements = 0
+    /// Threads.
+    var workers: Int
+}
