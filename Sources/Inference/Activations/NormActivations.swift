@@ -22,6 +22,21 @@ public struct NormTarget: Sendable {
     }
 }
 
+extension NormTarget {
+    /// Adds the derivative of half the weighted squared error with respect to the norm's output for one image.
+    public func addGradient(
+        _ image: Int, _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>
+    ) {
+        let p = value.values(image..<image + 1)
+        let s = offset?.values(image..<image + 1)
+        func add(_ s: UnsafePointer<Float>?) {
+            nc_add_fit_gradient(
+                output.baseAddress, p, s, gradient.baseAddress, gradient.count, rectifies ? 1 : 0, leak)
+        }
+        if let s { s.withUnsafeBufferPointer { add($0.baseAddress) } } else { add(nil) }
+    }
+}
+
 /// What enters a group norm, with the statistics of each image; channels may change their signs.
 public struct NormActivations: Sendable {
     /// The norm's input u, [images, values].
@@ -123,21 +138,22 @@ public struct NormActivations: Sendable {
         return sums.map { $0 / Double(max(images.count, 1)) }
     }
 
-    /// Multiplies u itself with the signs.
-    public func turnInput() throws {
-        guard signs.contains(-1) else { return }
-        let (input, signs, channels) = (input, signs, channels)
+    /// Multiplies u itself with the signs, which then are all 1.
+    public mutating func turnInput() throws {
+        let (input, turned, channels) = (input, signs, channels)
         try inOrder(
             count: input.count, part: input.imagesPerPart, workers: workers,
             work: { images in
                 var values = input.values(images)
                 values.withUnsafeMutableBufferPointer { values in
                     for start in stride(from: 0, to: values.count, by: channels) {
-                        for channel in 0..<channels { values[start + channel] *= signs[channel] }
+                        for channel in 0..<channels { values[start + channel] *= turned[channel] }
                     }
                     input.store(images, UnsafeBufferPointer(values))
                 }
             }, merge: { _ in })
+        for index in means.indices { means[index] *= Double(turned[index % channels]) }
+        signs = [Float](repeating: 1, count: channels)
     }
 }
 

@@ -181,7 +181,8 @@ struct CalibrationRun {
             source, teacher: live(source, parameters), student: live(student.network, student.base),
             images: images,
             settings: WalkSettings(
-                standardized: standardized, epsilon: options.standardizationEpsilon, workers: workers))
+                standardized: standardized, epsilon: options.standardizationEpsilon,
+                refinements: defaultRefinements, workers: workers))
         try walk.run(head: head) { index in
             progress(CalibrationProgress(stage: "layers", done: index + 1, total: source.nodes.count))
         }
@@ -237,6 +238,11 @@ struct CalibrationRun {
     }
 
     // MARK: Training
+
+    /// Steps of each norm's refinement, of which one costs about three passes: 6 for small networks.
+    private var defaultRefinements: Int {
+        min(6, 300_000_000_000 / max(source.multiplications(shapes: shapes) * images.fit.count, 1))
+    }
 
     /// As many times through the images as are worth it: 30 for small networks, fewer the more a pass costs.
     private var defaultEpochs: Int {

@@ -23,7 +23,8 @@ extension CalibrationWalk {
         let planned = NormParameters(
             gamma: try values(norm.gamma, count: norm.channels, else: 1),
             beta: try values(norm.beta, count: norm.channels, else: 0))
-        var best = try candidate(index, norm, target, planned)
+        var best = try candidate(
+            input, norm, target, planned, choosesSigns: pairs.convolutionBefore[index] != nil)
         let before = try error(of: best, planned, target)
 
         var reconstructed = false
@@ -31,15 +32,22 @@ extension CalibrationWalk {
             case .convolution(let convolution) = student.network.nodes[place].operation
         {
             let kept = (student.parameters, fitted)
-            try reconstruct(place, convolution, old, value: value, offset: target.offset)
-            let new = try candidate(index, norm, target, planned)
+            let fit = try reconstruction(place, convolution, old, value: value, offset: target.offset)
+            try reconstruct(place, convolution, fit)
+            let new = try candidate(place, norm, target, planned)
             if new.error < best.error {
                 (best, reconstructed) = (new, true)
             } else {
                 (student.parameters, fitted) = kept
                 try student.recompute(place)
             }
-            try turn(best, place, convolution)
+            try turn(&best, place, convolution)
+            if settings.refinements > 0 {
+                let refinement = NormRefinement(
+                    walk: self, place: place, convolution: convolution, norm: norm, target: target, fit: fit)
+                best = try refinement.run(
+                    from: best, filters: filters(convolution), steps: settings.refinements)
+            }
         }
         if let gamma = norm.gamma { try set(gamma, best.parameters.gamma) }
         if let beta = norm.beta { try set(beta, best.parameters.beta) }
@@ -69,18 +77,18 @@ extension CalibrationWalk {
 
     // MARK: The convolution
 
-    /// Fits the filters to what the old network's norm would have to see, (target − c)/a with batch normalization
-    /// y = a·u + c, and computes what then enters the norm.
-    private func reconstruct(
+    /// A fit of the filters to what the old network's norm would have to see, (target − c)/a with batch normalization
+    /// y = a·u + c.
+    private func reconstruction(
         _ place: Int, _ convolution: Convolution, _ old: BatchNorm, value: ActivationStore,
         offset: ActivationStore?
-    ) throws {
+    ) throws -> LayerFit {
         let (scale, shift) = try teacher.parameters.affine(of: old)
         // A channel that the norm nearly switches off tells little of its input.
         let smallest = 1e-3 * scale.reduce(0) { $0 + abs($1) } / Double(scale.count)
         let rates = scale.map { abs($0) < max(smallest, .leastNormalMagnitude) ? 0 : Float(1 / $0) }
         let shifts = shift.map(Float.init)
-        let fit = try layerFit(convolution, place) { range in
+        return try layerFit(convolution, place) { range in
             var values = value.values(range, minus: offset)
             for index in values.indices {
                 let channel = index % rates.count
@@ -88,25 +96,40 @@ extension CalibrationWalk {
             }
             return values
         }
+    }
+
+    /// Gives the student the filters that fit best, and computes what then enters the norm.
+    private func reconstruct(_ place: Int, _ convolution: Convolution, _ fit: LayerFit) throws {
         let standardizes = settings.standardized.contains(convolution.kernel)
         var filters = solving.measure { fit.filters(keepsZeroMean: standardizes) }
         if standardizes {
             filters = settings.epsilon.standardized(filters, size: convolution.filterSize)
         }
-        try setKernel(convolution, filters)
-        // Every channel then enters the norm with mean 0: its groups' statistics vary less from image to image.
-        if let bias = convolution.bias { try set(bias, fit.outputMean(filters).map { -$0 }) }
+        try setFilters(filters, convolution, fit)
         try student.recompute(place)
     }
 
+    /// Gives the student filters before a norm. Where there is a bias, every channel then enters the norm with mean 0:
+    /// its groups' statistics vary less from image to image.
+    func setFilters(_ filters: [Double], _ convolution: Convolution, _ fit: LayerFit) throws {
+        try setKernel(convolution, filters)
+        if let bias = convolution.bias { try set(bias, fit.outputMean(filters).map { -$0 }) }
+    }
+
+    /// The student's filters, [outputs, inputs / groups, rows, columns].
+    private func filters(_ convolution: Convolution) throws -> [Double] {
+        guard let kernel = student.parameters[convolution.kernel] else {
+            throw InferenceError.missingParameter(convolution.kernel)
+        }
+        return convolution.filters(try kernel.read().values).map(Double.init)
+    }
+
     /// Makes the signs that a candidate has chosen those of the filters.
-    private func turn(_ candidate: NormCandidate, _ place: Int, _ convolution: Convolution) throws {
+    private func turn(_ candidate: inout NormCandidate, _ place: Int, _ convolution: Convolution) throws {
         let signs = candidate.activations.signs.map(Double.init)
         guard signs.contains(-1) else { return }
-        guard let kernel = student.parameters[convolution.kernel] else { return }
-        let filters = convolution.filters(try kernel.read().values)
-        try setKernel(
-            convolution, filters.indices.map { Double(filters[$0]) * signs[$0 / convolution.filterSize] })
+        let filters = try filters(convolution)
+        try setKernel(convolution, filters.indices.map { filters[$0] * signs[$0 / convolution.filterSize] })
         if let bias = convolution.bias {
             let old = try values(bias, count: signs.count, else: 0)
             try set(bias, zip(old, signs).map { $0 * $1 })
@@ -116,18 +139,19 @@ extension CalibrationWalk {
 
     // MARK: The norm
 
-    /// Fits scale and offset to what enters the norm now; channels are turned over first where a convolution can undo
-    /// that.
-    private func candidate(
-        _ index: Int, _ norm: GroupNorm, _ target: NormTarget, _ start: NormParameters
+    /// Fits scale and offset to what enters the norm now, the value of node `input`; channels are turned over first
+    /// where a convolution can undo that.
+    func candidate(
+        _ input: Int, _ norm: GroupNorm, _ target: NormTarget, _ start: NormParameters,
+        choosesSigns: Bool = true
     ) throws -> NormCandidate {
-        guard let store = student[source.nodes[index].inputs[0]] else {
-            throw InferenceError.missingParameter(source.nodes[index].layer)
+        guard let store = student[input] else {
+            throw InferenceError.missingParameter(source.nodes[input].layer)
         }
         var activations = try NormActivations(
             store, channels: norm.channels, groups: norm.groups, epsilon: norm.epsilon,
             workers: settings.workers)
-        if settings.reconstructs, pairs.convolutionBefore[index] != nil {
+        if settings.reconstructs, choosesSigns {
             activations.turn(activations.quietSigns(images.fit))
         }
         let parameters = try fitted(activations, target, start)
