@@ -104,6 +104,16 @@ extension ConversionReport.Reason: CustomStringConvertible {
     }
 }
 
+extension ConversionWarning {
+    /// Whether it tells what to expect without images, which a calibration measures instead.
+    public var isAnsweredByCalibration: Bool {
+        switch self {
+        case .copied, .standardizedWithoutData, .narrowGroups: true
+        case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups: false
+        }
+    }
+}
+
 extension ConversionWarning: CustomStringConvertible {
     /// One line for people.
     public var description: String {
@@ -117,10 +127,10 @@ extension ConversionWarning: CustomStringConvertible {
                 + layers.joined(separator: ", ")
         case .standardizedWithoutData(let convolutions):
             "\(convolutions) convolutions are standardized without images: expect a loss, a large one in narrow "
-                + "networks and on grey images; --ws off keeps more"
+                + "networks and on grey images; --calibrate IMAGES keeps most, --ws off keeps more"
         case .narrowGroups(let layers, let size):
             "\(layers.count) norms have groups of few channels, down to \(size), whose statistics vary from image "
-                + "to image: expect a loss; --groups size:8 or --to ln loses less"
+                + "to image: expect a loss; --calibrate IMAGES, --groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
             "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
         }

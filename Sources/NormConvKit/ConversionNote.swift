@@ -22,6 +22,8 @@ public struct ConversionNote: Codable, Sendable, Equatable {
     public var addBias: Bool
     /// The preprocessing that goes with the network, as the command spells it.
     public var preprocess: String
+    /// How the conversion was calibrated, if it was.
+    public var calibration: Calibration?
     /// All group normalizations by layer: PyTorch's names carry neither groups nor ε.
     public var norms: [String: Norm]
 
@@ -33,8 +35,24 @@ public struct ConversionNote: Codable, Sendable, Equatable {
         public var epsilon: Double
     }
 
+    /// How a conversion was calibrated.
+    public struct Calibration: Codable, Sendable, Equatable {
+        /// Images that parameters were fitted to, and images that judged.
+        public var fitted: Int
+        public var setAside: Int
+        /// The seed that drew them.
+        public var seed: UInt64
+        /// The steps that were kept.
+        public var steps: [String]
+        /// Share of the images set aside that both networks put into the same class.
+        public var agreement: Double
+    }
+
     /// The note of a conversion.
-    public init(_ plan: ConversionPlan, options: ConversionOptions, preprocess: String) {
+    public init(
+        _ plan: ConversionPlan, options: ConversionOptions, preprocess: String,
+        calibration: CalibrationReport? = nil
+    ) {
         normconv = normconvVersion
         to = options.target.commandName
         groups = options.groups.description
@@ -43,6 +61,12 @@ public struct ConversionNote: Codable, Sendable, Equatable {
         weightStandardizationEpsilon = options.standardizationEpsilon.rawValue
         addBias = options.addsBias
         self.preprocess = preprocess
+        self.calibration = calibration.map { report in
+            let kept = report.steps.filter(\.kept)
+            return Calibration(
+                fitted: report.fitted, setAside: report.setAside, seed: report.seed,
+                steps: kept.map(\.name), agreement: kept.last?.agreement ?? 0)
+        }
         norms = [:]
         for node in plan.network.nodes {
             if case .groupNorm(let norm) = node.operation {

@@ -24,6 +24,8 @@ public struct ConvertReport: Codable, Sendable {
     public var droppedParameters: [String]
     /// Other parts of the file that were left out.
     public var droppedParts: [String]
+    /// What calibration on images did, if there was one.
+    public var calibration: CalibrationReport?
     /// What the user should know.
     public var warnings: [String]
 
@@ -40,7 +42,11 @@ public struct ConvertReport: Codable, Sendable {
     }
 
     /// Describes a conversion that is worked out, and written where `output` is not nil.
-    public init(_ model: Model, _ plan: ConversionPlan, note: ConversionNote, output: String?) {
+    public init(
+        _ model: Model, _ plan: ConversionPlan, note: ConversionNote,
+        calibration: CalibrationReport? = nil, output: String?
+    ) {
+        self.calibration = calibration
         input = model.path
         self.output = output
         architecture = model.network.architecture
@@ -56,6 +62,7 @@ public struct ConvertReport: Codable, Sendable {
         biased = plan.biasedConvolutions
         droppedParameters = plan.report.dropped
         droppedParts = model.checkpoint.leftOut
-        warnings = plan.report.warnings.map(\.description)
+        warnings = plan.report.warnings
+            .filter { calibration == nil || !$0.isAnsweredByCalibration }.map(\.description)
     }
 }

@@ -55,10 +55,11 @@ extension Model {
     /// Writes a conversion that is worked out.
     public func write(
         _ plan: ConversionPlan, to path: String, options: ConversionOptions,
-        preprocessing: Preprocessing? = nil, overwrite: Bool = false
+        preprocessing: Preprocessing? = nil, calibration: CalibrationReport? = nil, overwrite: Bool = false
     ) throws {
         let note = ConversionNote(
-            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description)
+            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description,
+            calibration: calibration)
         let config = try naming(self.path) { try convertedConfig(plan) }
         try checkpoint.write(
             to: path, edits: plan.edits, modelConfig: config, note: try note.json(), overwrite: overwrite)

@@ -9,6 +9,7 @@ struct Convert: ParsableCommand {
               normconv convert in.h5 out.h5 --to gn
               normconv convert in.h5 out.h5 --to gn --groups size:8 --ws off   # narrow networks lose least
               normconv convert in.h5 out.h5 --to ln --add-bias
+              normconv convert in.h5 out.h5 --to gn --calibrate images.h5      # a few hundred images keep most
               normconv convert in.h5 out.h5 --to gn --init copy                # what everyone else does
               normconv convert in.h5 out.h5 --to gn --dry-run --json
             """)
@@ -47,20 +48,28 @@ struct Convert: ParsableCommand {
         completion: .file())
     var calibrate: String?
 
-    @Option(help: "How many of the images are drawn; a quarter of them judges each step.")
-    var calibrationImages = 512
+    @Option(help: "How many of the images are drawn; a quarter of them judges each step. Default: 512.")
+    var calibrationImages: Int?
 
-    @Option(help: "Decides which images are drawn; the same seed gives the same file.")
-    var seed: UInt64 = 0
+    @Option(help: "Decides which images are drawn; the same seed gives the same file. Default: 0.")
+    var seed: UInt64?
 
-    @Option(help: "Whether calibration fits the classifier's head anew: on or off.")
-    var refitHead = Switch.on
+    @Option(help: "Whether calibration fits the classifier's head anew: on or off. Default: on.")
+    var refitHead: Switch?
 
-    @Option(help: "How often calibration goes through the images to train; 0 for not at all. Default: up to 30.")
+    @Option(
+        help: """
+            How often calibration goes through the images to train all parameters; 0 for not at all. Default: 30 \
+            for small networks, fewer the more a pass costs.
+            """)
     var epochs: Int?
 
-    @Option(help: "Memory for calibration's activations, as 4G or 500M; beyond it they are kept in half precision.")
-    var calibrationMemory = ByteCount(4 << 30)
+    @Option(
+        help: """
+            Memory for calibration's activations, as 4G or 500M; beyond it they are kept in half precision. \
+            Default: 4G.
+            """)
+    var calibrationMemory: ByteCount?
 
     @Option(help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.")
     var preprocess: Preprocessing?
@@ -81,6 +90,19 @@ struct Convert: ParsableCommand {
         if addBias, initialization == .copy {
             throw ValidationError("--add-bias goes with --init statistics only: copy leaves biases alone.")
         }
+        if calibrate == nil, calibrationImages != nil || seed != nil || refitHead != nil || epochs != nil
+            || calibrationMemory != nil
+        {
+            throw ValidationError(
+                "--calibration-images, --seed, --refit-head, --epochs and --calibration-memory go with "
+                    + "--calibrate only.")
+        }
+        guard calibrationImages ?? 8 >= 8 else {
+            throw ValidationError("--calibration-images must be at least 8.")
+        }
+        guard 0...10_000 ~= epochs ?? 0 else {
+            throw ValidationError("--epochs must be between 0 and 10000.")
+        }
         guard epsilon > 0, epsilon.isFinite else {
             throw ValidationError("--epsilon must be a positive number.")
         }
@@ -98,12 +120,14 @@ struct Convert: ParsableCommand {
         _ plan: inout ConversionPlan, _ model: Model, images: String
     ) throws -> CalibrationReport {
         let split = try Split(path: images, requiresLabels: false)
+        let progress = StageLine(isOn: !outputOptions.quiet)
+        defer { progress.finish() }
         let result = try model.calibrate(
             plan, options: options, on: split,
             with: CalibrationOptions(
-                images: calibrationImages, seed: seed, refitsHead: refitHead == .on, epochs: epochs,
-                memory: calibrationMemory.bytes),
-            preprocessing: preprocess)
+                images: calibrationImages ?? 512, seed: seed ?? 0, refitsHead: refitHead != .off,
+                epochs: epochs, memory: calibrationMemory?.bytes ?? 4 << 30),
+            preprocessing: preprocess, progress: progress.show)
         plan = result.plan
         return result.report
     }
@@ -116,20 +140,19 @@ struct Convert: ParsableCommand {
         }
         let calibration = try calibrate.map { try calibrated(&plan, model, images: $0) }
         if !dryRun {
-            try model.write(plan, to: output, options: options, preprocessing: preprocess, overwrite: force)
+            try model.write(
+                plan, to: output, options: options, preprocessing: preprocess, calibration: calibration,
+                overwrite: force)
         }
         let note = ConversionNote(
-            plan, options: options, preprocess: (preprocess ?? model.preprocessing).description)
-        let report = ConvertReport(model, plan, note: note, output: dryRun ? nil : output)
+            plan, options: options, preprocess: (preprocess ?? model.preprocessing).description,
+            calibration: calibration)
+        let report = ConvertReport(
+            model, plan, note: note, calibration: calibration, output: dryRun ? nil : output)
         if outputOptions.json {
             try Terminal.result(JSONReport.text(report))
         } else if !outputOptions.quiet {
             try Terminal.result(report.lines)
-        }
-        if let calibration, !outputOptions.quiet {
-            for step in calibration.steps { Terminal.note("\(step)") }
-            for norm in calibration.norms { Terminal.note("\(norm.layer) \(norm.before) \(norm.after) \(norm.reconstructed)") }
-            Terminal.note("forward \(calibration.forwardSeconds) solve \(calibration.solveSeconds) total \(calibration.totalSeconds)")
         }
         if !outputOptions.quiet { report.warnings.forEach { Terminal.note("warning: \($0)") } }
     }
@@ -169,6 +192,7 @@ extension ConvertReport {
             droppedParts
             + (droppedParameters.isEmpty ? [] : ["\(droppedParameters.count) running statistics"])
         if !dropped.isEmpty { lines.append("Dropped: \(dropped.joined(separator: ", "))") }
+        if let calibration { lines += calibration.lines }
         lines.append(output.map { "Wrote \($0)" } ?? "Dry run: nothing written")
         return lines
     }
@@ -177,5 +201,37 @@ extension ConvertReport {
 extension ConversionNote {
     fileprivate var epsilonText: String {
         Set(norms.values.map(\.epsilon)).sorted().map { "\($0)" }.joined(separator: ", ")
+    }
+}
+
+extension CalibrationReport {
+    fileprivate var lines: [String] {
+        var steps = TextTable([("step", .left), ("agreement", .right), ("error", .right), ("", .left)])
+        for step in self.steps {
+            steps.add(
+                step.name, Formatting.percent(step.agreement),
+                Formatting.fixed(step.outputError, digits: 3), step.kept ? "" : "dropped")
+        }
+        var table = TextTable([
+            ("norm", .left), ("error before", .right), ("after", .right), ("filters", .left),
+        ])
+        for norm in norms {
+            table.add(
+                norm.layer, Formatting.fixed(norm.before, digits: 3),
+                Formatting.fixed(norm.after, digits: 3), norm.filters.rawValue)
+        }
+        let kept = precision == "half" ? ", activations in half precision" : ""
+        var lines = [
+            "Calibrated on \(Formatting.grouped(fitted)) images of \(data), judged by \(setAside) others, "
+                + "seed \(seed)\(kept)"
+        ]
+        lines += steps.lines.map { "  " + $0 }
+        lines += [""] + table.lines.map { "  " + $0 }
+        if !leftAlone.isEmpty { lines.append("Left as they are:") }
+        lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
+        lines.append(
+            "\(Formatting.fixed(totalSeconds, digits: 1)) s, of which \(Formatting.fixed(solveSeconds, digits: 1)) s "
+                + "solving; one pass of the old network takes \(Formatting.fixed(forwardSeconds, digits: 1)) s")
+        return lines
     }
 }

@@ -83,3 +83,24 @@ final class ProgressLine: Sendable {
     /// Clears the line.
     func finish() { if isOn { Terminal.endLine() } }
 }
+
+/// A line on standard error that says how far a stage is, where that is a terminal.
+final class StageLine {
+    private let isOn: Bool
+    private let start = ContinuousClock.now
+    private var shown: ContinuousClock.Instant?
+
+    init(isOn: Bool) { self.isOn = isOn && Terminal.showsProgress }
+
+    /// At most ten times a second the line is written anew.
+    func show(_ progress: CalibrationProgress) {
+        let now = ContinuousClock.now
+        guard isOn, shown.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
+        shown = now
+        let seconds = Formatting.fixed((now - start) / .seconds(1), digits: 0)
+        Terminal.error("\r\u{1B}[Kcalibrating: \(progress.stage) \(progress.done)/\(progress.total)  \(seconds) s")
+    }
+
+    /// Clears the line.
+    func finish() { if isOn { Terminal.endLine() } }
+}

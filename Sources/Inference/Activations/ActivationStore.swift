@@ -57,6 +57,22 @@ public final class ActivationStore: @unchecked Sendable {
         }
     }
 
+    /// Copies the values of some images, one after another, into a buffer of just that many.
+    public func load(_ images: ArraySlice<Int>, _ buffer: UnsafeMutableBufferPointer<Float>) {
+        for (place, image) in images.enumerated() {
+            let part = place * shape.count..<(place + 1) * shape.count
+            load(image..<image + 1, UnsafeMutableBufferPointer(rebasing: buffer[part]))
+        }
+    }
+
+    /// Keeps the values of some images, which stand one after another.
+    public func store(_ images: ArraySlice<Int>, _ buffer: UnsafeBufferPointer<Float>) {
+        for (place, image) in images.enumerated() {
+            let part = place * shape.count..<(place + 1) * shape.count
+            store(image..<image + 1, UnsafeBufferPointer(rebasing: buffer[part]))
+        }
+    }
+
     /// The values of a range of images.
     public func values(_ images: Range<Int>) -> [Float] {
         [Float](unsafeUninitializedCapacity: images.count * shape.count) { buffer, count in

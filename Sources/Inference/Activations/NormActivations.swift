@@ -55,9 +55,9 @@ public struct NormActivations: Sendable {
     /// 1 or −1 for each channel: what u is to be multiplied with.
     public private(set) var signs: [Float]
 
-    /// Takes the statistics of all images.
+    /// Takes the statistics of some images; those of others must not be asked for.
     public init(
-        _ input: ActivationStore, channels: Int, groups: Int, epsilon: Double, workers: Int
+        _ input: ActivationStore, images: [Int], channels: Int, groups: Int, epsilon: Double, workers: Int
     ) throws {
         self.input = input
         self.channels = channels
@@ -65,28 +65,30 @@ public struct NormActivations: Sendable {
         self.epsilon = epsilon
         self.workers = workers
         signs = [Float](repeating: 1, count: channels)
-        var (means, meanSquares): ([Double], [Double]) = ([], [])
+        var means = [Double](repeating: .nan, count: input.count * channels)
+        var meanSquares = means
         let positions = input.shape.count / channels
         try inOrder(
-            count: input.count, part: input.imagesPerPart, workers: workers,
-            work: { images in
-                var values = (means: [Double](), squares: [Double]())
-                var mean = [Double](repeating: 0, count: channels)
-                var squares = mean
+            count: images.count, part: input.imagesPerPart, workers: workers,
+            work: { range in
                 var scratch = [Float](repeating: 0, count: 3 * channels)
-                for image in images {
+                return images[range].map { image in
+                    var mean = [Double](repeating: 0, count: channels)
+                    var squares = mean
                     nc_channel_moments(
                         input.values(image..<image + 1), positions, channels, &mean, &squares, &scratch)
-                    values.means += mean
-                    values.squares += (0..<channels).map {
-                        squares[$0] / Double(positions) + mean[$0] * mean[$0]
+                    for channel in 0..<channels {
+                        squares[channel] = squares[channel] / Double(positions) + mean[channel] * mean[channel]
                     }
+                    return (image, mean, squares)
                 }
-                return values
             },
-            merge: {
-                means += $0.means
-                meanSquares += $0.squares
+            merge: { part in
+                for (image, mean, squares) in part {
+                    let place = image * channels..<(image + 1) * channels
+                    means.replaceSubrange(place, with: mean)
+                    meanSquares.replaceSubrange(place, with: squares)
+                }
             })
         (self.means, self.meanSquares) = (means, meanSquares)
     }

@@ -49,6 +49,7 @@ struct CalibrationRun {
     private let calibration: CalibrationOptions
     private let shapes: [Shape]
     private let images: CalibrationImages
+    private let effort: Effort
     private let precision: ActivationStore.Precision
     private let workers: Int
     private var student: Student
@@ -66,14 +67,17 @@ struct CalibrationRun {
         workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
         shapes = try source.shapes(height: split.height, width: split.width)
         let drawn = try Self.draw(calibration, from: split, preprocessing)
-        images = CalibrationImages(fit: drawn.count - drawn.count / 4, of: drawn)
-        let needed = Self.liveBytes(source, shapes, images: drawn.count)
+        let cost = source.multiplications(shapes: shapes) * (drawn.count - drawn.count / 4)
+        effort = Effort(cost: cost, images: drawn.count - drawn.count / 4)
+        images = try CalibrationImages(drawn, addsMirrored: effort.addsMirrored)
+        let needed = Self.liveBytes(source, shapes, images: images.store.count)
         precision = needed > calibration.memory ? .half : .single
         var student = try Student(plan, parameters: parameters)
         student.network.output = source.output
         self.student = student
         report = CalibrationReport(
-            data: split.file, fitted: images.fit.count, setAside: images.held.count, seed: calibration.seed,
+            data: split.file, fitted: images.originals.count,
+            setAside: drawn.count - images.originals.count, seed: calibration.seed,
             precision: precision == .half ? "half" : "single")
     }
 
@@ -122,7 +126,7 @@ struct CalibrationRun {
         let walked = try walk(progress)
         try consider(walked, "layers", judge)
         if calibration.refitsHead, let refitted = try refitHead(old) { try consider(refitted, "head", judge) }
-        let epochs = calibration.epochs ?? defaultEpochs
+        let epochs = calibration.epochs ?? effort.epochs
         if epochs > 0, let trained = try train(epochs, progress) { try consider(trained, "training", judge) }
     }
 
@@ -182,7 +186,7 @@ struct CalibrationRun {
             images: images,
             settings: WalkSettings(
                 standardized: standardized, epsilon: options.standardizationEpsilon,
-                refinements: defaultRefinements, workers: workers))
+                refinements: effort.refinements, workers: workers))
         try walk.run(head: head) { index in
             progress(CalibrationProgress(stage: "layers", done: index + 1, total: source.nodes.count))
         }
@@ -239,17 +243,6 @@ struct CalibrationRun {
 
     // MARK: Training
 
-    /// Steps of each norm's refinement, of which one costs about three passes: 6 for small networks.
-    private var defaultRefinements: Int {
-        min(6, 300_000_000_000 / max(source.multiplications(shapes: shapes) * images.fit.count, 1))
-    }
-
-    /// As many times through the images as are worth it: 30 for small networks, fewer the more a pass costs.
-    private var defaultEpochs: Int {
-        let cost = source.multiplications(shapes: shapes) * images.fit.count
-        return max(1, min(30, 600_000_000_000 / max(cost, 1)))
-    }
-
     private func train(_ epochs: Int, _ progress: (CalibrationProgress) -> Void) throws -> Student? {
         let distillation = Distillation(
             source: source, sourceParameters: parameters, student: student, shapes: shapes, images: images,
@@ -265,6 +258,25 @@ struct CalibrationRun {
             return nil
         }
         return result
+    }
+}
+
+/// How much is done by default: the less a pass over the images costs, the more passes are worth it. With ResNet-50 at
+/// 224×224 and 128 images everything takes less than twelve.
+struct Effort {
+    /// Multiplications of one pass over the images that are fitted to.
+    let cost: Int
+    /// Images that are fitted to.
+    let images: Int
+
+    /// Whether mirror images are fitted to as well.
+    var addsMirrored: Bool { cost < 60_000_000_000 }
+    /// Steps of each norm's refinement, of which one takes about three passes.
+    var refinements: Int { min(5, 250_000_000_000 / max(cost, 1)) }
+    /// How often training goes through the images, about four passes each time; few images are gone through more often.
+    var epochs: Int {
+        let enough = max(30, min(90, 11_520 / max(images, 1)))
+        return max(1, min(enough, 600_000_000_000 / max(cost, 1)))
     }
 }
 

@@ -35,6 +35,16 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
         public var kept: Bool
     }
 
+    /// What became of filters.
+    public enum Filters: String, Codable, Sendable {
+        /// There is no convolution of the norm's own before it.
+        case none
+        /// They are as the plan has them, but for signs: fitted ones were no better.
+        case planned
+        /// They were fitted anew.
+        case fitted
+    }
+
     /// A norm's output against the old network's, on the images set aside.
     public struct Norm: Codable, Sendable, Equatable {
         /// The layer's name.
@@ -43,7 +53,7 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
         public var before: Double
         /// The same after fitting.
         public var after: Double
-        /// Whether the convolution before it was fitted anew.
-        public var reconstructed: Bool
+        /// What became of the filters of the convolution before it.
+        public var filters: Filters
     }
 }

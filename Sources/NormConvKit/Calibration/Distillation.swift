@@ -13,7 +13,7 @@ import Tensors
 ///
 ///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + mean over blocks of the same
 ///
-/// by Adam, whose step for a parameter is `rate` times the parameter's root mean square, down to zero along a cosine.
+/// by Adam, whose step for a parameter is `rate` times the parameter's root mean square.
 /// Kernels that are standardized are differentiated through their standardization.
 struct Distillation {
     let source: Network
@@ -27,8 +27,8 @@ struct Distillation {
         var standardized: Set<String>
         var epsilon: ConversionOptions.StandardizationEpsilon
         var epochs: Int
-        var batch = 32
-        var rate = 0.01
+        var batch = 16
+        var rate = 0.02
         var seed: UInt64
         var workers: Int
     }
@@ -38,7 +38,7 @@ struct Distillation {
         let taps = self.taps
         let layout = ParameterLayout(
             student.network, standardized: settings.standardized, epsilon: 1e-10)
-        let batch = min(settings.batch, max(4, images.fit.count / 4 * 4))
+        let batch = min(settings.batch, max(4, images.originals.count / 4 * 4))
         let trainer = try Trainer(
             student.network, parameters: student.parameters, shapes: shapes, taps: taps, layout: layout,
             batch: batch, workers: settings.workers)
@@ -49,16 +49,22 @@ struct Distillation {
         let rates = startingRates(layout, values)
         var adam = Adam(count: layout.count)
         var random = SplitMix64(seed: settings.seed &+ 0xD157)
-        let batches = (images.fit.count + trainer.batch - 1) / trainer.batch
+        let batches = (images.originals.count + trainer.batch - 1) / trainer.batch
         let steps = settings.epochs * batches
         for step in 0..<steps {
             let views = views(trainer.batch, batch: step % batches, epochOrder: order(step / batches), &random)
             let gradient = try gradient(trainer, teacher, taps, values, views)
-            let decay = Float(0.5 * (1 + cos(Double.pi * Double(step) / Double(steps))))
-            adam.step(&values, gradient: gradient, layout: layout) { decay * (rates[$0.name] ?? 0) }
+            let factor = Float(Self.schedule(Double(step + 1) / Double(steps + 1)))
+            adam.step(&values, gradient: gradient, layout: layout) { factor * (rates[$0.name] ?? 0) }
             progress(step + 1, steps)
         }
         return tensors(layout, values)
+    }
+
+    /// What the rate is multiplied with at a share of the way: up from 0 within the first tenth, while Adam learns the
+    /// gradients' sizes, and down to 0 along a cosine.
+    private static func schedule(_ share: Double) -> Double {
+        0.5 * (1 + cos(Double.pi * share)) * min(1, 10 * share)
     }
 
     // MARK: The loss
@@ -110,7 +116,7 @@ struct Distillation {
 
     private func order(_ epoch: Int) -> [Int] {
         var random = SplitMix64(seed: settings.seed &+ UInt64(epoch) &* 0x9E37_79B9)
-        return images.fit.shuffled(using: &random)
+        return images.originals.shuffled(using: &random)
     }
 
     private func views(

@@ -46,16 +46,17 @@ final class LiveNetwork {
             missing.contains(node) || consumers[node].contains { !after.contains($0) }
         }.sorted()
         let inputs = network.nodesNeeded(for: whole).intersection(stores.keys).sorted()
-        try run(Section(from: inputs, to: kept))
+        try run(Section(from: inputs, to: kept), images: Array(0..<count))
         computed = after
     }
 
-    /// Computes one node anew, from operands that are still there.
-    func recompute(_ node: Int) throws {
-        try run(Section(from: Array(Set(network.nodes[node].inputs)).sorted(), to: [node]))
+    /// Computes one node anew, from operands that are still there, for all images or some.
+    func recompute(_ node: Int, images: [Int]? = nil) throws {
+        let section = Section(from: Array(Set(network.nodes[node].inputs)).sorted(), to: [node])
+        try run(section, images: images ?? Array(0..<count))
     }
 
-    private func run(_ section: Section) throws {
+    private func run(_ section: Section, images: [Int]) throws {
         var results: [ActivationStore] = []
         for node in section.outputs {
             results.append(
@@ -65,12 +66,12 @@ final class LiveNetwork {
         let engine = try OneDNNSection(
             section, of: network, parameters: parameters, shapes: shapes, workers: workers)
         try engine.run(
-            count: count,
+            count: images.count,
             load: { range, buffers in
-                for (store, buffer) in zip(operands, buffers) { store.load(range, buffer) }
+                for (store, buffer) in zip(operands, buffers) { store.load(images[range], buffer) }
             },
             store: { [results] range, buffers in
-                for (store, buffer) in zip(results, buffers) { store.store(range, buffer) }
+                for (store, buffer) in zip(results, buffers) { store.store(images[range], buffer) }
             })
         for (node, store) in zip(section.outputs, results) { stores[node] = store }
     }

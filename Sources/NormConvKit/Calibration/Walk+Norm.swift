@@ -25,9 +25,11 @@ extension CalibrationWalk {
             beta: try values(norm.beta, count: norm.channels, else: 0))
         var best = try candidate(
             input, norm, target, planned, choosesSigns: pairs.convolutionBefore[index] != nil)
-        let before = try error(of: best, planned, target)
+        var unturned = best.activations
+        unturned.turn(unturned.signs)
+        let before = try error(of: unturned, planned, target, images.held)
 
-        var reconstructed = false
+        var filters = CalibrationReport.Filters.none
         if settings.reconstructs, let place = pairs.convolutionBefore[index],
             case .convolution(let convolution) = student.network.nodes[place].operation
         {
@@ -36,23 +38,25 @@ extension CalibrationWalk {
             try reconstruct(place, convolution, fit)
             let new = try candidate(place, norm, target, planned)
             if new.error < best.error {
-                (best, reconstructed) = (new, true)
+                (best, filters) = (new, .fitted)
             } else {
                 (student.parameters, fitted) = kept
                 try student.recompute(place)
+                filters = .planned
             }
             try turn(&best, place, convolution)
             if settings.refinements > 0 {
                 let refinement = NormRefinement(
-                    walk: self, place: place, convolution: convolution, norm: norm, target: target, fit: fit)
+                    walk: self, place: place, convolution: convolution, norm: norm, target: target, fit: fit,
+                    images: images.fitted.thinned(positions: best.activations.positions))
                 best = try refinement.run(
-                    from: best, filters: filters(convolution), steps: settings.refinements)
+                    from: best, filters: self.filters(convolution), steps: settings.refinements)
             }
         }
         if let gamma = norm.gamma { try set(gamma, best.parameters.gamma) }
         if let beta = norm.beta { try set(beta, best.parameters.beta) }
         norms.append(
-            .init(layer: node.layer, before: before, after: best.error, reconstructed: reconstructed))
+            .init(layer: node.layer, before: before, after: best.error, filters: filters))
     }
 
     /// A norm's scale and offset.
@@ -143,33 +147,34 @@ extension CalibrationWalk {
     /// where a convolution can undo that.
     func candidate(
         _ input: Int, _ norm: GroupNorm, _ target: NormTarget, _ start: NormParameters,
-        choosesSigns: Bool = true
+        images: FittedImages? = nil, choosesSigns: Bool = true
     ) throws -> NormCandidate {
+        let images = images ?? self.images.fitted
         guard let store = student[input] else {
             throw InferenceError.missingParameter(source.nodes[input].layer)
         }
         var activations = try NormActivations(
-            store, channels: norm.channels, groups: norm.groups, epsilon: norm.epsilon,
-            workers: settings.workers)
+            store, images: images.fit + images.held, channels: norm.channels, groups: norm.groups,
+            epsilon: norm.epsilon, workers: settings.workers)
         if settings.reconstructs, choosesSigns {
             activations.turn(activations.quietSigns(images.fit))
         }
-        let parameters = try fitted(activations, target, start)
+        let parameters = try fitted(activations, target, start, images.fit)
         return NormCandidate(
             activations: activations, parameters: parameters,
-            error: try error(of: activations, parameters, target))
+            error: try error(of: activations, parameters, target, images.held))
     }
 
     /// Least squares for the target, then twice with the weights and targets behind the rectifier.
     private func fitted(
-        _ activations: NormActivations, _ target: NormTarget, _ start: NormParameters
+        _ activations: NormActivations, _ target: NormTarget, _ start: NormParameters, _ images: [Int]
     ) throws -> NormParameters {
         var plain = target
         plain.rectifies = false
         var parameters = start
         for target in [plain] + (target.rectifies ? [target, target] : []) {
             let sums = try activations.sums(
-                images.fit, gamma: parameters.gamma, beta: parameters.beta, target: target)
+                images, gamma: parameters.gamma, beta: parameters.beta, target: target)
             for channel in parameters.gamma.indices {
                 let sum = sums.regression(channel)
                 (parameters.gamma[channel], parameters.beta[channel]) = affineFit(
@@ -181,19 +186,11 @@ extension CalibrationWalk {
     }
 
     private func error(
-        of candidate: NormCandidate, _ parameters: NormParameters, _ target: NormTarget
-    ) throws -> Double {
-        var activations = candidate.activations
-        activations.turn(activations.signs)
-        return try error(of: activations, parameters, target)
-    }
-
-    private func error(
-        of activations: NormActivations, _ parameters: NormParameters, _ target: NormTarget
+        of activations: NormActivations, _ parameters: NormParameters, _ target: NormTarget, _ images: [Int]
     ) throws -> Double {
         try activations.sums(
-            images.held, gamma: parameters.gamma, beta: parameters.beta, target: target
-        ).relativeError(positions: images.held.count * activations.positions)
+            images, gamma: parameters.gamma, beta: parameters.beta, target: target
+        ).relativeError(positions: images.count * activations.positions)
     }
 }
 

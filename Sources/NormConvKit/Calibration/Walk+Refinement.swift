@@ -16,6 +16,8 @@ struct NormRefinement {
     let norm: GroupNorm
     let target: NormTarget
     let fit: LayerFit
+    /// Where maps are large, some of the images are enough.
+    let images: FittedImages
 
     /// Filters, the scale and offset that fit them, and each group's errors.
     private struct State {
@@ -63,7 +65,9 @@ struct NormRefinement {
                 }
             }
         }
-        return try evaluated(best.filters, state.candidate.parameters).candidate
+        try walk.setFilters(best.filters, convolution, fit)
+        try walk.student.recompute(place)
+        return try walk.candidate(place, norm, target, state.candidate.parameters, choosesSigns: false)
     }
 
     private func group(of weight: Int) -> Int {
@@ -81,9 +85,10 @@ struct NormRefinement {
         _ filters: [Double], _ parameters: CalibrationWalk.NormParameters
     ) throws -> State {
         try walk.setFilters(filters, convolution, fit)
-        try walk.student.recompute(place)
+        try walk.student.recompute(place, images: images.fit + images.held)
         return try measured(
-            filters, walk.candidate(place, norm, target, parameters, choosesSigns: false))
+            filters,
+            walk.candidate(place, norm, target, parameters, images: images, choosesSigns: false))
     }
 
     private func measured(_ filters: [Double], _ candidate: CalibrationWalk.NormCandidate) throws -> State {
@@ -92,14 +97,14 @@ struct NormRefinement {
             try candidate.activations.sums(
                 images, gamma: parameters.gamma, beta: parameters.beta, target: target)
         }
-        let (fitted, held) = (try sums(walk.images.fit), try sums(walk.images.held))
+        let (fitted, held) = (try sums(images.fit), try sums(images.held))
         let size = norm.channels / norm.groups
         func total(_ value: (Int) -> Double) -> [Double] {
             (0..<norm.groups).map { group in
                 (group * size..<(group + 1) * size).reduce(0) { $0 + value($1) }
             }
         }
-        let count = Double(walk.images.fit.count * candidate.activations.positions)
+        let count = Double(images.fit.count * candidate.activations.positions)
         return State(
             filters: filters, candidate: candidate, losses: total(fitted.loss), errors: total(held.error),
             weights: (0..<norm.channels).map { fitted.regression($0).weight / count })
@@ -109,7 +114,7 @@ struct NormRefinement {
 
     private func step(_ trainer: Trainer, _ state: State) throws -> [Double] {
         let gradient = try gradient(trainer, state)
-        let rates = state.candidate.activations.meanSquareRates(walk.images.fit)
+        let rates = state.candidate.activations.meanSquareRates(images.fit)
         let gamma = state.candidate.parameters.gamma
         let own = (0..<norm.channels).map {
             rates[$0] * gamma[$0] * gamma[$0] * max(state.weights[$0], 0.05)
@@ -133,7 +138,7 @@ struct NormRefinement {
         else { return [] }
         let values = try trainer.layout.values(
             in: walk.student.parameters.replacing(normTensors(state.candidate.parameters)))
-        let (images, target) = (walk.images.fit, target)
+        let (images, target) = (images.fit, target)
         var sum = [Double](repeating: 0, count: entry.range.count)
         for first in stride(from: 0, to: images.count, by: trainer.batch) {
             let part = images[first..<min(first + trainer.batch, images.count)]
