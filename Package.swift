@@ -75,11 +75,11 @@ let package = Package(
         tests("HDF5Tests", ["HDF5", "CHDF5"]),
         tests("NetworksTests", ["Networks"]),
         tests("CheckpointsTests", ["Checkpoints"]),
-        tests("ConversionTests", ["Conversion"]),
+        tests("ConversionTests", ["Conversion", "HDF5"]),
         tests("InferenceTests", ["Inference"]),
         tests("DatasetsTests", ["Datasets"]),
         tests("EvaluationTests", ["Evaluation"]),
-        tests("NormConvKitTests", ["NormConvKit"]),
+        tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
         tests("CommandTests", ["NormConvKit", "normconv"]),
     ],
     swiftLanguageModes: [.v6]

@@ -12,12 +12,18 @@ import h5py
 import numpy as np
 
 
+def single(values):
+    """Values that Float32 holds, so that the program starts from the same ones."""
+    return np.asarray(values, dtype=np.float32).astype(np.float64)
+
+
 def reconstruction(file, random):
     """Filters that fit centred data near old ones, without and with the constraint that each adds up to zero."""
     samples, inputs, outputs, ridge = 60, 7, 3, 0.05
-    x = random.normal(size=(samples, inputs)) @ random.normal(size=(inputs, inputs)) + random.normal(size=inputs)
-    u = random.normal(size=(samples, outputs)) + x[:, :outputs]
-    old = random.normal(size=(outputs, inputs))
+    mixing = random.normal(size=(inputs, inputs))
+    x = single(random.normal(size=(samples, inputs)) @ mixing + random.normal(size=inputs))
+    u = single(random.normal(size=(samples, outputs)) + x[:, :outputs])
+    old = single(random.normal(size=(outputs, inputs)))
     xc, uc = x - x.mean(0), u - u.mean(0)
     strength = ridge * np.mean(xc.var(0))
     # min ‖xc·w − uc‖²/n + λ‖w − w₀‖² as one stacked least squares problem, and its Lagrange system.
@@ -38,9 +44,9 @@ def affine(file, random):
     """Scale and offset of a normalized value for a target behind a rectifier, with and without an offset before it."""
     images, channels, rows, groups, epsilon, leak = 5, 4, 3, 2, 1e-5, 0.1
     shape = (images, rows, rows, channels)
-    u = random.normal(size=shape) * 2 + 1
-    p = random.normal(size=shape)
-    s = random.normal(size=shape) * 0.3
+    u = single(random.normal(size=shape) * 2 + 1)
+    p = single(random.normal(size=shape))
+    s = single(random.normal(size=shape) * 0.3)
     grouped = u.reshape(images, rows * rows, groups, channels // groups)
     centred = grouped - grouped.mean((1, 3), keepdims=True)
     z = (centred / np.sqrt(grouped.var((1, 3), keepdims=True) + epsilon)).reshape(shape)
@@ -65,13 +71,13 @@ def affine(file, random):
     group.attrs["groups"], group.attrs["epsilon"], group.attrs["leak"] = groups, epsilon, leak
     values = {"u": u, "p": p, "s": s, "plain": plain, "rectified": [gamma, beta], "error": [error]}
     for name, value in values.items():
-        group[name] = np.asarray(value, dtype=np.float32 if name in "ups" else np.float64)
+        group[name] = np.asarray(value)
 
 
 def signs(file, random):
     """The quietest signs of six channels, found by trying them all."""
     factors = random.normal(size=(6, 3))
-    covariance = factors @ factors.T + 0.05 * np.eye(6)
+    covariance = single(factors @ factors.T + 0.05 * np.eye(6))
     value = min(np.array(s) @ covariance @ np.array(s) for s in itertools.product([1, -1], repeat=6))
     group = file.create_group("signs")
     group["covariance"], group["least"] = covariance, np.array([value])

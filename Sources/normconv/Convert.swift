@@ -44,7 +44,8 @@ struct Convert: ParsableCommand {
     var addBias = false
 
     @Option(
-        help: "Images without labels (any split that eval reads): fit the new network to the old one on them.",
+        help:
+            "Images without labels (any split that eval reads): fit the new network to the old one on them.",
         completion: .file())
     var calibrate: String?
 
@@ -90,8 +91,9 @@ struct Convert: ParsableCommand {
         if addBias, initialization == .copy {
             throw ValidationError("--add-bias goes with --init statistics only: copy leaves biases alone.")
         }
-        if calibrate == nil, calibrationImages != nil || seed != nil || refitHead != nil || epochs != nil
-            || calibrationMemory != nil
+        if calibrate == nil,
+            calibrationImages != nil || seed != nil || refitHead != nil || epochs != nil
+                || calibrationMemory != nil
         {
             throw ValidationError(
                 "--calibration-images, --seed, --refit-head, --epochs and --calibration-memory go with "
@@ -231,7 +233,8 @@ extension CalibrationReport {
         lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
         lines.append(
             "\(Formatting.fixed(totalSeconds, digits: 1)) s, of which \(Formatting.fixed(solveSeconds, digits: 1)) s "
-                + "solving; one pass of the old network takes \(Formatting.fixed(forwardSeconds, digits: 1)) s")
+                + "solving; one pass of the old network takes \(Formatting.fixed(forwardSeconds, digits: 1)) s"
+        )
         return lines
     }
 }

@@ -4,7 +4,8 @@ import NormConvKit
 
 struct Diff: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows where two versions of a network part: how far their values are from each other, layer by layer.",
+        abstract:
+            "Shows where two versions of a network part: how far their values are from each other, layer by layer.",
         discussion: """
             EXAMPLES
               normconv diff resnet.h5 resnet-gn.h5 --data images.h5

@@ -98,7 +98,8 @@ final class StageLine {
         guard isOn, shown.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
         shown = now
         let seconds = Formatting.fixed((now - start) / .seconds(1), digits: 0)
-        Terminal.error("\r\u{1B}[Kcalibrating: \(progress.stage) \(progress.done)/\(progress.total)  \(seconds) s")
+        Terminal.error(
+            "\r\u{1B}[Kcalibrating: \(progress.stage) \(progress.done)/\(progress.total)  \(seconds) s")
     }
 
     /// Clears the line.

@@ -68,7 +68,9 @@ struct TrainerTests {
             let norm = $0.groupNorm($0.convolution(0, 4, 6), 6, groups: groups)
             $0.convolution($0.add(.activation(.relu), norm), 6, 3)
         }
-        try expectGradient { $0.groupNorm($0.groupNorm($0.convolution(0, 4, 6), 6, groups: groups), 6, groups: 2) }
+        try expectGradient {
+            $0.groupNorm($0.groupNorm($0.convolution(0, 4, 6), 6, groups: groups), 6, groups: 2)
+        }
     }
 
     @Test(
@@ -108,7 +110,9 @@ struct TrainerTests {
             let wide = $0.add(.padChannels(before: 1, after: 2), stem)
             $0.add(.add, $0.convolution(stem, 6, 9), wide, $0.convolution(stem, 6, 9, size: Extent2D(1)))
         }
-        try expectGradient { let conv = $0.convolution(0, 4, 6); $0.add(.add, conv, conv) }
+        try expectGradient {
+            let conv = $0.convolution(0, 4, 6); $0.add(.add, conv, conv)
+        }
     }
 
     @Test("Shapes, sums and products that are broadcast, scales")

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Which channels of a group to turn over, so that the group's mean varies least from sample to sample.
 ///
 /// A group norm subtracts the mean of a group's channels. What that takes away differs from sample to sample by the
@@ -36,21 +38,4 @@ private func improve(_ signs: inout [Double], _ covariance: [Double], _ size: In
         for row in 0..<size { products[row] += 2 * signs[place] * covariance[row * size + place] }
     }
     return zip(signs, products).reduce(0) { $0 + $1.0 * $1.1 }
-}
-
-/// Steele, Lea & Flood's generator (2014): the same numbers on every machine, for shuffles that a seed repeats.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    /// A generator that starts from a seed.
-    public init(seed: UInt64) { state = seed }
-
-    /// The next 64 bits.
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

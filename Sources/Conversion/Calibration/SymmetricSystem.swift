@@ -11,9 +11,10 @@ public struct SymmetricSystem: Sendable {
     public init(_ matrix: [Double], order: Int) throws(ConversionError) {
         precondition(matrix.count == order * order, "\(matrix.count) values for an order of \(order)")
         var factor = matrix
-        guard let size = Int32(exactly: order), nc_cholesky(&factor, size) == 0 else {
-            throw .notDefinite(order: order)
-        }
+        // Not every LAPACK notices a NaN.
+        guard let size = Int32(exactly: order), nc_cholesky(&factor, size) == 0,
+            (0..<order).allSatisfy({ factor[$0 * order + $0].isFinite })
+        else { throw .notDefinite(order: order) }
         self.order = order
         self.factor = factor
     }

@@ -53,7 +53,9 @@ public final class ActivationStore: @unchecked Sendable {
             }
         case .half:
             let halves = memory.address.assumingMemoryBound(to: UInt16.self) + start
-            for index in buffer.indices { halves[index] = HalfPrecision.half(min(max(buffer[index], -65_504), 65_504)) }
+            for index in buffer.indices {
+                halves[index] = HalfPrecision.half(min(max(buffer[index], -65_504), 65_504))
+            }
         }
     }
 

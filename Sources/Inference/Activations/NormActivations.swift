@@ -78,7 +78,8 @@ public struct NormActivations: Sendable {
                     nc_channel_moments(
                         input.values(image..<image + 1), positions, channels, &mean, &squares, &scratch)
                     for channel in 0..<channels {
-                        squares[channel] = squares[channel] / Double(positions) + mean[channel] * mean[channel]
+                        squares[channel] =
+                            squares[channel] / Double(positions) + mean[channel] * mean[channel]
                     }
                     return (image, mean, squares)
                 }

@@ -84,7 +84,9 @@ final class OneDNNConvolution: @unchecked Sendable {
     func setWeights(
         _ kernel: UnsafePointer<Float>, bias: UnsafePointer<Float>?, on stream: OneDNNStream
     ) throws(InferenceError) {
-        if let bias { self.bias.floats.update(from: bias, count: self.bias.bytes / MemoryLayout<Float>.stride) }
+        if let bias {
+            self.bias.floats.update(from: bias, count: self.bias.bytes / MemoryLayout<Float>.stride)
+        }
         try check(
             "packing of weights",
             nc_convolution_pack(&compiled, device.handle, stream.handle, kernel, packed.address))

@@ -31,7 +31,8 @@ public struct Adam {
                     second.withUnsafeMutableBufferPointer { second in
                         gradient.withUnsafeBufferPointer { gradient in
                             nc_adam(
-                                values.baseAddress.map { $0 + start }, gradient.baseAddress.map { $0 + start },
+                                values.baseAddress.map { $0 + start },
+                                gradient.baseAddress.map { $0 + start },
                                 first.baseAddress.map { $0 + start }, second.baseAddress.map { $0 + start },
                                 count, 1, step, beta1, beta2, secondCorrection, 1e-8)
                         }

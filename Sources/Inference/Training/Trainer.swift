@@ -12,10 +12,11 @@ import Tensors
 public final class Trainer {
     /// Adds a share's loss: the tap's index, the images' places in the batch, the tap's values [images, values], and
     /// the buffer that the loss' gradient with respect to them is added to. Called from several threads at once.
-    public typealias Loss = @Sendable (
-        _ tap: Int, _ images: Range<Int>, _ values: UnsafeBufferPointer<Float>,
-        _ gradient: UnsafeMutableBufferPointer<Float>
-    ) throws -> Void
+    public typealias Loss =
+        @Sendable (
+            _ tap: Int, _ images: Range<Int>, _ values: UnsafeBufferPointer<Float>,
+            _ gradient: UnsafeMutableBufferPointer<Float>
+        ) throws -> Void
 
     /// Where parameters stand in the vectors of values and gradients.
     public let layout: ParameterLayout

@@ -36,8 +36,10 @@ final class TrainingWorker: @unchecked Sendable {
         let detour = try memory((plan.gradientSizes.max() ?? 0) * batch)
         let compiled = program.convolutions.values
         let scratch = try AlignedMemory(bytes: compiled.map(\.scratchBytes).max() ?? 0)
-        let packedGradient = try AlignedMemory(bytes: compiled.compactMap(\.toWeights?.packedBytes).max() ?? 0)
-        kernelGradient = try memory(compiled.map { $0.convolution.outputs * $0.convolution.filterSize }.max() ?? 0)
+        let packedGradient = try AlignedMemory(
+            bytes: compiled.compactMap(\.toWeights?.packedBytes).max() ?? 0)
+        kernelGradient = try memory(
+            compiled.map { $0.convolution.outputs * $0.convolution.filterSize }.max() ?? 0)
         let biasGradient = try memory(compiled.map(\.convolution.outputs).max() ?? 0)
         var executions: [Int: Executions] = [:]
         for (index, compiled) in program.convolutions {

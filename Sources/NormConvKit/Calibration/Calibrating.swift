@@ -33,8 +33,11 @@ extension Model {
         progress: (CalibrationProgress) -> Void = { _ in }
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
         try naming(path) {
+            let images = try drawnImages(
+                calibration, from: split, preprocessing ?? self.preprocessing)
             let run = try CalibrationRun(
-                self, plan, options, split, calibration, preprocessing ?? self.preprocessing)
+                logits, parameters: checkpoint.parameters, plan, options, calibration, images: images,
+                file: split.file)
             return try run.run(progress)
         }
     }
@@ -55,20 +58,24 @@ struct CalibrationRun {
     private var student: Student
     private var report: CalibrationReport
 
+    /// Prepares the calibration of a plan for a network, whose output is what it gives before a final softmax.
+    /// `images` are preprocessed; `file` is where they come from.
     init(
-        _ model: Model, _ plan: ConversionPlan, _ options: ConversionOptions, _ split: Split,
-        _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
+        _ source: Network, parameters: ParameterTable, _ plan: ConversionPlan, _ options: ConversionOptions,
+        _ calibration: CalibrationOptions, images drawn: ActivationStore, file: String
     ) throws {
-        source = model.logits
-        parameters = model.checkpoint.parameters
+        guard drawn.count >= 8 else {
+            throw CalibrationFailure.tooFewImages(file: file, found: drawn.count)
+        }
+        self.source = source
+        self.parameters = parameters
         self.plan = plan
         self.options = options
         self.calibration = calibration
         workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
-        shapes = try source.shapes(height: split.height, width: split.width)
-        let drawn = try Self.draw(calibration, from: split, preprocessing)
-        let cost = source.multiplications(shapes: shapes) * (drawn.count - drawn.count / 4)
-        effort = Effort(cost: cost, images: drawn.count - drawn.count / 4)
+        shapes = try source.shapes(height: drawn.shape[0], width: drawn.shape[1])
+        let fitted = drawn.count - drawn.count / 4
+        effort = Effort(cost: source.multiplications(shapes: shapes) * fitted, images: fitted)
         images = try CalibrationImages(drawn, addsMirrored: effort.addsMirrored)
         let needed = Self.liveBytes(source, shapes, images: images.store.count)
         precision = needed > calibration.memory ? .half : .single
@@ -76,38 +83,18 @@ struct CalibrationRun {
         student.network.output = source.output
         self.student = student
         report = CalibrationReport(
-            data: split.file, fitted: images.originals.count,
-            setAside: drawn.count - images.originals.count, seed: calibration.seed,
+            data: file, fitted: fitted, setAside: drawn.count - fitted, seed: calibration.seed,
             precision: precision == .half ? "half" : "single")
-    }
-
-    /// The images that the seed draws, preprocessed.
-    private static func draw(
-        _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing
-    ) throws -> ActivationStore {
-        try split.check(preprocessing)
-        guard min(split.count, calibration.images) >= 8 else {
-            throw CalibrationFailure.tooFewImages(
-                file: split.file, found: min(split.count, calibration.images))
-        }
-        var random = SplitMix64(seed: calibration.seed)
-        let order = Array(0..<split.count).shuffled(using: &random).prefix(calibration.images)
-        let shape: Shape = [split.height, split.width, split.channels]
-        let store = try ActivationStore(shape: shape, count: order.count)
-        for (place, image) in order.enumerated() {
-            let values = try split.read(image..<image + 1, preprocessing: preprocessing)
-            values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
-        }
-        return store
     }
 
     /// Bytes of the most values that are live at once in both networks, with what a fit of a layer holds beside them.
     private static func liveBytes(_ network: Network, _ shapes: [Shape], images: Int) -> Int {
         var last = [Int](repeating: 0, count: shapes.count)
         for (index, node) in network.nodes.enumerated() { for input in node.inputs { last[input] = index } }
-        let most = shapes.indices.map { index in
-            (0...index).reduce(0) { $0 + ($1 == index || last[$1] >= index ? shapes[$1].count : 0) }
-        }.max() ?? 0
+        let most =
+            shapes.indices.map { index in
+                (0...index).reduce(0) { $0 + ($1 == index || last[$1] >= index ? shapes[$1].count : 0) }
+            }.max() ?? 0
         return 2 * most * images * MemoryLayout<Float>.size
     }
 
@@ -140,10 +127,15 @@ struct CalibrationRun {
         return (run.student.applied(to: plan), run.report)
     }
 
-    /// Keeps a step's result unless it lowers the agreement with the old network.
+    /// Keeps a step's result unless it lowers the agreement with the old network, or leaves it and brings outputs
+    /// farther away.
     private mutating func consider(_ candidate: Student, _ name: String, _ judge: Judge) throws {
         var step = judge.step(name, try heldOutputs(candidate))
-        step.kept = step.agreement >= (report.steps.last { $0.kept }?.agreement ?? 0)
+        if let last = report.steps.last(where: \.kept) {
+            step.kept =
+                step.agreement > last.agreement
+                || step.agreement == last.agreement && step.outputError <= last.outputError
+        }
         if step.kept { student = candidate }
         report.steps.append(step)
     }
@@ -259,6 +251,21 @@ struct CalibrationRun {
         }
         return result
     }
+}
+
+/// The images of a split that a seed draws, preprocessed.
+private func drawnImages(
+    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing
+) throws -> ActivationStore {
+    try split.check(preprocessing)
+    var random = SplitMix64(seed: calibration.seed)
+    let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
+    let store = try ActivationStore(shape: [split.height, split.width, split.channels], count: order.count)
+    for (place, image) in order.enumerated() {
+        let values = try split.read(image..<image + 1, preprocessing: preprocessing)
+        values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
+    }
+    return store
 }
 
 /// How much is done by default: the less a pass over the images costs, the more passes are worth it. With ResNet-50 at

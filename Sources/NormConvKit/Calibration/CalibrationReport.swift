@@ -31,7 +31,7 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
         public var agreement: Double
         /// Squared error of the outputs in units of how much the old network's vary.
         public var outputError: Double
-        /// Whether the step was kept; it is dropped where it lowers the agreement.
+        /// Whether the step was kept; it is dropped where it lowers the agreement, or leaves it and raises the error.
         public var kept: Bool
     }
 

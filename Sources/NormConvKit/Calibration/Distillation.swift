@@ -52,7 +52,8 @@ struct Distillation {
         let batches = (images.originals.count + trainer.batch - 1) / trainer.batch
         let steps = settings.epochs * batches
         for step in 0..<steps {
-            let views = views(trainer.batch, batch: step % batches, epochOrder: order(step / batches), &random)
+            let views = views(
+                trainer.batch, batch: step % batches, epochOrder: order(step / batches), &random)
             let gradient = try gradient(trainer, teacher, taps, values, views)
             let factor = Float(Self.schedule(Double(step + 1) / Double(steps + 1)))
             adam.step(&values, gradient: gradient, layout: layout) { factor * (rates[$0.name] ?? 0) }

@@ -78,7 +78,8 @@ final class LiveNetwork {
 
     /// Lets go of values that nothing after these nodes needs: their own are kept as long as somebody reads them.
     func release() {
-        for node in stores.keys where consumers[node].allSatisfy(computed.contains) && node != network.output {
+        for node in stores.keys where consumers[node].allSatisfy(computed.contains) && node != network.output
+        {
             stores[node] = nil
         }
     }

@@ -16,7 +16,9 @@ struct Student {
         // Planned values are worked out once, not at every read.
         var planned: [String: Tensor] = [:]
         let table = parameters.applying(plan.edits)
-        for name in plan.edits.names { if let parameter = table[name] { planned[name] = try parameter.read() } }
+        for name in plan.edits.names {
+            if let parameter = table[name] { planned[name] = try parameter.read() }
+        }
         base = table.replacing(planned)
     }
 

@@ -159,30 +159,10 @@ extension CalibrationWalk {
         if settings.reconstructs, choosesSigns {
             activations.turn(activations.quietSigns(images.fit))
         }
-        let parameters = try fitted(activations, target, start, images.fit)
+        let parameters = try activations.fitted(target, start, images.fit)
         return NormCandidate(
             activations: activations, parameters: parameters,
             error: try error(of: activations, parameters, target, images.held))
-    }
-
-    /// Least squares for the target, then twice with the weights and targets behind the rectifier.
-    private func fitted(
-        _ activations: NormActivations, _ target: NormTarget, _ start: NormParameters, _ images: [Int]
-    ) throws -> NormParameters {
-        var plain = target
-        plain.rectifies = false
-        var parameters = start
-        for target in [plain] + (target.rectifies ? [target, target] : []) {
-            let sums = try activations.sums(
-                images, gamma: parameters.gamma, beta: parameters.beta, target: target)
-            for channel in parameters.gamma.indices {
-                let sum = sums.regression(channel)
-                (parameters.gamma[channel], parameters.beta[channel]) = affineFit(
-                    weight: sum.weight, z: sum.z, target: sum.target, zz: sum.zz, zt: sum.zt,
-                    old: (parameters.gamma[channel], parameters.beta[channel]))
-            }
-        }
-        return parameters
     }
 
     private func error(
@@ -195,6 +175,25 @@ extension CalibrationWalk {
 }
 
 extension NormActivations {
+    /// Least squares for the target, then, behind a rectifier, twice with the weights and targets that it leaves.
+    func fitted(
+        _ target: NormTarget, _ start: CalibrationWalk.NormParameters, _ images: [Int]
+    ) throws -> CalibrationWalk.NormParameters {
+        var plain = target
+        plain.rectifies = false
+        var parameters = start
+        for target in [plain] + (target.rectifies ? [target, target] : []) {
+            let sums = try sums(images, gamma: parameters.gamma, beta: parameters.beta, target: target)
+            for channel in parameters.gamma.indices {
+                let sum = sums.regression(channel)
+                (parameters.gamma[channel], parameters.beta[channel]) = affineFit(
+                    weight: sum.weight, z: sum.z, target: sum.target, zz: sum.zz, zt: sum.zt,
+                    old: (parameters.gamma[channel], parameters.beta[channel]))
+            }
+        }
+        return parameters
+    }
+
     /// The signs that keep each group's mean quietest over some images.
     fileprivate func quietSigns(_ images: [Int]) -> [Float] {
         let means = channelMeans(images)
