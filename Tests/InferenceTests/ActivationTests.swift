@@ -42,9 +42,9 @@ struct ActivationTests {
         let images = graph.images(6)
         let shape = try graph.network.shapes(forImage: graph.imageShape)[1]
         let outputs = try graph.reference().run(on: ImageSource(images))
-        let source = MomentSource(convolution, inputs: try store(images), outputs: shape) { range in
-            Array(outputs[range.lowerBound * shape.count..<range.upperBound * shape.count])
-        }
+        let target = try store(Tensor(shape: Shape([6] + shape.extents), values: outputs))
+        let source = MomentSource(
+            convolution, inputs: try store(images), target: MomentTarget(value: target))
         let filters = convolution.filters(graph.tensors[0].tensor.values).map(Double.init)
         for (group, sums) in try source.sums(images: Array(0..<6), stride: 1, workers: 2).enumerated() {
             let (size, own) = (convolution.filterSize, 8 / kind.groups)
@@ -73,9 +73,9 @@ struct ActivationTests {
         var graph = Graph([4, 5, 3])
         graph.convolution(0, 3, 2)
         guard case .convolution(let convolution) = graph.nodes[1].operation else { return }
-        let source = MomentSource(convolution, inputs: try store(graph.images(5)), outputs: [4, 5, 2]) {
-            [Float](repeating: 1, count: $0.count * 40)
-        }
+        let target = try store(Tensor(shape: [5, 4, 5, 2], repeating: 1))
+        let source = MomentSource(
+            convolution, inputs: try store(graph.images(5)), target: MomentTarget(value: target))
         let counts = try [1, 3, 7, 1000].map {
             try source.sums(images: Array(0..<5), stride: $0, workers: 2)[0].count
         }
@@ -88,9 +88,9 @@ struct ActivationTests {
         graph.convolution(0, 4, 8)
         guard case .convolution(let convolution) = graph.nodes[1].operation else { return }
         let images = try store(graph.images(200))
-        let source = MomentSource(convolution, inputs: images, outputs: [8, 8, 8]) { range in
-            range.flatMap { image in (0..<512).map { Float(image * 7 % 13) - Float($0 % 5) } }
-        }
+        let target = try store(
+            Tensor(shape: [200, 8, 8, 8], values: (0..<102_400).map { Float($0 * 7 % 13) - Float($0 % 5) }))
+        let source = MomentSource(convolution, inputs: images, target: MomentTarget(value: target))
         let expected = try source.sums(images: Array(0..<200), stride: 1, workers: 1)[0]
         for workers in [2, 7] {
             let found = try source.sums(images: Array(0..<200), stride: 1, workers: workers)[0]

@@ -86,11 +86,10 @@ enum {
 ///
 /// Behind a rectifier only what passes it counts: w is 1 where p or γz + β + s is positive, else `leak`, and the target t
 /// is p, or 0 where p is negative and γz + β + s is not, minus s. `s` may be NULL. `sums` holds NC_FIT_SUMS × channels
-/// doubles, which are added to; `scratch` as many floats.
+/// doubles, which are added to.
 void nc_fit_sums(
     const float *u, const float *p, const float *s, size_t positions, size_t channels, const float *mean,
-    const float *factor, const float *gamma, const float *beta, int rectifies, float leak, double *sums,
-    float *scratch);
+    const float *factor, const float *gamma, const float *beta, int rectifies, float leak, double *sums);
 
 /// gradient += w·(y + s − t): the derivative of half the loss of `nc_fit_sums` with respect to the norm's output y.
 void nc_add_fit_gradient(

@@ -19,12 +19,13 @@ public final class ActivationStore: @unchecked Sendable {
     private let precision: Precision
     private let memory: AlignedMemory
 
-    /// Room for `count` images' values of a shape, zero at first. Throws `InferenceError.outOfMemory`.
+    /// Room for `count` images' values of a shape, which are to be stored before they are read. Throws `InferenceError.outOfMemory`.
     public init(shape: Shape, count: Int, precision: Precision = .single) throws(InferenceError) {
         self.shape = shape
         self.count = count
         self.precision = precision
-        memory = try AlignedMemory(bytes: Self.bytes(shape: shape, count: count, precision: precision))
+        memory = try AlignedMemory(
+            bytes: Self.bytes(shape: shape, count: count, precision: precision), zeroed: false)
     }
 
     /// Bytes that a store takes.
@@ -83,13 +84,13 @@ public final class ActivationStore: @unchecked Sendable {
         }
     }
 
-    /// The values of a range of images, minus those of another store.
-    public func values(_ images: Range<Int>, minus other: ActivationStore?) -> [Float] {
-        var result = values(images)
-        if let other {
-            let offset = other.values(images)
-            for index in result.indices { result[index] -= offset[index] }
+    /// Lets the body see one image's values, in place where they are kept as they are.
+    public func withValues<Result>(
+        _ image: Int, _ body: (UnsafePointer<Float>) throws -> Result
+    ) rethrows -> Result {
+        switch precision {
+        case .single: return try body(memory.floats + image * shape.count)
+        case .half: return try body(values(image..<image + 1))
         }
-        return result
     }
 }

@@ -29,28 +29,57 @@ public struct MomentSums: Sendable {
     }
 }
 
+/// What is to leave a layer: (value − offset − shift)·rate, a shift and a rate for each channel.
+public struct MomentTarget: Sendable {
+    let value: ActivationStore
+    let offset: ActivationStore?
+    let shift: [Float]
+    let rate: [Float]
+
+    /// A target; without a shift and a rate these are 0 and 1.
+    public init(
+        value: ActivationStore, offset: ActivationStore? = nil, shift: [Float]? = nil, rate: [Float]? = nil
+    ) {
+        let channels = value.shape[-1]
+        self.value = value
+        self.offset = offset
+        self.shift = shift ?? [Float](repeating: 0, count: channels)
+        self.rate = rate ?? [Float](repeating: 1, count: channels)
+    }
+
+    /// Lets the body ask for single values of one image, by their place.
+    fileprivate func withValues(_ image: Int, _ body: ((Int) -> Float) -> Void) {
+        let channels = rate.count
+        value.withValues(image) { value in
+            func look(_ offset: UnsafePointer<Float>?) {
+                body { place in
+                    let channel = place % channels
+                    return (value[place] - (offset?[place] ?? 0) - shift[channel]) * rate[channel]
+                }
+            }
+            if let offset { offset.withValues(image) { look($0) } } else { look(nil) }
+        }
+    }
+}
+
 /// A convolution, or a dense layer as one, with the maps that enter it and what is to leave it.
 public struct MomentSource: Sendable {
     /// The layer.
     public let convolution: Convolution
     /// The maps that enter it.
     public let inputs: ActivationStore
-    /// The shape of what leaves it.
-    public let outputs: Shape
-    let target: @Sendable (Range<Int>) -> [Float]
+    let target: MomentTarget
+
+    /// The shape of what leaves the layer.
+    public var outputs: Shape { target.value.shape }
 
     /// - Parameters:
     ///   - convolution: the layer.
     ///   - inputs: the maps that enter it.
-    ///   - outputs: the shape of what leaves it.
-    ///   - target: what is to leave it for a range of images, [images, values].
-    public init(
-        _ convolution: Convolution, inputs: ActivationStore, outputs: Shape,
-        target: @escaping @Sendable (Range<Int>) -> [Float]
-    ) {
+    ///   - target: what is to leave it.
+    public init(_ convolution: Convolution, inputs: ActivationStore, target: MomentTarget) {
         self.convolution = convolution
         self.inputs = inputs
-        self.outputs = outputs
         self.target = target
     }
 
@@ -185,22 +214,22 @@ private struct Sampler: Sendable {
                 u: [Float](repeating: 0, count: count * outputs)), count: groups)
         var row = 0
         for (image, places) in sampled {
-            let map = source.inputs.values(image..<image + 1)
-            let target = source.target(image..<image + 1)
-            for group in 0..<groups {
-                for (offset, position) in places.enumerated() {
-                    rows[group].x.withUnsafeMutableBufferPointer { x in
-                        map.withUnsafeBufferPointer { map in
-                            guard let map = map.baseAddress, let start = x.baseAddress else { return }
-                            patches.write(
-                                map, position: position, group: group, pivot: pivots[group].input,
-                                to: start + (row + offset) * inputs)
+            source.inputs.withValues(image) { map in
+                source.target.withValues(image) { target in
+                    for group in 0..<groups {
+                        for (offset, position) in places.enumerated() {
+                            rows[group].x.withUnsafeMutableBufferPointer { x in
+                                guard let start = x.baseAddress else { return }
+                                patches.write(
+                                    map, position: position, group: group, pivot: pivots[group].input,
+                                    to: start + (row + offset) * inputs)
+                            }
+                            let start = (position * groups + group) * outputs
+                            for output in 0..<outputs {
+                                rows[group].u[(row + offset) * outputs + output] =
+                                    target(start + output) - pivots[group].output[output]
+                            }
                         }
-                    }
-                    let start = (position * groups + group) * outputs
-                    for output in 0..<outputs {
-                        rows[group].u[(row + offset) * outputs + output] =
-                            target[start + output] - pivots[group].output[output]
                     }
                 }
             }

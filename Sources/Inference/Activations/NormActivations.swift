@@ -27,13 +27,19 @@ extension NormTarget {
     public func addGradient(
         _ image: Int, _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>
     ) {
-        let p = value.values(image..<image + 1)
-        let s = offset?.values(image..<image + 1)
-        func add(_ s: UnsafePointer<Float>?) {
+        withValues(image) { p, s in
             nc_add_fit_gradient(
                 output.baseAddress, p, s, gradient.baseAddress, gradient.count, rectifies ? 1 : 0, leak)
         }
-        if let s { s.withUnsafeBufferPointer { add($0.baseAddress) } } else { add(nil) }
+    }
+
+    /// Lets the body see one image's value and offset.
+    fileprivate func withValues(
+        _ image: Int, _ body: (UnsafePointer<Float>, UnsafePointer<Float>?) -> Void
+    ) {
+        value.withValues(image) { value in
+            if let offset { offset.withValues(image) { body(value, $0) } } else { body(value, nil) }
+        }
     }
 }
 
@@ -75,8 +81,9 @@ public struct NormActivations: Sendable {
                 return images[range].map { image in
                     var mean = [Double](repeating: 0, count: channels)
                     var squares = mean
-                    nc_channel_moments(
-                        input.values(image..<image + 1), positions, channels, &mean, &squares, &scratch)
+                    input.withValues(image) {
+                        nc_channel_moments($0, positions, channels, &mean, &squares, &scratch)
+                    }
                     for channel in 0..<channels {
                         squares[channel] =
                             squares[channel] / Double(positions) + mean[channel] * mean[channel]
@@ -184,18 +191,15 @@ extension ActivationStore {
             count: images.count, part: imagesPerPart, workers: workers,
             work: { range in
                 var sums = NormFitSums(channels: channels)
-                var scratch = [Float](repeating: 0, count: sums.values.count)
                 for image in images[range] {
                     let (mean, factor) = normalization(image)
-                    let one = image..<image + 1
-                    let (u, p) = (self.values(one), target.value.values(one))
-                    let s = target.offset?.values(one)
-                    func add(_ s: UnsafePointer<Float>?) {
-                        nc_fit_sums(
-                            u, p, s, positions, channels, mean, factor, gamma, beta,
-                            target.rectifies ? 1 : 0, target.leak, &sums.values, &scratch)
+                    self.withValues(image) { u in
+                        target.withValues(image) { p, s in
+                            nc_fit_sums(
+                                u, p, s, positions, channels, mean, factor, gamma, beta,
+                                target.rectifies ? 1 : 0, target.leak, &sums.values)
+                        }
                     }
-                    if let s { s.withUnsafeBufferPointer { add($0.baseAddress) } } else { add(nil) }
                 }
                 return sums
             },

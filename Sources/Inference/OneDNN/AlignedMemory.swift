@@ -1,9 +1,9 @@
 import CKernels
 import Foundation
 
-/// Zeroed memory, on huge pages where it is large: activations and weights then cost fewer address translations.
+/// Aligned memory, on huge pages where it is large: activations and weights then cost fewer address translations.
 ///
-/// Uninitialized memory holds denormals that slow convolutions down a hundredfold, hence the zeros.
+/// Uninitialized memory holds denormals that slow convolutions down a hundredfold: where convolutions work, it is zeroed.
 final class AlignedMemory {
     /// The first byte.
     let address: UnsafeMutableRawPointer
@@ -12,8 +12,8 @@ final class AlignedMemory {
 
     private static let hugePage = 2 << 20
 
-    /// Throws `InferenceError.outOfMemory`.
-    init(bytes: Int) throws(InferenceError) {
+    /// Memory that is zero, unless every byte will be written before it is read. Throws `InferenceError.outOfMemory`.
+    init(bytes: Int, zeroed: Bool = true) throws(InferenceError) {
         let isLarge = bytes >= Self.hugePage
         var memory: UnsafeMutableRawPointer?
         guard posix_memalign(&memory, isLarge ? Self.hugePage : 64, max(bytes, 64)) == 0, let memory else {
@@ -22,7 +22,7 @@ final class AlignedMemory {
         #if os(Linux)
             if isLarge { madvise(memory, bytes, 14 /* MADV_HUGEPAGE */) }
         #endif
-        memset(memory, 0, max(bytes, 64))
+        if zeroed { memset(memory, 0, max(bytes, 64)) }
         address = memory
         self.bytes = bytes
     }

@@ -111,8 +111,12 @@ struct CalibrationRun {
         report.steps.append(judge.step("statistics", try heldOutputs(student)))
 
         let walked = try walk(progress)
-        try consider(walked, "layers", judge)
-        if calibration.refitsHead, let refitted = try refitHead(old) { try consider(refitted, "head", judge) }
+        let keepsLayers = try consider(walked.student, "layers", judge)
+        if calibration.refitsHead,
+            let refitted = try refitHead(old, features: keepsLayers ? walked.features : nil)
+        {
+            try consider(refitted, "head", judge)
+        }
         let epochs = calibration.epochs ?? effort.epochs
         if epochs > 0, let trained = try train(epochs, progress) { try consider(trained, "training", judge) }
     }
@@ -129,7 +133,10 @@ struct CalibrationRun {
 
     /// Keeps a step's result unless it lowers the agreement with the old network, or leaves it and brings outputs
     /// farther away.
-    private mutating func consider(_ candidate: Student, _ name: String, _ judge: Judge) throws {
+    @discardableResult
+    private mutating func consider(
+        _ candidate: Student, _ name: String, _ judge: Judge
+    ) throws -> Bool {
         var step = judge.step(name, try heldOutputs(candidate))
         if let last = report.steps.last(where: \.kept) {
             step.kept =
@@ -138,6 +145,7 @@ struct CalibrationRun {
         }
         if step.kept { student = candidate }
         report.steps.append(step)
+        return step.kept
     }
 
     private func heldOutputs(_ student: Student) throws -> [Float] {
@@ -167,7 +175,10 @@ struct CalibrationRun {
 
     // MARK: Layers
 
-    private mutating func walk(_ progress: (CalibrationProgress) -> Void) throws -> Student {
+    /// The student with fitted layers, and what then enters its head.
+    private mutating func walk(
+        _ progress: (CalibrationProgress) -> Void
+    ) throws -> (student: Student, features: ActivationStore?) {
         func live(_ network: Network, _ parameters: ParameterTable) -> LiveNetwork {
             LiveNetwork(
                 network, parameters: parameters, shapes: shapes, images: images.store,
@@ -178,7 +189,7 @@ struct CalibrationRun {
             images: images,
             settings: WalkSettings(
                 standardized: standardized, epsilon: options.standardizationEpsilon,
-                refinements: effort.refinements, workers: workers))
+                samplingEffort: effort.sampling, refinements: effort.refinements, workers: workers))
         try walk.run(head: head) { index in
             progress(CalibrationProgress(stage: "layers", done: index + 1, total: source.nodes.count))
         }
@@ -187,7 +198,10 @@ struct CalibrationRun {
         report.solveSeconds += walk.solving.seconds
         var result = student
         result.fitted.merge(walk.fitted) { $1 }
-        return result
+        guard let head else { return (result, nil) }
+        let feature = source.nodes[head].inputs[0]
+        try walk.student.advance(to: [feature])
+        return (result, walk.student[feature])
     }
 
     /// Kernels that the plan standardizes.
@@ -209,28 +223,32 @@ struct CalibrationRun {
     }
 
     /// Ridge regression of the old network's outputs on the features that the new one gives, near the old head.
-    private mutating func refitHead(_ old: [Float]) throws -> Student? {
-        guard let head, case .dense(let dense) = source.nodes[head].operation else { return nil }
-        let live = LiveNetwork(
-            student.network, parameters: student.parameters, shapes: shapes, images: images.store,
-            precision: precision, workers: workers)
-        let feature = source.nodes[head].inputs[0]
-        try live.advance(to: [feature])
-        guard let features = live[feature] else { return nil }
-        let classes = dense.outputs
-        let source = MomentSource(dense.convolution, inputs: features, outputs: shapes[head]) { range in
-            Array(old[range.lowerBound * classes..<range.upperBound * classes])
-        }
+    private mutating func refitHead(_ old: [Float], features: ActivationStore?) throws -> Student? {
+        guard let head, case .dense(let dense) = source.nodes[head].operation,
+            let features = try features ?? self.features(source.nodes[head].inputs[0])
+        else { return nil }
+        let outputs = try ActivationStore(shape: shapes[head], count: images.store.count)
+        old.withUnsafeBufferPointer { outputs.store(0..<images.store.count, $0) }
+        let source = MomentSource(
+            dense.convolution, inputs: features, target: MomentTarget(value: outputs))
         let solving = Stopwatch()
         let fit = try LayerFit(
-            source, kernel: parameters[dense.kernel], ridge: 0.01, images: images.fit, workers: workers,
-            solving: solving)
+            source, kernel: parameters[dense.kernel], ridge: 0.01, effort: 1, images: images.fit,
+            workers: workers, solving: solving)
         report.solveSeconds += solving.seconds
         let filters = fit.filters(keepsZeroMean: false)
         var result = student
         try result.set(dense.convolution, filters)
         if let bias = dense.bias { try result.set(bias, fit.bias(filters)) }
         return result
+    }
+
+    private func features(_ node: Int) throws -> ActivationStore? {
+        let live = LiveNetwork(
+            student.network, parameters: student.parameters, shapes: shapes, images: images.store,
+            precision: precision, workers: workers)
+        try live.advance(to: [node])
+        return live[node]
     }
 
     // MARK: Training
@@ -278,12 +296,16 @@ struct Effort {
 
     /// Whether mirror images are fitted to as well.
     var addsMirrored: Bool { cost < 60_000_000_000 }
+    /// What the sums for a layer's fit may cost, in units of the layer itself.
+    var sampling: Double { addsMirrored ? 1 : 0.5 }
     /// Steps of each norm's refinement, of which one takes about three passes.
     var refinements: Int { min(5, 250_000_000_000 / max(cost, 1)) }
     /// How often training goes through the images, about four passes each time; few images are gone through more often.
     var epochs: Int {
         let enough = max(30, min(90, 11_520 / max(images, 1)))
-        return max(1, min(enough, 600_000_000_000 / max(cost, 1)))
+        let affordable = 600_000_000_000 / max(cost, 1)
+        // Once or twice through the images does more harm than good.
+        return affordable < 3 ? 0 : min(enough, affordable)
     }
 }
 

@@ -18,14 +18,17 @@ struct LayerFit {
     ///   - source: what enters the layer, and what is to leave it.
     ///   - kernel: the old network's kernel.
     ///   - ridge: λ of the fit, in units of the mean variance of an input.
+    ///   - effort: what sums over positions may cost, in units of the layer itself.
     init(
-        _ source: MomentSource, kernel: Parameter?, ridge: Double, images: [Int], workers: Int,
+        _ source: MomentSource, kernel: Parameter?, ridge: Double, effort: Double, images: [Int],
+        workers: Int,
         solving: Stopwatch
     ) throws {
         convolution = source.convolution
         guard let kernel else { throw InferenceError.missingParameter(convolution.kernel) }
         let sums = try source.sums(
-            images: images, stride: source.samplingStride(images: images.count), workers: workers)
+            images: images, stride: source.samplingStride(images: images.count, effort: effort),
+            workers: workers)
         let moments = sums.map(LinearMoments.init)
         solvers = try solving.measure {
             try moments.map {
@@ -71,13 +74,13 @@ struct LayerFit {
 }
 
 extension MomentSource {
-    /// Every how many positions to sample so that products for the covariances cost no more than the convolution
-    /// itself, but at least four positions for each weight of a filter are seen.
-    fileprivate func samplingStride(images: Int) -> Int {
+    /// Every how many positions to sample so that products for the covariances cost no more than allowed, but at least
+    /// four positions for each weight of a filter are seen.
+    fileprivate func samplingStride(images: Int, effort: Double) -> Int {
         let positions = images * (outputs.count / convolution.outputs)
         let perGroup = convolution.outputs / convolution.groups
         let size = convolution.filterSize
-        let asCheap = positions * perGroup / (size + perGroup)
+        let asCheap = Int(effort * Double(positions * perGroup / (size + perGroup)))
         return max(1, positions / max(asCheap, 4 * size, 1))
     }
 }

@@ -50,10 +50,11 @@ final class LiveNetwork {
         computed = after
     }
 
-    /// Computes one node anew, from operands that are still there, for all images or some.
+    /// Computes one node, anew or for the first time, from operands that are there, for all images or some.
     func recompute(_ node: Int, images: [Int]? = nil) throws {
         let section = Section(from: Array(Set(network.nodes[node].inputs)).sorted(), to: [node])
         try run(section, images: images ?? Array(0..<count))
+        computed.insert(node)
     }
 
     private func run(_ section: Section, images: [Int]) throws {

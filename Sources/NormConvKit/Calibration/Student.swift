@@ -57,14 +57,14 @@ struct FittedImages {
     /// Places of the images set aside.
     var held: [Int]
 
-    /// So many of the images, evenly chosen, that there are about 131,072 positions to fit to, and half as many to
-    /// judge by; at least 64 and 32 images.
-    func thinned(positions: Int) -> FittedImages {
+    /// Fewer images, evenly chosen, where they have more positions than needed: about `total` to fit to and half as many
+    /// to judge by, of which an image gives `positions`, but counts for 2,048 at most.
+    func thinned(positions: Int, to total: Int) -> FittedImages {
         func some(_ images: [Int], _ count: Int) -> [Int] {
             let count = min(images.count, count)
             return (0..<count).map { images[$0 * images.count / count] }
         }
-        let enough = max(64, 131_072 / max(positions, 1))
+        let enough = max(total / 2048, total / max(positions, 1))
         return FittedImages(fit: some(fit, enough), held: some(held, enough / 2))
     }
 }

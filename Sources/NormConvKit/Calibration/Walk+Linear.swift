@@ -22,7 +22,7 @@ extension CalibrationWalk {
             value: value, offset: try student.sum(aim.others), rectifies: aim.rectifies, leak: 1)
         let before = try store.relativeError(images.held, target: target, workers: settings.workers)
         let kept = (student.parameters, fitted)
-        let fit = try layerFit(convolution, index) { value.values($0, minus: target.offset) }
+        let fit = try layerFit(convolution, index, MomentTarget(value: value, offset: target.offset))
         let filters = solving.measure { fit.filters(keepsZeroMean: false) }
         try setKernel(convolution, filters)
         if let bias = convolution.bias { try set(bias, fit.bias(filters)) }
@@ -35,14 +35,14 @@ extension CalibrationWalk {
 
     /// A fit of a convolution to what is to leave it, from what enters it in the new network.
     func layerFit(
-        _ convolution: Convolution, _ index: Int, target: @escaping @Sendable (Range<Int>) -> [Float]
+        _ convolution: Convolution, _ index: Int, _ target: MomentTarget
     ) throws -> LayerFit {
         guard let inputs = student[source.nodes[index].inputs[0]] else {
             throw InferenceError.missingParameter(convolution.kernel)
         }
         return try LayerFit(
-            MomentSource(convolution, inputs: inputs, outputs: student.shapes[index], target: target),
-            kernel: teacher.parameters[convolution.kernel], ridge: settings.ridge, images: images.fit,
-            workers: settings.workers, solving: solving)
+            MomentSource(convolution, inputs: inputs, target: target),
+            kernel: teacher.parameters[convolution.kernel], ridge: settings.ridge,
+            effort: settings.samplingEffort, images: images.fit, workers: settings.workers, solving: solving)
     }
 }

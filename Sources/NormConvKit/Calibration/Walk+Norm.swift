@@ -16,21 +16,27 @@ extension CalibrationWalk {
             value: value, offset: try student.sum(aim.others), rectifies: aim.rectifies,
             leak: settings.leak)
 
-        if let place = pairs.convolutionBefore[index] {
+        let place = settings.reconstructs ? pairs.convolutionBefore[index] : nil
+        // Before filters are fitted, some of the images tell enough.
+        var looked = images.fitted
+        if let place {
             try student.advance(to: [source.nodes[place].inputs[0]])
+            looked = looked.thinned(positions: student.shapes[place].count / norm.channels, to: 32_768)
+            try student.recompute(place, images: looked.fit + looked.held)
+        } else {
+            try student.advance(to: [input])
         }
-        try student.advance(to: [input])
         let planned = NormParameters(
             gamma: try values(norm.gamma, count: norm.channels, else: 1),
             beta: try values(norm.beta, count: norm.channels, else: 0))
         var best = try candidate(
-            input, norm, target, planned, choosesSigns: pairs.convolutionBefore[index] != nil)
+            input, norm, target, planned, images: looked, choosesSigns: place != nil)
         var unturned = best.activations
         unturned.turn(unturned.signs)
-        let before = try error(of: unturned, planned, target, images.held)
+        let before = try error(of: unturned, planned, target, looked.held)
 
         var filters = CalibrationReport.Filters.none
-        if settings.reconstructs, let place = pairs.convolutionBefore[index],
+        if let place,
             case .convolution(let convolution) = student.network.nodes[place].operation
         {
             let kept = (student.parameters, fitted)
@@ -42,13 +48,14 @@ extension CalibrationWalk {
             } else {
                 (student.parameters, fitted) = kept
                 try student.recompute(place)
+                best = try candidate(place, norm, target, planned)
                 filters = .planned
             }
             try turn(&best, place, convolution)
             if settings.refinements > 0 {
                 let refinement = NormRefinement(
                     walk: self, place: place, convolution: convolution, norm: norm, target: target, fit: fit,
-                    images: images.fitted.thinned(positions: best.activations.positions))
+                    images: images.fitted.thinned(positions: best.activations.positions, to: 131_072))
                 best = try refinement.run(
                     from: best, filters: self.filters(convolution), steps: settings.refinements)
             }
@@ -90,16 +97,10 @@ extension CalibrationWalk {
         let (scale, shift) = try teacher.parameters.affine(of: old)
         // A channel that the norm nearly switches off tells little of its input.
         let smallest = 1e-3 * scale.reduce(0) { $0 + abs($1) } / Double(scale.count)
-        let rates = scale.map { abs($0) < max(smallest, .leastNormalMagnitude) ? 0 : Float(1 / $0) }
-        let shifts = shift.map(Float.init)
-        return try layerFit(convolution, place) { range in
-            var values = value.values(range, minus: offset)
-            for index in values.indices {
-                let channel = index % rates.count
-                values[index] = (values[index] - shifts[channel]) * rates[channel]
-            }
-            return values
-        }
+        let rate = scale.map { abs($0) < max(smallest, .leastNormalMagnitude) ? 0 : Float(1 / $0) }
+        return try layerFit(
+            convolution, place,
+            MomentTarget(value: value, offset: offset, shift: shift.map(Float.init), rate: rate))
     }
 
     /// Gives the student the filters that fit best, and computes what then enters the norm.

@@ -94,6 +94,8 @@ struct WalkSettings {
     var ridge = 0.03
     /// What an error counts that no rectifier lets through.
     var leak: Float = 0.1
+    /// What the sums for a layer's fit may cost, in units of the layer itself.
+    var samplingEffort = 1.0
     /// Steps down the gradient through each norm.
     var refinements = 0
     /// Threads.
