@@ -37,8 +37,9 @@ public struct ConversionNote: Codable, Sendable, Equatable {
 
     /// How a conversion was calibrated.
     public struct Calibration: Codable, Sendable, Equatable {
-        /// Images that parameters were fitted to, and images that judged.
+        /// Images that parameters were fitted to.
         public var fitted: Int
+        /// Images that judged.
         public var setAside: Int
         /// The seed that drew them.
         public var seed: UInt64

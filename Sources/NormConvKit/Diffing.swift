@@ -32,10 +32,13 @@ public struct DiffReport: Codable, Sendable {
         public var relativeError: Double
         /// Σab/√(Σa²·Σb²).
         public var cosine: Double
-        /// Mean and standard deviation in the first network, then in the second.
+        /// Mean of the values in the first network.
         public var firstMean: Double
+        /// Standard deviation of the values in the first network.
         public var firstDeviation: Double
+        /// Mean of the values in the second network.
         public var secondMean: Double
+        /// Standard deviation of the values in the second network.
         public var secondDeviation: Double
     }
 }

@@ -7,11 +7,13 @@ import Tensors
 public struct MomentSums: Sendable {
     /// Positions that were summed.
     public fileprivate(set) var count = 0
-    /// What was subtracted from x and from u.
+    /// What was subtracted from x.
     public let inputPivot: [Float]
+    /// What was subtracted from u.
     public let outputPivot: [Float]
-    /// Σ(x − pivot) and Σ(u − pivot).
+    /// Σ(x − pivot).
     public fileprivate(set) var inputSum: [Double]
+    /// Σ(u − pivot).
     public fileprivate(set) var outputSum: [Double]
     /// Σ(x − pivot)(x − pivot)ᵀ, [inputs, inputs].
     public fileprivate(set) var squares: [Double]

@@ -7,10 +7,11 @@ import Tensors
 
 /// A calibration under way, for people who wait.
 public struct CalibrationProgress: Sendable {
-    /// What is being done: `old network`, `layers`, `training`.
+    /// What is being done: `layers` or `training`.
     public var stage: String
-    /// How much of it is done, and how much there is.
+    /// How much of it is done.
     public var done: Int
+    /// How much there is.
     public var total: Int
 }
 
@@ -268,70 +269,5 @@ struct CalibrationRun {
             return nil
         }
         return result
-    }
-}
-
-/// The images of a split that a seed draws, preprocessed.
-private func drawnImages(
-    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing
-) throws -> ActivationStore {
-    try split.check(preprocessing)
-    var random = SplitMix64(seed: calibration.seed)
-    let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
-    let store = try ActivationStore(shape: [split.height, split.width, split.channels], count: order.count)
-    for (place, image) in order.enumerated() {
-        let values = try split.read(image..<image + 1, preprocessing: preprocessing)
-        values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
-    }
-    return store
-}
-
-/// How much is done by default: the less a pass over the images costs, the more passes are worth it. With ResNet-50 at
-/// 224×224 and 128 images everything takes less than twelve.
-struct Effort {
-    /// Multiplications of one pass over the images that are fitted to.
-    let cost: Int
-    /// Images that are fitted to.
-    let images: Int
-
-    /// Whether mirror images are fitted to as well.
-    var addsMirrored: Bool { cost < 60_000_000_000 }
-    /// What the sums for a layer's fit may cost, in units of the layer itself.
-    var sampling: Double { addsMirrored ? 1 : 0.5 }
-    /// Steps of each norm's refinement, of which one takes about three passes.
-    var refinements: Int { min(5, 250_000_000_000 / max(cost, 1)) }
-    /// How often training goes through the images, about four passes each time; few images are gone through more often.
-    var epochs: Int {
-        let enough = max(30, min(90, 11_520 / max(images, 1)))
-        let affordable = 600_000_000_000 / max(cost, 1)
-        // Once or twice through the images does more harm than good.
-        return affordable < 3 ? 0 : min(enough, affordable)
-    }
-}
-
-/// Why a calibration was refused.
-public enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
-    /// Too few images to fit to some and judge by others.
-    case tooFewImages(file: String, found: Int)
-
-    /// One line for people.
-    public var description: String {
-        switch self {
-        case .tooFewImages(let file, let found):
-            "\(file): \(found) images to calibrate on, expected at least 8"
-        }
-    }
-}
-
-extension Network {
-    /// Multiplications of convolutions and dense layers for one image.
-    func multiplications(shapes: [Shape]) -> Int {
-        nodes.enumerated().reduce(0) { sum, entry in
-            switch entry.element.operation {
-            case .convolution(let convolution): sum + shapes[entry.offset].count * convolution.filterSize
-            case .dense(let dense): sum + shapes[entry.offset].count * dense.inputs
-            default: sum
-            }
-        }
     }
 }

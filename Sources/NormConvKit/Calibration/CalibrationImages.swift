@@ -1,0 +1,95 @@
+import Datasets
+import Inference
+import Tensors
+
+/// Places of images that parameters are fitted to, and of images that judge.
+struct FittedImages {
+    /// Places of the images that parameters are fitted to.
+    var fit: [Int]
+    /// Places of the images set aside.
+    var held: [Int]
+
+    /// Fewer images, evenly chosen, where they have more positions than needed: about `total` to fit to and half as many
+    /// to judge by, of which an image gives `positions`, but counts for 2,048 at most.
+    func thinned(positions: Int, to total: Int) -> FittedImages {
+        func some(_ images: [Int], _ count: Int) -> [Int] {
+            let count = min(images.count, count)
+            return (0..<count).map { images[$0 * images.count / count] }
+        }
+        let enough = max(total / 2048, total / max(positions, 1))
+        return FittedImages(fit: some(fit, enough), held: some(held, enough / 2))
+    }
+}
+
+/// The images of a calibration.
+struct CalibrationImages {
+    /// All of them, preprocessed: those that are fitted to in the order in which they were drawn, their mirror images
+    /// where there are any, then the same for those set aside.
+    let store: ActivationStore
+    /// Places of the images as they were drawn, and of their mirror images.
+    let fitted: FittedImages
+    /// Places of the images that are fitted to as they were drawn.
+    let originals: [Int]
+
+    var fit: [Int] { fitted.fit }
+    var held: [Int] { fitted.held }
+
+    /// `drawn` with its last quarter set aside. Mirror images are images that the old network knows as well: they make
+    /// up for few.
+    init(_ drawn: ActivationStore, addsMirrored: Bool) throws {
+        let held = drawn.count / 4
+        let fit = drawn.count - held
+        let times = addsMirrored ? 2 : 1
+        store = try ActivationStore(shape: drawn.shape, count: drawn.count * times)
+        originals = Array(0..<fit)
+        fitted = FittedImages(
+            fit: Array(0..<fit * times), held: Array(fit * times..<drawn.count * times))
+        for place in 0..<drawn.count {
+            let target = place < fit ? place : place + fit * (times - 1)
+            let values = drawn.values(place..<place + 1)
+            values.withUnsafeBufferPointer { store.store(target..<target + 1, $0) }
+            guard addsMirrored else { continue }
+            let mirror = target + (place < fit ? fit : held)
+            mirrored(values, drawn.shape).withUnsafeBufferPointer { store.store(mirror..<mirror + 1, $0) }
+        }
+    }
+}
+
+/// An image with its columns in reverse.
+private func mirrored(_ image: [Float], _ shape: Shape) -> [Float] {
+    let (columns, channels) = (shape[1], shape[2])
+    return image.indices.map { index in
+        let (row, rest) = (index / (columns * channels), index % (columns * channels))
+        let column = columns - 1 - rest / channels
+        return image[(row * columns + column) * channels + rest % channels]
+    }
+}
+
+/// The images of a split that a seed draws, preprocessed.
+func drawnImages(
+    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing
+) throws -> ActivationStore {
+    try split.check(preprocessing)
+    var random = SplitMix64(seed: calibration.seed)
+    let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
+    let store = try ActivationStore(shape: [split.height, split.width, split.channels], count: order.count)
+    for (place, image) in order.enumerated() {
+        let values = try split.read(image..<image + 1, preprocessing: preprocessing)
+        values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
+    }
+    return store
+}
+
+/// Why a calibration was refused.
+public enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
+    /// Too few images to fit to some and judge by others.
+    case tooFewImages(file: String, found: Int)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .tooFewImages(let file, let found):
+            "\(file): \(found) images to calibrate on, expected at least 8"
+        }
+    }
+}
