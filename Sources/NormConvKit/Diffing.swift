@@ -144,7 +144,7 @@ private struct Side {
         self.preprocessing = preprocessing ?? model.preprocessing
         let network = model.logits
         let shapes = try naming(model.path) {
-            try network.shapes(height: split.height, width: split.width)
+            try network.shapes(forImage: [split.height, split.width, split.channels])
         }
         let needed = network.nodesNeeded(for: Section(whole: network))
         var seen: [String: Int] = [:]

@@ -76,8 +76,10 @@ public struct InspectReport: Codable, Sendable {
         classes = network.classes
         parameters = model.checkpoint.parameters.reduce(0) { $0 + $1.shape.count }
         tensors = model.checkpoint.parameters.count
-        converted = model.note.map {
-            "--to \($0.to) --groups \($0.groups) --init \($0.initialization) --ws \($0.weightStandardization)"
+        converted = model.note.map { note in
+            "--to \(note.to) --groups \(note.groups) --init \(note.initialization) "
+                + "--ws \(note.weightStandardization)"
+                + (note.calibration.map { ", calibrated on \($0.fitted) images" } ?? "")
         }
         unused = model.unusedParameters
         norms = network.nodes.indices.compactMap { Norm(network, $0, pairs) }

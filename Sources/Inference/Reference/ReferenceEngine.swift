@@ -59,9 +59,11 @@ public struct ReferenceEngine: Engine {
 }
 
 extension Network {
-    /// The shape of every node's value for an image of height × width × channels.
-    func shapes(forImage shape: Shape) throws -> [Shape] {
-        let expected = "height×width×\(input.channels)"
+    /// The shape of every node's value for an image of height × width × channels. Throws
+    /// `NetworkError.shapeMismatch`, also where the image has other channels than the network takes.
+    public func shapes(forImage shape: Shape) throws -> [Shape] {
+        let extents = [input.height, input.width].map { $0.map(String.init) ?? "any" }
+        let expected = "\(extents[0])×\(extents[1])×\(input.channels)"
         guard shape.rank == 3, shape[2] == input.channels else {
             throw NetworkError.shapeMismatch(
                 layer: nodes.first?.layer ?? name, found: "\(shape)", expected: expected)

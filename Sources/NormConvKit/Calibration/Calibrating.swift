@@ -74,7 +74,7 @@ struct CalibrationRun {
         self.options = options
         self.calibration = calibration
         workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
-        shapes = try source.shapes(height: drawn.shape[0], width: drawn.shape[1])
+        shapes = try source.shapes(forImage: drawn.shape)
         let fitted = drawn.count - drawn.count / 4
         effort = Effort(cost: source.multiplications(shapes: shapes) * fitted, images: fitted)
         images = try CalibrationImages(drawn, addsMirrored: effort.addsMirrored)
