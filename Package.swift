@@ -40,7 +40,7 @@ let package = Package(
         library("Evaluation", ["Tensors"]),
 
         // The five rooms that never import each other.
-        library("Checkpoints", ["Tensors", "HDF5"]),
+        library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives"]),
         library("Conversion", ["Tensors", "Networks", "CKernels"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
         library("Datasets", ["Tensors", "HDF5", "Archives"]),
@@ -68,7 +68,7 @@ let package = Package(
         tests("ArchivesTests", ["Archives"]),
         tests("HDF5Tests", ["HDF5", "CHDF5"]),
         tests("NetworksTests", ["Networks"]),
-        tests("CheckpointsTests", ["Checkpoints"]),
+        tests("CheckpointsTests", ["Checkpoints", "Archives"]),
         tests("ConversionTests", ["Conversion"]),
         tests("InferenceTests", ["Inference"]),
         tests("DatasetsTests", ["Datasets"]),

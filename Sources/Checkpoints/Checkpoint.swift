@@ -36,6 +36,10 @@ public enum Layout: String, Sendable, CaseIterable {
     case torchFlat = "torch"
     /// PyTorch names as nested groups: `layer1/0/conv1/weight`.
     case torchNested = "torch-nested"
+    /// safetensors with PyTorch names.
+    case safetensors
+    /// PyTorch's zip archive (`torch.save`), only read.
+    case torchZip = "pth"
 
     /// For people.
     public var description: String {
@@ -43,19 +47,8 @@ public enum Layout: String, Sendable, CaseIterable {
         case .kerasLegacy: "Keras full model (HDF5)"
         case .torchFlat: "PyTorch names (HDF5, flat)"
         case .torchNested: "PyTorch names (HDF5, nested groups)"
+        case .safetensors: "PyTorch names (safetensors)"
+        case .torchZip: "PyTorch checkpoint (zip)"
         }
     }
-}
-
-/// Opens a file in whatever layout it has. Throws `HDF5Error` where it is damaged or no HDF5 file at all,
-/// `CheckpointError` where its layout is not understood.
-public func openCheckpoint(_ path: String) throws -> any Checkpoint {
-    let file = try HDF5File(reading: path)
-    let formats: [(HDF5File) throws -> (any Checkpoint)?] = [
-        KerasLegacyFile.open, TorchFile.open,
-    ]
-    for open in formats {
-        if let checkpoint = try open(file) { return checkpoint }
-    }
-    throw CheckpointError.unknownLayout(path: path, holds: try file.root.names())
 }

@@ -10,7 +10,7 @@ struct Inspect: ParsableCommand {
               normconv inspect resnet50.h5 --json | jq .norms
             """)
 
-    @Argument(help: "A network in HDF5: Keras full model, or PyTorch names.", completion: .file())
+    @Argument(help: "A network: Keras or PyTorch names in HDF5, safetensors, .pth.", completion: .file())
     var model: String
 
     @OptionGroup var output: OutputOptions
