@@ -35,7 +35,7 @@ let package = Package(
         library("Tensors", []),
         library("OrderedJSON", []),
         library("Archives", ["CZlib"]),
-        library("HDF5", ["CHDF5"]),
+        library("HDF5", ["CHDF5", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),
 
@@ -61,7 +61,7 @@ let package = Package(
             ]),
 
         .target(
-            name: "TestSupport", dependencies: ["Tensors", "HDF5"],
+            name: "TestSupport", dependencies: ["Tensors", "HDF5", "Archives"],
             path: "Tests/TestSupport"),
         tests("TensorsTests", ["Tensors"]),
         tests("OrderedJSONTests", ["OrderedJSON"]),

@@ -32,6 +32,12 @@ public protocol Checkpoint: Sendable {
 public enum Layout: String, Sendable, CaseIterable {
     /// Keras' full model in HDF5 (`model.save("x.h5")`): architecture and weights.
     case kerasLegacy = "keras-legacy"
+    /// Keras' weights alone in HDF5, as versions before 3 write them.
+    case kerasLegacyWeights = "keras-legacy-weights"
+    /// Keras 3's weights alone (`model.save_weights("x.weights.h5")`).
+    case kerasWeights = "keras-weights"
+    /// Keras 3's archive (`model.save("x.keras")`): architecture and weights.
+    case kerasArchive = "keras"
     /// PyTorch names as datasets of the root group: `layer1.0.conv1.weight`.
     case torchFlat = "torch"
     /// PyTorch names as nested groups: `layer1/0/conv1/weight`.
@@ -40,15 +46,21 @@ public enum Layout: String, Sendable, CaseIterable {
     case safetensors
     /// PyTorch's zip archive (`torch.save`), only read.
     case torchZip = "pth"
+    /// Big Transfer's archive of numpy arrays, only read.
+    case numpyArchive = "npz"
 
     /// For people.
     public var description: String {
         switch self {
         case .kerasLegacy: "Keras full model (HDF5)"
+        case .kerasLegacyWeights: "Keras weights alone (HDF5, before Keras 3)"
+        case .kerasWeights: "Keras 3 weights alone (.weights.h5)"
+        case .kerasArchive: "Keras 3 model (.keras)"
         case .torchFlat: "PyTorch names (HDF5, flat)"
         case .torchNested: "PyTorch names (HDF5, nested groups)"
         case .safetensors: "PyTorch names (safetensors)"
         case .torchZip: "PyTorch checkpoint (zip)"
+        case .numpyArchive: "numpy arrays (.npz)"
         }
     }
 }

@@ -1,4 +1,3 @@
-import HDF5
 import Tensors
 
 /// Stored elements, little-endian, and the Float32 values that everything here computes with.

@@ -5,7 +5,9 @@ import HDF5
 ///
 /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
 /// known, `CheckpointError` where its layout is not understood.
-public func openCheckpoint(_ path: String) throws -> any Checkpoint {
+///
+/// `modelConfig` is the configuration of a Keras model in JSON, for files of its weights alone.
+public func openCheckpoint(_ path: String, modelConfig: String? = nil) throws -> any Checkpoint {
     switch FileKind(path: path) {
     case .safetensors: return try SafetensorsFile(path: path)
     case .zip: return try openArchive(path)
@@ -13,14 +15,14 @@ public func openCheckpoint(_ path: String) throws -> any Checkpoint {
         throw CheckpointError.unsupportedLayout(
             path: path, found: "a Python pickle, perhaps PyTorch's format before 1.6",
             remedy: TorchZipFile.conversion(of: path))
-    default: return try openHDF5(path)
+    default: return try openHDF5(path, modelConfig)
     }
 }
 
-private func openHDF5(_ path: String) throws -> any Checkpoint {
+private func openHDF5(_ path: String, _ modelConfig: String?) throws -> any Checkpoint {
     let file = try HDF5File(reading: path)
     let formats: [(HDF5File) throws -> (any Checkpoint)?] = [
-        KerasLegacyFile.open, TorchFile.open,
+        KerasLegacyFile.open, { try KerasWeightsFile.open($0, modelConfig: modelConfig) }, TorchFile.open,
     ]
     for open in formats {
         if let checkpoint = try open(file) { return checkpoint }
@@ -30,7 +32,9 @@ private func openHDF5(_ path: String) throws -> any Checkpoint {
 
 private func openArchive(_ path: String) throws -> any Checkpoint {
     let archive = try ZipArchive(path: path)
-    let formats: [(ZipArchive) throws -> (any Checkpoint)?] = [TorchZipFile.open]
+    let formats: [(ZipArchive) throws -> (any Checkpoint)?] = [
+        KerasArchiveFile.open, TorchZipFile.open, NumpyArchiveFile.open,
+    ]
     for open in formats {
         if let checkpoint = try open(archive) { return checkpoint }
     }

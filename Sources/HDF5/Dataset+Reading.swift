@@ -1,4 +1,5 @@
 import CHDF5
+import Tensors
 
 extension Dataset {
     /// All values as Float, whatever numbers are stored.
