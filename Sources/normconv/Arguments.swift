@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import NormConvKit
 
 /// Options that every command has.
@@ -8,6 +9,18 @@ struct OutputOptions: ParsableArguments {
 
     @Flag(name: .shortAndLong, help: "No progress and no remarks, only results and errors.")
     var quiet = false
+}
+
+/// Where a network's graph comes from, in files that do not tell.
+struct ArchitectureOptions: ParsableArguments {
+    @Option(
+        help: "A Keras configuration (model.to_json()), for a file of weights alone.", completion: .file())
+    var architecture: String?
+
+    func model(_ path: String) throws -> Model {
+        try Model(
+            path: path, architecture: architecture.map { try String(contentsOfFile: $0, encoding: .utf8) })
+    }
 }
 
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {

@@ -51,6 +51,8 @@ struct Convert: ParsableCommand {
     @Flag(help: "Work everything out and write nothing.")
     var dryRun = false
 
+    @OptionGroup var architecture: ArchitectureOptions
+
     @OptionGroup var outputOptions: OutputOptions
 
     func validate() throws {
@@ -74,10 +76,10 @@ struct Convert: ParsableCommand {
     }
 
     func run() throws {
-        let model = try Model(path: input)
+        let model = try architecture.model(input)
         let plan = try model.plan(options)
         guard !plan.report.warnings.contains(.nothingToConvert) else {
-            throw NothingToConvert(path: input)
+            throw NothingToConvert(path: input, architecture: model.network)
         }
         if !dryRun {
             try model.write(plan, to: output, options: options, preprocessing: preprocess, overwrite: force)
@@ -97,9 +99,14 @@ struct Convert: ParsableCommand {
 /// A network without batch normalization.
 struct NothingToConvert: Error, CustomStringConvertible {
     let path: String
+    let architecture: Network
 
     var description: String {
-        "\(path): the network has no batch normalization: nothing to convert, nothing written"
+        let has =
+            architecture.family == .bit
+            ? "\(architecture.architecture) has group norms and standardized convolutions already"
+            : "the network has no batch normalization"
+        return "\(path): \(has): nothing to convert, nothing written"
     }
 }
 

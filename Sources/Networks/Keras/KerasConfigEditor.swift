@@ -71,6 +71,11 @@ private struct KerasConfigEdit {
         let layerPath = path.appending(layer: name)
         if KerasModel.modelClasses.contains(className) { return try model(layer, path: layerPath) }
         if let norm = norms[layerPath] {
+            if className == "GroupNormalization" {
+                // A norm that was one before: the settings are its own.
+                found.insert(layerPath)
+                return layer
+            }
             guard className.contains("BatchNormalization") else {
                 throw .malformedConfiguration(
                     at: "layer '\(layerPath)'", expected: "a batch normalization, found \(className)")
