@@ -49,6 +49,11 @@ public enum Layout: String, Sendable, CaseIterable {
     /// Big Transfer's archive of numpy arrays, only read.
     case numpyArchive = "npz"
 
+    /// Whether it is one of Keras' own.
+    public var isKeras: Bool {
+        [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .kerasArchive].contains(self)
+    }
+
     /// For people.
     public var description: String {
         switch self {

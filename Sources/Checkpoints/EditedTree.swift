@@ -108,6 +108,10 @@ extension Parameter {
         self.init(
             name: name, shape: shape,
             elementType: ElementType(rawValue: dataset.elementKind.rawValue) ?? .float32,
-            load: { Tensor(shape: shape, values: try dataset.readFloats()) })
+            bytes: {
+                var bytes = [UInt8](repeating: 0, count: dataset.byteCount)
+                try bytes.withUnsafeMutableBytes { try dataset.read(as: dataset.elementKind, into: $0) }
+                return bytes
+            }, load: { Tensor(shape: shape, values: try dataset.readFloats()) })
     }
 }

@@ -75,7 +75,10 @@ public struct Model: Sendable {
                 at: "attribute model_config",
                 expected: "a configuration; save the whole model, not its weights")
         }
-        let norms = note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
+        // A note of another layout alone says nothing that the names did not say before.
+        let norms =
+            note?.to == "none"
+            ? nil : note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
         return try recognizeNames(parameters: checkpoint.parameters, groupNorms: norms)
     }
 

@@ -23,13 +23,13 @@ public struct Parameter: Sendable {
     /// Encoding as stored; `read` gives Float32 whatever it is.
     public let elementType: ElementType
     private let load: @Sendable () throws -> Tensor
-    private let loadBytes: (@Sendable () throws -> [UInt8])?
+    private let loadBytes: (@Sendable () throws -> [UInt8]?)?
 
     /// `load` is called at every `read`; it gives a tensor of `shape`. `bytes` gives the elements as stored, where
     /// a file has them.
     public init(
         name: String, shape: Shape, elementType: ElementType,
-        bytes: (@Sendable () throws -> [UInt8])? = nil, load: @escaping @Sendable () throws -> Tensor
+        bytes: (@Sendable () throws -> [UInt8]?)? = nil, load: @escaping @Sendable () throws -> Tensor
     ) {
         self.name = name
         self.shape = shape

@@ -11,6 +11,9 @@ struct Convert: ParsableCommand {
               normconv convert in.h5 out.h5 --to ln --add-bias
               normconv convert in.h5 out.h5 --to gn --init copy                # what everyone else does
               normconv convert in.h5 out.h5 --to gn --dry-run --json
+              normconv convert in.pth out.safetensors                          # PyTorch's names and layouts
+              normconv convert in.safetensors out.keras                        # a Keras model of its own layers
+              normconv convert in.h5 out.safetensors --to none                 # another layout and nothing else
             """)
 
     @Argument(help: "The network to convert.", completion: .file())
@@ -19,7 +22,8 @@ struct Convert: ParsableCommand {
     @Argument(help: "The file to write.", completion: .file())
     var output: String
 
-    @Option(help: "gn (GroupNorm), ln (one group) or in (one channel a group).")
+    @Option(
+        help: "gn (GroupNorm), ln (one group), in (one channel a group), or none: another layout only.")
     var to = TargetArgument.gn
 
     @Option(help: "auto (the paper's 32 where they fit), N groups, size:K channels a group, or gcd (Opacus).")
@@ -30,8 +34,12 @@ struct Convert: ParsableCommand {
         help: "statistics (keeps the function) or copy (gamma and beta as they are).")
     var initialization = ConversionOptions.Initialization.statistics
 
-    @Option(help: "Weight standardization: on, off or all. Default: on for gn, off for ln and in.")
-    var ws: ConversionOptions.WeightStandardization?
+    @Option(
+        help: """
+            Weight standardization: on, off, all, or layer (Keras: layers that go on standardizing in training, see the \
+            README). Default: on for gn, off for ln and in.
+            """)
+    var ws: StandardizationArgument?
 
     @Option(help: "Epsilon of weight standardization: bit, timm or paper.")
     var wsEps = ConversionOptions.StandardizationEpsilon.bit
@@ -44,6 +52,13 @@ struct Convert: ParsableCommand {
 
     @Option(help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.")
     var preprocess: Preprocessing?
+
+    @Option(
+        help: """
+            keep, keras (.h5, full model), keras3 (.keras), weights (Keras' .weights.h5, or .h5 as before Keras 3), \
+            torch (.h5, PyTorch's names) or safetensors. Default: what the output's name ends in, else keep.
+            """)
+    var layout: LayoutArgument?
 
     @Flag(help: "Overwrite the output if it exists.")
     var force = false
@@ -63,6 +78,14 @@ struct Convert: ParsableCommand {
         if addBias, initialization == .copy {
             throw ValidationError("--add-bias goes with --init statistics only: copy leaves biases alone.")
         }
+        if ws == .layer, wsEps == .paper {
+            throw ValidationError(
+                "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
+        }
+        if to == .none, groups != nil || ws != nil || addBias || initialization == .copy {
+            throw ValidationError(
+                "--to none changes the layout only: --groups, --ws, --init and --add-bias do not go with it.")
+        }
         guard epsilon > 0, epsilon.isFinite else {
             throw ValidationError("--epsilon must be a positive number.")
         }
@@ -71,28 +94,51 @@ struct Convert: ParsableCommand {
     private var options: ConversionOptions {
         ConversionOptions(
             target: to.target, groups: groups ?? .auto, initialization: initialization,
-            weightStandardization: ws ?? (to == .gn ? .on : .off), standardizationEpsilon: wsEps,
+            weightStandardization: ws?.standardization ?? (to == .gn ? .on : .off),
+            standardizationEpsilon: wsEps,
             epsilon: epsilon, addsBias: addBias)
     }
 
     func run() throws {
         let model = try architecture.model(input)
-        let plan = try model.plan(options)
+        let layout =
+            self.layout.map(\.layout) ?? LayoutArgument.expected(of: output, from: model.checkpoint.layout)
+        let plan = to == .none ? ConversionPlan(unchanged: model.network) : try model.plan(options)
         guard !plan.report.warnings.contains(.nothingToConvert) else {
             throw NothingToConvert(path: input, architecture: model.network)
         }
-        if !dryRun {
-            try model.write(plan, to: output, options: options, preprocessing: preprocess, overwrite: force)
-        }
-        let note = ConversionNote(
+        var note = ConversionNote(
             plan, options: options, preprocess: (preprocess ?? model.preprocessing).description)
-        let report = ConvertReport(model, plan, note: note, output: dryRun ? nil : output)
+        if ws == .layer {
+            guard layout?.isKeras ?? model.checkpoint.layout.isKeras else {
+                throw LayersAreKeras(path: output)
+            }
+            note.kerasLayer = StandardizedConvolutionLayer.python
+        }
+        if to == .none { note = model.note ?? note.unchanged }
+        if !dryRun {
+            try model.write(plan, note: note, to: output, layout: layout, overwrite: force)
+        }
+        var report = ConvertReport(model, plan, note: note, output: dryRun ? nil : output)
+        if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
+            report.droppedParts.append(
+                "not used by the network: \(model.unusedParameters.joined(separator: ", "))")
+        }
         if outputOptions.json {
             try Terminal.result(JSONReport.text(report))
         } else if !outputOptions.quiet {
             try Terminal.result(report.lines)
         }
         if !outputOptions.quiet { report.warnings.forEach { Terminal.note("warning: \($0)") } }
+    }
+}
+
+/// Layers that standardize their weights exist in Keras only.
+struct LayersAreKeras: Error, CustomStringConvertible {
+    let path: String
+
+    var description: String {
+        "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
     }
 }
 
@@ -127,7 +173,8 @@ extension ConvertReport {
             "\(norms) batch norms to group norms, epsilon \(conversion.epsilonText); "
                 + "\(standardized.count) convolutions standardized",
         ]
-        lines += table.lines.map { "  " + $0 }
+        if conversion.to == "none" { lines[1] = "Norms and weights stay as they are" }
+        lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
         if !leftAlone.isEmpty { lines.append("Convolutions left alone:") }
         lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
         if !biased.isEmpty { lines.append("\(biased.count) convolutions were given a bias") }

@@ -18,6 +18,9 @@ struct KerasLayerKey {
 enum KerasLayerKeys {
     private static let models: Set<String> = ["Functional", "Sequential", "Model"]
 
+    /// Whether a class, as groups are named, is one of models, which have layers of their own.
+    static func isModel(_ snakeClass: String) -> Bool { models.contains { $0.lowercased() == snakeClass } }
+
     /// All layers of a configuration in its order, models inside models followed by their layers.
     static func of(_ config: JSON) -> [KerasLayerKey] { layers(of: config, path: "", key: "") }
 
@@ -28,7 +31,8 @@ enum KerasLayerKeys {
             guard let className = record["class_name"]?.string,
                 let name = record["config"]?["name"]?.string ?? record["name"]?.string
             else { continue }
-            let snake = snakeCase(className)
+            // A registered class may have its package before it: `package>Class`.
+            let snake = snakeCase(className.split(separator: ">").last.map(String.init) ?? className)
             let number = used[snake, default: 0]
             used[snake] = number + 1
             let layer = KerasLayerKey(
