@@ -188,7 +188,7 @@ def framework_families(folder):
         ("torchvision ResNet-18", torchvision.models.resnet18, "norm_layer", group_norm, ".pth"),
         ("torchvision ResNet-50", torchvision.models.resnet50, "norm_layer", group_norm, ".pth"),
         ("torchvision ResNeXt-50", torchvision.models.resnext50_32x4d, "norm_layer", group_norm, ".safetensors"),
-        ("timm ResNet-26-D", partial(timm.create_model, "resnet26d"), "norm_layer", group_norm, ".safetensors"),
+        ("timm ResNet-26-D", partial(timm.create_model, "resnet26d"), "norm_layer", timm.layers.GroupNorm, ".safetensors"),
     )
     for name, build, keyword, norm, suffix in cases:
         torch.manual_seed(0)
