@@ -5,7 +5,7 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: the reference engine is many times slower without.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build setup lint format clean
+.PHONY: demo test build conformance conformance-light setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -15,6 +15,14 @@ test: setup
 
 build: setup
 	$(SWIFT_BUILD) --product normconv
+
+# With Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository.
+conformance: build
+	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv"
+
+# The part that needs Keras and JAX only: a minute.
+conformance-light: build
+	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --light
 
 setup:
 	@scripts/setup

@@ -46,7 +46,7 @@ let package = Package(
         library("Evaluation", ["Tensors"]),
 
         // The five rooms that never import each other.
-        library("Checkpoints", ["Tensors", "HDF5"]),
+        library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives"]),
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
         library("Datasets", ["Tensors", "HDF5", "Archives"]),
@@ -67,14 +67,14 @@ let package = Package(
             ]),
 
         .target(
-            name: "TestSupport", dependencies: ["Tensors", "HDF5"],
+            name: "TestSupport", dependencies: ["Tensors", "HDF5", "Archives"],
             path: "Tests/TestSupport"),
         tests("TensorsTests", ["Tensors"]),
         tests("OrderedJSONTests", ["OrderedJSON"]),
         tests("ArchivesTests", ["Archives"]),
         tests("HDF5Tests", ["HDF5", "CHDF5"]),
         tests("NetworksTests", ["Networks"]),
-        tests("CheckpointsTests", ["Checkpoints"]),
+        tests("CheckpointsTests", ["Checkpoints", "Archives"]),
         tests("ConversionTests", ["Conversion", "HDF5"]),
         tests("InferenceTests", ["Inference"]),
         tests("DatasetsTests", ["Datasets"]),

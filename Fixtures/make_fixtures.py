@@ -10,7 +10,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # One process each: TensorFlow (for Keras 2) and PyTorch may bring two copies of LLVM, which do not bear each other.
-SCRIPTS = ("make_keras_fixtures.py", "make_torch_fixtures.py", "make_calibration_fixtures.py")
+SCRIPTS = (
+    "make_keras_fixtures.py",
+    "make_torch_fixtures.py",
+    "make_format_fixtures.py",
+    "make_named_fixtures.py",
+    "make_calibration_fixtures.py",
+)
 
 
 def main():

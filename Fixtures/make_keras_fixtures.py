@@ -1,4 +1,4 @@
-"""Makes the fixtures that Keras writes: trained on MNIST, the layer zoo, keras.applications' layer names."""
+"""Makes the fixtures that Keras writes: trained on MNIST, the layer zoo."""
 
 import argparse
 import os
@@ -13,8 +13,6 @@ import jax
 import keras
 import numpy as np
 import tf_keras
-from keras.src.applications import resnet as keras_resnet
-from keras.src.legacy.saving import legacy_h5_format
 
 import keras_networks
 from fixture_data import SEED, load_mnist, smooth_images, softmax, store_outputs, store_top1, write_splits
@@ -164,34 +162,6 @@ def make_zoo(folder):
                 copy.save(folder / f"{name}.keras2.h5")
 
 
-def make_applications(folder, references):
-    """keras.applications' own code with few and narrow blocks: a weights-only file under its layer names."""
-    images = smooth_images(np.random.default_rng(SEED + 1), ZOO_IMAGES, 32, 32)
-    references["keras-applications/images"] = images
-
-    def stacks(x):
-        for stage in range(2, 6):
-            stride = 1 if stage == 2 else 2
-            x = keras_resnet.stack_residual_blocks_v1(x, 4, 1, stride1=stride, name=f"conv{stage}")
-        return x
-
-    keras.backend.clear_session()
-    network = keras_resnet.ResNet(
-        stacks, preact=False, use_bias=True, weights=None, input_shape=(32, 32, 3), classes=10
-    )
-    randomize_keras(network, SEED, None)
-    inputs = keras_resnet.preprocess_input(images.astype(np.float32))
-    logits, probabilities = keras_outputs(network, inputs)
-    store_outputs(references["keras-applications"], "resnet", logits, probabilities)
-    write_legacy_weights(network, folder / "keras-applications-resnet.h5")
-
-
-def write_legacy_weights(network, path):
-    """The weights-only layout of Keras 1 and 2, in which keras.applications' files are published."""
-    with h5py.File(path, "w") as file:
-        legacy_h5_format.save_weights_to_hdf5_group(file, network)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go")
@@ -200,7 +170,6 @@ def main():
     write_splits(folder, *test)
     with h5py.File(folder / "reference-outputs.h5", "w") as references:
         make_keras_mnist(folder, training, test, references)
-        make_applications(folder, references)
     make_zoo(folder / "zoo")
 
 

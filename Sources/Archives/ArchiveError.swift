@@ -2,6 +2,10 @@
 public enum ArchiveError: Error, Equatable {
     /// The system could not open or read the file.
     case unreadable(file: String, reason: String)
+    /// The system could not write the file.
+    case unwritable(file: String, reason: String)
+    /// A member that would begin or end beyond 4 GiB.
+    case tooLarge(file: String, member: String)
     /// The file ends before something that it announces.
     case truncated(file: String, offset: Int, expected: Int)
     /// There is no end-of-directory record at the end of the file.
@@ -53,6 +57,9 @@ extension ArchiveError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"
+        case .unwritable(let file, let reason): "\(file): cannot be written: \(reason)"
+        case .tooLarge(let file, let member):
+            "\(file): '\(member)' does not fit: expected an archive of less than 4 GiB"
         case .truncated(let file, let offset, let expected):
             "\(file): the file ends early, expected \(expected) bytes at \(offset)"
         case .notZip(let file): "\(file): not a zip archive, or cut off: no end of directory"

@@ -1,13 +1,15 @@
 import Foundation
 
 /// A regular file open for reading at any offset, from any thread.
-final class RandomAccessFile: Sendable {
-    let path: String
+public final class RandomAccessFile: Sendable {
+    /// The path as it was given.
+    public let path: String
     /// Bytes in the file when it was opened.
-    let size: Int
+    public let size: Int
     private let descriptor: Int32
 
-    init(path: String) throws(ArchiveError) {
+    /// Opens a file; anything that is no regular file is refused.
+    public init(path: String) throws(ArchiveError) {
         // Without O_NONBLOCK a named pipe would block here until somebody writes to it.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -26,7 +28,7 @@ final class RandomAccessFile: Sendable {
     deinit { close(descriptor) }
 
     /// The `count` bytes from `offset` on. Checks them against the file's size before it allocates.
-    func read(at offset: Int, count: Int) throws(ArchiveError) -> [UInt8] {
+    public func read(at offset: Int, count: Int) throws(ArchiveError) -> [UInt8] {
         guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
             throw .truncated(file: path, offset: offset, expected: count)
         }

@@ -32,30 +32,40 @@ public protocol Checkpoint: Sendable {
 public enum Layout: String, Sendable, CaseIterable {
     /// Keras' full model in HDF5 (`model.save("x.h5")`): architecture and weights.
     case kerasLegacy = "keras-legacy"
+    /// Keras' weights alone in HDF5, as versions before 3 write them.
+    case kerasLegacyWeights = "keras-legacy-weights"
+    /// Keras 3's weights alone (`model.save_weights("x.weights.h5")`).
+    case kerasWeights = "keras-weights"
+    /// Keras 3's archive (`model.save("x.keras")`): architecture and weights.
+    case kerasArchive = "keras"
     /// PyTorch names as datasets of the root group: `layer1.0.conv1.weight`.
     case torchFlat = "torch"
     /// PyTorch names as nested groups: `layer1/0/conv1/weight`.
     case torchNested = "torch-nested"
+    /// safetensors with PyTorch names.
+    case safetensors
+    /// PyTorch's zip archive (`torch.save`), only read.
+    case torchZip = "pth"
+    /// Big Transfer's archive of numpy arrays, only read.
+    case numpyArchive = "npz"
+
+    /// Whether it is one of Keras' own.
+    public var isKeras: Bool {
+        [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .kerasArchive].contains(self)
+    }
 
     /// For people.
     public var description: String {
         switch self {
         case .kerasLegacy: "Keras full model (HDF5)"
+        case .kerasLegacyWeights: "Keras weights alone (HDF5, before Keras 3)"
+        case .kerasWeights: "Keras 3 weights alone (.weights.h5)"
+        case .kerasArchive: "Keras 3 model (.keras)"
         case .torchFlat: "PyTorch names (HDF5, flat)"
         case .torchNested: "PyTorch names (HDF5, nested groups)"
+        case .safetensors: "PyTorch names (safetensors)"
+        case .torchZip: "PyTorch checkpoint (zip)"
+        case .numpyArchive: "numpy arrays (.npz)"
         }
     }
-}
-
-/// Opens a file in whatever layout it has. Throws `HDF5Error` where it is damaged or no HDF5 file at all,
-/// `CheckpointError` where its layout is not understood.
-public func openCheckpoint(_ path: String) throws -> any Checkpoint {
-    let file = try HDF5File(reading: path)
-    let formats: [(HDF5File) throws -> (any Checkpoint)?] = [
-        KerasLegacyFile.open, TorchFile.open,
-    ]
-    for open in formats {
-        if let checkpoint = try open(file) { return checkpoint }
-    }
-    throw CheckpointError.unknownLayout(path: path, holds: try file.root.names())
 }

@@ -4,6 +4,8 @@ public enum CheckpointError: Error, Equatable {
     case unknownLayout(path: String, holds: [String])
     /// A layout that is known but not read, and what to do instead.
     case unsupportedLayout(path: String, found: String, remedy: String)
+    /// A part of the file that is not of its form.
+    case malformedMember(path: String, member: String, reason: String)
     /// One parameter under two names.
     case duplicateParameter(path: String, name: String)
     /// An edit names a parameter that is not there.
@@ -26,6 +28,7 @@ extension CheckpointError: CustomStringConvertible {
             "\(path): no layout that normconv knows: expected Keras' 'model_weights' or PyTorch names such as "
                 + "'conv1.weight', found \(Self.list(holds))"
         case .unsupportedLayout(let path, let found, let remedy): "\(path): \(found): \(remedy)"
+        case .malformedMember(let path, let member, let reason): "\(path): '\(member)': \(reason)"
         case .duplicateParameter(let path, let name): "\(path): parameter '\(name)' is there twice"
         case .unknownParameter(let path, let name): "\(path): there is no parameter '\(name)' to change"
         case .wrongEdit(let path, let name, let found, let expected):

@@ -37,6 +37,12 @@ struct EditedTree {
     private func copy(_ dataset: Dataset, to place: String) throws {
         let name = parameterName(place)
         try insert(.before, of: name, at: place, like: dataset)
+        try write(dataset, named: name, to: place)
+        try insert(.after, of: name, at: place, like: dataset)
+    }
+
+    /// Writes a parameter as its edit wants it; nothing where it is removed.
+    func write(_ dataset: Dataset, named name: String, to place: String) throws {
         switch edits[name] {
         case .remove: break
         case .replace(let change):
@@ -50,7 +56,12 @@ struct EditedTree {
             try output.write(new.values, to: place, replacing: dataset)
         case .insert, nil: try output.copy(dataset, to: place)
         }
-        try insert(.after, of: name, at: place, like: dataset)
+    }
+
+    /// Writes a new parameter with the element type of its neighbour.
+    func write(_ tensor: Tensor, named name: String, to place: String, like dataset: Dataset) throws {
+        try checkRange(tensor.values, of: name, in: dataset)
+        try output.write(tensor.values, shape: tensor.shape.extents, to: place, like: dataset)
     }
 
     /// Half precision ends at 65,504: a value beyond would be written as an infinity.
@@ -65,9 +76,7 @@ struct EditedTree {
         _ side: ParameterEdit.Place, of neighbour: String, at place: String, like dataset: Dataset
     ) throws {
         for (name, tensor) in edits.insertions(side, of: neighbour) {
-            try checkRange(tensor.values, of: name, in: dataset)
-            try output.write(
-                tensor.values, shape: tensor.shape.extents, to: newPath(name, place), like: dataset)
+            try write(tensor, named: name, to: newPath(name, place), like: dataset)
         }
     }
 }
@@ -99,6 +108,10 @@ extension Parameter {
         self.init(
             name: name, shape: shape,
             elementType: ElementType(rawValue: dataset.elementKind.rawValue) ?? .float32,
-            load: { Tensor(shape: shape, values: try dataset.readFloats()) })
+            bytes: {
+                var bytes = [UInt8](repeating: 0, count: dataset.byteCount)
+                try bytes.withUnsafeMutableBytes { try dataset.read(as: dataset.elementKind, into: $0) }
+                return bytes
+            }, load: { Tensor(shape: shape, values: try dataset.readFloats()) })
     }
 }

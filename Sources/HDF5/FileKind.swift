@@ -38,3 +38,11 @@ public enum FileKind: Sendable, Equatable {
         }
     }
 }
+
+extension FileKind {
+    /// Judges a file by its first bytes; `unknown` where it cannot be read, which whoever reads it then says.
+    public init(path: String) {
+        let handle = FileHandle(forReadingAtPath: path)
+        self.init(firstBytes: [UInt8]((try? handle?.read(upToCount: 512)) ?? Data()))
+    }
+}

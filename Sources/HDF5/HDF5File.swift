@@ -22,14 +22,42 @@ public final class HDF5File: Sendable {
     private var location: HDF5Location { HDF5Location(file: path) }
 
     /// Opens a file; it is recognised by its bytes, never by its name.
-    public init(reading path: String, limits: HDF5Limits = HDF5Limits()) throws(HDF5Error) {
+    public convenience init(reading path: String, limits: HDF5Limits = HDF5Limits()) throws(HDF5Error) {
+        let size = try Self.checkFirstBytes(path)
+        try self.init(named: path, size: size, limits) { () throws(HDF5Error) in
+            try Self.open(path, size: size)
+        }
+    }
+
+    /// Opens a file whose bytes are in memory, a member of an archive; errors name it `path`.
+    public convenience init(
+        image: [UInt8], named path: String, limits: HDF5Limits = HDF5Limits()
+    ) throws(HDF5Error) {
+        guard image.starts(with: Self.signature) else {
+            throw .notHDF5(path: path, looksLike: FileKind(firstBytes: Array(image.prefix(512))))
+        }
+        try self.init(named: path, size: image.count, limits) { () throws(HDF5Error) in
+            // The library wants a name that no file has: none is below a file.
+            try Self.open(path + "/image", size: image.count) { access in
+                _ = H5Pset_fapl_core(access, 1 << 20, false)
+                // The library takes a copy, and does not touch this one.
+                return image.withUnsafeBytes {
+                    H5Pset_file_image(
+                        access, UnsafeMutableRawPointer(mutating: $0.baseAddress), $0.count)
+                }
+            }
+        }
+    }
+
+    private init(
+        named path: String, size: Int, _ limits: HDF5Limits, open: () throws(HDF5Error) -> Handle
+    ) throws(HDF5Error) {
         self.path = path
         self.limits = limits
-        byteCount = try Self.checkFirstBytes(path)
-        let size = byteCount
+        byteCount = size
         let location = HDF5Location(file: path)
         (handle, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
-            let handle = try Self.open(path, size: size)
+            let handle = try open()
             let root = try Handle(
                 H5Gopen2(handle.id, "/", chdf5_default()), "opening the root group", location
             ) {
@@ -50,10 +78,13 @@ public final class HDF5File: Sendable {
         }
     }
 
-    private static func open(_ path: String, size: Int) throws(HDF5Error) -> Handle {
+    private static func open(
+        _ path: String, size: Int, _ prepare: (hid_t) -> herr_t = { _ in 0 }
+    ) throws(HDF5Error) -> Handle {
         let location = HDF5Location(file: path)
         let access = try Handle.properties(H5Pcreate(chdf5_file_access_class()), location)
         try Library.check(chdf5_disable_locking(access.id), "switching file locks off", location)
+        try Library.check(prepare(access.id), "preparing the file", location)
         let id = H5Fopen(path, chdf5_read_only(), access.id)
         if id < 0, let message = Library.errorStack().first(where: { $0.hasPrefix("truncated file") }) {
             let digits = message.components(separatedBy: "stored_eof = ").last?.prefix { $0.isNumber }
@@ -90,9 +121,10 @@ public final class HDF5File: Sendable {
         return size
     }
 
+    private static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+
     /// The signature stands at 0, or after a block of the user's own at 512, 1024, 2048, …
     private static func hasSignature(_ descriptor: Int32, size: Int) -> Bool {
-        let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
         var bytes = [UInt8](repeating: 0, count: signature.count)
         var offset = 0
         while offset < size {

@@ -8,14 +8,34 @@ public final class HDF5Output {
     private let location: HDF5Location
     private var file: Handle?
 
-    /// Creates the file, or empties it, with the root group's settings of `model`.
+    /// Creates the file, or empties it, with the root group's settings of `model`, or h5py's where it is nil.
     /// Errors name it `name`, which it will have in the end.
-    public init(creating path: String, named name: String? = nil, like model: HDF5File) throws(HDF5Error) {
-        let location = HDF5Location(file: name ?? path)
+    public convenience init(
+        creating path: String, named name: String? = nil, like model: HDF5File? = nil
+    ) throws(HDF5Error) {
+        try self.init(path, named: name ?? path, like: model) { _ in 0 }
+    }
+
+    /// Creates a file in memory, whose bytes `image` gives. Errors name it `name`.
+    public convenience init(inMemoryNamed name: String, like model: HDF5File? = nil) throws(HDF5Error) {
+        // A name that no file has, so that the library does not look into one first.
+        try self.init(name + "/image", named: name, like: model) { H5Pset_fapl_core($0, 1 << 20, false) }
+    }
+
+    private init(
+        _ path: String, named name: String, like model: HDF5File?, _ prepare: (hid_t) -> herr_t
+    ) throws(HDF5Error) {
+        let location = HDF5Location(file: name)
         self.location = location
         file = try Library.locked { () throws(HDF5Error) in
-            let creation = try Self.creationProperties(like: model, location)
+            let creation =
+                if let model {
+                    try Self.creationProperties(like: model, location)
+                } else {
+                    try Handle.properties(H5Pcreate(chdf5_file_create_class()), location)
+                }
             let access = try Handle.properties(H5Pcreate(chdf5_file_access_class()), location)
+            try Library.check(prepare(access.id), "preparing the file", location)
             try Library.check(chdf5_disable_locking(access.id), "switching file locks off", location)
             // The oldest format that can hold what is written, as Keras and h5py do.
             try Library.check(chdf5_oldest_format(access.id), "preparing the file", location)
@@ -43,8 +63,17 @@ public final class HDF5Output {
 
     /// Creates a group whose links are ordered as those of `group`. Its parents exist already.
     public func createGroup(_ path: String, like group: Group) throws(HDF5Error) {
+        try createGroup(path) { H5Gget_create_plist(group.handle.id) }
+    }
+
+    /// Creates a group with h5py's settings. Its parents exist already.
+    public func createGroup(_ path: String) throws(HDF5Error) {
+        try createGroup(path) { H5Pcreate(chdf5_group_create_class()) }
+    }
+
+    private func createGroup(_ path: String, _ properties: () -> hid_t) throws(HDF5Error) {
         try onFile(path) { (file, place) throws(HDF5Error) -> Void in
-            let creation = try Handle.properties(H5Gget_create_plist(group.handle.id), place)
+            let creation = try Handle.properties(properties(), place)
             try Library.check(H5Pset_obj_track_times(creation.id, false), "preparing the group", place)
             let id = H5Gcreate2(file.id, path, chdf5_default(), creation.id, chdf5_default())
             _ = try Handle(id, "creating the group", place) { H5Gclose($0) }
@@ -101,6 +130,44 @@ public final class HDF5Output {
         }
     }
 
+    /// Writes elements as they are stored, little-endian, into a new contiguous dataset. Groups on the way to it are
+    /// created.
+    public func write(
+        _ bytes: [UInt8], of kind: ElementKind, shape: [Int], to path: String
+    ) throws(HDF5Error) {
+        try onFile(path) { (file, place) throws(HDF5Error) -> Void in
+            let count = shape.reduce(1, *)
+            guard bytes.count == count * kind.size else {
+                throw .wrongRange(
+                    place, found: "\(bytes.count) bytes", expected: "\(count * kind.size) bytes")
+            }
+            let extents = shape.map { hsize_t($0) }
+            let space = try Handle.space(
+                shape.isEmpty ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), extents, nil),
+                place)
+            let creation = try Handle.properties(H5Pcreate(chdf5_dataset_create_class()), place)
+            let type = try kind.nativeType(place)
+            try Library.check(H5Tset_order(type.id, H5T_ORDER_LE), "preparing the dataset", place)
+            let created = try create(path, type, space, creation, in: file, place)
+            guard count > 0 else { return }
+            let status = H5Dwrite(
+                created.id, type.id, chdf5_all(), chdf5_all(), chdf5_default(), bytes)
+            try Library.check(status, "writing the values", place)
+        }
+    }
+
+    /// All bytes of a file in memory.
+    public func image() throws(HDF5Error) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try onFile("/") { (file, place) throws(HDF5Error) -> Void in
+            try Library.check(H5Fflush(file.id, H5F_SCOPE_GLOBAL), "writing the file", place)
+            let size = try Library.check(H5Fget_file_image(file.id, nil, 0), "measuring the file", place)
+            bytes = [UInt8](repeating: 0, count: size)
+            try Library.check(H5Fget_file_image(file.id, &bytes, size), "copying the file", place)
+        }
+        return bytes
+    }
+
     /// Writes strings as an attribute of a group, stored in the given form. A list that is longer than an object
     /// header takes is the caller's to split.
     public func write(
@@ -155,13 +222,21 @@ public final class HDF5Output {
         return try Handle(id, "opening the object", place) { H5Oclose($0) }
     }
 
-    /// A dataset of the type of `model`, which does not remember when it was written.
+    /// A dataset of the type of `model`.
     private func create(
         _ path: String, _ model: Dataset, _ space: Handle, _ creation: Handle, in file: Handle,
         _ place: HDF5Location
     ) throws(HDF5Error) -> Handle {
         let stored = try Handle.type(H5Dget_type(model.handle.id), place)
         let type = try Handle.type(H5Tcopy(stored.id), place)
+        return try create(path, type, space, creation, in: file, place)
+    }
+
+    /// A dataset, which does not remember when it was written.
+    private func create(
+        _ path: String, _ type: Handle, _ space: Handle, _ creation: Handle, in file: Handle,
+        _ place: HDF5Location
+    ) throws(HDF5Error) -> Handle {
         try Library.check(H5Pset_obj_track_times(creation.id, false), "preparing the dataset", place)
         let links = try Handle.properties(H5Pcreate(chdf5_link_create_class()), place)
         try Library.check(H5Pset_create_intermediate_group(links.id, 1), "preparing the dataset", place)

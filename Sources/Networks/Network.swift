@@ -15,6 +15,9 @@ public struct Network: Sendable, Equatable {
     public var nodes: [Node]
     /// The node whose value is the network's output.
     public var output: Int
+    /// False where only norms, and convolutions before them, are known, each after an input of its own: such a network
+    /// can be converted and not run.
+    public var isComplete = true
 
     /// A network of the given parts.
     public init(
@@ -55,6 +58,8 @@ public struct Network: Sendable, Equatable {
         case kerasResNetV2
         /// PyTorch parameter names: scaled to 0…1, then ImageNet mean and deviation.
         case torch
+        /// Big Transfer in any framework's names: scaled to −1…1.
+        case bit
     }
 }
 
@@ -137,11 +142,14 @@ public struct Convolution: Sendable, Equatable {
     public var groups: Int
     /// What surrounds the input.
     public var padding: Padding
+    /// ε of weight standardization (biased variance, inside the root) where the layer standardizes its stored kernel
+    /// before it is used; nil for a plain convolution.
+    public var standardization: Double?
 
     /// A convolution.
     public init(
         kernel: String, kernelLayout: KernelLayout, bias: String?, inputs: Int, outputs: Int, size: Extent2D,
-        strides: Extent2D, dilation: Extent2D, groups: Int, padding: Padding
+        strides: Extent2D, dilation: Extent2D, groups: Int, padding: Padding, standardization: Double? = nil
     ) {
         self.kernel = kernel
         self.kernelLayout = kernelLayout
@@ -153,6 +161,7 @@ public struct Convolution: Sendable, Equatable {
         self.dilation = dilation
         self.groups = groups
         self.padding = padding
+        self.standardization = standardization
     }
 }
 

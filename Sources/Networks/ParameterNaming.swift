@@ -16,7 +16,10 @@ public enum ParameterNaming {
         case .keras, .kerasResNet, .kerasResNetV2:
             let suffix = sibling.hasSuffix(":0") ? ":0" : ""
             return prefix(of: sibling, through: ["/"]) + role.rawValue + suffix
-        case .torch:
+        case .bit
+        where sibling.hasSuffix("gamma") || sibling.hasSuffix("beta") || sibling.hasSuffix("kernel"):
+            return prefix(of: sibling, through: ["/"]) + role.rawValue
+        case .torch, .bit:
             let last = role == .kernel || role == .gamma ? "weight" : "bias"
             return prefix(of: sibling, through: [".", "/"]) + last
         }

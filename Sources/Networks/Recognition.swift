@@ -4,10 +4,26 @@ public struct Recognition: Sendable, Equatable {
     public var network: Network
     /// Names of parameters that the network does not use, in file order.
     public var unused: [String]
+    /// How the network was recognised.
+    public var basis: Basis
+    /// What the file does not say and a convention had to: for people.
+    public var assumptions: [String]
+
+    /// What a network was recognised by.
+    public enum Basis: String, Sendable, Codable {
+        /// A configuration of layers.
+        case configuration
+        /// Names and shapes of parameters.
+        case names
+    }
 
     /// A network and the names in the file that it does not use.
-    public init(network: Network, unused: [String]) {
+    public init(
+        network: Network, unused: [String], basis: Basis = .configuration, assumptions: [String] = []
+    ) {
         self.network = network
         self.unused = unused
+        self.basis = basis
+        self.assumptions = assumptions
     }
 }

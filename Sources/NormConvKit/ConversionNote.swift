@@ -24,6 +24,8 @@ public struct ConversionNote: Codable, Sendable, Equatable {
     public var preprocess: String
     /// How the conversion was calibrated, if it was.
     public var calibration: Calibration?
+    /// The Python of the layer that convolutions have that standardize their weights themselves (Keras, `--ws layer`).
+    public var kerasLayer: String?
     /// All group normalizations by layer: PyTorch's names carry neither groups nor ε.
     public var norms: [String: Norm]
 
@@ -74,6 +76,13 @@ public struct ConversionNote: Codable, Sendable, Equatable {
                 norms[node.layer] = Norm(groups: norm.groups, epsilon: norm.epsilon)
             }
         }
+    }
+
+    /// The note of a file that was only written in another layout.
+    public var unchanged: ConversionNote {
+        var note = self
+        (note.to, note.groups, note.initialization, note.weightStandardization) = ("none", "-", "-", "off")
+        return note
     }
 
     /// Reads a note; nil where the text is none of ours.

@@ -52,21 +52,35 @@ extension Model {
         return plan
     }
 
-    /// Writes a conversion that is worked out.
+    /// Writes a conversion that is worked out, in the layout of this file or in another.
     public func write(
-        _ plan: ConversionPlan, to path: String, options: ConversionOptions,
+        _ plan: ConversionPlan, to path: String, options: ConversionOptions, layout: OutputLayout? = nil,
         preprocessing: Preprocessing? = nil, calibration: CalibrationReport? = nil, overwrite: Bool = false
     ) throws {
         let note = ConversionNote(
             plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description,
             calibration: calibration)
-        let config = try naming(self.path) { try convertedConfig(plan) }
-        try checkpoint.write(
-            to: path, edits: plan.edits, modelConfig: config, note: try note.json(), overwrite: overwrite)
+        try write(plan, note: note, to: path, layout: layout, overwrite: overwrite)
+    }
+
+    /// Writes a conversion that is worked out, with a note of one's own.
+    public func write(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
+    ) throws {
+        let config = try naming(self.path) { try convertedConfig(plan, note) }
+        guard let layout else {
+            return try checkpoint.write(
+                to: path, edits: plan.edits, modelConfig: config?.text, note: try note.json(),
+                overwrite: overwrite)
+        }
+        let contents = try naming(self.path) { () -> NewCheckpoint in
+            try self.contents(plan, config: config, note: note, layout: layout)
+        }
+        try contents.write(to: path, layout: layout, overwrite: overwrite)
     }
 
     /// The configuration with the converted norms in it; nil in layouts that have none.
-    private func convertedConfig(_ plan: ConversionPlan) throws -> String? {
+    private func convertedConfig(_ plan: ConversionPlan, _ note: ConversionNote) throws -> JSON? {
         guard let config else { return nil }
         var norms: [String: GroupNorm] = [:]
         let converted = Set(plan.norms.map(\.layer))
@@ -74,7 +88,7 @@ extension Model {
             if case .groupNorm(let norm) = node.operation { norms[node.layer] = norm }
         }
         return try KerasConfigEditor.convertedConfig(
-            config, norms: norms, biasedConvolutions: Set(plan.biasedConvolutions)
-        ).text
+            config, norms: norms, biasedConvolutions: Set(plan.biasedConvolutions),
+            standardizedConvolutions: plan.standardizedLayers(note))
     }
 }

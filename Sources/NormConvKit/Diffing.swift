@@ -144,7 +144,8 @@ private struct Side {
         self.preprocessing = preprocessing ?? model.preprocessing
         let network = model.logits
         let shapes = try naming(model.path) {
-            try network.shapes(forImage: [split.height, split.width, split.channels])
+            try model.checkGraph()
+            return try network.shapes(forImage: [split.height, split.width, split.channels])
         }
         let needed = network.nodesNeeded(for: Section(whole: network))
         var seen: [String: Int] = [:]
@@ -165,7 +166,7 @@ private struct Side {
     func section(_ nodes: [Int], _ workers: Int) throws -> OneDNNSection {
         try naming(model.path) {
             try OneDNNSection(
-                Section(from: [0], to: nodes), of: network, parameters: model.checkpoint.parameters,
+                Section(from: [0], to: nodes), of: network, parameters: model.parameters,
                 shapes: shapes, workers: workers)
         }
     }

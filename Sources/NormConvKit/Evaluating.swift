@@ -5,6 +5,25 @@ import Inference
 import Networks
 import Tensors
 
+/// Why a network cannot be scored.
+public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
+    /// Only norms and the convolutions before them are known.
+    case unknownGraph(reasons: [String])
+    /// The network ends in a map.
+    case noClassifier(output: Shape)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .unknownGraph(let reasons):
+            "the graph is not known: \(reasons.last ?? "names are unknown"); --architecture FILE gives it, "
+                + "a Keras configuration (model.to_json())"
+        case .noClassifier(let output):
+            "the network has no classifier: it ends in a map of \(output) (a 'notop' file?)"
+        }
+    }
+}
+
 /// A network's outputs on a split, and how fast they came.
 public struct Outputs: Sendable {
     /// Values before a final softmax, [images, classes].
@@ -32,16 +51,29 @@ extension Model {
         _ kind: EngineKind = .fast, imageShape: Shape, workers: Int? = nil
     ) throws -> any Engine {
         try naming(path) {
-            switch kind {
+            try requireClassifier(imageShape)
+            return switch kind {
             case .fast:
                 try OneDNNEngine(
-                    network: logits, parameters: checkpoint.parameters, imageShape: imageShape,
+                    network: logits, parameters: parameters, imageShape: imageShape,
                     workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
             case .reference:
                 try ReferenceEngine(
-                    network: logits, parameters: checkpoint.parameters, imageShape: imageShape)
+                    network: logits, parameters: parameters, imageShape: imageShape)
             }
         }
+    }
+
+    /// Refuses networks that give no scores: those that are only known in parts, and those without a classifier.
+    private func requireClassifier(_ image: Shape) throws {
+        try checkGraph()
+        let shape = try network.shapes(height: image[0], width: image[1])[network.output]
+        guard shape.count == shape[-1] else { throw EvaluationRefusal.noClassifier(output: shape) }
+    }
+
+    /// Throws `EvaluationRefusal.unknownGraph` where only pairs of convolutions and norms are known.
+    func checkGraph() throws {
+        guard network.isComplete else { throw EvaluationRefusal.unknownGraph(reasons: assumptions) }
     }
 
     /// Runs the network on every image of a split.

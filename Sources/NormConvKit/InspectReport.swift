@@ -16,6 +16,12 @@ public struct InspectReport: Codable, Sendable {
     public var producer: String?
     /// What was recognised.
     public var architecture: String
+    /// What it was recognised by: `configuration` or `names`.
+    public var recognizedBy: String
+    /// What the file does not say and a convention had to.
+    public var assumptions: [String]
+    /// Whether the network can be run: false where only norms and the convolutions before them are known.
+    public var isComplete: Bool
     /// Height × width × channels of the images, `any` where the file does not say.
     public var input: String
     /// The preprocessing that goes with the network.
@@ -70,6 +76,9 @@ public struct InspectReport: Codable, Sendable {
         layoutDescription = model.checkpoint.layout.description
         producer = model.checkpoint.producer
         architecture = network.architecture
+        recognizedBy = model.basis.rawValue
+        assumptions = model.assumptions
+        isComplete = network.isComplete
         let extents = [network.input.height, network.input.width].map { $0.map(String.init) ?? "any" }
         input = (extents + ["\(network.input.channels)"]).joined(separator: "×")
         preprocess = model.preprocessing.description

@@ -12,6 +12,10 @@ public struct Model: Sendable {
     public let network: Network
     /// Parameters that the network does not use, in file order.
     public let unusedParameters: [String]
+    /// What the network was recognised by.
+    public let basis: Recognition.Basis
+    /// What the file does not say and a convention had to, for people.
+    public let assumptions: [String]
     /// How the file was converted, if it was.
     public let note: ConversionNote?
     /// The configuration, in layouts that have one.
@@ -19,12 +23,21 @@ public struct Model: Sendable {
 
     /// Opens a file and recognises its network. Reads no weights.
     ///
-    /// Throws `HDF5Error`, `CheckpointError`, or a `FileFailure` around a `JSONError` or `NetworkError`.
-    public init(path: String) throws {
-        let checkpoint = try openCheckpoint(path)
+    /// `architecture` is a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
+    ///
+    /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError`, `PickleError`, `CheckpointError`, or a `FileFailure`
+    /// around a `JSONError` or `NetworkError`.
+    public init(path: String, architecture: String? = nil) throws {
+        var checkpoint = try openCheckpoint(path)
         let note = checkpoint.note.flatMap(ConversionNote.init(json:))
-        let config = try naming(path) { try checkpoint.modelConfig.map { try JSON.parse($0) } }
-        let recognition = try naming(path) {
+        let config = try naming(path) {
+            try checkpoint.modelConfig.map { try JSON.parse($0) }
+                ?? architecture.map { try Self.converted(JSON.parse($0), note) }
+        }
+        if checkpoint.modelConfig == nil, let config {
+            checkpoint = try openCheckpoint(path, modelConfig: config.text)
+        }
+        let recognition = try naming(path) { [checkpoint] in
             try Self.recognize(checkpoint, config: config, note: note)
         }
         self.checkpoint = checkpoint
@@ -32,7 +45,24 @@ public struct Model: Sendable {
         self.config = config
         network = recognition.network
         unusedParameters = recognition.unused
+        basis = recognition.basis
+        assumptions = recognition.assumptions
     }
+
+    /// The architecture that a file of weights alone was made for, with the norms that its note says it has now.
+    private static func converted(
+        _ config: JSON, _ note: ConversionNote?
+    ) throws(NetworkError) -> JSON {
+        guard let note else { return config }
+        let norms = note.norms.mapValues {
+            GroupNorm(gamma: "gamma", beta: "beta", groups: $0.groups, epsilon: $0.epsilon, channels: 0)
+        }
+        return try KerasConfigEditor.convertedConfig(config, norms: norms)
+    }
+
+    /// The parameters as the network's operations take them: kernels of convolutions that standardize their weights
+    /// are standardized when they are read.
+    public var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
 
     private static func recognize(
         _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?
@@ -45,8 +75,11 @@ public struct Model: Sendable {
                 at: "attribute model_config",
                 expected: "a configuration; save the whole model, not its weights")
         }
-        let norms = note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
-        return try recognizeTorch(parameters: checkpoint.parameters, groupNorms: norms)
+        // A note of another layout alone says nothing that the names did not say before.
+        let norms =
+            note?.to == "none"
+            ? nil : note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
+        return try recognizeNames(parameters: checkpoint.parameters, groupNorms: norms)
     }
 
     /// The path as it was given.
@@ -58,7 +91,7 @@ public struct Model: Sendable {
         return switch network.family {
         case .keras: .raw
         case .kerasResNet: .caffe
-        case .kerasResNetV2: .tf
+        case .kerasResNetV2, .bit: .tf
         case .torch: .torch
         }
     }

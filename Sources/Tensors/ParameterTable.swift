@@ -23,19 +23,31 @@ public struct Parameter: Sendable {
     /// Encoding as stored; `read` gives Float32 whatever it is.
     public let elementType: ElementType
     private let load: @Sendable () throws -> Tensor
+    private let loadBytes: (@Sendable () throws -> [UInt8]?)?
 
-    /// `load` is called at every `read`; it gives a tensor of `shape`.
+    /// `load` is called at every `read`; it gives a tensor of `shape`. `bytes` gives the elements as stored, where
+    /// a file has them.
     public init(
-        name: String, shape: Shape, elementType: ElementType, load: @escaping @Sendable () throws -> Tensor
+        name: String, shape: Shape, elementType: ElementType,
+        bytes: (@Sendable () throws -> [UInt8]?)? = nil, load: @escaping @Sendable () throws -> Tensor
     ) {
         self.name = name
         self.shape = shape
         self.elementType = elementType
         self.load = load
+        loadBytes = bytes
     }
 
     /// Reads the values from the file, as Float32.
     public func read() throws -> Tensor { try load() }
+
+    /// Reads the elements as stored, little-endian and row-major; nil where they were never stored.
+    public func readBytes() throws -> [UInt8]? { try loadBytes?() }
+
+    /// The same parameter under another name.
+    public func renamed(_ name: String) -> Parameter {
+        Parameter(name: name, shape: shape, elementType: elementType, bytes: loadBytes, load: load)
+    }
 }
 
 /// The parameters of a checkpoint in file order, read only when asked for.

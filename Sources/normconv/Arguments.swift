@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import NormConvKit
 
 /// Options that every command has.
@@ -10,16 +11,62 @@ struct OutputOptions: ParsableArguments {
     var quiet = false
 }
 
+/// Where a network's graph comes from, in files that do not tell.
+struct ArchitectureOptions: ParsableArguments {
+    @Option(
+        help: "A Keras configuration (model.to_json()), for a file of weights alone.", completion: .file())
+    var architecture: String?
+
+    func model(_ path: String) throws -> Model {
+        try Model(
+            path: path, architecture: architecture.map { try String(contentsOfFile: $0, encoding: .utf8) })
+    }
+}
+
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
     case gn, ln
     case instance = "in"
+    case none
 
     var target: ConversionOptions.Target {
         switch self {
-        case .gn: .groupNorm
+        case .gn, .none: .groupNorm
         case .ln: .layerNorm
         case .instance: .instanceNorm
         }
+    }
+}
+
+/// `--ws`: what is standardized, and whether Keras' layers do it themselves.
+enum StandardizationArgument: String, ExpressibleByArgument, CaseIterable {
+    case on, off, all, layer
+
+    var standardization: ConversionOptions.WeightStandardization {
+        switch self {
+        case .on, .layer: .on
+        case .off: .off
+        case .all: .all
+        }
+    }
+}
+
+/// `--layout`: one of the layouts, or the input's.
+enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
+    case keep, keras, keras3, weights, torch, safetensors
+
+    /// Nil where the layout stays.
+    var layout: OutputLayout? { OutputLayout(rawValue: rawValue) }
+
+    /// What a file of this name is expected to be, where it cannot be what the input is: a name that ends in
+    /// `.safetensors` on HDF5 within would deceive whoever opens it.
+    static func expected(of output: String, from input: Layout) -> OutputLayout? {
+        let isHDF5 = [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .torchFlat, .torchNested]
+            .contains(input)
+        if output.hasSuffix(".safetensors") { return input == .safetensors ? nil : .safetensors }
+        if output.hasSuffix(".keras") { return input == .kerasArchive ? nil : .keras3 }
+        if output.hasSuffix(".weights.h5") { return input == .kerasWeights ? nil : .weights }
+        guard output.hasSuffix(".h5") || output.hasSuffix(".hdf5"), !isHDF5 else { return nil }
+        return input == .kerasArchive ? .keras : .torch
     }
 }
 
@@ -70,7 +117,6 @@ extension Preprocessing: ExpressibleByArgument {
 }
 
 extension ConversionOptions.Initialization: ExpressibleByArgument {}
-extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
 extension PixelScale: ExpressibleByArgument {}

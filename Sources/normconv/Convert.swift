@@ -12,6 +12,9 @@ struct Convert: ParsableCommand {
               normconv convert in.h5 out.h5 --to gn --calibrate images.h5      # a few hundred images keep most
               normconv convert in.h5 out.h5 --to gn --init copy                # what everyone else does
               normconv convert in.h5 out.h5 --to gn --dry-run --json
+              normconv convert in.pth out.safetensors                          # PyTorch's names and layouts
+              normconv convert in.safetensors out.keras                        # a Keras model of its own layers
+              normconv convert in.h5 out.safetensors --to none                 # another layout and nothing else
             """)
 
     @Argument(help: "The network to convert.", completion: .file())
@@ -20,7 +23,8 @@ struct Convert: ParsableCommand {
     @Argument(help: "The file to write.", completion: .file())
     var output: String
 
-    @Option(help: "gn (GroupNorm), ln (one group) or in (one channel a group).")
+    @Option(
+        help: "gn (GroupNorm), ln (one group), in (one channel a group), or none: another layout only.")
     var to = TargetArgument.gn
 
     @Option(help: "auto (the paper's 32 where they fit), N groups, size:K channels a group, or gcd (Opacus).")
@@ -31,8 +35,12 @@ struct Convert: ParsableCommand {
         help: "statistics (keeps the function) or copy (gamma and beta as they are).")
     var initialization = ConversionOptions.Initialization.statistics
 
-    @Option(help: "Weight standardization: on, off or all. Default: on for gn, off for ln and in.")
-    var ws: ConversionOptions.WeightStandardization?
+    @Option(
+        help: """
+            Weight standardization: on, off, all, or layer (Keras: layers that go on standardizing in training, see the \
+            README). Default: on for gn, off for ln and in.
+            """)
+    var ws: StandardizationArgument?
 
     @Option(help: "Epsilon of weight standardization: bit, timm or paper.")
     var wsEps = ConversionOptions.StandardizationEpsilon.bit
@@ -75,11 +83,20 @@ struct Convert: ParsableCommand {
     @Option(help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.")
     var preprocess: Preprocessing?
 
+    @Option(
+        help: """
+            keep, keras (.h5, full model), keras3 (.keras), weights (Keras' .weights.h5, or .h5 as before Keras 3), \
+            torch (.h5, PyTorch's names) or safetensors. Default: what the output's name ends in, else keep.
+            """)
+    var layout: LayoutArgument?
+
     @Flag(help: "Overwrite the output if it exists.")
     var force = false
 
     @Flag(help: "Work everything out and write nothing.")
     var dryRun = false
+
+    @OptionGroup var architecture: ArchitectureOptions
 
     @OptionGroup var outputOptions: OutputOptions
 
@@ -105,6 +122,15 @@ struct Convert: ParsableCommand {
         guard 0...10_000 ~= epochs ?? 0 else {
             throw ValidationError("--epochs must be between 0 and 10000.")
         }
+        if ws == .layer, wsEps == .paper {
+            throw ValidationError(
+                "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
+        }
+        if to == .none, groups != nil || ws != nil || addBias || initialization == .copy || calibrate != nil {
+            throw ValidationError(
+                "--to none changes the layout only: --groups, --ws, --init, --add-bias and --calibrate do not go "
+                    + "with it.")
+        }
         guard epsilon > 0, epsilon.isFinite else {
             throw ValidationError("--epsilon must be a positive number.")
         }
@@ -113,7 +139,8 @@ struct Convert: ParsableCommand {
     private var options: ConversionOptions {
         ConversionOptions(
             target: to.target, groups: groups ?? .auto, initialization: initialization,
-            weightStandardization: ws ?? (to == .gn ? .on : .off), standardizationEpsilon: wsEps,
+            weightStandardization: ws?.standardization ?? (to == .gn ? .on : .off),
+            standardizationEpsilon: wsEps,
             epsilon: epsilon, addsBias: addBias)
     }
 
@@ -135,22 +162,33 @@ struct Convert: ParsableCommand {
     }
 
     func run() throws {
-        let model = try Model(path: input)
-        var plan = try model.plan(options)
+        let model = try architecture.model(input)
+        let layout =
+            self.layout.map(\.layout) ?? LayoutArgument.expected(of: output, from: model.checkpoint.layout)
+        var plan = to == .none ? ConversionPlan(unchanged: model.network) : try model.plan(options)
         guard !plan.report.warnings.contains(.nothingToConvert) else {
-            throw NothingToConvert(path: input)
+            throw NothingToConvert(path: input, architecture: model.network)
         }
         let calibration = try calibrate.map { try calibrated(&plan, model, images: $0) }
-        if !dryRun {
-            try model.write(
-                plan, to: output, options: options, preprocessing: preprocess, calibration: calibration,
-                overwrite: force)
-        }
-        let note = ConversionNote(
+        var note = ConversionNote(
             plan, options: options, preprocess: (preprocess ?? model.preprocessing).description,
             calibration: calibration)
-        let report = ConvertReport(
+        if ws == .layer {
+            guard layout?.isKeras ?? model.checkpoint.layout.isKeras else {
+                throw LayersAreKeras(path: output)
+            }
+            note.kerasLayer = StandardizedConvolutionLayer.python
+        }
+        if to == .none { note = model.note ?? note.unchanged }
+        if !dryRun {
+            try model.write(plan, note: note, to: output, layout: layout, overwrite: force)
+        }
+        var report = ConvertReport(
             model, plan, note: note, calibration: calibration, output: dryRun ? nil : output)
+        if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
+            report.droppedParts.append(
+                "not used by the network: \(model.unusedParameters.joined(separator: ", "))")
+        }
         if outputOptions.json {
             try Terminal.result(JSONReport.text(report))
         } else if !outputOptions.quiet {
@@ -160,12 +198,26 @@ struct Convert: ParsableCommand {
     }
 }
 
-/// A network without batch normalization.
-struct NothingToConvert: Error, CustomStringConvertible {
+/// Layers that standardize their weights exist in Keras only.
+struct LayersAreKeras: Error, CustomStringConvertible {
     let path: String
 
     var description: String {
-        "\(path): the network has no batch normalization: nothing to convert, nothing written"
+        "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
+    }
+}
+
+/// A network without batch normalization.
+struct NothingToConvert: Error, CustomStringConvertible {
+    let path: String
+    let architecture: Network
+
+    var description: String {
+        let has =
+            architecture.family == .bit
+            ? "\(architecture.architecture) has group norms and standardized convolutions already"
+            : "the network has no batch normalization"
+        return "\(path): \(has): nothing to convert, nothing written"
     }
 }
 
@@ -186,7 +238,8 @@ extension ConvertReport {
             "\(norms) batch norms to group norms, epsilon \(conversion.epsilonText); "
                 + "\(standardized.count) convolutions standardized",
         ]
-        lines += table.lines.map { "  " + $0 }
+        if conversion.to == "none" { lines[1] = "Norms and weights stay as they are" }
+        lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
         if !leftAlone.isEmpty { lines.append("Convolutions left alone:") }
         lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
         if !biased.isEmpty { lines.append("\(biased.count) convolutions were given a bias") }

@@ -50,6 +50,8 @@ struct Eval: ParsableCommand {
     @Flag(help: "Overwrite the file of --outputs if it exists.")
     var force = false
 
+    @OptionGroup var architecture: ArchitectureOptions
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -65,8 +67,8 @@ struct Eval: ParsableCommand {
         if let outputs, !force, FileManager.default.fileExists(atPath: outputs) {
             throw CheckpointError.targetExists(path: outputs)
         }
-        let network = try Model(path: model)
-        let other = try against.map(Model.init(path:))
+        let network = try architecture.model(model)
+        let other = try against.map(architecture.model)
         let split = try Split(path: data, layout: layout, scale: scale)
         let scores = try run(network, on: split)
         if let outputs {

@@ -10,13 +10,15 @@ struct Inspect: ParsableCommand {
               normconv inspect resnet50.h5 --json | jq .norms
             """)
 
-    @Argument(help: "A network in HDF5: Keras full model, or PyTorch names.", completion: .file())
+    @Argument(help: "A network: Keras or PyTorch names in HDF5, safetensors, .pth.", completion: .file())
     var model: String
+
+    @OptionGroup var architecture: ArchitectureOptions
 
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let model = try Model(path: model)
+        let model = try architecture.model(model)
         let report = InspectReport(model)
         if output.json {
             try Terminal.result(JSONReport.text(report))
@@ -30,13 +32,14 @@ extension InspectReport {
     var lines: [String] {
         var lines = [
             Terminal.bold(file),
-            "  network       \(architecture)",
+            "  network       \(architecture), by \(recognizedBy == "names" ? "names and shapes" : "its configuration")",
             "  layout        \(layoutDescription)" + (producer.map { ", \($0)" } ?? ""),
             "  input         \(input), preprocessing \(preprocess)",
             "  classes       \(classes.map(Formatting.grouped) ?? "unknown")",
             "  parameters    \(Formatting.grouped(parameters)) in \(Formatting.grouped(tensors)) tensors",
         ]
         if let converted { lines.append("  converted     \(converted)") }
+        for assumption in assumptions { lines.append("  assumed       \(assumption)") }
         for name in unused { lines.append("  not used      \(name)") }
         lines.append("")
         if norms.isEmpty {

@@ -1,4 +1,5 @@
 import CHDF5
+import Tensors
 import TestSupport
 import Testing
 

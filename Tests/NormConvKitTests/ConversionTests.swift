@@ -8,7 +8,7 @@ struct ConversionTests {
     private static let files = [
         "mnist-resnet.keras3.h5", "mnist-resnet.keras2.h5", "mnist-sequential.keras3.h5",
         "mnist-resnet.torch.h5", "mnist-resnet.torch-nested.h5", "torchvision-bottleneck.torch.h5",
-        "torchvision-basic.torch.h5",
+        "torchvision-basic.torch.h5", "torchvision-bottleneck.safetensors",
     ]
 
     private func options(

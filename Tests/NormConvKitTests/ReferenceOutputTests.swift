@@ -39,9 +39,13 @@ struct ReferenceOutputTests {
         #expect(try split.evaluate(outputs).top1 == Proportion(correct, of: 1000))
     }
 
-    @Test("torchvision's ResNets", arguments: ["bottleneck", "basic"], EngineKind.allCases)
-    func torchvision(block: String, engine: EngineKind) throws {
-        let model = try Model(path: TestFiles.fixture("torchvision-\(block).torch.h5"))
+    @Test(
+        "torchvision's ResNets, in every layout",
+        arguments: ["bottleneck.torch.h5", "bottleneck.safetensors", "bottleneck.pth", "basic.torch.h5"],
+        EngineKind.allCases)
+    func torchvision(file: String, engine: EngineKind) throws {
+        let block = String(file.prefix { $0 != "." })
+        let model = try Model(path: TestFiles.fixture("torchvision-\(file)"))
         #expect(model.preprocessing == .torch)
         let (mean, deviation): ([Float], [Float]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
         let images = preprocessed(try fixture("torchvision/images", in: Self.outputs)) { channel, colours in

@@ -1,3 +1,4 @@
+import Archives
 import Foundation
 
 /// Where test files stand, found from this source file's own path.
@@ -9,6 +10,20 @@ public enum TestFiles {
     /// A committed fixture.
     public static func fixture(_ name: String) -> String {
         root.appendingPathComponent("Fixtures/\(name)").path
+    }
+
+    /// Unpacks a network of `named-networks.zip` for as long as `body` runs, which gets its path.
+    public static func withNamedNetwork<Result>(
+        _ name: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        let archive = try ZipArchive(path: fixture("named-networks.zip"))
+        return try withTemporaryFolder { folder in
+            guard let member = archive[name] else {
+                throw ArchiveError.missingMember(file: archive.path, member: name)
+            }
+            try Data(archive.read(member)).write(to: URL(fileURLWithPath: folder + "/" + name))
+            return try body(folder + "/" + name)
+        }
     }
 
     /// The folder of real pretrained networks beside the repository (`../shared/pretrained`), or where

@@ -1,14 +1,14 @@
 import HDF5
 import Tensors
 
-/// Keras' full model in HDF5: the architecture in the root attribute `model_config`, the weights below
-/// `model_weights`, one group a layer, both in the order of name lists. Parameter names are paths below
-/// `model_weights`: `conv2d/conv2d/kernel:0`.
+/// Keras' HDF5 layout before version 3: a group for each layer, in the order of name lists, below `model_weights` in a
+/// full model with its architecture in the root attribute `model_config`, at the root in a file of weights alone.
+/// Parameter names are paths below that group: `conv2d/conv2d/kernel:0`.
 ///
 /// Source: `keras/src/legacy/saving/legacy_h5_format.py`.
 struct KerasLegacyFile: Checkpoint {
     let path: String
-    let layout = Layout.kerasLegacy
+    let layout: Layout
     let producer: String?
     let parameters: ParameterTable
     let modelConfig: String?
@@ -17,40 +17,31 @@ struct KerasLegacyFile: Checkpoint {
     private let file: HDF5File
     /// Layers in file order, and their weights' paths below the layer's group.
     private let layers: [(name: String, weights: [String])]
+    /// The group of all layers' groups, empty for the root.
+    private let weightsGroup: String
 
-    private static let weightsGroup = "model_weights"
     private static let optimizerGroup = "optimizer_weights"
 
     /// Nil where the file is something else.
     static func open(_ file: HDF5File) throws -> (any Checkpoint)? {
-        let root = file.root
-        if try root.contains(weightsGroup) { return try KerasLegacyFile(file) }
-        if try NameListAttribute.exists("layer_names", in: root) {
-            throw CheckpointError.unsupportedLayout(
-                path: file.path, found: "a Keras weights-only file",
-                remedy: "save the whole model instead: model.load_weights(...); model.save('model.h5')")
+        if try file.root.contains("model_weights") {
+            return try KerasLegacyFile(file, weightsGroup: "model_weights")
         }
-        let isKeras3Weights = try ["layers", "_layer_checkpoint_dependencies"].contains {
-            try root.contains($0)
-        }
-        if isKeras3Weights, try root.contains("vars") || root.contains("optimizer") || root.contains("layers")
-        {
-            throw CheckpointError.unsupportedLayout(
-                path: file.path, found: "a Keras 3 '.weights.h5' file",
-                remedy: "save the whole model instead: model.load_weights(...); model.save('model.h5')")
-        }
-        return nil
+        guard try NameListAttribute.exists("layer_names", in: file.root) else { return nil }
+        return try KerasLegacyFile(file, weightsGroup: "")
     }
 
-    private init(_ file: HDF5File) throws {
+    private init(_ file: HDF5File, weightsGroup: String) throws {
         self.file = file
+        self.weightsGroup = weightsGroup
+        layout = weightsGroup.isEmpty ? .kerasLegacyWeights : .kerasLegacy
         path = file.path
         let root = file.root
         let attributes = root.attributes
         modelConfig = try attributes.contains("model_config") ? attributes.string("model_config") : nil
         note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
         leftOut = try root.contains(Self.optimizerGroup) ? ["optimizer state (\(Self.optimizerGroup))"] : []
-        let weights = try root.group(Self.weightsGroup)
+        let weights = weightsGroup.isEmpty ? root : try root.group(weightsGroup)
         producer = try Self.producer(root: attributes, weights: weights.attributes)
         layers = try NameListAttribute.read("layer_names", of: weights).map { layer in
             (layer, try NameListAttribute.read("weight_names", of: try weights.group(layer)))
@@ -93,27 +84,27 @@ struct KerasLegacyFile: Checkpoint {
         _ output: HDF5Output, _ edits: ParameterEdits, _ config: String?, _ note: String
     ) throws {
         let root = file.root
-        let replaced: Set = config == nil ? ["normconv"] : ["normconv", "model_config"]
+        let replaced: Set =
+            config == nil || layout != .kerasLegacy ? ["normconv"] : ["normconv", "model_config"]
         try output.copyAttributes(of: root, to: "/", except: replaced)
-        if let config {
+        if let config, layout == .kerasLegacy {
             let form = try root.attributes.stringForm("model_config") ?? .variableUTF8
             try output.write([config], toAttribute: "model_config", of: "/", form: form)
         }
         try output.write([note], toAttribute: "normconv", of: "/", form: .variableUTF8)
-        let prefix = Self.weightsGroup + "/"
+        let prefix = weightsGroup.isEmpty ? "" : weightsGroup + "/"
         let tree = EditedTree(
             path: path, output: output, edits: edits,
             parameterName: { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : "" },
             newPath: { name, _ in prefix + name })
-        try tree.copyChildren(of: root, to: "", skipping: [Self.weightsGroup, Self.optimizerGroup])
-        try writeWeights(tree, edits)
-    }
-
-    private func writeWeights(_ tree: EditedTree, _ edits: ParameterEdits) throws {
-        let weights = try file.root.group(Self.weightsGroup)
-        try tree.output.createGroup(Self.weightsGroup, like: weights)
-        try tree.output.copyAttributes(of: weights, to: Self.weightsGroup)
         let layers = Dictionary(self.layers.map { ($0.name, $0.weights) }) { first, _ in first }
+        if weightsGroup.isEmpty {
+            return try writeLayers(below: root, prefix: "", layers, tree, edits)
+        }
+        try tree.copyChildren(of: root, to: "", skipping: [weightsGroup, Self.optimizerGroup])
+        let weights = try root.group(weightsGroup)
+        try output.createGroup(weightsGroup, like: weights)
+        try output.copyAttributes(of: weights, to: weightsGroup)
         try writeLayers(below: weights, prefix: "", layers, tree, edits)
     }
 
@@ -122,7 +113,7 @@ struct KerasLegacyFile: Checkpoint {
         below group: Group, prefix: String, _ layers: [String: [String]], _ tree: EditedTree,
         _ edits: ParameterEdits
     ) throws {
-        for name in try group.names() {
+        for name in try group.names() where !(prefix.isEmpty && name == Self.optimizerGroup) {
             let path = prefix + name
             guard case .group(let child) = try group.child(name) else {
                 try tree.copyChild(name, of: group, to: place(of: prefix))
@@ -149,10 +140,9 @@ struct KerasLegacyFile: Checkpoint {
         try NameListAttribute.write(new, "weight_names", of: place(of: layer), like: group, to: tree.output)
     }
 
-    /// The path in the file of what stands at this path below `model_weights`.
+    /// The path in the file of what stands at this path below the group of layers.
     private func place(of path: String) -> String {
-        path.isEmpty
-            ? Self.weightsGroup
-            : "\(Self.weightsGroup)/\(path.hasSuffix("/") ? String(path.dropLast()) : path)"
+        [weightsGroup, path.hasSuffix("/") ? String(path.dropLast()) : path].filter { !$0.isEmpty }
+            .joined(separator: "/")
     }
 }

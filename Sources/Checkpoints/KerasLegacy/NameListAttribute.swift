@@ -30,7 +30,16 @@ enum NameListAttribute {
         _ names: [String], _ name: String, of path: String, like model: Group, to output: HDF5Output
     ) throws {
         let old = try attributeNames(name, of: model)[0]
-        var form = try model.attributes.stringForm(old) ?? .fixedASCII
+        try write(
+            names, name, of: path, to: output, form: try model.attributes.stringForm(old) ?? .fixedASCII)
+    }
+
+    /// Writes a list, in parts where it is long.
+    static func write(
+        _ names: [String], _ name: String, of path: String, to output: HDF5Output,
+        form: Attributes.StringForm = .fixedASCII
+    ) throws {
+        var form = form
         form.isScalar = false
         let width = form.isVariable ? 16 : names.map(\.utf8.count).max() ?? 0
         let perPart = max(limit / max(width, 1), 1)

@@ -8,7 +8,7 @@ struct TorchFile: Checkpoint {
     let layout: Layout
     let producer: String? = nil
     let parameters: ParameterTable
-    let modelConfig: String? = nil
+    let modelConfig: String?
     let note: String?
     let leftOut: [String] = []
     private let file: HDF5File
@@ -36,7 +36,7 @@ struct TorchFile: Checkpoint {
         layout =
             datasets.contains { $0.path.dropFirst(prefix.count).contains("/") } ? .torchNested : .torchFlat
         var names: Set<String> = []
-        parameters = ParameterTable(
+        let table = ParameterTable(
             try datasets.map { place, dataset in
                 let name = Self.name(place, prefix)
                 guard names.insert(name).inserted else {
@@ -44,6 +44,14 @@ struct TorchFile: Checkpoint {
                 }
                 return Parameter(dataset, name: name)
             })
+        func stored(_ key: String) throws -> String? {
+            try attributes.contains(key) ? attributes.string(key) : nil
+        }
+        let origin = KerasOrigin(
+            config: try stored(KerasOrigin.configKey), names: try stored(KerasOrigin.namesKey))
+        let translated = origin?.kerasParameters(table)
+        parameters = translated ?? table
+        modelConfig = translated == nil ? nil : origin?.config
     }
 
     private static func name(_ place: String, _ prefix: String) -> String {
@@ -53,6 +61,12 @@ struct TorchFile: Checkpoint {
     func write(
         to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
     ) throws {
+        if self.modelConfig != nil {
+            return try NewCheckpoint(
+                parameters: try parameters.applying(edits, path: self.path), isKeras: true,
+                modelConfig: modelConfig, note: note
+            ).write(to: path, layout: .torch, overwrite: overwrite)
+        }
         try edits.check(against: parameters, path: self.path)
         try AtomicFile.write(to: path, overwrite: overwrite) { temporary in
             let output = try HDF5Output(creating: temporary, named: path, like: file)

@@ -8,6 +8,7 @@ extension KerasSettings {
     /// Layer classes and how they are built. Adding a layer means adding a line here.
     static let builders: [String: KerasBuilder] = [
         "Conv2D": convolution, "Convolution2D": convolution,
+        StandardizedConvolutionLayer.className: standardizedConvolution,
         "DepthwiseConv2D": depthwiseConvolution,
         "SeparableConv2D": separableConvolution, "SeparableConvolution2D": separableConvolution,
         "Dense": dense,

@@ -8,13 +8,18 @@ public enum KerasConfigEditor {
     ///   - norms: Layer path (`bn`, `outer/bn`) → the group normalization that takes its place. Only `groups`,
     ///     `epsilon`, and whether there are a `gamma` (`scale`) and a `beta` (`center`) are written.
     ///   - biasedConvolutions: Paths of convolutions that get a bias.
+    ///   - standardizedConvolutions: Paths of convolutions that become `StandardizedConv2D` layers, which standardize
+    ///     their weights themselves, and the ε of that.
     /// - Throws: `NetworkError.malformedConfiguration` where a path names no such layer.
     public static func convertedConfig(
-        _ config: JSON, norms: [String: GroupNorm], biasedConvolutions: Set<String> = []
+        _ config: JSON, norms: [String: GroupNorm], biasedConvolutions: Set<String> = [],
+        standardizedConvolutions: [String: Double] = [:]
     ) throws(NetworkError) -> JSON {
-        var edit = KerasConfigEdit(norms: norms, biasedConvolutions: biasedConvolutions)
+        var edit = KerasConfigEdit(
+            norms: norms, biasedConvolutions: biasedConvolutions,
+            standardizedConvolutions: standardizedConvolutions)
         let converted = try edit.model(config, path: "")
-        let wanted = Set(norms.keys).union(biasedConvolutions)
+        let wanted = Set(norms.keys).union(biasedConvolutions).union(standardizedConvolutions.keys)
         if let missing = wanted.subtracting(edit.found).min() {
             throw .malformedConfiguration(at: "layers", expected: "a layer '\(missing)'")
         }
@@ -25,12 +30,17 @@ public enum KerasConfigEditor {
 private struct KerasConfigEdit {
     let norms: [String: GroupNorm]
     let biasedConvolutions: Set<String>
+    let standardizedConvolutions: [String: Double]
     /// Paths that were edited.
     var found: Set<String> = []
 
-    init(norms: [String: GroupNorm], biasedConvolutions: Set<String>) {
+    init(
+        norms: [String: GroupNorm], biasedConvolutions: Set<String>,
+        standardizedConvolutions: [String: Double]
+    ) {
         self.norms = norms
         self.biasedConvolutions = biasedConvolutions
+        self.standardizedConvolutions = standardizedConvolutions
     }
 
     /// Settings that batch normalization has and group normalization writes anew, or does not have. What is left
@@ -71,12 +81,25 @@ private struct KerasConfigEdit {
         let layerPath = path.appending(layer: name)
         if KerasModel.modelClasses.contains(className) { return try model(layer, path: layerPath) }
         if let norm = norms[layerPath] {
+            if className == "GroupNormalization" {
+                // A norm that was one before: the settings are its own.
+                found.insert(layerPath)
+                return layer
+            }
             guard className.contains("BatchNormalization") else {
                 throw .malformedConfiguration(
                     at: "layer '\(layerPath)'", expected: "a batch normalization, found \(className)")
             }
             found.insert(layerPath)
             return Self.groupNormalization(for: layer, norm)
+        }
+        var layer = layer
+        if let epsilon = standardizedConvolutions[layerPath] {
+            guard className == "Conv2D" else {
+                throw .unsupportedLayer(layer: layerPath, className: "\(className) with standardized weights")
+            }
+            found.insert(layerPath)
+            layer = StandardizedConvolutionLayer.standardizing(layer, epsilon: epsilon)
         }
         if biasedConvolutions.contains(layerPath) {
             guard let config = layer["config"], config["use_bias"] != nil else {

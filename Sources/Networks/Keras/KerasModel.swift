@@ -135,14 +135,17 @@ struct KerasModel {
     private static func content(
         _ record: JSON, path: String, place: String
     ) throws(NetworkError) -> Content {
-        guard let className = record["class_name"]?.string, let settings = record["config"] else {
+        guard var className = record["class_name"]?.string, let settings = record["config"] else {
             throw .malformedConfiguration(at: place, expected: "a class_name and a config")
         }
+        let isOurs = [record["registered_name"]?.string, className].contains(
+            StandardizedConvolutionLayer.registeredName)
+        if isOurs { className = StandardizedConvolutionLayer.className }
         let name = record["name"]?.string ?? settings["name"]?.string ?? ""
         let layerPath = path.appending(layer: name)
         if modelClasses.contains(className) { return .model(try KerasModel(record, path: layerPath)) }
         // "package>Class": somebody's own class, whatever Keras class it is named like.
-        if let registered = record["registered_name"]?.string, registered.contains(">") {
+        if !isOurs, let registered = record["registered_name"]?.string, registered.contains(">") {
             throw .unsupportedLayer(layer: layerPath, className: registered)
         }
         guard className == "InputLayer" else { return .layer(className: className, settings: settings) }

@@ -6,12 +6,21 @@ struct TorchLayout {
     var blocks: [Int]
     /// Whether blocks have three convolutions (1×1, 3×3, 1×1) rather than two 3×3.
     var isBottleneck: Bool
-    /// 3×3 stem without stride and without max pool.
-    var isCIFAR: Bool
+    /// What stands before the blocks.
+    var stem: Stem
     /// The classifier's layer: `fc` or `linear`.
     var classifier: String
     /// How the first block of a stage brings its input to the output's shape.
     var shortcut: Shortcut
+
+    enum Stem: Equatable {
+        /// 7×7 of stride 2, then a max pool.
+        case plain
+        /// ResNet-D: three 3×3, the first of stride 2, then a max pool.
+        case deep
+        /// CIFAR: 3×3 without stride and without a pool.
+        case small
+    }
 
     enum Shortcut: Equatable {
         /// A 1×1 convolution and a norm in this submodule: `downsample` or `shortcut`.
@@ -28,14 +37,24 @@ struct TorchLayout {
             names.all.contains { $0.contains(".\(submodule).") }
         }
         shortcut = submodule.map(Shortcut.projection) ?? .zeroChannels
-        let (stem, shape) = try names.require("conv1.weight", for: "conv1")
+        if names["conv1.0.weight"] != nil, names["conv1.6.weight"] != nil {
+            guard blocks.count == 4 else {
+                throw .unrecognized(
+                    reason: "a stem of three convolutions with \(blocks.count) stages, expected 4")
+            }
+            stem = .deep
+            return
+        }
+        guard let (kernel, shape) = names.parameter(.kernel, of: "conv1") else {
+            throw .missingParameter(name: names.prefix + "conv1.weight", neededBy: names.prefix + "conv1")
+        }
         guard shape.rank == 4 else {
             throw .wrongShape(
-                parameter: stem, found: shape.description, expected: "outputs×inputs×rows×columns")
+                parameter: kernel, found: shape.description, expected: "outputs×inputs×rows×columns")
         }
         switch (blocks.count, shape[2], shape[3], shortcut) {
-        case (4, 7, 7, _): isCIFAR = false
-        case (3, 3, 3, _), (4, 3, 3, .projection("shortcut")): isCIFAR = true
+        case (4, 7, 7, _): stem = .plain
+        case (3, 3, 3, _), (4, 3, 3, .projection("shortcut")): stem = .small
         case (4, 3, 3, _):
             throw .unrecognized(
                 reason:
@@ -71,10 +90,14 @@ struct TorchLayout {
         if isBottleneck, let first3x3 {
             if first3x3.groups > 1 {
                 title = "ResNeXt-\(depth) \(first3x3.groups)x\(first3x3.outputs / first3x3.groups)d"
-            } else if !isCIFAR, first3x3.outputs > 64, first3x3.outputs % 64 == 0 {
+            } else if stem != .small, first3x3.outputs > 64, first3x3.outputs % 64 == 0 {
                 title = "Wide ResNet-\(depth)-\(first3x3.outputs / 64)"
             }
         }
-        return title + (isCIFAR ? " (CIFAR)" : " (torchvision names)")
+        return switch stem {
+        case .plain: title + " (torchvision names)"
+        case .deep: title + "-D (timm names)"
+        case .small: title + " (CIFAR)"
+        }
     }
 }

@@ -16,8 +16,8 @@ public struct GroupNormSettings: Sendable, Equatable {
 
 /// The ResNet that PyTorch's parameter names and shapes describe.
 ///
-/// Takes torchvision's family (ResNet, ResNeXt and Wide ResNet of any depth: 7×7 stem, `layer1`–`layer4`,
-/// `downsample`) and CIFAR ResNets: `layer1`–`layer3` with shortcuts of `shortcut`, `downsample` or no parameters
+/// Takes torchvision's and timm's family (ResNet, ResNeXt and Wide ResNet of any depth: 7×7 stem or ResNet-D's three
+/// 3×3, `layer1`–`layer4`, `downsample` with or without a pool before it) and CIFAR ResNets: `layer1`–`layer3` with shortcuts of `shortcut`, `downsample` or no parameters
 /// (He et al. 2016, option A), or `layer1`–`layer4` with `shortcut`. Names may have a prefix (`module.`) and `/` for
 /// dots. Strides are torchvision's: the first block of `layer2` and later, on the 3×3 (the first 3×3 of a basic
 /// block).
@@ -28,33 +28,42 @@ public struct GroupNormSettings: Sendable, Equatable {
 public func recognizeTorch(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil
 ) throws(NetworkError) -> Recognition {
-    let names = try TorchNames(parameters)
+    let names = try TorchNames(parameters, groupNorms: groupNorms ?? [:])
     let layout = try TorchLayout(names)
-    var builder = TorchBuilder(names: names, layout: layout, groupNorms: groupNorms ?? [:])
+    var builder = TorchBuilder(names: names, layout: layout)
     let network = try builder.network()
     let used = Set(network.nodes.flatMap(\.operation.parameters))
     let unused = parameters.names.filter { !used.contains($0) }
     if let stray = unused.first(where: names.isInTrunk) {
         throw .unrecognized(reason: "parameter '\(stray)' has no place in a plain ResNet")
     }
-    return Recognition(network: network, unused: unused)
+    return Recognition(
+        network: network, unused: unused, basis: .names, assumptions: names.assumptions(of: network))
 }
 
 /// Parameters by their dotted names, without what is common in front of them.
 struct TorchNames {
     /// What stands before `conv1.weight` in the file: empty, or for example `module.`.
     let prefix: String
+    /// What is recorded of norms without running statistics.
+    let groupNorms: [String: GroupNormSettings]
     private let parameters: ParameterTable
     /// Dotted name without the prefix → name in the file.
     private var stored: [String: String] = [:]
 
-    init(_ parameters: ParameterTable) throws(NetworkError) {
+    init(
+        _ parameters: ParameterTable, groupNorms: [String: GroupNormSettings] = [:]
+    ) throws(NetworkError) {
         self.parameters = parameters
+        self.groupNorms = groupNorms
         let dotted = parameters.names.map(Self.dotted)
         let all = Set(dotted)
         let suffix = "layer1.0.conv1.weight"
         let prefixes = dotted.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }
-            .filter { ($0.isEmpty || $0.hasSuffix(".")) && all.contains($0 + "conv1.weight") }
+            .filter { prefix in
+                (prefix.isEmpty || prefix.hasSuffix("."))
+                    && ["conv1.weight", "conv1.0.weight"].contains { all.contains(prefix + $0) }
+            }
         guard let prefix = prefixes.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) else {
             throw .unrecognized(
                 reason:
@@ -79,35 +88,87 @@ struct TorchNames {
     /// Dotted names without the prefix, in no order.
     var all: Dictionary<String, String>.Keys { stored.keys }
 
-    /// The name and shape of a parameter that `layer` cannot do without.
-    func require(_ name: String, for layer: String) throws(NetworkError) -> (name: String, shape: Shape) {
-        guard let stored = stored[name], let shape = parameters[stored]?.shape else {
-            throw .missingParameter(name: prefix + name, neededBy: prefix + layer)
-        }
-        return (stored, shape)
-    }
-
-    /// The name of a parameter of exactly this shape.
-    func require(_ name: String, _ extents: [Int], for layer: String) throws(NetworkError) -> String {
-        let (stored, shape) = try require(name, for: layer)
-        guard shape.extents == extents else {
-            throw .wrongShape(
-                parameter: stored, found: shape.description,
-                expected: extents.isEmpty ? "scalar" : extents.map(String.init).joined(separator: "×"))
-        }
-        return stored
-    }
-
-    /// Like `require`, or nil where the file has no such parameter.
-    func optional(_ name: String, _ extents: [Int], for layer: String) throws(NetworkError) -> String? {
-        stored[name] == nil ? nil : try require(name, extents, for: layer)
-    }
-
     /// Whether a name in the file is one of the stem's or the stages'.
     func isInTrunk(_ name: String) -> Bool {
         let dotted = Self.dotted(name)
         guard dotted.hasPrefix(prefix), let part = dotted.dropFirst(prefix.count).split(separator: ".").first
         else { return false }
         return part == "conv1" || part == "bn1" || part.hasPrefix("layer")
+    }
+}
+
+extension TorchNames: LayerNames {
+    var kernelLayout: KernelLayout { .oihw }
+    var requiresAffine: Bool { true }
+    /// PyTorch's default.
+    var batchNormEpsilon: Double { 1e-5 }
+
+    func parameter(_ role: LayerRole, of layer: String) -> (name: String, shape: Shape)? {
+        guard let name = stored["\(layer).\(role.torchName)"], let shape = parameters[name]?.shape else {
+            return nil
+        }
+        return (name, shape)
+    }
+
+    func expectedName(_ role: LayerRole, of layer: String) -> String {
+        "\(prefix)\(layer).\(role.torchName)"
+    }
+
+    func layerName(_ layer: String) -> String { prefix + layer }
+
+    /// What the file's note says; else what timm's and torchvision's users take, where it fits.
+    func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
+        if let settings = groupNorms[prefix + layer] ?? groupNorms[layer] { return settings }
+        guard groupNorms.isEmpty, channels % GroupNormSettings.convention.groups == 0 else {
+            throw .unsupportedSetting(
+                layer: prefix + layer, setting: "number of groups",
+                found: "not recorded: there are no running statistics, so this is a group normalization",
+                expected: "a batch normalization, or the note that normconv writes into its files")
+        }
+        return .convention
+    }
+
+    /// What files of PyTorch do not say.
+    func assumptions(of network: Network) -> [String] {
+        network.conventions(
+            batchNorm: "PyTorch's default",
+            groupNorm: groupNorms.isEmpty ? "the convention of Wu & He 2018 and of timm" : nil)
+    }
+}
+
+extension LayerRole {
+    /// PyTorch's name of such a parameter.
+    var torchName: String {
+        switch self {
+        case .kernel, .gamma: "weight"
+        case .bias, .beta: "bias"
+        case .mean: "running_mean"
+        case .variance: "running_var"
+        case .counter: "num_batches_tracked"
+        }
+    }
+}
+
+extension GroupNormSettings {
+    /// 32 groups, ε 1e-5: the paper's, PyTorch's and timm's.
+    static let convention = GroupNormSettings(groups: 32, epsilon: 1e-5)
+}
+
+extension Network {
+    /// Which settings of its norms come from a convention; nil where the file records them.
+    func conventions(batchNorm: String?, groupNorm: String?) -> [String] {
+        var found: [String] = []
+        for node in nodes {
+            switch node.operation {
+            case .batchNorm(let norm):
+                if let batchNorm { found.append("batch norms: ε \(norm.epsilon), \(batchNorm)") }
+            case .groupNorm(let norm):
+                if let groupNorm {
+                    found.append("group norms: \(norm.groups) groups, ε \(norm.epsilon), \(groupNorm)")
+                }
+            default: break
+            }
+        }
+        return found.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 }

@@ -34,10 +34,11 @@ extension Model {
         progress: (CalibrationProgress) -> Void = { _ in }
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
         try naming(path) {
+            try checkGraph()
             let images = try drawnImages(
                 calibration, from: split, preprocessing ?? self.preprocessing)
             let run = try CalibrationRun(
-                logits, parameters: checkpoint.parameters, plan, options, calibration, images: images,
+                logits, parameters: parameters, plan, options, calibration, images: images,
                 file: split.file)
             return try run.run(progress)
         }

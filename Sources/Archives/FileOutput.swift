@@ -1,0 +1,44 @@
+import Foundation
+
+/// A file written from its beginning to its end.
+public final class FileOutput {
+    /// The path as errors name it.
+    private let name: String
+    private var descriptor: Int32
+    /// Bytes written so far.
+    public private(set) var count = 0
+
+    /// Opens a file for writing and empties it. Errors name it `name`, which it will have in the end.
+    public init(path: String, named name: String) throws(ArchiveError) {
+        self.name = name
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw failure }
+    }
+
+    deinit { if descriptor >= 0 { Foundation.close(descriptor) } }
+
+    /// Appends bytes.
+    public func write(_ bytes: [UInt8]) throws(ArchiveError) {
+        var done = 0
+        while done < bytes.count {
+            let written = bytes.withUnsafeBytes {
+                Foundation.write(descriptor, $0.baseAddress.map { $0 + done }, bytes.count - done)
+            }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { throw failure }
+            done += written
+        }
+        count += bytes.count
+    }
+
+    /// Closes the file: some file systems tell only now that they are full.
+    public func close() throws(ArchiveError) {
+        let status = Foundation.close(descriptor)
+        descriptor = -1
+        guard status == 0 else { throw failure }
+    }
+
+    private var failure: ArchiveError {
+        .unwritable(file: name, reason: String(cString: strerror(errno)))
+    }
+}

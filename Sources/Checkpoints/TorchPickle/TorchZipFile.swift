@@ -1,0 +1,128 @@
+import Archives
+import Tensors
+
+/// A checkpoint that PyTorch 1.6 or later saved (`torch.save`): a zip archive of a pickle and the numbers that its
+/// tensors are views of. It is read without running anything of it, and never written.
+struct TorchZipFile: Checkpoint {
+    let path: String
+    let layout = Layout.torchZip
+    let producer: String? = "PyTorch"
+    let parameters: ParameterTable
+    let modelConfig: String? = nil
+    let note: String? = nil
+    let leftOut: [String]
+
+    /// Dictionaries inside each other.
+    private static let depthLimit = 32
+    /// Tensors and other entries of all dictionaries together.
+    private static let entryLimit = 1_000_000
+    /// Keys under which people keep a state dictionary beside other things.
+    private static let wrappers = ["state_dict", "model", "model_state_dict", "state_dict_ema", "module"]
+
+    /// The line of Python that makes a safetensors file of any checkpoint that PyTorch itself loads.
+    static func conversion(of path: String) -> String {
+        "in Python: import torch, safetensors.torch as s; d = torch.load('\(path)', map_location='cpu'); "
+            + "s.save_file({k: v.contiguous() for k, v in d.get('state_dict', d).items()}, 'x.safetensors')"
+    }
+
+    /// Nil where the archive is something else.
+    static func open(_ archive: ZipArchive) throws -> (any Checkpoint)? {
+        guard let member = archive.members.first(where: { $0.name.hasSuffix("/data.pkl") }) else {
+            return nil
+        }
+        return try TorchZipFile(archive, member)
+    }
+
+    private init(_ archive: ZipArchive, _ member: ZipArchive.Member) throws {
+        path = archive.path
+        let folder = String(member.name.dropLast("data.pkl".count))
+        if let order = archive[folder + "byteorder"], try archive.read(order) != Array("little".utf8) {
+            throw PickleError.bigEndian(path: archive.path)
+        }
+        let (tensors, others) = try PickleMachine.load(try archive.read(member), path: archive.path) {
+            try Self.stateDictionary($0, path: archive.path)
+        }
+        leftOut =
+            others.isEmpty ? [] : ["other entries of the checkpoint (\(others.joined(separator: ", ")))"]
+        var names: Set<String> = []
+        parameters = ParameterTable(
+            try tensors.map { name, tensor in
+                guard names.insert(name).inserted else {
+                    throw CheckpointError.duplicateParameter(path: archive.path, name: name)
+                }
+                return try Parameter(name, tensor, in: archive, folder: folder)
+            })
+    }
+
+    /// The tensors of the state dictionary, and the keys of what stands beside it.
+    private static func stateDictionary(
+        _ value: PickleValue, path: String
+    ) throws(PickleError) -> (tensors: [(name: String, tensor: TorchTensor)], others: [String]) {
+        guard case .dictionary(let dictionary) = value else {
+            throw PickleError.noTensors(path: path, found: value.kind)
+        }
+        var (root, others): (PickleDictionary, [String]) = (dictionary, [])
+        for key in wrappers {
+            guard case .dictionary(let inner)? = dictionary[key] else { continue }
+            (root, others) = (inner, dictionary.entries.compactMap(\.key).filter { $0 != key })
+            break
+        }
+        var tensors: [(name: String, tensor: TorchTensor)] = []
+        var entries = 0
+        try collect(root, prefix: "", depth: 0, path: path, into: &tensors, entries: &entries)
+        guard !tensors.isEmpty else {
+            throw PickleError.noTensors(path: path, found: "a dict without tensors")
+        }
+        return (tensors, others)
+    }
+
+    /// All tensors under dotted names. A dictionary may stand in several places: the number of entries is limited.
+    private static func collect(
+        _ dictionary: PickleDictionary, prefix: String, depth: Int, path: String,
+        into found: inout [(name: String, tensor: TorchTensor)], entries: inout Int
+    ) throws(PickleError) {
+        guard depth < depthLimit else { throw .tooDeep(path: path, limit: depthLimit) }
+        for (key, value) in dictionary.entries {
+            entries += 1
+            guard entries <= entryLimit else { throw .tooDeep(path: path, limit: depthLimit) }
+            guard let key else { continue }
+            switch value {
+            case .tensor(let tensor): found.append((prefix + key, tensor))
+            case .dictionary(let inner):
+                try collect(
+                    inner, prefix: prefix + key + ".", depth: depth + 1, path: path, into: &found,
+                    entries: &entries)
+            default: break
+            }
+        }
+    }
+
+    func write(
+        to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
+    ) throws {
+        throw CheckpointError.unsupportedLayout(
+            path: path, found: "PyTorch's pickles are only read",
+            remedy: "name the output x.safetensors, or choose --layout safetensors or torch")
+    }
+}
+
+extension Parameter {
+    fileprivate init(
+        _ name: String, _ tensor: TorchTensor, in archive: ZipArchive, folder: String
+    ) throws {
+        let storage = tensor.storage
+        let member = "\(folder)data/\(storage.key)"
+        guard let found = archive[member] else {
+            throw ArchiveError.missingMember(file: archive.path, member: member)
+        }
+        let (expected, overflow) = storage.count.multipliedReportingOverflow(by: storage.type.size)
+        guard !overflow, found.size == expected else {
+            throw ArchiveError.wrongSize(
+                file: archive.path, member: member, found: found.size, expected: overflow ? .max : expected)
+        }
+        let bytes = { @Sendable () throws -> [UInt8] in tensor.elements(of: try archive.read(found)) }
+        self.init(name: name, shape: tensor.shape, elementType: storage.type, bytes: bytes) {
+            Tensor(shape: tensor.shape, values: Elements.floats(try bytes(), storage.type))
+        }
+    }
+}

@@ -1,0 +1,11 @@
+import Networks
+import Tensors
+
+extension ConversionPlan {
+    /// A plan that changes nothing: for writing a network in another layout.
+    public init(unchanged network: Network) {
+        self.init(
+            network: network, edits: ParameterEdits(), norms: [], biasedConvolutions: [],
+            report: ConversionReport())
+    }
+}

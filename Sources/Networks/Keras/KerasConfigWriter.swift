@@ -1,0 +1,297 @@
+import OrderedJSON
+
+/// A Keras 3 configuration of a network that came without one, and where its parameters are then.
+public struct KerasExport: Sendable, Equatable {
+    /// The configuration: a Functional model of Keras' own layers.
+    public var config: JSON
+    /// Parameter's name in the file → `layer/role`, in the order of the layers.
+    public var parameters: [(source: String, target: String)] {
+        zip(sources, targets).map { ($0, $1) }
+    }
+    fileprivate var sources: [String] = []
+    fileprivate var targets: [String] = []
+    /// Norm's or convolution's layer in the network → its layer in the configuration.
+    public var layers: [String: String] = [:]
+    /// Kernels that a Keras layer holds under another shape: source name → shape.
+    public var shapes: [String: [Int]] = [:]
+}
+
+extension Network {
+    /// Describes the network in Keras' layers.
+    ///
+    /// Margins become `ZeroPadding2D`. Throws `NetworkError.unsupportedLayer` for what Keras has no layer for: channels
+    /// of zeros, and maxima with margins where values may be negative.
+    public func kerasExport() throws(NetworkError) -> KerasExport {
+        var writer = KerasConfigWriter(self)
+        return try writer.export()
+    }
+}
+
+private struct KerasConfigWriter {
+    let network: Network
+    private var layers: [JSON] = []
+    /// For each layer the names of those it takes its operands from.
+    private var operands: [[String]] = []
+    /// Node → the layer whose output is its value.
+    private var outputs: [String] = []
+    /// Node → the extents of its value without the batch, of which sizes may be unknown.
+    private var ranks: [Int] = []
+    private var used: Set<String> = []
+    private var result = KerasExport(config: .null)
+
+    init(_ network: Network) { self.network = network }
+
+    mutating func export() throws(NetworkError) -> KerasExport {
+        for (index, node) in network.nodes.enumerated() { try add(node, index) }
+        let ends: (String) -> JSON = { .array([.string($0), .int(0), .int(0)]) }
+        let settings = JSON.object([
+            JSON.Member("name", .string(network.name)), JSON.Member("trainable", .bool(true)),
+            JSON.Member("layers", .array(inKerasOrder(from: outputs[network.output]))),
+            JSON.Member("input_layers", ends(outputs[0])),
+            JSON.Member("output_layers", ends(outputs[network.output])),
+        ])
+        result.config = .object([
+            JSON.Member("module", .string("keras.src.models.functional")),
+            JSON.Member("class_name", .string("Functional")), JSON.Member("config", settings),
+            JSON.Member("registered_name", .string("Functional")),
+        ])
+        return result
+    }
+
+    private mutating func add(_ node: Node, _ index: Int) throws(NetworkError) {
+        let operands = node.inputs.map { outputs[$0] }
+        let rank = node.inputs.first.map { ranks[$0] } ?? 3
+        var name = unique(node.layer.map { "/.".contains($0) ? "_" : $0 }.reduce("") { $0 + String($1) })
+        var newRank = rank
+        switch node.operation {
+        case .input:
+            let extents = [network.input.height, network.input.width].map { $0.map(JSON.int) ?? .null }
+            let shape = JSON.array([.null] + extents + [.int(network.input.channels)])
+            append("InputLayer", name, [("batch_shape", shape), ("dtype", .string("float32"))], [])
+        case .convolution(let convolution):
+            let padding = try margins(convolution.padding, before: name, operands)
+            append("Conv2D", name, settings(convolution, padding.text), [padding.operand])
+            if convolution.kernelLayout == .hwim {
+                result.shapes[convolution.kernel] = [
+                    convolution.size.rows, convolution.size.columns, 1, convolution.outputs,
+                ]
+            }
+            keep(convolution.kernel, name, "kernel")
+            keep(convolution.bias, name, "bias")
+        case .dense(let dense):
+            append(
+                "Dense", name,
+                [("units", .int(dense.outputs)), ("use_bias", .bool(dense.bias != nil))], operands)
+            keep(dense.kernel, name, "kernel")
+            keep(dense.bias, name, "bias")
+        case .batchNorm(let norm):
+            append("BatchNormalization", name, settings(norm.gamma, norm.beta, norm.epsilon), operands)
+            for (source, role) in [
+                (norm.gamma, "gamma"), (norm.beta, "beta"), (norm.mean, "moving_mean"),
+                (norm.variance, "moving_variance"),
+            ] { keep(source, name, role) }
+        case .groupNorm(let norm):
+            append(
+                "GroupNormalization", name,
+                [("groups", .int(norm.groups))] + settings(norm.gamma, norm.beta, norm.epsilon), operands)
+            keep(norm.gamma, name, "gamma")
+            keep(norm.beta, name, "beta")
+        case .layerNorm(let norm):
+            append("LayerNormalization", name, settings(norm.gamma, norm.beta, norm.epsilon), operands)
+            keep(norm.gamma, name, "gamma")
+            keep(norm.beta, name, "beta")
+        case .activation(let activation): append(activation, name, operands)
+        case .pool(let pool): try append(pool, name, node, operands)
+        case .globalPool(let kind, let keepsDimensions):
+            append(
+                kind == .average ? "GlobalAveragePooling2D" : "GlobalMaxPooling2D", name,
+                [("keepdims", .bool(keepsDimensions))], operands)
+            newRank = keepsDimensions ? 3 : 1
+        case .zeroPad(let margins): append("ZeroPadding2D", name, [("padding", padding(margins))], operands)
+        case .add: append("Add", name, [], operands)
+        case .multiply: append("Multiply", name, [], operands)
+        case .concatenate: append("Concatenate", name, [("axis", .int(-1))], operands)
+        case .flatten:
+            append("Flatten", name, [], operands)
+            newRank = 1
+        case .reshape(let extents):
+            append("Reshape", name, [("target_shape", .array(extents.map(JSON.int)))], operands)
+            newRank = extents.count
+        case .scaleShift(let scale, let offset):
+            append("Rescaling", name, [("scale", numbers(scale)), ("offset", numbers(offset))], operands)
+        case .padChannels: throw .unsupportedLayer(layer: node.layer, className: "channels of zeros")
+        case .standardizeInput:
+            throw .unsupportedLayer(layer: node.layer, className: "a Normalization of stored statistics")
+        }
+        name = layers.last?["name"]?.string ?? name
+        switch node.operation {
+        case .convolution, .batchNorm, .groupNorm, .layerNorm: result.layers[node.layer] = name
+        default: break
+        }
+        outputs.append(name)
+        ranks.append(newRank)
+    }
+
+    // MARK: Settings
+
+    private func settings(_ convolution: Convolution, _ padding: String) -> [(String, JSON)] {
+        [
+            ("filters", .int(convolution.outputs)), ("kernel_size", pair(convolution.size)),
+            ("strides", pair(convolution.strides)), ("padding", .string(padding)),
+            ("data_format", .string("channels_last")), ("dilation_rate", pair(convolution.dilation)),
+            ("groups", .int(convolution.groups)), ("activation", .string("linear")),
+            ("use_bias", .bool(convolution.bias != nil)),
+        ]
+    }
+
+    private func settings(_ gamma: String?, _ beta: String?, _ epsilon: Double) -> [(String, JSON)] {
+        [
+            ("axis", .int(-1)), ("epsilon", .double(epsilon)), ("center", .bool(beta != nil)),
+            ("scale", .bool(gamma != nil)),
+        ]
+    }
+
+    private func pair(_ extent: Extent2D) -> JSON { .array([.int(extent.rows), .int(extent.columns)]) }
+
+    private func padding(_ margins: Margins) -> JSON {
+        .array([
+            .array([.int(margins.top), .int(margins.bottom)]),
+            .array([.int(margins.left), .int(margins.right)]),
+        ])
+    }
+
+    private func numbers(_ values: [Float]) -> JSON {
+        values.count == 1 ? .double(Double(values[0])) : .array(values.map { .double(Double($0)) })
+    }
+
+    // MARK: Layers
+
+    /// A layer of zeros around its operand where the margins are not Keras' own.
+    private mutating func margins(
+        _ padding: Padding, before name: String, _ operands: [String]
+    ) throws(NetworkError) -> (operand: String, text: String) {
+        switch padding {
+        case .same: return (operands[0], "same")
+        case .valid: return (operands[0], "valid")
+        case .margins(let margins):
+            let pad = unique(name + "_pad")
+            append("ZeroPadding2D", pad, [("padding", self.padding(margins))], operands)
+            return (pad, "valid")
+        }
+    }
+
+    private mutating func append(
+        _ pool: Pool, _ name: String, _ node: Node, _ operands: [String]
+    ) throws(NetworkError) {
+        if case .margins(let margins) = pool.padding, margins != Margins(0) {
+            // Zeros never win where nothing is negative; a mean counts them.
+            guard pool.kind == .maximum, isNotNegative(node.inputs[0]) else {
+                throw .unsupportedLayer(
+                    layer: node.layer, className: "pooling with margins that do not count")
+            }
+        }
+        let padding = try margins(pool.padding, before: name, operands)
+        append(
+            pool.kind == .maximum ? "MaxPooling2D" : "AveragePooling2D", name,
+            [
+                ("pool_size", pair(pool.size)), ("strides", pair(pool.strides)),
+                ("padding", .string(padding.text)), ("data_format", .string("channels_last")),
+            ], [padding.operand])
+    }
+
+    private func isNotNegative(_ node: Int) -> Bool {
+        switch network.nodes[node].operation {
+        case .activation(.relu), .activation(.clippedReLU), .activation(.sigmoid): true
+        case .pool, .zeroPad: isNotNegative(network.nodes[node].inputs[0])
+        default: false
+        }
+    }
+
+    private mutating func append(_ activation: Activation, _ name: String, _ operands: [String]) {
+        switch activation {
+        case .relu: append("ReLU", name, [], operands)
+        case .clippedReLU(let limit): append("ReLU", name, [("max_value", .double(Double(limit)))], operands)
+        case .leakyReLU(let slope):
+            append("LeakyReLU", name, [("negative_slope", .double(Double(slope)))], operands)
+        case .sigmoid: append("Activation", name, [("activation", .string("sigmoid"))], operands)
+        case .tanh: append("Activation", name, [("activation", .string("tanh"))], operands)
+        case .swish: append("Activation", name, [("activation", .string("silu"))], operands)
+        case .softmax: append("Activation", name, [("activation", .string("softmax"))], operands)
+        }
+    }
+
+    /// Appends a layer's record with one call, in Keras 3's form.
+    private mutating func append(
+        _ className: String, _ name: String, _ settings: [(String, JSON)], _ operands: [String]
+    ) {
+        var config = [JSON.Member("name", .string(name))]
+        if className != "InputLayer" { config.append(JSON.Member("trainable", .bool(true))) }
+        config += settings.map { JSON.Member($0.0, $0.1) }
+        let tensors = operands.map(tensor)
+        let argument: JSON = tensors.count == 1 ? tensors[0] : .array(tensors)
+        let call = JSON.object([
+            JSON.Member("args", .array([argument])), JSON.Member("kwargs", .object([])),
+        ])
+        layers.append(
+            .object([
+                JSON.Member("module", .string("keras.layers")), JSON.Member("class_name", .string(className)),
+                JSON.Member("config", .object(config)), JSON.Member("registered_name", .null),
+                JSON.Member("name", .string(name)),
+                JSON.Member("inbound_nodes", .array(operands.isEmpty ? [] : [call])),
+            ]))
+        self.operands.append(operands)
+    }
+
+    /// The layers that the output needs in the order that Keras gives them when it builds the model: the longest way to
+    /// the output first, then as a search from the output meets them. Its older layouts store weights by this order.
+    ///
+    /// Source: `map_graph` in `keras/src/ops/function.py`.
+    private func inKerasOrder(from output: String) -> [JSON] {
+        let names = layers.map { $0["name"]?.string ?? "" }
+        let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+        let inputs = operands.map { $0.compactMap { places[$0] } }
+        var found = [Int?](repeating: nil, count: layers.count)
+        var pending = [places[output] ?? 0]
+        var count = 0
+        while let layer = pending.popLast() {
+            if found[layer] != nil { continue }
+            found[layer] = count
+            count += 1
+            pending += inputs[layer].reversed()
+        }
+        var depths = [Int](repeating: 0, count: layers.count)
+        for layer in layers.indices.reversed() where found[layer] != nil {
+            for input in inputs[layer] { depths[input] = max(depths[input], depths[layer] + 1) }
+        }
+        return layers.indices.filter { found[$0] != nil }
+            .sorted { (-depths[$0], found[$0] ?? 0) < (-depths[$1], found[$1] ?? 0) }.map { layers[$0] }
+    }
+
+    /// The shape that Keras stores beside a tensor is not needed to build the model again.
+    private func tensor(_ layer: String) -> JSON {
+        .object([
+            JSON.Member("class_name", .string("__keras_tensor__")),
+            JSON.Member(
+                "config",
+                .object([
+                    JSON.Member("shape", .array([.null])), JSON.Member("dtype", .string("float32")),
+                    JSON.Member("keras_history", .array([.string(layer), .int(0), .int(0)])),
+                ])),
+        ])
+    }
+
+    private mutating func keep(_ source: String?, _ layer: String, _ role: String) {
+        guard let source else { return }
+        result.sources.append(source)
+        result.targets.append("\(layer)/\(role)")
+    }
+
+    private mutating func unique(_ name: String) -> String {
+        var (candidate, number) = (name, 0)
+        while !used.insert(candidate).inserted {
+            number += 1
+            candidate = "\(name)_\(number)"
+        }
+        return candidate
+    }
+}

@@ -1,0 +1,137 @@
+import Tensors
+
+/// Norms with running statistics, and the convolutions before them, by their names alone. Nil where there are none.
+///
+/// A convolution belongs to a norm where their names differ in the word for what they are (`conv2`/`bn2`,
+/// `branch_conv`/`branch_bn`, `conv2d_3`/`batch_normalization_3`) or by one in an `nn.Sequential` (`3`/`4`), and where
+/// it has as many outputs as the norm has channels.
+func recognizePairs(
+    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]?, reason: String
+) -> Recognition? {
+    let layers = NamedLayers(parameters)
+    var nodes = [Node(layer: "input", operation: .input, inputs: [])]
+    for norm in layers.norms {
+        let operation = norm.batchNorm(epsilon: layers.isKeras ? 1e-3 : 1e-5)
+        guard let operation else { continue }
+        nodes.append(Node(layer: "input of \(norm.name)", operation: .input, inputs: []))
+        if let convolution = layers.convolution(before: norm) {
+            nodes.append(
+                Node(
+                    layer: convolution.layer, operation: .convolution(convolution.operation),
+                    inputs: [nodes.count - 1]))
+        }
+        nodes.append(Node(layer: norm.name, operation: .batchNorm(operation), inputs: [nodes.count - 1]))
+    }
+    guard nodes.count > 1 else { return nil }
+    var network = Network(
+        name: "unknown", architecture: "unknown network, norms found by name",
+        family: layers.isKeras ? .keras : .torch,
+        input: Network.Input(height: nil, width: nil, channels: 3), nodes: nodes, output: nodes.count - 1)
+    network.isComplete = false
+    let used = Set(nodes.flatMap(\.operation.parameters))
+    var assumptions = network.conventions(
+        batchNorm: layers.isKeras ? "Keras' default" : "PyTorch's default", groupNorm: nil)
+    assumptions.append("\(reason); norms and convolutions are paired by their names")
+    return Recognition(
+        network: network, unused: parameters.names.filter { !used.contains($0) }, basis: .names,
+        assumptions: assumptions)
+}
+
+/// Parameters by layer, in file order.
+private struct NamedLayers {
+    /// A layer's parameters by the last part of their names.
+    struct Layer {
+        var name: String
+        var parts: [String: Parameter] = [:]
+    }
+
+    let isKeras: Bool
+    private var layers: [Layer] = []
+    private var index: [String: Int] = [:]
+
+    init(_ parameters: ParameterTable) {
+        isKeras = parameters.names.contains { $0.hasSuffix("/moving_mean") || $0.hasSuffix("/moving_mean:0") }
+        for parameter in parameters {
+            let name = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
+            guard let separator = name.lastIndex(of: isKeras ? "/" : ".") else { continue }
+            // Keras' legacy names repeat the layer: `bn/bn/gamma:0`.
+            let layer = String(name[..<separator].split(separator: "/").last ?? name[..<separator])
+            let place = index[layer] ?? layers.count
+            if place == layers.count { layers.append(Layer(name: layer)) }
+            index[layer] = place
+            layers[place].parts[String(name[name.index(after: separator)...])] = parameter
+        }
+    }
+
+    var norms: [Layer] { layers.filter { $0.parts["running_mean"] != nil || $0.parts["moving_mean"] != nil } }
+
+    /// The convolution before a norm, as far as kernels tell: strides and margins are unknown, and nobody asks.
+    func convolution(before norm: Layer) -> (layer: String, operation: Convolution)? {
+        guard let channels = norm.channels else { return nil }
+        for name in Self.convolutionNames(of: norm.name) {
+            guard let place = index[name] else { continue }
+            let layer = layers[place]
+            guard let kernel = layer.parts["weight"] ?? layer.parts["kernel"], kernel.shape.rank == 4 else {
+                continue
+            }
+            let extents = kernel.shape.extents
+            let isTorch = layer.parts["weight"] != nil
+            let (outputs, inputs) = isTorch ? (extents[0], extents[1]) : (extents[3], extents[2])
+            let size =
+                isTorch
+                ? Extent2D(rows: extents[2], columns: extents[3])
+                : Extent2D(rows: extents[0], columns: extents[1])
+            // A grouped kernel has fewer inputs than the map has channels; one group gives the same statistics.
+            guard outputs == channels, inputs > 0, size.rows > 0, size.columns > 0 else { continue }
+            return (
+                name,
+                Convolution(
+                    kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio,
+                    bias: layer.parts["bias"]?.name,
+                    inputs: inputs, outputs: outputs, size: size, strides: Extent2D(1), dilation: Extent2D(1),
+                    groups: 1, padding: .valid)
+            )
+        }
+        return nil
+    }
+
+    /// What the convolution before a norm may be called.
+    static func convolutionNames(of norm: String) -> [String] {
+        var names: [String] = []
+        for (word, other) in [
+            ("batch_normalization", "conv2d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
+            ("bn", "res"),
+        ] {
+            guard let range = norm.ranges(of: word).last else { continue }
+            names.append(norm[..<range.lowerBound] + other + norm[range.upperBound...])
+        }
+        let parts = norm.split(separator: ".", omittingEmptySubsequences: false)
+        if let number = parts.last.flatMap({ Int($0) }), number > 0 {
+            names.append((parts.dropLast() + ["\(number - 1)"]).joined(separator: "."))
+        }
+        return names
+    }
+}
+
+extension NamedLayers.Layer {
+    fileprivate var channels: Int? {
+        guard let mean = parts["running_mean"] ?? parts["moving_mean"], mean.shape.rank == 1 else {
+            return nil
+        }
+        return mean.shape[0]
+    }
+
+    fileprivate func batchNorm(epsilon: Double) -> BatchNorm? {
+        guard let channels, channels > 0, let mean = parts["running_mean"] ?? parts["moving_mean"],
+            let variance = parts["running_var"] ?? parts["moving_variance"]
+        else { return nil }
+        let (gamma, beta) = (parts["weight"] ?? parts["gamma"], parts["bias"] ?? parts["beta"])
+        for vector in [gamma, beta, variance] where vector.map({ $0.shape.extents != [channels] }) ?? false {
+            return nil
+        }
+        return BatchNorm(
+            gamma: gamma?.name, beta: beta?.name, mean: mean.name, variance: variance.name,
+            bookkeeping: [parts["num_batches_tracked"]?.name].compactMap(\.self), epsilon: epsilon,
+            channels: channels)
+    }
+}

@@ -1,0 +1,124 @@
+import Checkpoints
+import Conversion
+import Networks
+import OrderedJSON
+import Tensors
+
+extension Model {
+    /// What a new file of another layout holds of a conversion; `config` is the converted configuration, where the
+    /// file has one.
+    func contents(
+        _ plan: ConversionPlan, config: JSON?, note: ConversionNote, layout: OutputLayout
+    ) throws -> NewCheckpoint {
+        let table = try checkpoint.parameters.applying(plan.edits, path: path)
+        if layout.isKeras {
+            if let config, layout != .keras3 || config.isKeras3 {
+                return NewCheckpoint(
+                    parameters: table.kerasNamed(for: plan.network), isKeras: true, modelConfig: config.text,
+                    note: try note.json())
+            }
+            return try exported(plan, table, note: note)
+        }
+        if network.family.isKeras {
+            // A configuration lets the file be written back as Keras'.
+            if config == nil, network.isComplete, let exported = try? exported(plan, table, note: note) {
+                return exported
+            }
+            let depthwise = plan.network.parameterPlaces.filter { $0.layout == .hwim }.map(\.kerasName)
+            return NewCheckpoint(
+                parameters: table.kerasNamed(for: plan.network), isKeras: true, modelConfig: config?.text,
+                depthwiseKernels: Set(depthwise), note: try note.json())
+        }
+        return NewCheckpoint(
+            parameters: table.torchNamed(for: plan.network), isKeras: false, modelConfig: nil,
+            note: try note.json())
+    }
+
+    /// The network in Keras' own layers, its parameters in their layouts. Weights that the network standardizes are
+    /// written so, for plain convolutions; parameters that it does not use are left out.
+    private func exported(
+        _ plan: ConversionPlan, _ table: ParameterTable, note: ConversionNote
+    ) throws -> NewCheckpoint {
+        guard plan.network.isComplete else {
+            throw EvaluationRefusal.unknownGraph(reasons: assumptions)
+        }
+        let export = try plan.network.kerasExport()
+        let baked = table.standardizing(for: plan.network)
+        let layouts = Dictionary(
+            plan.network.parameterPlaces.map { ($0.name, $0.layout) }, uniquingKeysWith: { first, _ in first }
+        )
+        let parameters = export.parameters.compactMap { source, target -> Parameter? in
+            guard let parameter = baked[source] else { return nil }
+            if let shape = export.shapes[source] { return parameter.reshaped(Shape(shape)).renamed(target) }
+            return switch layouts[source] {
+            case .oihw: parameter.permuted([2, 3, 1, 0]).renamed(target)
+            case .outputsFirst: parameter.permuted([1, 0]).renamed(target)
+            default: parameter.renamed(target)
+            }
+        }
+        var note = note
+        note.norms = Dictionary(
+            note.norms.map { (export.layers[$0] ?? $0, $1) }, uniquingKeysWith: { first, _ in first })
+        var config = export.config
+        if note.kerasLayer != nil {
+            let layers = plan.standardizedLayers(note).map { (export.layers[$0] ?? $0, $1) }
+            config = try KerasConfigEditor.convertedConfig(
+                config, norms: [:],
+                standardizedConvolutions: Dictionary(layers, uniquingKeysWith: { first, _ in first }))
+        }
+        return NewCheckpoint(
+            parameters: ParameterTable(parameters), isKeras: true, modelConfig: config.text,
+            note: try note.json())
+    }
+}
+
+extension JSON {
+    /// Whether a configuration is of Keras 3's form, whose layers name their modules.
+    fileprivate var isKeras3: Bool { self["config"]?["layers"]?[0]?["module"] != nil }
+}
+
+extension Network.Family {
+    /// Whether parameters have Keras' names and layouts.
+    fileprivate var isKeras: Bool { self == .keras || self == .kerasResNet || self == .kerasResNetV2 }
+}
+
+extension ParameterTable {
+    /// The parameters as `layer/role`: the network's by their layers, others by their own names.
+    fileprivate func kerasNamed(for network: Network) -> ParameterTable {
+        var names: [String: String] = [:]
+        for place in network.parameterPlaces { names[place.name] = place.kerasName }
+        return ParameterTable(
+            map { parameter in
+                if let name = names[parameter.name] { return parameter.renamed(name) }
+                // Older layouts repeat the layer's name: `norm/norm/count:0`.
+                let stem = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
+                var parts = stem.split(separator: "/")
+                if parts.count > 2, parts[0] == parts[1] { parts.removeFirst() }
+                return parameter.renamed(parts.joined(separator: "/"))
+            })
+    }
+
+    /// The parameters in PyTorch's names and layouts, which most have already.
+    fileprivate func torchNamed(for network: Network) -> ParameterTable {
+        var places: [String: ParameterPlace] = [:]
+        for place in network.parameterPlaces { places[place.name] = place }
+        return ParameterTable(
+            map { parameter in
+                guard let place = places[parameter.name], parameter.name.contains("/") else {
+                    return parameter
+                }
+                let renamed = parameter.renamed(place.torchName)
+                return place.layout == .hwio ? renamed.permuted([3, 2, 0, 1]) : renamed
+            })
+    }
+}
+
+extension ConversionPlan {
+    /// Convolutions that become layers with weight standardization, and its ε.
+    func standardizedLayers(_ note: ConversionNote) -> [String: Double] {
+        guard note.kerasLayer != nil else { return [:] }
+        let epsilon = note.weightStandardizationEpsilon == "timm" ? 1e-6 : 1e-10
+        return Dictionary(
+            report.standardized.map { ($0, epsilon) }, uniquingKeysWith: { first, _ in first })
+    }
+}

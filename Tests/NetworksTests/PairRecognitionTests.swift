@@ -1,0 +1,58 @@
+import Tensors
+import Testing
+
+@testable import Networks
+
+/// Norms and convolutions of networks that nobody knows.
+struct PairRecognitionTests {
+    @Test("convolutions are found by the names of their norms, where the channels agree")
+    func torch() throws {
+        let recognition = try recognizeNames(
+            parameters: table([
+                "enc.conv_a.weight": [4, 3, 3, 3], "enc.bn_a.weight": [4], "enc.bn_a.bias": [4],
+                "enc.bn_a.running_mean": [4], "enc.bn_a.running_var": [4],
+                "enc.bn_a.num_batches_tracked": [],
+                "dec.0.weight": [6, 4, 1, 1], "dec.0.bias": [6], "dec.1.running_mean": [6],
+                "dec.1.running_var": [6],
+                "other.conv.weight": [5, 4, 1, 1], "other.norm.running_mean": [6],
+                "other.norm.running_var": [6],
+                "head.weight": [10, 6],
+            ]))
+        let network = recognition.network
+        #expect(!network.isComplete)
+        #expect(recognition.unused == ["head.weight", "other.conv.weight"])
+        let pairs = ConvolutionNormPairs(network)
+        let found = pairs.convolutionBefore.map { (network.nodes[$0].layer, network.nodes[$1].layer) }
+        #expect(Dictionary(uniqueKeysWithValues: found) == ["enc.bn_a": "enc.conv_a", "dec.1": "dec.0"])
+    }
+
+    @Test("Keras' default names pair by number, its ε is Keras'")
+    func keras() throws {
+        let recognition = try recognizeNames(
+            parameters: table([
+                "conv2d_1/kernel": [3, 3, 2, 8], "batch_normalization_1/gamma": [8],
+                "batch_normalization_1/beta": [8], "batch_normalization_1/moving_mean": [8],
+                "batch_normalization_1/moving_variance": [8],
+            ]))
+        let norms = recognition.network.nodes.compactMap { node in
+            if case .batchNorm(let norm) = node.operation { norm } else { nil }
+        }
+        #expect(norms.map(\.epsilon) == [1e-3])
+        #expect(ConvolutionNormPairs(recognition.network).convolutionBefore.count == 1)
+        #expect(recognition.assumptions.contains("batch norms: ε 0.001, Keras' default"))
+    }
+
+    @Test("a file without norms is not recognised")
+    func nothing() {
+        #expect(throws: NetworkError.self) { try recognizeNames(parameters: table(["a.weight": [3, 3]])) }
+    }
+
+    private func table(_ shapes: [String: Shape]) -> ParameterTable {
+        ParameterTable(
+            shapes.sorted { $0.key < $1.key }.map { name, shape in
+                Parameter(name: name, shape: shape, elementType: .float32) {
+                    Tensor(shape: shape, repeating: 1)
+                }
+            })
+    }
+}

@@ -1,0 +1,142 @@
+import HDF5
+import NormConvKit
+import TestSupport
+import Testing
+
+/// Networks in files without a configuration, against the outputs of the code that made them.
+@Suite("Networks told by names and shapes")
+struct NamedNetworkTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        var file: String
+        var architecture: String
+        var preprocessing: String
+        var isBatchNorm = true
+        var testDescription: String { file }
+        /// Its group in `outputs.h5`.
+        var name: String { String(file.prefix { $0 != "." }) }
+    }
+
+    static let cases = [
+        Case(file: "resnet-d.safetensors", architecture: "ResNet-17-D (timm names)", preprocessing: "torch"),
+        Case(file: "resnetv2.safetensors", architecture: "ResNetV2-17 (timm names)", preprocessing: "torch"),
+        Case(
+            file: "bit.safetensors", architecture: "BiT R8x1 (timm names)", preprocessing: "tf",
+            isBatchNorm: false),
+        Case(
+            file: "bit.npz", architecture: "BiT R8x1 (TensorFlow names)", preprocessing: "tf",
+            isBatchNorm: false),
+        Case(
+            file: "keras-resnet.weights.h5", architecture: "ResNet-17 (keras.applications)",
+            preprocessing: "caffe"),
+        Case(
+            file: "keras-resnet-old.h5", architecture: "ResNet-17, old names (keras.applications)",
+            preprocessing: "caffe"),
+        Case(
+            file: "keras-resnet-v2.h5", architecture: "ResNet-26V2 (keras.applications)", preprocessing: "tf"),
+    ]
+
+    @Test(
+        "they are recognised, and give the outputs of their frameworks", arguments: cases, EngineKind.allCases
+    )
+    func outputs(network: Case, engine: EngineKind) throws {
+        try TestFiles.withNamedNetwork(network.file) { path throws in
+            let model = try Model(path: path)
+            #expect(model.network.architecture == network.architecture)
+            #expect(model.basis == .names)
+            #expect(model.unusedParameters.isEmpty)
+            #expect(model.preprocessing.description == network.preprocessing)
+            let (images, expected) = try reference(network.name, model.preprocessing)
+            let found = try logits(model, images, engine)
+            expectClose(network.name.hasPrefix("keras") ? try probabilities(found) : found, expected)
+        }
+    }
+
+    @Test(
+        "they convert, and the converted file is the planned network", arguments: cases.filter(\.isBatchNorm))
+    func conversion(network: Case) throws {
+        try TestFiles.withNamedNetwork(network.file) { path throws in
+            let model = try Model(path: path)
+            let output = path.replacing(network.name, with: "converted")
+            let plan = try model.convert(to: output, options: ConversionOptions(groups: .perGroup(4)))
+            let converted = try Model(path: output)
+            #expect(converted.network.nodes.map(\.inputs) == plan.network.nodes.map(\.inputs))
+            let norms = converted.network.nodes.compactMap { node in
+                if case .groupNorm(let norm) = node.operation { norm.groups } else { nil }
+            }
+            #expect(norms == plan.norms.map(\.groups))
+            // Converted weights are standardized once and for all: nobody does it again.
+            #expect(
+                !converted.network.nodes.contains {
+                    if case .convolution(let conv) = $0.operation {
+                        conv.standardization != nil
+                    } else {
+                        false
+                    }
+                })
+        }
+    }
+
+    @Test("there is nothing to convert in BiT", arguments: ["bit.safetensors", "bit.npz"])
+    func nothing(file: String) throws {
+        try TestFiles.withNamedNetwork(file) { path throws in
+            let plan = try Model(path: path).plan(ConversionOptions())
+            #expect(plan.report.warnings.contains(.nothingToConvert))
+            #expect(plan.edits.names.isEmpty)
+        }
+    }
+
+    @Test("a file of weights alone takes its architecture from elsewhere, converted or not")
+    func architecture() throws {
+        try TestFiles.withNamedNetwork("keras-resnet.weights.h5") { path throws in
+            let config = try TestFiles.withNamedNetwork("keras-resnet.json") { path throws in
+                try String(contentsOfFile: path, encoding: .utf8)
+            }
+            let model = try Model(path: path, architecture: config)
+            #expect(model.basis == .configuration)
+            let (images, expected) = try reference("keras-resnet", model.preprocessing)
+            expectClose(try probabilities(logits(model, images, .fast)), expected)
+            let output = path.replacing("keras-resnet", with: "converted")
+            try model.convert(to: output)
+            let byConfig = try Model(path: output, architecture: config)
+            expectClose(
+                try logits(byConfig, images, .fast), try logits(Model(path: output), images, .fast))
+        }
+    }
+
+    @Test("without a classifier a network converts and is not scored")
+    func withoutClassifier() throws {
+        try TestFiles.withNamedNetwork("keras-resnet-v2.h5") { path throws in
+            let model = try Model(path: path)
+            var edits = ParameterEdits()
+            for name in model.checkpoint.parameters.names where name.hasPrefix("predictions/") {
+                edits.set(name, .remove)
+            }
+            let output = path + ".notop.h5"
+            try model.checkpoint.write(
+                to: output, edits: edits, modelConfig: nil, note: "{}", overwrite: false)
+            let notop = try Model(path: output)
+            #expect(notop.network.architecture.hasSuffix("without a classifier"))
+            #expect(try notop.plan(ConversionOptions()).norms.count == 25)
+            let error = #expect(throws: FileFailure.self) { try notop.engine(imageShape: [64, 64, 3]) }
+            #expect(error?.cause as? EvaluationRefusal == .noClassifier(output: [2, 2, 16]))
+        }
+    }
+
+    /// Preprocessed images and what the framework gives for them.
+    private func reference(
+        _ name: String, _ preprocessing: Preprocessing
+    ) throws -> (images: Tensor, expected: Tensor) {
+        try TestFiles.withNamedNetwork("outputs.h5") { path throws in
+            let pixels = try dataset("images", in: path)
+            let split = path + ".split.h5"
+            let output = try HDF5Output(creating: split)
+            try output.write(
+                pixels.values.map { UInt8($0) }, of: .uint8, shape: pixels.shape.extents, to: "images")
+            try output.write([0, 0], of: .uint8, shape: [2], to: "labels")
+            try output.close()
+            return (
+                try images(2, of: Split(path: split), preprocessing), try dataset(name, in: path)
+            )
+        }
+    }
+}
