@@ -14,16 +14,11 @@ public enum AtomicFile {
         to path: String, overwrite: Bool, _ body: (_ temporary: String) throws -> Void
     ) throws {
         let target = resolved(path)
-        var status = stat()
-        let exists = stat(target, &status) == 0
-        if exists && !overwrite { throw CheckpointError.targetExists(path: path) }
-        if exists && status.st_mode & S_IFMT != S_IFREG {
-            throw CheckpointError.cannotWrite(path: path, reason: "it is not a regular file")
-        }
+        let mode = try checkedMode(target, path, overwrite: overwrite)
         let temporary = try makeTemporary(beside: target, for: path)
         do {
             try body(temporary)
-            if exists { chmod(temporary, status.st_mode & 0o7777) }
+            if let mode { chmod(temporary, mode & 0o7777) }
             try synchronize(temporary, path)
             guard rename(temporary, target) == 0 else { throw failure(path) }
             _ = temporaries.withLock { $0.remove(temporary) }
@@ -34,6 +29,27 @@ public enum AtomicFile {
             _ = temporaries.withLock { $0.remove(temporary) }
             throw error
         }
+    }
+
+    /// Throws what `write` would throw before its body is run: for work that takes long before there is something to
+    /// write.
+    public static func check(_ path: String, overwrite: Bool) throws {
+        let target = resolved(path)
+        _ = try checkedMode(target, path, overwrite: overwrite)
+        let temporary = try makeTemporary(beside: target, for: path)
+        unlink(temporary)
+        _ = temporaries.withLock { $0.remove(temporary) }
+    }
+
+    /// The mode of a file that is to be replaced; nil where there is none.
+    private static func checkedMode(_ target: String, _ path: String, overwrite: Bool) throws -> mode_t? {
+        var status = stat()
+        guard stat(target, &status) == 0 else { return nil }
+        if !overwrite { throw CheckpointError.targetExists(path: path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw CheckpointError.cannotWrite(path: path, reason: "it is not a regular file")
+        }
+        return status.st_mode
     }
 
     /// Deletes every temporary file of this process: for a handler of Ctrl-C, right before the end.

@@ -63,6 +63,17 @@ extension Model {
         try write(plan, note: note, to: path, layout: layout, overwrite: overwrite)
     }
 
+    /// Throws what `write` would throw before it writes anything: for plans that are still to be calibrated, which takes
+    /// long.
+    public func checkWritable(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
+    ) throws {
+        try AtomicFile.check(path, overwrite: overwrite)
+        let config = try naming(self.path) { try convertedConfig(plan, note) }
+        guard let layout else { return }
+        _ = try naming(self.path) { try contents(plan, config: config, note: note, layout: layout) }
+    }
+
     /// Writes a conversion that is worked out, with a note of one's own.
     public func write(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool

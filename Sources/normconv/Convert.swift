@@ -144,6 +144,17 @@ struct Convert: ParsableCommand {
             epsilon: epsilon, addsBias: addBias)
     }
 
+    /// What the file is to remember.
+    private func note(
+        _ plan: ConversionPlan, _ model: Model, _ calibration: CalibrationReport?
+    ) -> ConversionNote {
+        var note = ConversionNote(
+            plan, options: options, preprocess: (preprocess ?? model.preprocessing).description,
+            calibration: calibration)
+        if ws == .layer { note.kerasLayer = StandardizedConvolutionLayer.python }
+        return to == .none ? model.note ?? note.unchanged : note
+    }
+
     /// Fits the plan to images; gives what was done.
     private func calibrated(
         _ plan: inout ConversionPlan, _ model: Model, images: String
@@ -169,17 +180,18 @@ struct Convert: ParsableCommand {
         guard !plan.report.warnings.contains(.nothingToConvert) else {
             throw NothingToConvert(path: input, architecture: model.network)
         }
-        let calibration = try calibrate.map { try calibrated(&plan, model, images: $0) }
-        var note = ConversionNote(
-            plan, options: options, preprocess: (preprocess ?? model.preprocessing).description,
-            calibration: calibration)
-        if ws == .layer {
-            guard layout?.isKeras ?? model.checkpoint.layout.isKeras else {
-                throw LayersAreKeras(path: output)
-            }
-            note.kerasLayer = StandardizedConvolutionLayer.python
+        if ws == .layer, !(layout?.isKeras ?? model.checkpoint.layout.isKeras) {
+            throw LayersAreKeras(path: output)
         }
-        if to == .none { note = model.note ?? note.unchanged }
+        var note = note(plan, model, nil)
+        var calibration: CalibrationReport?
+        if let calibrate {
+            if !dryRun {
+                try model.checkWritable(plan, note: note, to: output, layout: layout, overwrite: force)
+            }
+            calibration = try calibrated(&plan, model, images: calibrate)
+            note = self.note(plan, model, calibration)
+        }
         if !dryRun {
             try model.write(plan, note: note, to: output, layout: layout, overwrite: force)
         }

@@ -12,7 +12,7 @@ struct CommandTests {
         let version = try normconv("--version")
         #expect(version.code == 0)
         #expect(version.output == "0.1.0\n")
-        for command in ["inspect", "convert", "eval"] {
+        for command in ["inspect", "convert", "eval", "diff"] {
             let help = try normconv(command, "--help")
             #expect(help.code == 0)
             #expect(help.output.contains("EXAMPLES"))
@@ -59,6 +59,53 @@ struct CommandTests {
             let against = try #require(evaluation["against"] as? [String: Any])
             let other = try #require(against["top1"] as? [String: Any])
             #expect(other["count"] as? Int == 972)
+        }
+    }
+
+    @Test("convert fits to images without labels, reports every step and norm, and remembers it")
+    func calibrate() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let output = folder + "/gn.h5"
+            let images = TestFiles.fixture("mnist-test-100.npz")
+            let arguments = [
+                "convert", model, output, "--groups", "size:8", "--calibrate", images, "--calibration-images",
+                "24",
+                "--epochs", "1", "--seed", "5",
+            ]
+            let run = try normconv(arguments + ["--json"])
+            #expect(run.code == 0)
+            #expect(run.errors.isEmpty)
+            let report = try #require(try run.json()["calibration"] as? [String: Any])
+            #expect(report["fitted"] as? Int == 18 && report["setAside"] as? Int == 6)
+            let steps = try #require(report["steps"] as? [[String: Any]])
+            #expect(steps.map { $0["name"] as? String } == ["statistics", "layers", "head", "training"])
+            #expect((report["norms"] as? [Any])?.count == 9)
+            #expect(report["forwardSeconds"] is Double && report["solveSeconds"] is Double)
+            let described = try normconv("inspect", output)
+            #expect(described.output.contains("calibrated on 18 images"))
+            // An output that is there is refused before the work, not after it.
+            let again = try normconv(arguments)
+            #expect(again.code == 1 && again.output.isEmpty && again.errors.contains("--force"))
+            let text = try normconv(arguments + ["--force"])
+            #expect(text.output.contains("Calibrated on 18 images") && text.output.contains("agreement"))
+        }
+    }
+
+    @Test("diff shows each layer's distance, 0 to itself")
+    func diff() throws {
+        let images = TestFiles.fixture("mnist-test-100.npz")
+        let same = try normconv("diff", model, model, "--data", images, "--images", "20", "--json")
+        #expect(same.code == 0)
+        let layers = try #require(try same.json()["layers"] as? [[String: Any]])
+        #expect(layers.count > 20)
+        #expect(layers.allSatisfy { $0["relativeError"] as? Double == 0 })
+        try TestFiles.withTemporaryFolder { folder in
+            #expect(try normconv("convert", model, folder + "/gn.h5", "--ws", "off").code == 0)
+            let run = try normconv("diff", model, folder + "/gn.h5", "--data", images)
+            #expect(run.code == 0 && run.output.contains("stage3_2_bn") && run.output.contains("cosine"))
+            let other = TestFiles.fixture("torchvision-basic.torch.h5")
+            let refused = try normconv("diff", model, other, "--data", images)
+            #expect(refused.code == 1 && refused.errors.contains(other))
         }
     }
 
@@ -125,6 +172,11 @@ struct CommandTests {
             ["convert", "in.h5", "out.h5", "--to", "ln", "--groups", "2"],
             ["convert", "in.h5", "out.h5", "--epsilon", "0"],
             ["convert", "in.h5", "out.h5", "--init", "copy", "--add-bias"],
+            ["convert", "in.h5", "out.h5", "--seed", "1"],
+            ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--calibration-images", "7"],
+            ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--calibration-memory", "0"],
+            ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--to", "none"],
+            ["diff", "a.h5", "b.h5"], ["diff", "a.h5", "b.h5", "--data", "x.h5", "--images", "0"],
             ["eval", "in.h5"], ["eval", "in.h5", "--data", "x.h5", "--preprocess", "wrong"],
             ["eval", "in.h5", "--data", "x.h5", "--workers", "0"], ["unknown"],
         ])

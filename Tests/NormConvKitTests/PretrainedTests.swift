@@ -84,4 +84,27 @@ struct PretrainedTests {
         return try NormConvKitTests.accuracies(
             of: Model(path: path(network.file)), on: split(), options)
     }
+
+    /// The mean of five seeds is in Documentation/Calibration.md; one seed may be two points below it.
+    @Test(
+        "Images without labels bring standardized weights near the old network",
+        arguments: [
+            (networks[0], CalibrationOptions(images: 512), 71.0),
+            (networks[1], CalibrationOptions(images: 64, epochs: 2), 73.0),
+        ])
+    func calibration(network: Expectation, calibration: CalibrationOptions, floor: Double) throws {
+        let model = try Model(path: path(network.file))
+        let options = ConversionOptions(groups: .perGroup(8))
+        let images = try Split(path: path("cifar10-calibration.h5"), requiresLabels: false)
+        let (plan, report) = try model.calibrate(
+            model.plan(options), options: options, on: images, with: calibration)
+        let kept = report.steps.filter(\.kept)
+        #expect(kept.count > 1 && kept.map(\.agreement) == kept.map(\.agreement).sorted())
+        try TestFiles.withTemporaryFolder { folder in
+            try model.write(plan, to: folder + "/gn.h5", options: options, calibration: report)
+            let split = try split()
+            let evaluation = try split.evaluate(Model(path: folder + "/gn.h5").run(on: split))
+            #expect(evaluation.top1.value * 100 >= floor)
+        }
+    }
 }
