@@ -105,12 +105,12 @@ struct CalibrationRun {
     mutating func runSteps(_ progress: (CalibrationProgress) -> Void) throws {
         let forward = Stopwatch()
         let old = try forward.measure {
-            try outputs(of: source, parameters, Array(0..<images.store.count))
+            try outputs(of: source, parameters, (0..<images.store.count).map { ImageView(image: $0) })
         }
         report.forwardSeconds = forward.seconds
-        let classes = shapes[source.output].count
-        let judge = Judge(Array(old[(images.fit.count * classes)...]), classes: classes)
-        report.steps.append(judge.step("statistics", try heldOutputs(student)))
+        let judge = Judge(
+            try outputs(of: source, parameters, images.judged), classes: shapes[source.output].count)
+        report.steps.append(judge.step("statistics", try judgedOutputs(student)))
 
         let walked = try walk(progress)
         let keepsLayers = try consider(walked.student, "layers", judge)
@@ -139,7 +139,7 @@ struct CalibrationRun {
     private mutating func consider(
         _ candidate: Student, _ name: String, _ judge: Judge
     ) throws -> Bool {
-        var step = judge.step(name, try heldOutputs(candidate))
+        var step = judge.step(name, try judgedOutputs(candidate))
         if let last = report.steps.last(where: \.kept) {
             step.kept =
                 step.agreement > last.agreement
@@ -150,29 +150,28 @@ struct CalibrationRun {
         return step.kept
     }
 
-    private func heldOutputs(_ student: Student) throws -> [Float] {
-        try outputs(of: student.network, student.parameters, images.held)
+    private func judgedOutputs(_ student: Student) throws -> [Float] {
+        try outputs(of: student.network, student.parameters, images.judged)
     }
 
-    /// A network's outputs for some of the images.
+    /// A network's outputs for views of the images.
     private func outputs(
-        of network: Network, _ parameters: ParameterTable, _ places: [Int]
+        of network: Network, _ parameters: ParameterTable, _ views: [ImageView]
     ) throws -> [Float] {
         let engine = try OneDNNSection(
             Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers)
-        let results = try ActivationStore(shape: [shapes[network.output].count], count: places.count)
+        let results = try ActivationStore(shape: [shapes[network.output].count], count: views.count)
         let store = images.store
         try engine.run(
-            count: places.count,
+            count: views.count,
             load: { range, buffers in
-                let size = store.shape.count
-                for (offset, place) in places[range].enumerated() {
-                    let part = offset * size..<(offset + 1) * size
-                    store.load(place..<place + 1, UnsafeMutableBufferPointer(rebasing: buffers[0][part]))
+                guard let start = buffers[0].baseAddress else { return }
+                for (place, view) in views[range].enumerated() {
+                    view.write(from: store, to: start + place * store.shape.count)
                 }
             },
             store: { results.store($0, $1[0]) })
-        return results.values(0..<places.count)
+        return results.values(0..<views.count)
     }
 
     // MARK: Layers

@@ -30,6 +30,9 @@ struct CalibrationImages {
     let fitted: FittedImages
     /// Places of the images that are fitted to as they were drawn.
     let originals: [Int]
+    /// What steps are judged by: the images set aside and, where a pass costs little, five other views of each. One
+    /// image more or less then decides nothing.
+    let judged: [ImageView]
 
     var fit: [Int] { fitted.fit }
     var held: [Int] { fitted.held }
@@ -44,24 +47,28 @@ struct CalibrationImages {
         originals = Array(0..<fit)
         fitted = FittedImages(
             fit: Array(0..<fit * times), held: Array(fit * times..<drawn.count * times))
+        let (rows, columns) = (drawn.shape[0] / 16, drawn.shape[1] / 16)
+        judged = (fit * times..<fit * times + held).flatMap { image in
+            guard addsMirrored else { return [ImageView(image: image)] }
+            let moved = [(-rows, -columns), (-rows, columns), (rows, -columns), (rows, columns)]
+            return [ImageView(image: image), ImageView(image: image, isMirrored: true)]
+                + moved.enumerated().map { place, shift in
+                    ImageView(image: image, rows: shift.0, columns: shift.1, isMirrored: place % 2 == 1)
+                }
+        }
+        var values = [Float](repeating: 0, count: drawn.shape.count)
         for place in 0..<drawn.count {
             let target = place < fit ? place : place + fit * (times - 1)
-            let values = drawn.values(place..<place + 1)
-            values.withUnsafeBufferPointer { store.store(target..<target + 1, $0) }
-            guard addsMirrored else { continue }
-            let mirror = target + (place < fit ? fit : held)
-            mirrored(values, drawn.shape).withUnsafeBufferPointer { store.store(mirror..<mirror + 1, $0) }
+            for copy in 0..<times {
+                let view = ImageView(image: place, isMirrored: copy == 1)
+                values.withUnsafeMutableBufferPointer { values in
+                    guard let start = values.baseAddress else { return }
+                    view.write(from: drawn, to: start)
+                    let final = target + copy * (place < fit ? fit : held)
+                    store.store(final..<final + 1, UnsafeBufferPointer(values))
+                }
+            }
         }
-    }
-}
-
-/// An image with its columns in reverse.
-private func mirrored(_ image: [Float], _ shape: Shape) -> [Float] {
-    let (columns, channels) = (shape[1], shape[2])
-    return image.indices.map { index in
-        let (row, rest) = (index / (columns * channels), index % (columns * channels))
-        let column = columns - 1 - rest / channels
-        return image[(row * columns + column) * channels + rest % channels]
     }
 }
 

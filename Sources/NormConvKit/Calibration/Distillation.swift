@@ -85,7 +85,7 @@ struct Distillation {
     }
 
     private func gradient(
-        _ trainer: Trainer, _ teacher: OneDNNSection, _ taps: [Int], _ values: [Float], _ views: [View]
+        _ trainer: Trainer, _ teacher: OneDNNSection, _ taps: [Int], _ values: [Float], _ views: [ImageView]
     ) throws -> [Float] {
         let targets = try taps.map { try ActivationStore(shape: shapes[$0], count: views.count) }
         try teacher.run(
@@ -107,14 +107,6 @@ struct Distillation {
 
     // MARK: Images
 
-    /// One image, moved and perhaps mirrored.
-    private struct View: Sendable {
-        var image: Int
-        var rows: Int
-        var columns: Int
-        var isMirrored: Bool
-    }
-
     private func order(_ epoch: Int) -> [Int] {
         var random = SplitMix64(seed: settings.seed &+ UInt64(epoch) &* 0x9E37_79B9)
         return images.originals.shuffled(using: &random)
@@ -122,40 +114,24 @@ struct Distillation {
 
     private func views(
         _ count: Int, batch: Int, epochOrder: [Int], _ random: inout SplitMix64
-    ) -> [View] {
+    ) -> [ImageView] {
         let shape = images.store.shape
         return (0..<count).map { place in
             let image = epochOrder[(batch * count + place) % epochOrder.count]
             func shift(_ extent: Int) -> Int { Int.random(in: -(extent / 8)...extent / 8, using: &random) }
-            return View(
+            return ImageView(
                 image: image, rows: shift(shape[0]), columns: shift(shape[1]),
                 isMirrored: Bool.random(using: &random))
         }
     }
 
-    /// Writes views; what a shift uncovers mirrors what is beside it.
     private func load(
-        _ views: [View], _ range: Range<Int>, _ buffer: UnsafeMutableBufferPointer<Float>
+        _ views: [ImageView], _ range: Range<Int>, _ buffer: UnsafeMutableBufferPointer<Float>
     ) {
-        let shape = images.store.shape
-        let (rows, columns, channels) = (shape[0], shape[1], shape[2])
+        guard let start = buffer.baseAddress else { return }
         for (place, view) in views[range].enumerated() {
-            let image = images.store.values(view.image..<view.image + 1)
-            for row in 0..<rows {
-                let sourceRow = reflected(row + view.rows, rows)
-                for column in 0..<columns {
-                    let moved = reflected(column + view.columns, columns)
-                    let sourceColumn = view.isMirrored ? columns - 1 - moved : moved
-                    let source = (sourceRow * columns + sourceColumn) * channels
-                    let target = (place * rows * columns + row * columns + column) * channels
-                    for channel in 0..<channels { buffer[target + channel] = image[source + channel] }
-                }
-            }
+            view.write(from: images.store, to: start + place * images.store.shape.count)
         }
-    }
-
-    private func reflected(_ index: Int, _ extent: Int) -> Int {
-        index < 0 ? -index : index >= extent ? 2 * (extent - 1) - index : index
     }
 
     // MARK: Parameters
