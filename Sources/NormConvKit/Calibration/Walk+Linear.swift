@@ -7,7 +7,6 @@ extension CalibrationWalk {
     /// the images set aside nearer.
     func visitLinear(_ index: Int, _ convolution: Convolution) throws {
         let node = source.nodes[index]
-        guard settings.reconstructs else { return }
         if let reason = sharing(node) {
             return leftAlone.append(.init(layer: node.layer, reason: reason))
         }

@@ -16,7 +16,7 @@ extension CalibrationWalk {
             value: value, offset: try student.sum(aim.others), rectifies: aim.rectifies,
             leak: settings.leak)
 
-        let place = settings.reconstructs ? pairs.convolutionBefore[index] : nil
+        let place = pairs.convolutionBefore[index]
         // Before filters are fitted, some of the images tell enough.
         var looked = images.fitted
         if let place {
@@ -157,7 +157,7 @@ extension CalibrationWalk {
         var activations = try NormActivations(
             store, images: images.fit + images.held, channels: norm.channels, groups: norm.groups,
             epsilon: norm.epsilon, workers: settings.workers)
-        if settings.reconstructs, choosesSigns {
+        if choosesSigns {
             activations.turn(activations.quietSigns(images.fit))
         }
         let parameters = try activations.fitted(target, start, images.fit)

@@ -44,7 +44,7 @@ final class CalibrationWalk {
             let node = student.network.nodes[index]
             switch (source.nodes[index].operation, node.operation) {
             case (.batchNorm(let old), .groupNorm(let new)):
-                if let reason = sharing(node) {
+                if let reason = sharing(node) ?? missing(new) {
                     leftAlone.append(.init(layer: node.layer, reason: reason))
                 } else {
                     try visitNorm(index, old, new)
@@ -58,6 +58,10 @@ final class CalibrationWalk {
             student.release()
             progress(index)
         }
+    }
+
+    private func missing(_ norm: GroupNorm) -> String? {
+        norm.gamma == nil || norm.beta == nil ? "it has no gamma or no beta to fit" : nil
     }
 
     func sharing(_ node: Node) -> String? {
@@ -88,8 +92,6 @@ struct WalkSettings {
     var standardized: Set<String>
     /// ε of their standardization.
     var epsilon: ConversionOptions.StandardizationEpsilon
-    /// Whether kernels are fitted, not only the norms' scales and offsets.
-    var reconstructs = true
     /// λ of the kernels' fit, in units of the mean variance of an input.
     var ridge = 0.03
     /// What an error counts that no rectifier lets through.
