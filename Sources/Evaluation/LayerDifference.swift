@@ -27,11 +27,12 @@ public struct LayerDifference: Sendable, Equatable {
     }
 
     /// Σ(b − a)²/Σ(a − ā)² with ā each channel's mean: 0 where the two agree, 1 where the second network tells no more
-    /// than the first one's means would.
-    public var relativeError: Double {
+    /// than the first one's means would. Nil where the two differ and the first one's values do not vary.
+    public var relativeError: Double? {
         let positions = Double(count / max(before.count, 1))
         let spread = squareBefore - before.reduce(0) { $0 + $1 * $1 } / max(positions, 1)
-        return squares == 0 ? 0 : squares / max(spread, .leastNormalMagnitude)
+        if squares == 0 { return 0 }
+        return spread > 1e-12 * squareBefore ? squares / spread : nil
     }
 
     /// Σab/√(Σa²·Σb²).

@@ -28,8 +28,8 @@ public struct DiffReport: Codable, Sendable {
         public var layer: String
         /// `convolution`, `norm`, `sum`, `activation`, `dense` or `other`.
         public var kind: String
-        /// Σ(b − a)²/Σ(a − ā)², ā each channel's mean in the first network.
-        public var relativeError: Double
+        /// Σ(b − a)²/Σ(a − ā)², ā each channel's mean in the first network; absent where its values do not vary.
+        public var relativeError: Double?
         /// Σab/√(Σa²·Σb²).
         public var cosine: Double
         /// Mean of the values in the first network.

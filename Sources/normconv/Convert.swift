@@ -294,7 +294,7 @@ extension CalibrationReport {
         ]
         lines += steps.lines.map { "  " + $0 }
         lines += [""] + table.lines.map { "  " + $0 }
-        if !leftAlone.isEmpty { lines.append("Left as they are:") }
+        if !leftAlone.isEmpty { lines.append("Not fitted layer by layer:") }
         lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
         lines.append(
             "\(Formatting.fixed(totalSeconds, digits: 1)) s, of which \(Formatting.fixed(solveSeconds, digits: 1)) s "

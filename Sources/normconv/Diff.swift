@@ -13,7 +13,8 @@ struct Diff: ParsableCommand {
               normconv diff resnet.h5 resnet-gn.h5 --data images.h5 --json | jq '.layers[].relativeError'
 
             'error' is the squared difference in units of how much the first network's values vary around each
-            channel's mean: 0 where the two agree, 1 where the second tells no more than those means would.
+            channel's mean: 0 where the two agree, 1 where the second tells no more than those means would, – where
+            the first one's values do not vary.
             Norms, sums and dense layers are shown: a conversion may scale or turn over what is between them.
             """)
 
@@ -35,6 +36,8 @@ struct Diff: ParsableCommand {
     @Flag(help: "Show all layers.")
     var all = false
 
+    @OptionGroup var architecture: ArchitectureOptions
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -42,7 +45,7 @@ struct Diff: ParsableCommand {
     }
 
     func run() throws {
-        let (a, b) = (try Model(path: first), try Model(path: second))
+        let (a, b) = (try architecture.model(first), try architecture.model(second))
         let split = try Split(path: data, requiresLabels: false)
         let progress = ProgressLine(
             URL(fileURLWithPath: second).lastPathComponent, total: min(images, split.count),
@@ -71,7 +74,7 @@ extension DiffReport {
         }
         for layer in layers where all || ["norm", "sum", "dense"].contains(layer.kind) {
             table.add(
-                layer.layer, layer.kind, Formatting.fixed(layer.relativeError, digits: 4),
+                layer.layer, layer.kind, layer.relativeError.map { Formatting.fixed($0, digits: 4) } ?? "–",
                 Formatting.fixed(layer.cosine, digits: 4), pair(layer.firstMean, layer.secondMean),
                 pair(layer.firstDeviation, layer.secondDeviation))
         }

@@ -350,6 +350,25 @@ struct CalibrationTests {
         }
     }
 
+    @Test("Images that are all the same, and layers whose systems are too large, are no reason to fail")
+    func degenerate() throws {
+        let model = try model()
+        let options = ConversionOptions(groups: .perGroup(4))
+        let plan = try model.plan(options)
+        let blank = try ActivationStore(shape: [28, 28, 1], count: 16)
+        let zeros = [Float](repeating: 0, count: 16 * 784)
+        zeros.withUnsafeBufferPointer { blank.store(0..<16, $0) }
+        let run = try CalibrationRun(
+            model.logits, parameters: model.parameters, plan, options, CalibrationOptions(epochs: 1),
+            images: blank, file: "made")
+        for values in try values(run.run { _ in }.plan, model).values {
+            #expect(!values.contains { !$0.isFinite })
+        }
+        let (_, report) = try calibrated(model, CalibrationOptions(images: 8, epochs: 0, memory: 1 << 20))
+        #expect(report.leftAlone.contains { $0.reason.contains("memory") })
+        #expect(report.norms.contains { $0.filters == .planned })
+    }
+
     @Test("Too few images are refused, and so are images of other channels")
     func errors() throws {
         let model = try model()

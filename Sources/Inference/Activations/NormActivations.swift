@@ -241,9 +241,6 @@ public struct NormFitSums: Sendable {
     /// The weighted squared error of a channel, which a fit makes small.
     public func loss(_ channel: Int) -> Double { sum(NC_FIT_LOSS, channel) }
 
-    /// Weights of a channel.
-    public func weight(_ channel: Int) -> Double { sum(NC_FIT_WEIGHT, channel) }
-
     /// The squared error of a channel behind the rectifier, if there is one.
     public func error(_ channel: Int) -> Double { sum(NC_FIT_ERROR, channel) }
 

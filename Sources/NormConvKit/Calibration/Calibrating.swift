@@ -18,7 +18,7 @@ public struct CalibrationProgress: Sendable {
 extension Model {
     /// Fits a conversion that is worked out to images without labels: layer by layer, then the head, then all
     /// parameters together. A step is kept only where it does not lower the agreement with this network on images that
-    /// nothing was fitted to.
+    /// are set aside: nothing is fitted to them, they choose between what was fitted.
     ///
     /// - Parameters:
     ///   - plan: the conversion.
@@ -89,7 +89,7 @@ struct CalibrationRun {
             precision: precision == .half ? "half" : "single")
     }
 
-    /// Bytes of the most values that are live at once in both networks, with what a fit of a layer holds beside them.
+    /// Bytes of the most values that are live at once in both networks.
     private static func liveBytes(_ network: Network, _ shapes: [Shape], images: Int) -> Int {
         var last = [Int](repeating: 0, count: shapes.count)
         for (index, node) in network.nodes.enumerated() { for input in node.inputs { last[input] = index } }
@@ -190,7 +190,8 @@ struct CalibrationRun {
             images: images,
             settings: WalkSettings(
                 standardized: standardized, epsilon: options.standardizationEpsilon,
-                samplingEffort: effort.sampling, refinements: effort.refinements, workers: workers))
+                samplingEffort: effort.sampling, refinements: effort.refinements, memory: calibration.memory,
+                workers: workers))
         try walk.run(head: head) { index in
             progress(CalibrationProgress(stage: "layers", done: index + 1, total: source.nodes.count))
         }
@@ -226,6 +227,7 @@ struct CalibrationRun {
     /// Ridge regression of the old network's outputs on the features that the new one gives, near the old head.
     private mutating func refitHead(_ old: [Float], features: ActivationStore?) throws -> Student? {
         guard let head, case .dense(let dense) = source.nodes[head].operation,
+            LayerFit.bytes(dense.convolution, workers: workers) <= calibration.memory,
             let features = try features ?? self.features(source.nodes[head].inputs[0])
         else { return nil }
         let outputs = try ActivationStore(shape: shapes[head], count: images.store.count)
@@ -260,14 +262,15 @@ struct CalibrationRun {
             settings: Distillation.Settings(
                 standardized: standardized, epsilon: options.standardizationEpsilon, epochs: epochs,
                 seed: calibration.seed, workers: workers))
-        var result = student
         do {
-            result.fitted.merge(
-                try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
-            ) { $1 }
+            let trained = try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
+            // Training that diverges is a step that is not kept.
+            guard !trained.values.contains(where: { $0.values.contains { !$0.isFinite } }) else { return nil }
+            var result = student
+            result.fitted.merge(trained) { $1 }
+            return result
         } catch InferenceError.cannotTrain {
             return nil
         }
-        return result
     }
 }

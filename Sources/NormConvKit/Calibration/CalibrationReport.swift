@@ -14,7 +14,7 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     public var steps: [Step] = []
     /// What became of each norm.
     public var norms: [Norm] = []
-    /// Layers that were left as they are, and why.
+    /// Layers that were not fitted by themselves, and why; training may still change them.
     public var leftAlone: [InspectReport.Exempt] = []
     /// Seconds of one pass of the old network over all images.
     public var forwardSeconds = 0.0

@@ -2,7 +2,6 @@ import Conversion
 import Foundation
 import Inference
 import Networks
-import Synchronization
 import Tensors
 
 /// Trains all parameters of the new network towards the old one's values, on images that are shifted and mirrored a
@@ -95,7 +94,8 @@ struct Distillation {
             })
         let scales = targets.enumerated().map { tap, target in
             let share = tap == 0 ? 1 : 1 / Float(taps.count - 1)
-            return share * 2 / Float(max(target.spread, .leastNormalMagnitude))
+            // Values that do not vary over the batch ask for nothing.
+            return target.spread.map { share * 2 / Float($0) } ?? 0
         }
         return try trainer.gradient(at: values, load: { self.load(views, $0, $1) }) {
             tap, range, found, gradient in
@@ -163,8 +163,8 @@ struct Distillation {
 }
 
 extension ActivationStore {
-    /// Σ(x − x̄)² over images and positions, x̄ each channel's mean.
-    fileprivate var spread: Double {
+    /// Σ(x − x̄)² over images and positions, x̄ each channel's mean; nil where that is no more than rounding.
+    fileprivate var spread: Double? {
         let channels = shape[-1]
         var (sums, squares) = ([Double](repeating: 0, count: channels), 0.0)
         for image in 0..<count {
@@ -174,6 +174,7 @@ extension ActivationStore {
             }
         }
         let positions = Double(count * (shape.count / channels))
-        return squares - sums.reduce(0) { $0 + $1 * $1 / positions }
+        let spread = squares - sums.reduce(0) { $0 + $1 * $1 / positions }
+        return spread > 1e-9 * squares && Float(spread).isNormal ? spread : nil
     }
 }

@@ -12,6 +12,14 @@ struct LayerFit {
     /// The old network's filters, [outputs, inputs / groups, rows, columns].
     private let old: [Double]
 
+    /// Bytes that the systems of a layer's fit take: four matrices in Double, and each worker's products.
+    static func bytes(_ convolution: Convolution, workers: Int) -> Int {
+        let size = convolution.filterSize
+        let (square, overflow) = size.multipliedReportingOverflow(by: size)
+        let (bytes, more) = square.multipliedReportingOverflow(by: convolution.groups * (32 + 4 * workers))
+        return overflow || more ? .max : bytes
+    }
+
     /// Sums over some images, and factorizes.
     ///
     /// - Parameters:
@@ -78,6 +86,8 @@ extension MomentSource {
     /// four positions for each weight of a filter are seen.
     fileprivate func samplingStride(images: Int, effort: Double) -> Int {
         let positions = images * (outputs.count / convolution.outputs)
+        // One position an image: every image counts.
+        guard positions > images else { return 1 }
         let perGroup = convolution.outputs / convolution.groups
         let size = convolution.filterSize
         let asCheap = Int(effort * Double(positions * perGroup / (size + perGroup)))

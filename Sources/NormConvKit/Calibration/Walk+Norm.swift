@@ -36,7 +36,12 @@ extension CalibrationWalk {
         let before = try error(of: unturned, planned, target, looked.held)
 
         var filters = CalibrationReport.Filters.none
-        if let place,
+        if let place, let reason = fitObstacle(place) {
+            leftAlone.append(.init(layer: source.nodes[place].layer, reason: reason))
+            try student.recompute(place)
+            best = try candidate(place, norm, target, planned, choosesSigns: false)
+            filters = .planned
+        } else if let place,
             case .convolution(let convolution) = student.network.nodes[place].operation
         {
             let kept = (student.parameters, fitted)
@@ -80,6 +85,11 @@ extension CalibrationWalk {
         var error: Double
     }
 
+    private func fitObstacle(_ place: Int) -> String? {
+        guard case .convolution(let convolution) = source.nodes[place].operation else { return nil }
+        return tooLarge(convolution)
+    }
+
     private func values(_ name: String?, count: Int, else fallback: Double) throws -> [Double] {
         guard let name else { return [Double](repeating: fallback, count: count) }
         guard let parameter = student.parameters[name] else { throw InferenceError.missingParameter(name) }
@@ -97,7 +107,7 @@ extension CalibrationWalk {
         let (scale, shift) = try teacher.parameters.affine(of: old)
         // A channel that the norm nearly switches off tells little of its input.
         let smallest = 1e-3 * scale.reduce(0) { $0 + abs($1) } / Double(scale.count)
-        let rate = scale.map { abs($0) < max(smallest, .leastNormalMagnitude) ? 0 : Float(1 / $0) }
+        let rate = scale.map { abs($0) < max(smallest, 1e-30) ? 0 : Float(1 / $0) }
         return try layerFit(
             convolution, place,
             MomentTarget(value: value, offset: offset, shift: shift.map(Float.init), rate: rate))

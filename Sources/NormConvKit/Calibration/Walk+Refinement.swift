@@ -35,11 +35,12 @@ struct NormRefinement {
         from start: CalibrationWalk.NormCandidate, filters: [Double], steps: Int
     ) throws -> CalibrationWalk.NormCandidate {
         let trainer = try trainer()
+        let kept = (walk.student.parameters, walk.fitted)
         var state = try measured(filters, start)
+        var step = try step(trainer, state)
         var best = (filters: state.filters, errors: state.errors)
         var rates = [Double](repeating: 1, count: norm.groups)
         for _ in 0..<steps {
-            let step = try step(trainer, state)
             let moved = normalized(
                 filters.indices.map { state.filters[$0] - rates[group(of: $0)] * step[$0] })
             var next = try evaluated(moved, state.candidate.parameters)
@@ -64,10 +65,16 @@ struct NormRefinement {
                     }
                 }
             }
+            step = try self.step(trainer, state)
         }
         try walk.setFilters(best.filters, convolution, fit)
         try walk.student.recompute(place)
-        return try walk.candidate(place, norm, target, state.candidate.parameters, choosesSigns: false)
+        let refined = try walk.candidate(
+            place, norm, target, state.candidate.parameters, choosesSigns: false)
+        if refined.error <= start.error { return refined }
+        (walk.student.parameters, walk.fitted) = kept
+        try walk.student.recompute(place)
+        return start
     }
 
     private func group(of weight: Int) -> Int {

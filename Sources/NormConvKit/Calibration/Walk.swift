@@ -64,6 +64,12 @@ final class CalibrationWalk {
         norm.gamma == nil || norm.beta == nil ? "it has no gamma or no beta to fit" : nil
     }
 
+    /// Why a convolution's or dense layer's filters are not fitted: systems of its size would not fit into memory.
+    func tooLarge(_ convolution: Convolution) -> String? {
+        LayerFit.bytes(convolution, workers: settings.workers) > settings.memory
+            ? "a fit of \(convolution.filterSize) weights a filter needs more memory than allowed" : nil
+    }
+
     func sharing(_ node: Node) -> String? {
         node.operation.parameters.contains { users[$0, default: 0] > 1 }
             ? "its parameters are shared with another layer" : nil
@@ -100,6 +106,8 @@ struct WalkSettings {
     var samplingEffort = 1.0
     /// Steps down the gradient through each norm.
     var refinements = 0
+    /// Bytes that a layer's fit may take; a layer that needs more is left as it is.
+    var memory: Int
     /// Threads.
     var workers: Int
 }
