@@ -142,8 +142,9 @@ struct CalibrationRun {
         var step = judge.step(name, try judgedOutputs(candidate))
         if let last = report.steps.last(where: \.kept) {
             step.kept =
-                step.agreement > last.agreement
-                || step.agreement == last.agreement && step.outputError <= last.outputError
+                step.outputError.isFinite
+                && (step.agreement > last.agreement
+                    || step.agreement == last.agreement && step.outputError <= last.outputError)
         }
         if step.kept { student = candidate }
         report.steps.append(step)
@@ -227,7 +228,7 @@ struct CalibrationRun {
     /// Ridge regression of the old network's outputs on the features that the new one gives, near the old head.
     private mutating func refitHead(_ old: [Float], features: ActivationStore?) throws -> Student? {
         guard let head, case .dense(let dense) = source.nodes[head].operation,
-            LayerFit.bytes(dense.convolution, workers: workers) <= calibration.memory,
+            LayerFit.bytes(dense.convolution) <= calibration.memory,
             let features = try features ?? self.features(source.nodes[head].inputs[0])
         else { return nil }
         let outputs = try ActivationStore(shape: shapes[head], count: images.store.count)

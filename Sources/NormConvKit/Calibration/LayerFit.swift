@@ -12,11 +12,15 @@ struct LayerFit {
     /// The old network's filters, [outputs, inputs / groups, rows, columns].
     private let old: [Double]
 
-    /// Bytes that the systems of a layer's fit take: four matrices in Double, and each worker's products.
-    static func bytes(_ convolution: Convolution, workers: Int) -> Int {
+    /// Workers that sum for a fit at once.
+    private static let workerLimit = 4
+
+    /// Bytes that the systems of a layer's fit take: four matrices in Double, and four workers' products. What is fitted
+    /// must not depend on how many there are; no more of them sum at once.
+    static func bytes(_ convolution: Convolution) -> Int {
         let size = convolution.filterSize
         let (square, overflow) = size.multipliedReportingOverflow(by: size)
-        let (bytes, more) = square.multipliedReportingOverflow(by: convolution.groups * (32 + 4 * workers))
+        let (bytes, more) = square.multipliedReportingOverflow(by: convolution.groups * (32 + 4 * workerLimit))
         return overflow || more ? .max : bytes
     }
 

@@ -87,7 +87,7 @@ extension CalibrationWalk {
 
     private func fitObstacle(_ place: Int) -> String? {
         guard case .convolution(let convolution) = source.nodes[place].operation else { return nil }
-        return tooLarge(convolution)
+        return sharing(source.nodes[place]) ?? tooLarge(convolution)
     }
 
     private func values(_ name: String?, count: Int, else fallback: Double) throws -> [Double] {

@@ -66,7 +66,7 @@ final class CalibrationWalk {
 
     /// Why a convolution's or dense layer's filters are not fitted: systems of its size would not fit into memory.
     func tooLarge(_ convolution: Convolution) -> String? {
-        LayerFit.bytes(convolution, workers: settings.workers) > settings.memory
+        LayerFit.bytes(convolution) > settings.memory
             ? "a fit of \(convolution.filterSize) weights a filter needs more memory than allowed" : nil
     }
 
