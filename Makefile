@@ -16,9 +16,10 @@ test: setup
 build: setup
 	$(SWIFT_BUILD) --product normconv
 
-# With Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository.
+# With Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository; where all agrees,
+# the README's table is written anew.
 conformance: build
-	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv"
+	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --readme README.md
 
 # The part that needs Keras and JAX only: a minute.
 conformance-light: build

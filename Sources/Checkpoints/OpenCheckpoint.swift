@@ -1,4 +1,5 @@
 import Archives
+import Foundation
 import HDF5
 
 /// Opens a file in whatever layout it has, which its bytes tell and never its name.
@@ -15,7 +16,32 @@ public func openCheckpoint(_ path: String, modelConfig: String? = nil) throws ->
         throw CheckpointError.unsupportedLayout(
             path: path, found: "a Python pickle, perhaps PyTorch's format before 1.6",
             remedy: TorchZipFile.conversion(of: path))
-    default: return try openHDF5(path, modelConfig)
+    default:
+        if isJSON(path) { throw CheckpointError.shardsOrConfiguration(path: path) }
+        return try openHDF5(path, modelConfig)
+    }
+}
+
+/// Whether a file begins as an object of JSON does.
+private func isJSON(_ path: String) -> Bool {
+    let start = try? FileHandle(forReadingAtPath: path)?.read(upToCount: 64)
+    return start?.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
+}
+
+extension CheckpointError {
+    /// What a list of shards is refused with: `x.weights.json` of Keras, `x.safetensors.index.json` of others.
+    static func shards(path: String) -> CheckpointError {
+        .unsupportedLayout(
+            path: path, found: "weights in several files (shards)",
+            remedy: "load them where they were made and save one file: model.save('model.keras') in Keras, "
+                + "safetensors.torch.save_model in PyTorch")
+    }
+
+    fileprivate static func shardsOrConfiguration(path: String) -> CheckpointError {
+        if path.hasSuffix(".weights.json") || path.hasSuffix(".index.json") { return .shards(path: path) }
+        return .unsupportedLayout(
+            path: path, found: "JSON, which holds no weights",
+            remedy: "give the file of weights; a configuration goes to --architecture")
     }
 }
 

@@ -24,6 +24,8 @@ public struct ConvertReport: Codable, Sendable {
     public var droppedParameters: [String]
     /// Other parts of the file that were left out.
     public var droppedParts: [String]
+    /// Parameters of the input that the network does not use.
+    public var unused: [String]
     /// What calibration on images did, if there was one.
     public var calibration: CalibrationReport?
     /// What the user should know.
@@ -62,6 +64,7 @@ public struct ConvertReport: Codable, Sendable {
         biased = plan.biasedConvolutions
         droppedParameters = plan.report.dropped
         droppedParts = model.checkpoint.leftOut
+        unused = model.unusedParameters
         warnings = plan.report.warnings
             .filter { calibration == nil || !$0.isAnsweredByCalibration }.map(\.description)
     }

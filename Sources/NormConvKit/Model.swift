@@ -40,6 +40,10 @@ public struct Model: Sendable {
         let recognition = try naming(path) { [checkpoint] in
             try Self.recognize(checkpoint, config: config, note: note)
         }
+        let names = checkpoint.parameters.names
+        guard names.isEmpty || recognition.unused.count < names.count else {
+            throw FileFailure(path: path, cause: NetworkError.unrecognized(reason: Self.noMatch(names)))
+        }
         self.checkpoint = checkpoint
         self.note = note
         self.config = config
@@ -63,6 +67,12 @@ public struct Model: Sendable {
     /// The parameters as the network's operations take them: kernels of convolutions that standardize their weights
     /// are standardized when they are read.
     public var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
+
+    private static func noMatch(_ names: [String]) -> String {
+        let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+        return
+            "no layer of the configuration has any of the file's \(names.count) tensors (\(shown)\(names.count > 3 ? ", …" : ""))"
+    }
 
     private static func recognize(
         _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?

@@ -198,8 +198,7 @@ struct Convert: ParsableCommand {
         var report = ConvertReport(
             model, plan, note: note, calibration: calibration, output: dryRun ? nil : output)
         if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
-            report.droppedParts.append(
-                "not used by the network: \(model.unusedParameters.joined(separator: ", "))")
+            report.droppedParts.append("what the network does not use")
         }
         if outputOptions.json {
             try Terminal.result(JSONReport.text(report))
@@ -259,6 +258,7 @@ extension ConvertReport {
             droppedParts
             + (droppedParameters.isEmpty ? [] : ["\(droppedParameters.count) running statistics"])
         if !dropped.isEmpty { lines.append("Dropped: \(dropped.joined(separator: ", "))") }
+        if !unused.isEmpty { lines.append("Not used by the network: \(unused.joined(separator: ", "))") }
         if let calibration { lines += calibration.lines }
         lines.append(output.map { "Wrote \($0)" } ?? "Dry run: nothing written")
         return lines

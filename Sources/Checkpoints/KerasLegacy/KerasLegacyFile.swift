@@ -46,6 +46,11 @@ struct KerasLegacyFile: Checkpoint {
         layers = try NameListAttribute.read("layer_names", of: weights).map { layer in
             (layer, try NameListAttribute.read("weight_names", of: try weights.group(layer)))
         }
+        if let weight = layers.flatMap(\.weights).first(where: Self.isKeras1) {
+            throw CheckpointError.unsupportedLayout(
+                path: file.path, found: "weights named as by Keras 1 ('\(weight)')",
+                remedy: "load it in Keras 2 (pip install tf_keras) and save it again: model.save('model.h5')")
+        }
         var found: [Parameter] = []
         var names: Set<String> = []
         for layer in layers {
@@ -58,6 +63,12 @@ struct KerasLegacyFile: Checkpoint {
             }
         }
         parameters = ParameterTable(found)
+    }
+
+    /// Keras 1's names: `conv1_W`, `bn_conv1_running_std`, with `_1` and `:0` behind them at times. Its kernels may be
+    /// outputs first or turned around, which only the backend that wrote them knows.
+    private static func isKeras1(_ weight: String) -> Bool {
+        weight.firstMatch(of: /_(W|running_mean|running_std)(_[0-9]+)?(:0)?$/) != nil
     }
 
     private static func producer(root: Attributes, weights: Attributes) throws -> String {

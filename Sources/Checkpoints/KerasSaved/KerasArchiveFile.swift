@@ -26,6 +26,7 @@ struct KerasArchiveFile: Checkpoint {
     static func open(_ archive: ZipArchive) throws -> (any Checkpoint)? {
         guard let config = archive[configMember] else { return nil }
         guard let weights = archive[weightsMember] else {
+            if archive["model.weights.json"] != nil { throw CheckpointError.shards(path: archive.path) }
             throw ArchiveError.missingMember(file: archive.path, member: weightsMember)
         }
         return try KerasArchiveFile(archive, config: config, weights: weights)

@@ -20,7 +20,8 @@ struct LayerFit {
     static func bytes(_ convolution: Convolution) -> Int {
         let size = convolution.filterSize
         let (square, overflow) = size.multipliedReportingOverflow(by: size)
-        let (bytes, more) = square.multipliedReportingOverflow(by: convolution.groups * (32 + 4 * workerLimit))
+        let (bytes, more) = square.multipliedReportingOverflow(
+            by: convolution.groups * (32 + 4 * workerLimit))
         return overflow || more ? .max : bytes
     }
 
@@ -40,7 +41,7 @@ struct LayerFit {
         guard let kernel else { throw InferenceError.missingParameter(convolution.kernel) }
         let sums = try source.sums(
             images: images, stride: source.samplingStride(images: images.count, effort: effort),
-            workers: workers)
+            workers: min(workers, Self.workerLimit))
         let moments = sums.map(LinearMoments.init)
         solvers = try solving.measure {
             try moments.map {

@@ -1,0 +1,100 @@
+import Foundation
+import NormConvKit
+import TestSupport
+import Testing
+
+private let model = TestFiles.fixture("mnist-resnet.keras3.h5")
+
+@Suite("convert: layouts")
+struct LayoutCommandTests {
+    @Test("--ws layer writes registered layers and their Python, and scores as the baked weights do")
+    func layers() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let (layered, baked) = (folder + "/layer.h5", folder + "/baked.h5")
+            for (output, ws) in [(layered, "layer"), (baked, "on")] {
+                let run = try normconv("convert", model, output, "--groups", "size:8", "--ws", ws, "--quiet")
+                #expect(run.code == 0, "\(run.errors)")
+            }
+            let checkpoint = try Model(path: layered).checkpoint
+            let config = try #require(checkpoint.modelConfig)
+            let note = try #require(checkpoint.note.flatMap(ConversionNote.init(json:)))
+            #expect(config.components(separatedBy: "normconv>StandardizedConv2D").count - 1 == 9)
+            #expect(note.kerasLayer == StandardizedConvolutionLayer.python)
+            #expect(try Model(path: baked).checkpoint.modelConfig?.contains("StandardizedConv2D") == false)
+
+            // The engine sees the same kernels: at most rounding parts the scores of 1,000 images.
+            let split = TestFiles.fixture("mnist-test.h5")
+            let run = try normconv("eval", layered, "--data", split, "--against", baked, "--json")
+            #expect(run.code == 0, "\(run.errors)")
+            let against = try #require(try run.json()["against"] as? [String: Any])
+            let comparison = try #require(against["comparison"] as? [String: Any])
+            let agreement = try #require(comparison["agreement"] as? [String: Any])
+            #expect(try #require(agreement["count"] as? Int) >= 999)
+        }
+    }
+
+    @Test("the README shows the layer's Python as it is written")
+    func python() throws {
+        let readme = try String(
+            contentsOf: TestFiles.root.appendingPathComponent("README.md"), encoding: .utf8)
+        #expect(readme.contains("```python\n" + StandardizedConvolutionLayer.python + "\n```"))
+    }
+
+    @Test(
+        "without --layout, the output's name tells the layout where the input's cannot be meant",
+        arguments: [
+            ("mnist-resnet.keras3.h5", "x.h5", "keras-legacy"),
+            ("mnist-resnet.keras3.h5", "x.hdf5", "keras-legacy"),
+            ("mnist-resnet.keras3.h5", "x.keras", "keras"),
+            ("mnist-resnet.keras3.h5", "x.safetensors", "safetensors"),
+            ("mnist-resnet.keras3.h5", "x.weights.h5", "keras-weights"),
+            ("mnist-sequential.keras", "x.h5", "keras-legacy"),
+            ("torchvision-bottleneck.safetensors", "x.h5", "torch"),
+            ("torchvision-bottleneck.safetensors", "x.keras", "keras"),
+            ("torchvision-bottleneck.pth", "x.safetensors", "safetensors"),
+            ("mnist-resnet.torch-nested.h5", "x.h5", "torch-nested"),
+        ])
+    func defaultLayout(input: String, output: String, layout: String) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/" + output
+            let run = try normconv(
+                "convert", TestFiles.fixture(input), path, "--groups", "size:4", "--quiet")
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(try openCheckpoint(path).layout.rawValue == layout)
+        }
+    }
+
+    @Test(
+        "layout options that do not go together are wrong usage",
+        arguments: [
+            ["--layout", "npz"], ["--ws", "layer", "--ws-eps", "paper"], ["--to", "none", "--groups", "4"],
+            ["--to", "none", "--ws", "on"], ["--to", "none", "--add-bias"],
+            ["--to", "none", "--init", "copy"],
+        ])
+    func usage(options: [String]) throws {
+        let run = try normconv(["convert", "in.h5", "out.h5"] + options)
+        #expect(run.code == 64)
+        #expect(run.output.isEmpty)
+        #expect(run.errors.contains(options[0]))
+    }
+
+    @Test("--ws layer is refused where the output is not Keras', and nothing is written")
+    func layersElsewhere() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let output = folder + "/x.safetensors"
+            let run = try normconv("convert", model, output, "--ws", "layer")
+            #expect(run.code == 1)
+            #expect(run.errors.contains("--layout keras"))
+            #expect(!FileManager.default.fileExists(atPath: output))
+        }
+    }
+
+    @Test("BiT's archives are not written: the layouts that are, are named")
+    func numpyIsOnlyRead() throws {
+        try TestFiles.withNamedNetwork("bit.npz") { path throws in
+            let run = try normconv("convert", path, path + ".npz", "--to", "none")
+            #expect(run.code == 1)
+            #expect(run.errors.contains("--layout safetensors"))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import HDF5
+import NormConvKit
+import TestSupport
+import Testing
+
+@Suite("Odd files")
+struct OddFileTests {
+    @Test(
+        "JSON in place of weights is refused with what to do",
+        arguments: [
+            ("model.weights.json", "model.save('model.keras')"),
+            ("x.safetensors.index.json", "save one file"),
+            ("config.json", "--architecture"),
+        ])
+    func json(name: String, remedy: String) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/" + name
+            try Data(#" {"metadata": {}, "weight_map": {"/layers/conv2d/vars": ["x_0.weights.h5"]}}"#.utf8)
+                .write(to: URL(fileURLWithPath: path))
+            try expectRefusal(path, remedy)
+        }
+    }
+
+    @Test(
+        "Keras 1's names are refused with what to do",
+        arguments: ["conv1_W", "conv1_W_1:0", "bn_conv1_running_std:0"])
+    func keras1(weight: String) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/x.h5"
+            let model = try HDF5File(reading: TestFiles.fixture("mnist-resnet.keras2.h5"))
+            let output = try HDF5Output(creating: path, like: model)
+            try output.createGroup("conv1", like: model.root)
+            try output.write(["conv1"], toAttribute: "layer_names", of: "/", form: .fixedASCII)
+            try output.write([weight], toAttribute: "weight_names", of: "conv1", form: .fixedASCII)
+            try output.close()
+            try expectRefusal(path, "tf_keras")
+        }
+    }
+
+    @Test("a configuration none of whose layers has a tensor of the file is refused, naming some")
+    func nothingMatches() throws {
+        let config = """
+            {"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", \
+            "config": {"name": "i", "batch_shape": [null, 28, 28, 1]}}, {"class_name": "Flatten", \
+            "config": {"name": "f"}}]}}
+            """
+        let path = TestFiles.fixture("mnist-sequential.keras2-weights.h5")
+        let error = #expect(throws: FileFailure.self) { try Model(path: path, architecture: config) }
+        #expect("\(try #require(error))".contains("no layer of the configuration has any"))
+    }
+
+    @Test("tensors that the network does not use are listed, by inspect and by convert")
+    func unused() throws {
+        let old = try openCheckpoint(TestFiles.fixture("torchvision-bottleneck.safetensors"))
+        try TestFiles.withTemporaryFolder { folder throws in
+            var edits = ParameterEdits()
+            edits.set("extra.scale", .insert(Tensor([1]), .after, neighbour: "fc.bias"))
+            let path = folder + "/x.safetensors"
+            try old.write(to: path, edits: edits, modelConfig: nil, note: "{}", overwrite: false)
+            let model = try Model(path: path)
+            #expect(InspectReport(model).unused == ["extra.scale"])
+            let options = ConversionOptions(groups: .perGroup(4))
+            let plan = try model.plan(options)
+            let note = ConversionNote(plan, options: options, preprocess: "raw")
+            #expect(ConvertReport(model, plan, note: note, output: nil).unused == ["extra.scale"])
+        }
+    }
+
+    private func expectRefusal(_ path: String, _ remedy: String) throws {
+        let error = #expect(throws: CheckpointError.self) { try openCheckpoint(path) }
+        let message = "\(try #require(error))"
+        #expect(message.contains(remedy))
+        #expect(message.contains(path))
+        #expect(!message.contains("\n"))
+    }
+}
