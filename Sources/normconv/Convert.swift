@@ -294,6 +294,9 @@ extension CalibrationReport {
         ]
         lines += steps.lines.map { "  " + $0 }
         lines += [""] + table.lines.map { "  " + $0 }
+        if self.steps.contains(where: { $0.name == "layers" && !$0.kept }) {
+            lines.append("  (dropped with the step 'layers')")
+        }
         if !leftAlone.isEmpty { lines.append("Not fitted layer by layer:") }
         lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
         lines.append(

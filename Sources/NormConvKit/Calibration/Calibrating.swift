@@ -114,8 +114,6 @@ struct CalibrationRun {
 
         let walked = try walk(progress)
         let keepsLayers = try consider(walked.student, "layers", judge)
-        // What is not in the file is not told of.
-        if !keepsLayers { report.norms = [] }
         if calibration.refitsHead,
             let refitted = try refitHead(old, features: keepsLayers ? walked.features : nil)
         {

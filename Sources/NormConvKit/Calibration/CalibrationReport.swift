@@ -12,7 +12,7 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     public var precision: String
     /// How far the outputs are from the old network's after each step, on the images set aside.
     public var steps: [Step] = []
-    /// What became of each norm.
+    /// What the step `layers` made of each norm: it is in the file only where that step was kept.
     public var norms: [Norm] = []
     /// Layers that were not fitted by themselves, and why; training may still change them.
     public var leftAlone: [InspectReport.Exempt] = []
