@@ -69,5 +69,14 @@ public struct ConversionOptions: Sendable, Equatable {
         case timm
         /// The original repository: unbiased standard deviation, 1e-5 added outside the root.
         case paper
+
+        /// What is added to the biased variance inside the root. The paper's differs otherwise by a factor that is nearly
+        /// the same for every filter of a layer, which a norm takes away.
+        public var insideRoot: Double {
+            switch self {
+            case .bit, .paper: 1e-10
+            case .timm: 1e-6
+            }
+        }
     }
 }

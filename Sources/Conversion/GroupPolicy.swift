@@ -56,6 +56,7 @@ extension ConversionOptions {
     }
 }
 
-private func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {
+/// The largest number that divides both; the other one where one is 0.
+public func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {
     right == 0 ? left : greatestCommonDivisor(right, left % right)
 }

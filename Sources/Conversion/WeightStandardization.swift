@@ -82,8 +82,7 @@ extension ConversionOptions.StandardizationEpsilon {
     /// What a filter of zero mean is divided by, from Σ W'² over its `count` weights.
     func deviation(sumOfSquares: Double, count: Int) -> Double {
         switch self {
-        case .bit: (sumOfSquares / Double(count) + 1e-10).squareRoot()
-        case .timm: (sumOfSquares / Double(count) + 1e-6).squareRoot()
+        case .bit, .timm: (sumOfSquares / Double(count) + insideRoot).squareRoot()
         case .paper: (sumOfSquares / Double(max(count - 1, 1))).squareRoot() + 1e-5
         }
     }

@@ -293,6 +293,7 @@ extension CalibrationReport {
                 + "seed \(seed)\(kept)"
         ]
         lines += steps.lines.map { "  " + $0 }
+        lines += skipped.map { "  no step '\($0.name)': \($0.reason)" }
         lines += [""] + table.lines.map { "  " + $0 }
         if self.steps.contains(where: { $0.name == "layers" && !$0.kept }) {
             lines.append("  (dropped with the step 'layers')")

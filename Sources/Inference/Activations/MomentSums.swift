@@ -251,7 +251,7 @@ private struct Sampler: Sendable {
 
 extension Shape {
     /// A map's own shape; a vector as a map of one position, anything else as one row of positions.
-    var asMap: Shape {
+    public var asMap: Shape {
         rank == 3 ? self : [1, self.count / max(self[-1], 1), self[-1]]
     }
 }

@@ -120,7 +120,10 @@ struct CalibrationRun {
             try consider(refitted, "head", judge)
         }
         let epochs = calibration.epochs ?? effort.epochs
-        if epochs > 0, let trained = try train(epochs, progress) { try consider(trained, "training", judge) }
+        guard epochs > 0, let trained = try train(epochs, progress) else { return }
+        let midway = try midway(to: trained)
+        try consider(trained, "training", judge)
+        try consider(midway, "halfway", judge)
     }
 
     func run(
@@ -227,10 +230,15 @@ struct CalibrationRun {
 
     /// Ridge regression of the old network's outputs on the features that the new one gives, near the old head.
     private mutating func refitHead(_ old: [Float], features: ActivationStore?) throws -> Student? {
-        guard let head, case .dense(let dense) = source.nodes[head].operation,
-            LayerFit.bytes(dense.convolution) <= calibration.memory,
-            let features = try features ?? self.features(source.nodes[head].inputs[0])
-        else { return nil }
+        guard let head, case .dense(let dense) = source.nodes[head].operation else {
+            report.skip("head", "the network does not end in a dense layer")
+            return nil
+        }
+        if let reason = source.sharing(head) ?? tooLarge(dense.convolution, memory: calibration.memory) {
+            report.skip("head", reason)
+            return nil
+        }
+        guard let features = try features ?? self.features(source.nodes[head].inputs[0]) else { return nil }
         let outputs = try ActivationStore(shape: shapes[head], count: images.store.count)
         old.withUnsafeBufferPointer { outputs.store(0..<images.store.count, $0) }
         let source = MomentSource(
@@ -257,7 +265,7 @@ struct CalibrationRun {
 
     // MARK: Training
 
-    private func train(_ epochs: Int, _ progress: (CalibrationProgress) -> Void) throws -> Student? {
+    private mutating func train(_ epochs: Int, _ progress: (CalibrationProgress) -> Void) throws -> Student? {
         let distillation = Distillation(
             source: source, sourceParameters: parameters, student: student, shapes: shapes, images: images,
             settings: Distillation.Settings(
@@ -266,12 +274,47 @@ struct CalibrationRun {
         do {
             let trained = try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
             // Training that diverges is a step that is not kept.
-            guard !trained.values.contains(where: { $0.values.contains { !$0.isFinite } }) else { return nil }
+            guard !trained.values.contains(where: { $0.values.contains { !$0.isFinite } }) else {
+                report.skip("training", "it diverged")
+                return nil
+            }
             var result = student
             result.fitted.merge(trained) { $1 }
             return result
-        } catch InferenceError.cannotTrain {
+        } catch let error as InferenceError {
+            guard case .cannotTrain = error else { throw error }
+            report.skip("training", error.description)
             return nil
+        }
+    }
+
+    /// The means of the parameters before training and after it: where training has gone too far, they are better.
+    private func midway(to trained: Student) throws -> Student {
+        var result = student
+        let convolutions = source.convolutions
+        for name in trained.fitted.keys.sorted() {
+            guard let old = try student.parameters[name]?.read(), let new = trained.fitted[name] else {
+                continue
+            }
+            let mean = zip(old.values, new.values).map { (Double($0) + Double($1)) / 2 }
+            guard standardized.contains(name), let convolution = convolutions[name] else {
+                try result.set(name, mean)
+                continue
+            }
+            let filters = convolution.filters(mean.map(Float.init)).map(Double.init)
+            try result.set(
+                convolution,
+                options.standardizationEpsilon.standardized(filters, size: convolution.filterSize))
+        }
+        return result
+    }
+}
+
+extension Network {
+    /// Convolutions by the names of their kernels.
+    fileprivate var convolutions: [String: Convolution] {
+        nodes.reduce(into: [:]) { table, node in
+            if case .convolution(let convolution) = node.operation { table[convolution.kernel] = convolution }
         }
     }
 }

@@ -12,6 +12,8 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     public var precision: String
     /// How far the outputs are from the old network's after each step, on the images set aside.
     public var steps: [Step] = []
+    /// Steps that could not be done, and why.
+    public var skipped: [Skipped] = []
     /// What the step `layers` made of each norm: it is in the file only where that step was kept.
     public var norms: [Norm] = []
     /// Layers that were not fitted by themselves, and why; training may still change them.
@@ -33,6 +35,18 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
         public var outputError: Double
         /// Whether the step was kept; it is dropped where it lowers the agreement, or leaves it and raises the error.
         public var kept: Bool
+    }
+
+    /// A step that could not be done.
+    public struct Skipped: Codable, Sendable, Equatable {
+        /// `head` or `training`.
+        public var name: String
+        /// What stood in its way.
+        public var reason: String
+    }
+
+    mutating func skip(_ name: String, _ reason: String) {
+        skipped.append(Skipped(name: name, reason: reason))
     }
 
     /// What became of filters.

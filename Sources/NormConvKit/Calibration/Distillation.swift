@@ -36,7 +36,7 @@ struct Distillation {
     func run(progress: (Int, Int) -> Void) throws -> [String: Tensor] {
         let taps = self.taps
         let layout = ParameterLayout(
-            student.network, standardized: settings.standardized, epsilon: 1e-10)
+            student.network, standardized: settings.standardized, epsilon: settings.epsilon.insideRoot)
         let batch = min(settings.batch, max(4, images.originals.count / 4 * 4))
         let trainer = try Trainer(
             student.network, parameters: student.parameters, shapes: shapes, taps: taps, layout: layout,

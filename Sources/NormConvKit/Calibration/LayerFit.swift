@@ -87,16 +87,18 @@ struct LayerFit {
 }
 
 extension MomentSource {
-    /// Every how many positions to sample so that products for the covariances cost no more than allowed, but at least
-    /// four positions for each weight of a filter are seen.
-    fileprivate func samplingStride(images: Int, effort: Double) -> Int {
+    /// Every how many positions to sample so that products for the covariances cost no more than allowed, but about
+    /// four positions for each weight of a filter are seen, in every column of the map.
+    func samplingStride(images: Int, effort: Double) -> Int {
         let positions = images * (outputs.count / convolution.outputs)
         // One position an image: every image counts.
         guard positions > images else { return 1 }
         let perGroup = convolution.outputs / convolution.groups
         let size = convolution.filterSize
         let asCheap = Int(effort * Double(positions * perGroup / (size + perGroup)))
-        return max(1, positions / max(asCheap, 4 * size, 1))
+        var stride = max(1, positions / max(asCheap, 4 * size, 1))
+        while greatestCommonDivisor(stride, outputs.asMap[1]) > 1 { stride += 1 }
+        return stride
     }
 }
 

@@ -7,7 +7,7 @@ extension CalibrationWalk {
     /// the images set aside nearer.
     func visitLinear(_ index: Int, _ convolution: Convolution) throws {
         let node = source.nodes[index]
-        if let reason = sharing(node) ?? tooLarge(convolution) {
+        if let reason = fitObstacle(index, convolution) {
             return leftAlone.append(.init(layer: node.layer, reason: reason))
         }
         if settings.standardized.contains(convolution.kernel) {

@@ -36,7 +36,9 @@ extension CalibrationWalk {
         let before = try error(of: unturned, planned, target, looked.held)
 
         var filters = CalibrationReport.Filters.none
-        if let place, let reason = fitObstacle(place) {
+        if let place, case .convolution(let convolution) = source.nodes[place].operation,
+            let reason = fitObstacle(place, convolution)
+        {
             leftAlone.append(.init(layer: source.nodes[place].layer, reason: reason))
             try student.recompute(place)
             best = try candidate(place, norm, target, planned, choosesSigns: false)
@@ -48,7 +50,7 @@ extension CalibrationWalk {
             let fit = try reconstruction(place, convolution, old, value: value, offset: target.offset)
             try reconstruct(place, convolution, fit)
             let new = try candidate(place, norm, target, planned)
-            if new.error < best.error {
+            if try error(of: new.activations, new.parameters, target, looked.held) < best.error {
                 (best, filters) = (new, .fitted)
             } else {
                 (student.parameters, fitted) = kept
@@ -68,7 +70,10 @@ extension CalibrationWalk {
         if let gamma = norm.gamma { try set(gamma, best.parameters.gamma) }
         if let beta = norm.beta { try set(beta, best.parameters.beta) }
         norms.append(
-            .init(layer: node.layer, before: before, after: best.error, filters: filters))
+            .init(
+                layer: node.layer, before: before,
+                after: try error(of: best.activations, best.parameters, target, looked.held), filters: filters
+            ))
     }
 
     /// A norm's scale and offset.
@@ -83,11 +88,6 @@ extension CalibrationWalk {
         var parameters: NormParameters
         /// Squared error on the images set aside, in units of how much the target varies.
         var error: Double
-    }
-
-    private func fitObstacle(_ place: Int) -> String? {
-        guard case .convolution(let convolution) = source.nodes[place].operation else { return nil }
-        return sharing(source.nodes[place]) ?? tooLarge(convolution)
     }
 
     private func values(_ name: String?, count: Int, else fallback: Double) throws -> [Double] {

@@ -20,7 +20,6 @@ final class CalibrationWalk {
 
     let consumers: [[Int]]
     private let needed: Set<Int>
-    private let users: [String: Int]
 
     init(
         _ source: Network, teacher: LiveNetwork, student: LiveNetwork, images: CalibrationImages,
@@ -35,7 +34,6 @@ final class CalibrationWalk {
         let needed = source.nodesNeeded(for: Section(whole: source))
         self.needed = needed
         consumers = source.consumers.map { $0.filter(needed.contains) }
-        users = source.nodes.flatMap(\.operation.parameters).reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
     /// Visits every norm and every layer without one but the head, which comes last and by itself.
@@ -44,7 +42,7 @@ final class CalibrationWalk {
             let node = student.network.nodes[index]
             switch (source.nodes[index].operation, node.operation) {
             case (.batchNorm(let old), .groupNorm(let new)):
-                if let reason = sharing(node) ?? missing(new) {
+                if let reason = source.sharing(index) ?? missing(new) {
                     leftAlone.append(.init(layer: node.layer, reason: reason))
                 } else {
                     try visitNorm(index, old, new)
@@ -64,15 +62,9 @@ final class CalibrationWalk {
         norm.gamma == nil || norm.beta == nil ? "it has no gamma or no beta to fit" : nil
     }
 
-    /// Why a convolution's or dense layer's filters are not fitted: systems of its size would not fit into memory.
-    func tooLarge(_ convolution: Convolution) -> String? {
-        LayerFit.bytes(convolution) > settings.memory
-            ? "a fit of \(convolution.filterSize) weights a filter needs more memory than allowed" : nil
-    }
-
-    func sharing(_ node: Node) -> String? {
-        node.operation.parameters.contains { users[$0, default: 0] > 1 }
-            ? "its parameters are shared with another layer" : nil
+    /// Why a convolution's or dense layer's filters are not fitted by themselves.
+    func fitObstacle(_ index: Int, _ convolution: Convolution) -> String? {
+        source.sharing(index) ?? tooLarge(convolution, memory: settings.memory)
     }
 
     // MARK: Parameters
@@ -89,6 +81,23 @@ final class CalibrationWalk {
     func setKernel(_ convolution: Convolution, _ filters: [Double]) throws {
         let stored = convolution.stored(filters.map(Float.init))
         try set(convolution.kernel, stored.map(Double.init))
+    }
+}
+
+/// Why filters are not fitted: systems of their size would take more than `memory` bytes.
+func tooLarge(_ convolution: Convolution, memory: Int) -> String? {
+    LayerFit.bytes(convolution) > memory
+        ? "a fit of \(convolution.filterSize) weights a filter needs more memory than allowed" : nil
+}
+
+extension Network {
+    /// Why a layer's parameters are not fitted: other layers use them too.
+    func sharing(_ index: Int) -> String? {
+        let own = Set(nodes[index].operation.parameters)
+        let isShared = nodes.indices.contains { other in
+            other != index && !own.isDisjoint(with: nodes[other].operation.parameters)
+        }
+        return isShared ? "its parameters are shared with another layer" : nil
     }
 }
 

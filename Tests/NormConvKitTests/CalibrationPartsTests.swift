@@ -1,0 +1,207 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import NormConvKit
+
+@Suite("Parts of a calibration")
+struct CalibrationPartsTests {
+    private func random(_ count: Int, seed: UInt64) -> [Float] {
+        var random = SplitMix64(seed: seed)
+        return (0..<count).map { _ in Float.random(in: -1...1, using: &random) }
+    }
+
+    private func store(_ shape: Shape, _ count: Int, _ values: [Float]) throws -> ActivationStore {
+        let store = try ActivationStore(shape: shape, count: count)
+        values.withUnsafeBufferPointer { store.store(0..<count, $0) }
+        return store
+    }
+
+    private func convolution(_ inputs: Int, _ outputs: Int, size: Int = 1, bias: String? = nil) -> Convolution
+    {
+        Convolution(
+            kernel: "conv.weight", kernelLayout: .oihw, bias: bias, inputs: inputs, outputs: outputs,
+            size: Extent2D(size), strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .same)
+    }
+
+    private func table(_ tensors: [(String, Shape, [Float])]) -> ParameterTable {
+        ParameterTable(
+            tensors.map { name, shape, values in
+                let tensor = Tensor(shape: shape, values: values)
+                return Parameter(name: name, shape: shape, elementType: .float32) { tensor }
+            })
+    }
+
+    // MARK: Images
+
+    @Test("A view is the image moved, what is uncovered mirrors what is beside it, and mirrored by columns")
+    func views() throws {
+        // numpy: np.pad([[0..2],[3..5],[6..8]], 1, mode="reflect"), cut, and [:, ::-1].
+        let store = try store([3, 3, 1], 1, (0..<9).map(Float.init))
+        func values(_ view: ImageView) -> [Float] {
+            var values = [Float](repeating: -1, count: 9)
+            values.withUnsafeMutableBufferPointer { view.write(from: store, to: $0.baseAddress!) }
+            return values
+        }
+        #expect(values(ImageView(image: 0)) == [0, 1, 2, 3, 4, 5, 6, 7, 8])
+        #expect(values(ImageView(image: 0, rows: 1)) == [3, 4, 5, 6, 7, 8, 3, 4, 5])
+        #expect(values(ImageView(image: 0, rows: -1)) == [3, 4, 5, 0, 1, 2, 3, 4, 5])
+        #expect(values(ImageView(image: 0, columns: 1)) == [1, 2, 1, 4, 5, 4, 7, 8, 7])
+        #expect(values(ImageView(image: 0, isMirrored: true)) == [2, 1, 0, 5, 4, 3, 8, 7, 6])
+        // Mirrored first, then moved: column c shows what stands at the mirror image of c + columns.
+        #expect(values(ImageView(image: 0, columns: 1, isMirrored: true)) == [1, 0, 1, 4, 3, 4, 7, 6, 7])
+    }
+
+    @Test("Fewer images where they have more positions than needed, evenly chosen")
+    func thinned() {
+        let images = FittedImages(fit: Array(0..<100), held: Array(100..<140))
+        let few = images.thinned(positions: 1024, to: 32_768)
+        #expect(few.fit.count == 32 && few.held.count == 16)
+        #expect(few.fit.first == 0 && few.fit.last == 96 && Set(few.fit).count == 32)
+        #expect(few.held.allSatisfy { (100..<140).contains($0) })
+        // An image counts for 2,048 positions at most, and there are no more images than there are.
+        #expect(images.thinned(positions: 1 << 20, to: 32_768).fit.count == 16)
+        #expect(images.thinned(positions: 1, to: 32_768).fit == images.fit)
+        #expect(images.thinned(positions: 1, to: 32_768).held == images.held)
+    }
+
+    @Test(
+        "Sampled positions are few, enough for the filters, and in every column",
+        arguments: [(32, 16, 16, 3), (56, 64, 64, 1), (14, 512, 256, 1), (7, 2048, 512, 1)])
+    func sampling(side: Int, inputs: Int, outputs: Int, size: Int) throws {
+        let images = 96
+        let source = MomentSource(
+            convolution(inputs, outputs, size: size),
+            inputs: try ActivationStore(shape: [side, side, inputs], count: 1),
+            target: MomentTarget(value: try ActivationStore(shape: [side, side, outputs], count: 1)))
+        let stride = source.samplingStride(images: images, effort: 1)
+        let positions = images * side * side
+        let columns = Set(Swift.stride(from: 0, to: positions, by: stride).map { $0 % side })
+        #expect(columns.count == side)
+        let seen = positions / stride
+        #expect(seen >= min(positions, 2 * size * size * inputs))
+        // Products of n positions: n·k·(k + o), where the layer itself takes N·k·o.
+        let weights = size * size * inputs
+        #expect(stride == 1 || seen <= max(4 * weights, positions * outputs / (weights + outputs)) + 1)
+    }
+
+    // MARK: Layers
+
+    /// A student whose filters were disturbed, and a teacher that the same network could follow exactly.
+    private func walk(
+        _ network: (Network, Network), _ tables: (ParameterTable, ParameterTable), images: ActivationStore,
+        shapes: [Shape], refinements: Int = 0
+    ) throws -> CalibrationWalk {
+        let images = try CalibrationImages(images, addsMirrored: false)
+        func live(_ network: Network, _ table: ParameterTable) -> LiveNetwork {
+            LiveNetwork(
+                network, parameters: table, shapes: shapes, images: images.store, precision: .single,
+                workers: 2)
+        }
+        return CalibrationWalk(
+            network.0, teacher: live(network.0, tables.0), student: live(network.1, tables.1), images: images,
+            settings: WalkSettings(
+                standardized: [], epsilon: .bit, refinements: refinements, memory: 1 << 30, workers: 2))
+    }
+
+    @Test("A dense layer is fitted to the old one's values by ridge regression near the old kernel")
+    func linear() throws {
+        let kernel = random(12, seed: 1)
+        let other = kernel.map { $0 + 0.3 }
+        let dense = Dense(
+            kernel: "fc.weight", kernelIsTransposed: true, bias: "fc.bias", inputs: 4, outputs: 3)
+        let network = Network(
+            name: "linear", architecture: "linear", family: .torch,
+            input: .init(height: 1, width: 1, channels: 4),
+            nodes: [
+                Node(layer: "input", operation: .input, inputs: []),
+                Node(layer: "flatten", operation: .flatten, inputs: [0]),
+                Node(layer: "fc", operation: .dense(dense), inputs: [1]),
+            ], output: 2)
+        func parameters(_ kernel: [Float], _ bias: [Float]) -> ParameterTable {
+            table([("fc.weight", [3, 4], kernel), ("fc.bias", [3], bias)])
+        }
+        let images = try store([1, 1, 4], 64, random(256, seed: 2))
+        let walk = try walk(
+            (network, network), (parameters(kernel, [1, 2, 3]), parameters(other, [0, 0, 0])), images: images,
+            shapes: network.shapes(forImage: [1, 1, 4]))
+        try walk.run(head: nil) { _ in }
+        let fitted = try #require(walk.fitted["fc.weight"]).values
+        // What the old kernel gives, on data that holds it exactly: the ridge pulls to the same kernel.
+        #expect(zip(fitted, kernel).allSatisfy { abs($0 - $1) < 1e-4 })
+        #expect(
+            zip(try #require(walk.fitted["fc.bias"]).values, [1, 2, 3]).allSatisfy { abs($0 - $1) < 1e-4 })
+        // As the head it is left to its own step.
+        let again = try self.walk(
+            (network, network), (parameters(kernel, [1, 2, 3]), parameters(other, [0, 0, 0])), images: images,
+            shapes: network.shapes(forImage: [1, 1, 4]))
+        try again.run(head: 2) { _ in }
+        #expect(again.fitted.isEmpty)
+    }
+
+    /// Least squares takes the convolution's outputs for what counts; behind a group norm steps down the gradient find
+    /// filters whose norm is nearer to the old network's values.
+    @Test("Steps through the norm bring its output nearer on the images set aside")
+    func refinement() throws {
+        let (inputs, outputs, side) = (6, 8, 5)
+        let convolution = convolution(inputs, outputs, size: 3)
+        let old = BatchNorm(
+            gamma: "bn.weight", beta: "bn.bias", mean: "bn.running_mean", variance: "bn.running_var",
+            epsilon: 1e-5, channels: outputs)
+        let new = GroupNorm(gamma: "bn.weight", beta: "bn.bias", groups: 2, epsilon: 1e-5, channels: outputs)
+        func network(_ norm: NormConvKit.Operation) -> Network {
+            Network(
+                name: "layer", architecture: "layer", family: .torch,
+                input: .init(height: side, width: side, channels: inputs),
+                nodes: [
+                    Node(layer: "input", operation: .input, inputs: []),
+                    Node(layer: "conv", operation: .convolution(convolution), inputs: [0]),
+                    Node(layer: "bn", operation: norm, inputs: [1]),
+                    Node(layer: "relu", operation: .activation(.relu), inputs: [2]),
+                ], output: 3)
+        }
+        let networks = (network(.batchNorm(old)), network(.groupNorm(new)))
+        let parameters = table([
+            ("conv.weight", [outputs, inputs, 3, 3], random(outputs * inputs * 9, seed: 3)),
+            ("bn.weight", [outputs], random(outputs, seed: 4).map { 1 + 0.3 * $0 }),
+            ("bn.bias", [outputs], random(outputs, seed: 5)),
+            ("bn.running_mean", [outputs], random(outputs, seed: 6)),
+            ("bn.running_var", [outputs], random(outputs, seed: 7).map { 10 + 3 * $0 }),
+        ])
+        let images = try store([side, side, inputs], 80, random(80 * side * side * inputs, seed: 8))
+        func after(_ refinements: Int) throws -> (CalibrationReport.Norm, [String: Tensor]) {
+            let walk = try walk(
+                networks, (parameters, parameters), images: images,
+                shapes: networks.0.shapes(forImage: [side, side, inputs]), refinements: refinements)
+            try walk.run(head: nil) { _ in }
+            return (try #require(walk.norms.first), walk.fitted)
+        }
+        let (plain, _) = try after(0)
+        let (refined, fitted) = try after(5)
+        #expect(plain.after <= plain.before + 1e-9 && plain.before == refined.before)
+        #expect(refined.after < 0.95 * plain.after)
+        // What is reported is what the parameters give: the reference engine's error on the images set aside.
+        let engines = (
+            try ReferenceEngine(
+                network: networks.0, parameters: parameters, imageShape: [side, side, inputs]),
+            try ReferenceEngine(
+                network: networks.1, parameters: parameters.replacing(fitted),
+                imageShape: [side, side, inputs])
+        )
+        var (error, sums, squares) = (0.0, [Double](repeating: 0, count: outputs), 0.0)
+        for image in 60..<80 {
+            let input = Tensor(shape: [side, side, inputs], values: images.values(image..<image + 1))
+            let wanted = engines.0.values(for: input)[3].values
+            let given = engines.1.values(for: input)[3].values
+            for place in wanted.indices {
+                let (aim, found) = (Double(wanted[place]), Double(given[place]))
+                error += (aim - found) * (aim - found)
+                sums[place % outputs] += aim
+                squares += aim * aim
+            }
+        }
+        let count = Double(20 * side * side)
+        let spread = squares - sums.reduce(0) { $0 + $1 * $1 / count }
+        #expect(abs(error / spread - refined.after) < 1e-3 * refined.after)
+    }
+}
