@@ -29,6 +29,8 @@ struct KerasErrorTests {
     @Test(
         "settings without a meaning here are named with what was found",
         arguments: [
+            ("Convolution2D", #""nb_filter": 4, "nb_row": 3, "dim_ordering": "th""#, "dim_ordering"),
+            ("MaxPooling2D", #""pool_size": 2, "border_mode": "same""#, "border_mode"),
             ("Conv2D", convolution + #", "padding": "causal""#, "padding"),
             ("Conv2D", convolution + #", "activation": "mish""#, "activation"),
             (

@@ -53,7 +53,9 @@ struct KerasLegacyFile: Checkpoint {
         if let weight = layers.flatMap(\.weights).first(where: Self.isKeras1) {
             throw CheckpointError.unsupportedLayout(
                 path: file.path, found: "weights named as by Keras 1 ('\(weight)')",
-                remedy: "load it in Keras 2 (pip install tf_keras) and save it again: model.save('model.h5')")
+                remedy:
+                    "load it in Keras 2 (pip install tf_keras), turn kernels around that Theano computed with "
+                    + "(kernel[::-1, ::-1]), and save it again: model.save('model.h5')")
         }
         var found: [Parameter] = []
         var names: Set<String> = []

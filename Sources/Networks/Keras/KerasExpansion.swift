@@ -92,6 +92,7 @@ struct KerasExpansion {
             let settings = KerasSettings(
                 path: layerPath, className: className, config: config, operands: operands.map { extents[$0] },
                 parameters: parameters, dataFormat: dataFormat)
+            try settings.requireKeras2()
             return try append(try builder(settings)(), layer: layerPath, operands: operands)
         }
     }

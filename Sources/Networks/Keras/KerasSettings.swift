@@ -31,6 +31,16 @@ struct KerasSettings {
             expected: expected)
     }
 
+    /// Refuses Keras 1's names of settings: what a missing `filters` or `data_format` means would be guessed.
+    func requireKeras2() throws(NetworkError) {
+        for key in ["dim_ordering", "nb_filter", "border_mode", "output_dim"] where config[key] != nil {
+            throw unsupported(
+                key,
+                expected: "settings of Keras 2 or 3: load the model in Keras 2.2 and save it again: "
+                    + "model.save('model.h5')")
+        }
+    }
+
     func positive(_ key: String) throws(NetworkError) -> Int {
         guard let value = config[key]?.int, (1...Self.largestSetting).contains(value) else {
             throw unsupported(key, expected: "a positive integer")
