@@ -293,7 +293,8 @@ def bit_arrays(network):
         weight = "gamma" if place.endswith("group_norm") else "kernel"
         role = weight if role == "weight" else "beta" if weight == "gamma" else "bias"
         value = value.numpy()
-        arrays[f"resnet/{place}/{role}"] = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
+        value = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
+        arrays[f"resnet/{place}/{role}"] = np.ascontiguousarray(value)
     return arrays
 
 

@@ -40,8 +40,7 @@ extension NetworkError: CustomStringConvertible {
         case .wrongShape(let parameter, let found, let expected):
             "parameter '\(parameter)': shape is \(found), expected \(expected)"
         case .noKerasLayer(let layer, let operation):
-            "layer '\(layer)': none of Keras' own layers is \(operation), expected a network of such: choose --layout "
-                + "safetensors or torch"
+            "layer '\(layer)': Keras has no layer for \(operation): choose --layout safetensors or torch"
         case .outputsFirstKernel(let parameter, let found):
             "parameter '\(parameter)': shape is \(found), expected rows×columns×inputs×outputs: kernels with outputs "
                 + "first may be Theano's, which are turned around besides: load the weights in the Keras that made them "
