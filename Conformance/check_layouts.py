@@ -42,7 +42,10 @@ LAYOUTS = (
     ("weights `.h5`", "weights", "w.h5"),
     ("safetensors", "safetensors", "x.safetensors"),
     ("torch `.h5`", "torch", "t.h5"),
+    ("`.npz`", "keep", "x.npz"),
 )
+KERAS = tuple(title for title, layout, _ in LAYOUTS if layout in ("keras3", "keras", "weights"))
+TORCH = tuple(title for title, layout, _ in LAYOUTS if layout in ("safetensors", "torch"))
 
 
 @dataclass
@@ -54,7 +57,7 @@ class Family:
     images: np.ndarray
     options: list = field(default_factory=list)
     build: Callable | None = None
-    layouts: tuple = tuple(name for name, _, _ in LAYOUTS)
+    layouts: tuple = KERAS + TORCH
 
 
 def normconv(options, *arguments):
@@ -94,7 +97,10 @@ def keras_outputs(network, family):
     left = [x.name for x in network._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)]
     if left:
         raise RuntimeError(f"BatchNormalization is still there: {', '.join(left)}")
-    return network.predict(inputs(family), verbose=0)
+    values, channels = inputs(family), family.images.shape[-1]
+    if network.input_shape[-1] != channels and network.input_shape[1] == channels:
+        values = values.transpose(0, 3, 1, 2)
+    return network.predict(values, verbose=0)
 
 
 def keras_with_weights(path, family, folder):
@@ -117,7 +123,11 @@ def torch_outputs(path, family):
     import torch
 
     network = family.build()
-    network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors_of(path).items()}, strict=True)
+    if path.suffix == ".npz":
+        # timm itself takes Big Transfer's archives.
+        network.load_pretrained(path)
+    else:
+        network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors_of(path).items()}, strict=True)
     network.eval()
     with torch.no_grad():
         return network(torch.from_numpy(inputs(family).transpose(0, 3, 1, 2).copy())).numpy()
@@ -166,14 +176,26 @@ def fixture_families(folder):
     generator = np.random.default_rng(0)
     grey = generator.integers(0, 256, (16, 28, 28, 1), dtype=np.uint8)
     colour = generator.integers(0, 256, (16, 33, 32, 3), dtype=np.uint8)
-    keras_layouts = tuple(name for name, layout, _ in LAYOUTS if layout != "torch" and layout != "safetensors")
     small = ["--groups", "size:4"]
     yield Family("Keras Functional (MNIST)", FIXTURES / "mnist-resnet.keras3.h5", grey, small)
     yield Family("Keras Functional, by Keras 2", FIXTURES / "mnist-resnet.keras2.h5", grey, small)
     yield Family("Keras Sequential (`.keras`)", FIXTURES / "mnist-sequential.keras", grey, small)
     torch = FIXTURES / "torchvision-bottleneck.safetensors"
-    yield Family("torchvision bottlenecks, to Keras", torch, colour, small, layouts=keras_layouts)
-    yield Family("the same from `.pth`", torch.with_suffix(".pth"), colour, small, layouts=keras_layouts)
+    yield Family("torchvision bottlenecks, to Keras", torch, colour, small, layouts=KERAS)
+    yield Family("the same from `.pth`", torch.with_suffix(".pth"), colour, small, layouts=KERAS)
+    first = generator.integers(0, 256, (16, 13, 10, 3), dtype=np.uint8)
+    seldom = partial(unpacked, folder, "layouts.zip")
+    groups = ["--groups", "size:2"]
+    yield Family("Keras, channels first", seldom("channels-first.keras"), first, groups, layouts=KERAS)
+    # Keras 3 does not load a DepthwiseConv2D of Keras 2's configurations.
+    yield Family("Keras 2, kernels with outputs first", seldom("outputs-first.keras2.h5"), first, groups, layouts=KERAS[:1])
+    archive = unpacked(folder, "named-networks.zip", "bit.npz")
+    yield Family("BiT `.npz`, to Keras", archive, colour, ["--to", "none"], layouts=KERAS)
+    yield Family("BiT of TensorFlow 2, to Keras", seldom("bit-tf2-built.h5"), colour, ["--to", "none"], layouts=KERAS)
+
+
+def unpacked(folder, archive, member):
+    return Path(zipfile.ZipFile(FIXTURES / archive).extract(member, folder))
 
 
 def framework_families(folder):
@@ -198,10 +220,9 @@ def framework_families(folder):
     torch.manual_seed(0)
     source = folder / "timm-resnet50.safetensors"
     save_torch(randomized(timm.create_model("resnet50", num_classes=10), images), source)
-    torch_layouts = ("safetensors", "torch `.h5`")
     yield Family(
         "timm ResNet-50 into `resnet50_gn`", source, images, groups,
-        partial(timm.create_model, "resnet50_gn", num_classes=10), torch_layouts,
+        partial(timm.create_model, "resnet50_gn", num_classes=10), TORCH,
     )  # fmt: skip
     network = randomized(timm.create_model("resnetv2_50x1_bit", num_classes=10), images)
     torch.nn.init.normal_(network.head.fc.weight, 0, 0.05)
@@ -211,6 +232,17 @@ def framework_families(folder):
         "BiT R50x1 (timm)", source, images, ["--to", "none"],
         partial(timm.create_model, "resnetv2_50x1_bit", num_classes=10),
     )  # fmt: skip
+    archive, tensorflow = folder / "bit.npz", folder / "bit-tf2.h5"
+    arrays = bit_arrays(network)
+    np.savez(archive, **arrays)
+    write_bit_tensorflow(arrays, tensorflow)
+    yield Family(
+        "BiT R50x1 (`.npz`)", archive, images, ["--to", "none"],
+        partial(timm.create_model, "resnetv2_50x1_bit", num_classes=10), KERAS + TORCH + ("`.npz`",),
+    )  # fmt: skip
+    yield Family("BiT R50x1 (TensorFlow 2's names)", tensorflow, images, ["--to", "none"], layouts=KERAS)
+    first = unpacked(folder, "layouts.zip", "channels-first.keras")
+    yield Family("Keras, channels first (small)", first, images[:, :13, :10], ["--groups", "size:2"], layouts=KERAS)
     for name in ("ResNet50", "ResNet50V2"):
         network = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=10)
         randomize_keras(network)
@@ -242,6 +274,45 @@ def save_torch(network, path):
         torch.save({"epoch": 1, "state_dict": network.state_dict()}, path)
     else:
         safetensors.torch.save_file(network.state_dict(), path)
+
+
+def bit_arrays(network):
+    """timm's network under the names of google-research/big_transfer's archives."""
+    layers = {"norm1": "a/group_norm", "norm2": "b/group_norm", "norm3": "c/group_norm"}
+    layers |= {f"conv{i}": f"{letter}/standardized_conv2d" for i, letter in enumerate("abc", start=1)}
+    layers["downsample.conv"] = "a/proj/standardized_conv2d"
+    names = {"stem.conv": "root_block/standardized_conv2d", "norm": "group_norm", "head.fc": "head/conv2d"}
+    arrays = {}
+    for name, value in network.state_dict().items():
+        layer, role = name.rsplit(".", 1)
+        if layer.startswith("stages."):
+            _, stage, _, block, layer = layer.split(".", 4)
+            place = f"block{int(stage) + 1}/unit{int(block) + 1:02d}/{layers[layer]}"
+        else:
+            place = names[layer]
+        weight = "gamma" if place.endswith("group_norm") else "kernel"
+        role = weight if role == "weight" else "beta" if weight == "gamma" else "bias"
+        value = value.numpy()
+        value = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
+        arrays[f"resnet/{place}/{role}"] = np.ascontiguousarray(value)
+    return arrays
+
+
+def write_bit_tensorflow(arrays, path):
+    """The names that Keras 2 gives the layers of big_transfer's TensorFlow 2 code: the archive's, and a dense head."""
+    layers = {}
+    for name, value in arrays.items():
+        name = name.replace("head/conv2d", "head/dense").removeprefix("resnet/")
+        layer = "head/dense" if name.startswith("head") else name.split("/")[0]
+        layers.setdefault(layer, {})[f"{name}:0"] = value.squeeze((0, 1)) if name == "head/dense/kernel" else value
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array(list(layers), dtype="S")
+        file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.2.4-tf"
+        for layer, weights in layers.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = np.array(list(weights), dtype="S")
+            for name, value in weights.items():
+                group[name] = value
 
 
 def randomize_keras(network):

@@ -285,6 +285,41 @@ def mixed_precision(keras):
     return _finish(keras, inputs, x, "mixed_precision")
 
 
+def channels_first(keras):
+    """Maps with channels first in all layers that know the order, and what hangs on it: axes, reshaping, flattening."""
+    layers = keras.layers
+    first = {"data_format": "channels_first"}
+
+    def norm(x, name):
+        return layers.BatchNormalization(axis=1, name=name)(x)
+
+    rows, columns, channels = ZOO_INPUT
+    inputs = keras.Input((channels, rows, columns), name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)
+    x = layers.ZeroPadding2D(((1, 2), (0, 1)), **first, name="padding")(x)
+    x = layers.Conv2D(8, (3, 2), 2, "same", use_bias=False, **first, name="conv")(x)
+    x = layers.ReLU(name="relu")(norm(x, "bn"))
+    pools = [
+        layers.MaxPooling2D(3, 1, "same", **first, name="max_pool")(x),
+        layers.AveragePooling2D(3, 1, "same", **first, name="average_pool")(x),
+    ]
+    y = layers.Concatenate(axis=1, name="concatenate")(pools)
+    y = layers.Conv2D(8, 1, **first, name="reduce")(y)
+    x = layers.ReLU(name="add_relu")(layers.Add(name="add")([x, norm(y, "reduce_bn")]))
+    s = layers.GlobalAveragePooling2D(**first, name="squeeze")(x)
+    s = layers.Reshape((8, 1, 1), name="squeeze_reshape")(s)
+    s = layers.Conv2D(8, 1, activation="sigmoid", **first, name="squeeze_expand")(s)
+    x = layers.Multiply(name="excite")([x, s])
+    x = layers.DepthwiseConv2D(3, 2, "same", use_bias=False, **first, name="depthwise")(x)
+    x = layers.ReLU(name="depthwise_relu")(norm(x, "depthwise_bn"))
+    x = layers.GroupNormalization(2, axis=1, epsilon=1e-5, name="gn")(x)
+    x = layers.Flatten(**first, name="flatten")(x)
+    x = layers.Dense(16, name="dense")(x)
+    x = layers.ReLU(name="dense_relu")(layers.BatchNormalization(name="dense_bn")(x))
+    outputs = layers.Dense(5, activation="softmax", name="classifier")(x)
+    return keras.Model(inputs, outputs, name="channels_first")
+
+
 ZOO = (
     convolutions,
     depthwise,

@@ -28,7 +28,7 @@ public struct NumpyArray: Sendable {
     public let count: Int
     /// How the elements are encoded.
     public let elementType: NumpyElementType
-    private let isBigEndian: Bool
+    let isBigEndian: Bool
     private let bytes: [UInt8]
     /// Where the elements begin in `bytes`.
     private let start: Int

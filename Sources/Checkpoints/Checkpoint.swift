@@ -9,6 +9,8 @@ public protocol Checkpoint: Sendable {
     var layout: Layout { get }
     /// What wrote the file, as far as it says: `Keras 2.4.0 (tensorflow)`.
     var producer: String? { get }
+    /// What Keras computed with, where the file says: `tensorflow`.
+    var backend: String? { get }
     /// All parameters, in file order.
     var parameters: ParameterTable { get }
     /// The architecture as Keras writes it (JSON), in layouts that have one.
@@ -26,6 +28,11 @@ public protocol Checkpoint: Sendable {
     func write(
         to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
     ) throws
+}
+
+extension Checkpoint {
+    /// Few files say.
+    public var backend: String? { nil }
 }
 
 /// The layouts of files, by content.
@@ -46,7 +53,7 @@ public enum Layout: String, Sendable, CaseIterable {
     case safetensors
     /// PyTorch's zip archive (`torch.save`), only read.
     case torchZip = "pth"
-    /// Big Transfer's archive of numpy arrays, only read.
+    /// Big Transfer's archive of numpy arrays.
     case numpyArchive = "npz"
 
     /// Whether it is one of Keras' own.

@@ -69,7 +69,12 @@ struct GraphBuilder<Names: LayerNames> {
         guard shape.rank == 4, case let extents = dimensions.map({ shape[$0] }), extents[2] == size,
             extents[3] == size, extents[0] > 0, extents[1] > 0, input.channels % extents[1] == 0,
             extents[0] % (input.channels / extents[1]) == 0
-        else { throw .wrongShape(parameter: kernel, found: shape.description, expected: expected) }
+        else {
+            if names.kernelLayout == .hwio, shape.rank == 4, size > 1, shape[2] == size, shape[3] == size {
+                throw .outputsFirstKernel(parameter: kernel, found: shape.description)
+            }
+            throw .wrongShape(parameter: kernel, found: shape.description, expected: expected)
+        }
         var convolution = Convolution(
             kernel: kernel, kernelLayout: names.kernelLayout,
             bias: try optional(.bias, [extents[0]], of: layer), inputs: input.channels, outputs: extents[0],

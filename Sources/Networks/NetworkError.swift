@@ -12,6 +12,11 @@ public enum NetworkError: Error, Equatable {
     case ambiguousParameter(name: String, neededBy: String, candidates: [String])
     /// A parameter's shape is not what its layer's settings ask for.
     case wrongShape(parameter: String, found: String, expected: String)
+    /// Something that none of Keras' own layers does, in a network that is to be written as a Keras model.
+    case noKerasLayer(layer: String, for: String)
+    /// A Keras kernel with outputs before rows and columns where that cannot be told from Keras' own order, or where
+    /// nothing says that it is not turned around besides.
+    case outputsFirstKernel(parameter: String, found: String)
     /// The operands of a node do not fit together.
     case shapeMismatch(layer: String, found: String, expected: String)
     /// Names and shapes are those of no known architecture.
@@ -34,6 +39,13 @@ extension NetworkError: CustomStringConvertible {
             "layer '\(neededBy)': parameter '\(name)' could be any of \(candidates.joined(separator: ", "))"
         case .wrongShape(let parameter, let found, let expected):
             "parameter '\(parameter)': shape is \(found), expected \(expected)"
+        case .noKerasLayer(let layer, let operation):
+            "layer '\(layer)': Keras has no layer for \(operation): choose --layout safetensors or torch"
+        case .outputsFirstKernel(let parameter, let found):
+            "parameter '\(parameter)': shape is \(found), expected rows×columns×inputs×outputs: kernels with outputs "
+                + "first may be Theano's, which are turned around besides: load the weights in the Keras that made them "
+                + "and save the model with TensorFlow as backend, or transpose kernels that are not turned: "
+                + "kernel.transpose(2, 3, 1, 0)"
         case .shapeMismatch(let layer, let found, let expected):
             "layer '\(layer)': input is \(found), expected \(expected)"
         case .unrecognized(let reason):

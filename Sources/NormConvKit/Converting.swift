@@ -70,7 +70,7 @@ extension Model {
     ) throws {
         try AtomicFile.check(path, overwrite: overwrite)
         let config = try naming(self.path) { try convertedConfig(plan, note) }
-        guard let layout else { return }
+        guard let layout = outputLayout(layout) else { return }
         _ = try naming(self.path) { try contents(plan, config: config, note: note, layout: layout) }
     }
 
@@ -79,7 +79,7 @@ extension Model {
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
     ) throws {
         let config = try naming(self.path) { try convertedConfig(plan, note) }
-        guard let layout else {
+        guard let layout = outputLayout(layout) else {
             return try checkpoint.write(
                 to: path, edits: plan.edits, modelConfig: config?.text, note: try note.json(),
                 overwrite: overwrite)

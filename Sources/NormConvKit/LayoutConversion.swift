@@ -5,6 +5,18 @@ import OrderedJSON
 import Tensors
 
 extension Model {
+    /// The layout to write in; nil where the file stays as it is but for what the conversion changes. Keras' files whose
+    /// kernels have outputs first are written anew, for no Keras could load them.
+    func outputLayout(_ layout: OutputLayout?) -> OutputLayout? {
+        if layout != nil || network.outputsFirstKernels.isEmpty { return layout }
+        return switch checkpoint.layout {
+        case .kerasLegacy: .keras
+        case .kerasArchive: .keras3
+        case .kerasLegacyWeights, .kerasWeights: .weights
+        default: nil
+        }
+    }
+
     /// What a new file of another layout holds of a conversion; `config` is the converted configuration, where the
     /// file has one.
     func contents(
@@ -77,19 +89,31 @@ extension JSON {
     fileprivate var isKeras3: Bool { self["config"]?["layers"]?[0]?["module"] != nil }
 }
 
+extension Network {
+    /// Kernels of a Keras network that are stored with outputs first.
+    var outputsFirstKernels: [String] {
+        guard family.isKeras else { return [] }
+        return parameterPlaces.filter { $0.layout == .oihw }.map(\.name)
+    }
+}
+
 extension Network.Family {
     /// Whether parameters have Keras' names and layouts.
     fileprivate var isKeras: Bool { self == .keras || self == .kerasResNet || self == .kerasResNetV2 }
 }
 
 extension ParameterTable {
-    /// The parameters as `layer/role`: the network's by their layers, others by their own names.
+    /// The parameters as `layer/role`, kernels in Keras' layout: the network's by their layers, others by their own
+    /// names.
     fileprivate func kerasNamed(for network: Network) -> ParameterTable {
-        var names: [String: String] = [:]
-        for place in network.parameterPlaces { names[place.name] = place.kerasName }
+        var places: [String: ParameterPlace] = [:]
+        for place in network.parameterPlaces { places[place.name] = place }
         return ParameterTable(
             map { parameter in
-                if let name = names[parameter.name] { return parameter.renamed(name) }
+                if let place = places[parameter.name] {
+                    let renamed = parameter.renamed(place.kerasName)
+                    return place.layout == .oihw ? renamed.permuted([2, 3, 1, 0]) : renamed
+                }
                 // Older layouts repeat the layer's name: `norm/norm/count:0`.
                 let stem = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
                 var parts = stem.split(separator: "/")

@@ -78,7 +78,12 @@ public struct Model: Sendable {
         _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?
     ) throws(NetworkError) -> Recognition {
         if let config {
-            return try recognizeKeras(config: config, parameters: checkpoint.parameters)
+            let recognition = try recognizeKeras(config: config, parameters: checkpoint.parameters)
+            if checkpoint.backend == nil, let kernel = recognition.network.outputsFirstKernels.first {
+                throw .outputsFirstKernel(
+                    parameter: kernel, found: checkpoint.parameters[kernel]?.shape.description ?? "unknown")
+            }
+            return recognition
         }
         guard checkpoint.layout != .kerasLegacy else {
             throw .malformedConfiguration(

@@ -176,6 +176,9 @@ struct Convert: ParsableCommand {
         let model = try architecture.model(input)
         let layout =
             self.layout.map(\.layout) ?? LayoutArgument.expected(of: output, from: model.checkpoint.layout)
+        if output.hasSuffix(".npz"), layout != nil || model.checkpoint.layout != .numpyArchive {
+            throw ArchivesAreKept(path: output)
+        }
         var plan = to == .none ? ConversionPlan(unchanged: model.network) : try model.plan(options)
         guard !plan.report.warnings.contains(.nothingToConvert) else {
             throw NothingToConvert(path: input, architecture: model.network)
@@ -215,6 +218,15 @@ struct LayersAreKeras: Error, CustomStringConvertible {
 
     var description: String {
         "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
+    }
+}
+
+/// Archives of arrays are written from such alone.
+struct ArchivesAreKept: Error, CustomStringConvertible {
+    let path: String
+
+    var description: String {
+        "\(path): .npz is written from .npz only, in the same layout: name the output x.safetensors, x.keras or x.h5"
     }
 }
 

@@ -89,12 +89,31 @@ struct LayoutCommandTests {
         }
     }
 
-    @Test("BiT's archives are not written: the layouts that are, are named")
-    func numpyIsOnlyRead() throws {
+    @Test("BiT's archives are written back as such")
+    func numpyArchive() throws {
         try TestFiles.withNamedNetwork("bit.npz") { path throws in
-            let run = try normconv("convert", path, path + ".npz", "--to", "none")
+            let run = try normconv("convert", path, path + ".new.npz", "--to", "none")
+            #expect(run.code == 0, "\(run.errors)")
+            let (old, new) = (try openCheckpoint(path), try openCheckpoint(path + ".new.npz"))
+            #expect(new.layout == .numpyArchive)
+            for parameter in old.parameters {
+                let bytes = try parameter.readBytes()
+                #expect(bytes != nil)
+                #expect(try new.parameters[parameter.name]?.readBytes() == bytes, "\(parameter.name)")
+            }
+        }
+    }
+
+    @Test("other files are not written under a name of BiT's archives")
+    func numpyName() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let output = folder + "/x.npz"
+            let run = try normconv("convert", model, output)
             #expect(run.code == 1)
-            #expect(run.errors.contains("--layout safetensors"))
+            #expect(run.errors.contains("x.safetensors"))
+            #expect(!FileManager.default.fileExists(atPath: output))
+            let forced = try normconv("convert", model, output, "--layout", "keep")
+            #expect(forced.code == 1)
         }
     }
 }

@@ -29,7 +29,8 @@ struct KerasErrorTests {
     @Test(
         "settings without a meaning here are named with what was found",
         arguments: [
-            ("Conv2D", convolution + #", "data_format": "channels_first""#, "data_format"),
+            ("Convolution2D", #""nb_filter": 4, "nb_row": 3, "dim_ordering": "th""#, "dim_ordering"),
+            ("MaxPooling2D", #""pool_size": 2, "border_mode": "same""#, "border_mode"),
             ("Conv2D", convolution + #", "padding": "causal""#, "padding"),
             ("Conv2D", convolution + #", "activation": "mish""#, "activation"),
             (
@@ -54,7 +55,7 @@ struct KerasErrorTests {
             ("ReLU", #""max_value": -1"#, "max_value"),
             ("Softmax", #""axis": 1"#, "axis"),
             ("Concatenate", #""axis": 1"#, "axis"),
-            ("MaxPooling2D", #""pool_size": 2, "data_format": "channels_first""#, "data_format"),
+            ("Flatten", #""data_format": "channels_first""#, "data_format"),
             ("ZeroPadding2D", #""padding": [[1, -1], [0, 0]]"#, "padding"),
             ("Reshape", #""target_shape": [-1, -1]"#, "target_shape"),
             ("Rescaling", #""scale": "x""#, "scale"),

@@ -1,3 +1,4 @@
+import Archives
 import Foundation
 import HDF5
 import NormConvKit
@@ -19,6 +20,45 @@ struct OddFileTests {
             try Data(#" {"metadata": {}, "weight_map": {"/layers/conv2d/vars": ["x_0.weights.h5"]}}"#.utf8)
                 .write(to: URL(fileURLWithPath: path))
             try expectRefusal(path, remedy)
+        }
+    }
+
+    @Test("a .keras archive whose weights are in shards is refused with what to do")
+    func shardedArchive() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/x.keras"
+            var output = try ZipOutput(path: path, named: path)
+            try output.add("metadata.json", Array(#"{"keras_version": "3.10.0"}"#.utf8))
+            try output.add("config.json", Array(#"{"class_name": "Functional", "config": {}}"#.utf8))
+            try output.add(
+                "model.weights.json",
+                Array(
+                    #"{"metadata": {}, "weight_map": {"/layers/conv2d/vars": ["model_00000.weights.h5"]}}"#
+                        .utf8))
+            try output.add("model_00000.weights.h5", [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])
+            try output.close()
+            try expectRefusal(path, "model.save('model.keras')")
+        }
+    }
+
+    @Test(
+        "a shortcut that adds channels of zeros has no layer in Keras: refused by name, and nothing is written"
+    )
+    func optionA() throws {
+        let model = try Model(path: TestFiles.fixture("mnist-resnet.torch.h5"))
+        let options = ConversionOptions(groups: .perGroup(4))
+        let plan = try model.plan(options)
+        try TestFiles.withTemporaryFolder { folder throws in
+            for layout in [OutputLayout.keras, .keras3, .weights] {
+                let error = #expect(throws: FileFailure.self) {
+                    try model.write(plan, to: folder + "/x", options: options, layout: layout)
+                }
+                let cause = NetworkError.noKerasLayer(
+                    layer: "layer2.0.shortcut", for: "a shortcut that adds channels of zeros")
+                #expect(error?.cause as? NetworkError == cause)
+                #expect("\(try #require(error))".contains("--layout safetensors or torch"))
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
         }
     }
 

@@ -22,6 +22,13 @@ struct TruncationTests {
         try TestFiles.withNamedNetwork("bit.npz") { try check($0) }
     }
 
+    @Test(
+        "so are files in layouts that are seldom seen",
+        arguments: ["bit-tf2-called.h5", "channels-first.keras", "outputs-first.keras2.h5"])
+    func seldom(name: String) throws {
+        try TestFiles.withLayout(name) { try check($0) }
+    }
+
     /// Cuts the file shorter and shorter, at 200 places drawn with a fixed seed.
     private func check(_ path: String) throws {
         let whole = try contents(path)

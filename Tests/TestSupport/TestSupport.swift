@@ -16,7 +16,20 @@ public enum TestFiles {
     public static func withNamedNetwork<Result>(
         _ name: String, _ body: (String) throws -> Result
     ) throws -> Result {
-        let archive = try ZipArchive(path: fixture("named-networks.zip"))
+        try withMember(name, of: "named-networks.zip", body)
+    }
+
+    /// Unpacks a file of `layouts.zip` for as long as `body` runs, which gets its path.
+    public static func withLayout<Result>(
+        _ name: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        try withMember(name, of: "layouts.zip", body)
+    }
+
+    private static func withMember<Result>(
+        _ name: String, of archive: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        let archive = try ZipArchive(path: fixture(archive))
         return try withTemporaryFolder { folder in
             guard let member = archive[name] else {
                 throw ArchiveError.missingMember(file: archive.path, member: name)

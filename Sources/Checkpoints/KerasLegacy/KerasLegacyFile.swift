@@ -10,6 +10,7 @@ struct KerasLegacyFile: Checkpoint {
     let path: String
     let layout: Layout
     let producer: String?
+    let backend: String?
     let parameters: ParameterTable
     let modelConfig: String?
     let note: String?
@@ -42,14 +43,19 @@ struct KerasLegacyFile: Checkpoint {
         note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
         leftOut = try root.contains(Self.optimizerGroup) ? ["optimizer state (\(Self.optimizerGroup))"] : []
         let weights = weightsGroup.isEmpty ? root : try root.group(weightsGroup)
-        producer = try Self.producer(root: attributes, weights: weights.attributes)
+        let attribute = { (name: String) in
+            try [attributes, weights.attributes].first { try $0.contains(name) }.map { try $0.string(name) }
+        }
+        backend = try attribute("backend")
         layers = try NameListAttribute.read("layer_names", of: weights).map { layer in
             (layer, try NameListAttribute.read("weight_names", of: try weights.group(layer)))
         }
         if let weight = layers.flatMap(\.weights).first(where: Self.isKeras1) {
             throw CheckpointError.unsupportedLayout(
                 path: file.path, found: "weights named as by Keras 1 ('\(weight)')",
-                remedy: "load it in Keras 2 (pip install tf_keras) and save it again: model.save('model.h5')")
+                remedy:
+                    "load it in Keras 2 (pip install tf_keras), turn kernels around that Theano computed with "
+                    + "(kernel[::-1, ::-1]), and save it again: model.save('model.h5')")
         }
         var found: [Parameter] = []
         var names: Set<String> = []
@@ -63,6 +69,16 @@ struct KerasLegacyFile: Checkpoint {
             }
         }
         parameters = ParameterTable(found)
+        producer = Self.producer(version: try attribute("keras_version"), backend: backend, parameters)
+        let turned = found.first { $0.shape.rank == 4 && $0.shape[0] * $0.shape[1] > 1 }
+        if backend == "theano", let turned {
+            throw CheckpointError.unsupportedLayout(
+                path: file.path,
+                found: "kernels by Keras' Theano backend, which turns them around ('\(turned.name)')",
+                remedy:
+                    "load it in Keras 2.3 with TensorFlow as backend, which turns them back, and save it again"
+            )
+        }
     }
 
     /// Keras 1's names: `conv1_W`, `bn_conv1_running_std`, with `_1` and `:0` behind them at times. Its kernels may be
@@ -71,13 +87,13 @@ struct KerasLegacyFile: Checkpoint {
         weight.firstMatch(of: /_(W|running_mean|running_std)(_[0-9]+)?(:0)?$/) != nil
     }
 
-    private static func producer(root: Attributes, weights: Attributes) throws -> String {
-        for attributes in [root, weights] where try attributes.contains("keras_version") {
-            let version = try attributes.string("keras_version")
-            let backend = try attributes.contains("backend") ? try attributes.string("backend") : nil
-            return "Keras \(version)" + (backend.map { " (\($0))" } ?? "")
-        }
-        return "Keras 1"
+    /// Without a version, names that end in `:0` are Keras 2's: Keras 1's are refused, and Keras 3 stores a version and
+    /// leaves the ending out.
+    private static func producer(version: String?, backend: String?, _ parameters: ParameterTable) -> String?
+    {
+        let suffix = backend.map { " (\($0))" } ?? ""
+        if let version { return "Keras \(version)" + suffix }
+        return parameters.names.contains { $0.hasSuffix(":0") } ? "Keras 2, by its names" + suffix : nil
     }
 
     func write(

@@ -1,16 +1,18 @@
 import Archives
 import Tensors
 
-/// Big Transfer's `.npz` archives: one array a parameter, named by path (`resnet/block1/unit01/a/group_norm/gamma`).
-/// Only read.
+/// Big Transfer's `.npz` archives: one array a parameter, named by path (`resnet/block1/unit01/a/group_norm/gamma`). The
+/// note of a conversion is a member of its own, which numpy hands out as bytes and leaves alone otherwise.
 struct NumpyArchiveFile: Checkpoint {
     let path: String
     let layout = Layout.numpyArchive
     let producer: String? = nil
     let parameters: ParameterTable
     let modelConfig: String? = nil
-    let note: String? = nil
+    let note: String?
     let leftOut: [String] = []
+
+    private static let noteMember = "normconv.json"
 
     /// Nil where the archive is something else: splits of images are archives of arrays too.
     static func open(_ archive: ZipArchive) throws -> (any Checkpoint)? {
@@ -20,12 +22,14 @@ struct NumpyArchiveFile: Checkpoint {
 
     private init(_ archive: ZipArchive) throws {
         path = archive.path
+        note = try archive[Self.noteMember].map { String(decoding: try archive.read($0), as: UTF8.self) }
         parameters = ParameterTable(
             try archive.arrayNames.map { name in
                 let array = try archive.array(named: name)
                 let shape = Shape(array.shape)
                 return Parameter(
-                    name: name, shape: shape, elementType: ElementType(array.elementType)
+                    name: name, shape: shape, elementType: ElementType(array.elementType),
+                    bytes: { try archive.array(named: name).littleEndianBytes }
                 ) {
                     let array = try archive.array(named: name)
                     let values = [Float](unsafeUninitializedCapacity: array.count) { buffer, count in
@@ -40,9 +44,31 @@ struct NumpyArchiveFile: Checkpoint {
     func write(
         to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
     ) throws {
-        throw CheckpointError.unsupportedLayout(
-            path: path, found: "archives of numpy arrays are only read",
-            remedy: "name the output x.safetensors, or choose --layout safetensors, torch or keras")
+        let edited = try parameters.applying(edits, path: self.path)
+        try AtomicFile.write(to: path, overwrite: overwrite) { temporary in
+            var output = try ZipOutput(path: temporary, named: path)
+            for parameter in edited {
+                guard let type = NumpyElementType(parameter.elementType) else {
+                    throw CheckpointError.unsupportedLayout(
+                        path: path, found: "\(parameter.elementType.rawValue), which numpy does not have",
+                        remedy: "name the output x.safetensors")
+                }
+                let header = NumpyArray.header(type, shape: parameter.shape.extents)
+                try output.add(parameter.name + ".npy", header + parameter.encoded(path: path))
+            }
+            try output.add(Self.noteMember, Array(note.utf8))
+            try output.close()
+        }
+    }
+}
+
+extension NumpyElementType {
+    /// Nil for bfloat16.
+    fileprivate init?(_ type: ElementType) {
+        guard let same = Self.allCases.first(where: { $0 != .bool && ElementType($0) == type }) else {
+            return nil
+        }
+        self = same
     }
 }
 

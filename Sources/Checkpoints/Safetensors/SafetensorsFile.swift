@@ -12,6 +12,8 @@ struct SafetensorsFile: Checkpoint {
     let note: String?
     let leftOut: [String] = []
     private let header: SafetensorsHeader
+    /// Names of depthwise kernels of a Keras network.
+    private let depthwiseKernels: Set<String>
 
     init(path: String) throws {
         let file = try RandomAccessFile(path: path)
@@ -25,6 +27,8 @@ struct SafetensorsFile: Checkpoint {
             config: metadata[KerasOrigin.configKey], names: metadata[KerasOrigin.namesKey])
         let translated = origin?.kerasParameters(table)
         parameters = translated ?? table
+        depthwiseKernels = Set(
+            (origin?.namings.values.filter { $0.naming.form == .hwim } ?? []).map(\.naming.keras))
         modelConfig = translated == nil ? nil : origin?.config
     }
 
@@ -34,7 +38,8 @@ struct SafetensorsFile: Checkpoint {
         let edited = try parameters.applying(edits, path: self.path)
         if self.modelConfig != nil {
             return try NewCheckpoint(
-                parameters: edited, isKeras: true, modelConfig: modelConfig, note: note
+                parameters: edited, isKeras: true, modelConfig: modelConfig ?? self.modelConfig,
+                depthwiseKernels: depthwiseKernels, note: note
             ).write(to: path, layout: .safetensors, overwrite: overwrite)
         }
         let metadata = header.metadata.filter { $0.key != "normconv" } + [("normconv", note)]

@@ -49,7 +49,9 @@ extension KerasSettings {
         case "sigmoid": return [.activation(.sigmoid)]
         case "tanh": return [.activation(.tanh)]
         case "swish", "silu": return [.activation(.swish)]
-        case "softmax": return [.activation(.softmax)]
+        case "softmax":
+            try requireChannelsLastMap()
+            return [.activation(.softmax)]
         default:
             throw unsupported(
                 "activation",
@@ -75,7 +77,7 @@ extension KerasSettings {
     }
 
     func softmax() throws(NetworkError) -> [Operation] {
-        try requireInnermostAxis()
+        try requireChannelAxis()
         return [.activation(.softmax)]
     }
 }
@@ -92,19 +94,19 @@ extension KerasSettings {
     func globalAveragePooling() throws(NetworkError) -> [Operation] { try globalPooling(.average) }
 
     private func pooling(_ kind: Pool.Kind) throws(NetworkError) -> [Operation] {
-        try requireChannelsLast()
+        try requireDataFormat()
         let size = try pair("pool_size", default: Extent2D(2))
         let strides = try pair("strides", default: size)
         return [.pool(Pool(kind: kind, size: size, strides: strides, padding: try padding()))]
     }
 
     private func globalPooling(_ kind: Pool.Kind) throws(NetworkError) -> [Operation] {
-        try requireChannelsLast()
+        try requireDataFormat()
         return [.globalPool(kind, keepsDimensions: try bool("keepdims", default: false))]
     }
 
     func zeroPadding() throws(NetworkError) -> [Operation] {
-        try requireChannelsLast()
+        try requireDataFormat()
         let error = unsupported("padding", expected: "[[top, bottom], [left, right]]")
         guard let sides = config["padding"]?.kerasList, sides.count == 2 else { throw error }
         let margins = sides.flatMap { $0.kerasList ?? [$0, $0] }.compactMap(\.int)
@@ -114,17 +116,23 @@ extension KerasSettings {
         ]
     }
 
-    func addition() throws(NetworkError) -> [Operation] { [.add] }
+    func addition() throws(NetworkError) -> [Operation] {
+        try requireOneRank()
+        return [.add]
+    }
 
-    func multiplication() throws(NetworkError) -> [Operation] { [.multiply] }
+    func multiplication() throws(NetworkError) -> [Operation] {
+        try requireOneRank()
+        return [.multiply]
+    }
 
     func concatenation() throws(NetworkError) -> [Operation] {
-        try requireInnermostAxis()
+        try requireChannelAxis()
         return [.concatenate]
     }
 
     func flattening() throws(NetworkError) -> [Operation] {
-        try requireChannelsLast()
+        try requireFlattening()
         return [.flatten]
     }
 
@@ -133,16 +141,18 @@ extension KerasSettings {
         guard !target.isEmpty, target.count(where: { $0 == -1 }) <= 1,
             target.allSatisfy({ $0 == -1 || (1...Self.largestSetting).contains($0) })
         else { throw unsupported("target_shape", expected: "positive integers, -1 at most once") }
-        return [.reshape(target)]
+        return [.reshape(try channelsLast(target))]
     }
 
     func rescaling() throws(NetworkError) -> [Operation] {
-        [.scaleShift(scale: try floats("scale", default: 1), offset: try floats("offset", default: 0))]
+        let (scale, offset) = (try floats("scale", default: 1), try floats("offset", default: 0))
+        if scale.count > 1 || offset.count > 1 { try requireChannelsLastMap() }
+        return [.scaleShift(scale: scale, offset: offset)]
     }
 
     /// (x − mean) / max(√variance, 1e-7), the statistics from the settings or from parameters.
     func inputNormalization() throws(NetworkError) -> [Operation] {
-        try requireInnermostAxis()
+        try requireChannelAxis()
         try require("invert", oneOf: .bool(false))
         if let mean = config["mean"], !mean.isNull {
             let (means, variances) = (try floats("mean", default: nil), try floats("variance", default: nil))

@@ -118,7 +118,8 @@ private struct KerasConfigEdit {
         let old = layer["config"] ?? .object([])
         var config = old.removing(batchNormSettings)
         let written: [String: JSON] = [
-            "groups": .int(norm.groups), "axis": .int(-1), "epsilon": .double(norm.epsilon),
+            "groups": .int(norm.groups), "axis": .int(isChannelsFirst(old["axis"]) ? 1 : -1),
+            "epsilon": .double(norm.epsilon),
             "center": .bool(norm.beta != nil), "scale": .bool(norm.gamma != nil),
         ]
         for key in groupNormSettings {
@@ -131,6 +132,12 @@ private struct KerasConfigEdit {
         return layer.updating("inbound_nodes") { nodes in
             .array((nodes.array ?? []).map(withoutKeywords))
         }
+    }
+
+    /// Whether a norm's axis, a number or a list of one, is the first after the batch.
+    private static func isChannelsFirst(_ axis: JSON?) -> Bool {
+        let first = axis?.kerasList?.first ?? axis
+        return first?.int == 1 || first?.int == -3
     }
 
     /// A call without `mask` and `training`, which group normalization's `call` does not take.

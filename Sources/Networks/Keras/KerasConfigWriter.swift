@@ -19,7 +19,7 @@ public struct KerasExport: Sendable, Equatable {
 extension Network {
     /// Describes the network in Keras' layers.
     ///
-    /// Margins become `ZeroPadding2D`. Throws `NetworkError.unsupportedLayer` for what Keras has no layer for: channels
+    /// Margins become `ZeroPadding2D`. Throws `NetworkError.noKerasLayer` for what Keras has no layer for: channels
     /// of zeros, and maxima with margins where values may be negative.
     public func kerasExport() throws(NetworkError) -> KerasExport {
         var writer = KerasConfigWriter(self)
@@ -34,19 +34,17 @@ private struct KerasConfigWriter {
     private var operands: [[String]] = []
     /// Node → the layer whose output is its value.
     private var outputs: [String] = []
-    /// Node → the extents of its value without the batch, of which sizes may be unknown.
-    private var ranks: [Int] = []
     private var used: Set<String> = []
     private var result = KerasExport(config: .null)
 
     init(_ network: Network) { self.network = network }
 
     mutating func export() throws(NetworkError) -> KerasExport {
-        for (index, node) in network.nodes.enumerated() { try add(node, index) }
+        for node in network.nodes { try add(node) }
         let ends: (String) -> JSON = { .array([.string($0), .int(0), .int(0)]) }
         let settings = JSON.object([
             JSON.Member("name", .string(network.name)), JSON.Member("trainable", .bool(true)),
-            JSON.Member("layers", .array(inKerasOrder(from: outputs[network.output]))),
+            JSON.Member("layers", .array(ordered(to: outputs[network.output]))),
             JSON.Member("input_layers", ends(outputs[0])),
             JSON.Member("output_layers", ends(outputs[network.output])),
         ])
@@ -58,78 +56,78 @@ private struct KerasConfigWriter {
         return result
     }
 
-    private mutating func add(_ node: Node, _ index: Int) throws(NetworkError) {
+    private mutating func add(_ node: Node) throws(NetworkError) {
         let operands = node.inputs.map { outputs[$0] }
-        let rank = node.inputs.first.map { ranks[$0] } ?? 3
-        var name = unique(node.layer.map { "/.".contains($0) ? "_" : $0 }.reduce("") { $0 + String($1) })
-        var newRank = rank
+        let name = unique(String(node.layer.map { "/.".contains($0) ? "_" : $0 }))
         switch node.operation {
         case .input:
             let extents = [network.input.height, network.input.width].map { $0.map(JSON.int) ?? .null }
             let shape = JSON.array([.null] + extents + [.int(network.input.channels)])
             append("InputLayer", name, [("batch_shape", shape), ("dtype", .string("float32"))], [])
-        case .convolution(let convolution):
-            let padding = try margins(convolution.padding, before: name, operands)
-            append("Conv2D", name, settings(convolution, padding.text), [padding.operand])
-            if convolution.kernelLayout == .hwim {
-                result.shapes[convolution.kernel] = [
-                    convolution.size.rows, convolution.size.columns, 1, convolution.outputs,
-                ]
-            }
-            keep(convolution.kernel, name, "kernel")
-            keep(convolution.bias, name, "bias")
+        case .convolution(let convolution): try append(convolution, name, operands)
         case .dense(let dense):
             append(
                 "Dense", name,
                 [("units", .int(dense.outputs)), ("use_bias", .bool(dense.bias != nil))], operands)
-            keep(dense.kernel, name, "kernel")
-            keep(dense.bias, name, "bias")
-        case .batchNorm(let norm):
-            append("BatchNormalization", name, settings(norm.gamma, norm.beta, norm.epsilon), operands)
-            for (source, role) in [
-                (norm.gamma, "gamma"), (norm.beta, "beta"), (norm.mean, "moving_mean"),
-                (norm.variance, "moving_variance"),
-            ] { keep(source, name, role) }
-        case .groupNorm(let norm):
-            append(
-                "GroupNormalization", name,
-                [("groups", .int(norm.groups))] + settings(norm.gamma, norm.beta, norm.epsilon), operands)
-            keep(norm.gamma, name, "gamma")
-            keep(norm.beta, name, "beta")
-        case .layerNorm(let norm):
-            append("LayerNormalization", name, settings(norm.gamma, norm.beta, norm.epsilon), operands)
-            keep(norm.gamma, name, "gamma")
-            keep(norm.beta, name, "beta")
+            keep([(dense.kernel, "kernel"), (dense.bias, "bias")], name)
+        case .batchNorm, .groupNorm, .layerNorm: appendNorm(node.operation, name, operands)
         case .activation(let activation): append(activation, name, operands)
         case .pool(let pool): try append(pool, name, node, operands)
         case .globalPool(let kind, let keepsDimensions):
             append(
                 kind == .average ? "GlobalAveragePooling2D" : "GlobalMaxPooling2D", name,
                 [("keepdims", .bool(keepsDimensions))], operands)
-            newRank = keepsDimensions ? 3 : 1
         case .zeroPad(let margins): append("ZeroPadding2D", name, [("padding", padding(margins))], operands)
         case .add: append("Add", name, [], operands)
         case .multiply: append("Multiply", name, [], operands)
         case .concatenate: append("Concatenate", name, [("axis", .int(-1))], operands)
-        case .flatten:
-            append("Flatten", name, [], operands)
-            newRank = 1
+        case .flatten: append("Flatten", name, [], operands)
         case .reshape(let extents):
             append("Reshape", name, [("target_shape", .array(extents.map(JSON.int)))], operands)
-            newRank = extents.count
         case .scaleShift(let scale, let offset):
             append("Rescaling", name, [("scale", numbers(scale)), ("offset", numbers(offset))], operands)
-        case .padChannels: throw .unsupportedLayer(layer: node.layer, className: "channels of zeros")
+        case .padChannels:
+            throw .noKerasLayer(layer: node.layer, for: "a shortcut that adds channels of zeros")
         case .standardizeInput:
-            throw .unsupportedLayer(layer: node.layer, className: "a Normalization of stored statistics")
+            throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
         }
-        name = layers.last?["name"]?.string ?? name
+        let last = layers.last?["name"]?.string ?? name
         switch node.operation {
-        case .convolution, .batchNorm, .groupNorm, .layerNorm: result.layers[node.layer] = name
+        case .convolution, .batchNorm, .groupNorm, .layerNorm: result.layers[node.layer] = last
         default: break
         }
-        outputs.append(name)
-        ranks.append(newRank)
+        outputs.append(last)
+    }
+
+    private mutating func append(
+        _ convolution: Convolution, _ name: String, _ operands: [String]
+    ) throws(NetworkError) {
+        let padding = try margins(convolution.padding, before: name, operands)
+        append("Conv2D", name, settings(convolution, padding.text), [padding.operand])
+        if convolution.kernelLayout == .hwim {
+            result.shapes[convolution.kernel] = [
+                convolution.size.rows, convolution.size.columns, 1, convolution.outputs,
+            ]
+        }
+        keep([(convolution.kernel, "kernel"), (convolution.bias, "bias")], name)
+    }
+
+    private mutating func appendNorm(_ operation: Operation, _ name: String, _ operands: [String]) {
+        switch operation {
+        case .batchNorm(let norm):
+            append("BatchNormalization", name, settings(norm.gamma, norm.beta, norm.epsilon), operands)
+            keep([(norm.gamma, "gamma"), (norm.beta, "beta")], name)
+            keep([(norm.mean, "moving_mean"), (norm.variance, "moving_variance")], name)
+        case .groupNorm(let norm):
+            let groups = [("groups", JSON.int(norm.groups))]
+            append(
+                "GroupNormalization", name, groups + settings(norm.gamma, norm.beta, norm.epsilon), operands)
+            keep([(norm.gamma, "gamma"), (norm.beta, "beta")], name)
+        case .layerNorm(let norm):
+            append("LayerNormalization", name, settings(norm.gamma, norm.beta, norm.epsilon), operands)
+            keep([(norm.gamma, "gamma"), (norm.beta, "beta")], name)
+        default: break
+        }
     }
 
     // MARK: Settings
@@ -186,8 +184,7 @@ private struct KerasConfigWriter {
         if case .margins(let margins) = pool.padding, margins != Margins(0) {
             // Zeros never win where nothing is negative; a mean counts them.
             guard pool.kind == .maximum, isNotNegative(node.inputs[0]) else {
-                throw .unsupportedLayer(
-                    layer: node.layer, className: "pooling with margins that do not count")
+                throw .noKerasLayer(layer: node.layer, for: "pooling with margins that do not count")
             }
         }
         let padding = try margins(pool.padding, before: name, operands)
@@ -242,29 +239,13 @@ private struct KerasConfigWriter {
         self.operands.append(operands)
     }
 
-    /// The layers that the output needs in the order that Keras gives them when it builds the model: the longest way to
-    /// the output first, then as a search from the output meets them. Its older layouts store weights by this order.
-    ///
-    /// Source: `map_graph` in `keras/src/ops/function.py`.
-    private func inKerasOrder(from output: String) -> [JSON] {
-        let names = layers.map { $0["name"]?.string ?? "" }
-        let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
-        let inputs = operands.map { $0.compactMap { places[$0] } }
-        var found = [Int?](repeating: nil, count: layers.count)
-        var pending = [places[output] ?? 0]
-        var count = 0
-        while let layer = pending.popLast() {
-            if found[layer] != nil { continue }
-            found[layer] = count
-            count += 1
-            pending += inputs[layer].reversed()
-        }
-        var depths = [Int](repeating: 0, count: layers.count)
-        for layer in layers.indices.reversed() where found[layer] != nil {
-            for input in inputs[layer] { depths[input] = max(depths[input], depths[layer] + 1) }
-        }
-        return layers.indices.filter { found[$0] != nil }
-            .sorted { (-depths[$0], found[$0] ?? 0) < (-depths[$1], found[$1] ?? 0) }.map { layers[$0] }
+    /// The layers that the output needs, in Keras' order.
+    private func ordered(to output: String) -> [JSON] {
+        let places = Dictionary(
+            uniqueKeysWithValues: layers.enumerated().map { ($1["name"]?.string ?? "", $0) })
+        return KerasLayerOrder.order(
+            operands: operands.map { $0.compactMap { places[$0] } }, output: places[output] ?? 0
+        ).map { layers[$0] }
     }
 
     /// The shape that Keras stores beside a tensor is not needed to build the model again.
@@ -280,10 +261,13 @@ private struct KerasConfigWriter {
         ])
     }
 
-    private mutating func keep(_ source: String?, _ layer: String, _ role: String) {
-        guard let source else { return }
-        result.sources.append(source)
-        result.targets.append("\(layer)/\(role)")
+    /// Notes which parameters of the file the layer's are, by role.
+    private mutating func keep(_ roles: [(source: String?, role: String)], _ layer: String) {
+        for (source, role) in roles {
+            guard let source else { continue }
+            result.sources.append(source)
+            result.targets.append("\(layer)/\(role)")
+        }
     }
 
     private mutating func unique(_ name: String) -> String {

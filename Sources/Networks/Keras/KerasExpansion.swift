@@ -5,10 +5,14 @@ struct KerasExpansion {
     private(set) var nodes: [Node] = []
     private var extents: [KerasSettings.Extents] = []
     private let parameters: KerasParameters
+    private let dataFormat: KerasDataFormat
     /// Models that call models several times multiply; beyond this a file is no network.
     private static let largestCount = 100_000
 
-    init(parameters: KerasParameters) { self.parameters = parameters }
+    init(parameters: KerasParameters, dataFormat: KerasDataFormat) {
+        self.parameters = parameters
+        self.dataFormat = dataFormat
+    }
 
     /// The input's node, which is to be the first.
     mutating func addInput(_ layer: String, channels: Int) -> Int {
@@ -87,7 +91,8 @@ struct KerasExpansion {
             }
             let settings = KerasSettings(
                 path: layerPath, className: className, config: config, operands: operands.map { extents[$0] },
-                parameters: parameters)
+                parameters: parameters, dataFormat: dataFormat)
+            try settings.requireKeras2()
             return try append(try builder(settings)(), layer: layerPath, operands: operands)
         }
     }

@@ -5,11 +5,13 @@ import Tensors
 ///
 /// Takes Functional and Sequential models as Keras 2 and 3 write them, with models inside models inlined: their
 /// layers are named `outer/inner`. Names in the table are paths below `model_weights`, the outermost layer's name
-/// first. Throws `NetworkError` for anything that has no exact meaning here.
+/// first. Models whose maps have their channels first become networks on maps with channels last, as all networks here are.
+/// Throws `NetworkError` for anything that has no exact meaning here.
 public func recognizeKeras(config: JSON, parameters: ParameterTable) throws(NetworkError) -> Recognition {
     let model = try KerasModel(config, path: "")
-    let input = try networkInput(of: model)
-    var expansion = KerasExpansion(parameters: KerasParameters(parameters))
+    let dataFormat = KerasDataFormat(of: model)
+    let input = try networkInput(of: model, dataFormat)
+    var expansion = KerasExpansion(parameters: KerasParameters(parameters), dataFormat: dataFormat)
     let first = expansion.addInput(model.layers[model.input].name, channels: input.channels)
     let output = try expansion.expand(model, path: [], input: first)
     let convolutions = expansion.nodes.count {
@@ -17,11 +19,13 @@ public func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Netw
     }
     let network = Network(
         name: model.name,
-        architecture: "Keras \(model.className) '\(model.name)', \(convolutions) convolutions",
+        architecture: "Keras \(model.className) '\(model.name)', \(convolutions) convolutions"
+            + (dataFormat == .channelsFirst ? ", channels first" : ""),
         family: family(of: expansion.nodes), input: input, nodes: expansion.nodes, output: output)
     if let height = input.height, let width = input.width {
         _ = try network.shapes(height: height, width: width)
     }
+    try requireOneKernelLayout(network, parameters)
     let used = Set(network.nodes.flatMap(\.operation.parameters)).union(network.nodes.compactMap(counter))
     return Recognition(network: network, unused: parameters.names.filter { !used.contains($0) })
 }
@@ -33,19 +37,40 @@ private func counter(of node: Node) -> String? {
     return mean.dropLast("mean\(suffix)".count) + "count\(suffix)"
 }
 
-/// The extents of the model's input layer: `[batch, height, width, channels]`.
-private func networkInput(of model: KerasModel) throws(NetworkError) -> Network.Input {
+/// Refuses a file that has kernels with outputs first, and others whose shape would do for either order.
+private func requireOneKernelLayout(
+    _ network: Network, _ parameters: ParameterTable
+) throws(NetworkError) {
+    let convolutions = network.nodes.compactMap { node -> Convolution? in
+        if case .convolution(let convolution) = node.operation { convolution } else { nil }
+    }
+    guard convolutions.contains(where: { $0.kernelLayout == .oihw }) else { return }
+    for convolution in convolutions where convolution.kernelLayout == .hwio {
+        guard let shape = parameters[convolution.kernel]?.shape, shape.count > 1 else { continue }
+        let extents = shape.extents
+        if extents[0] == extents[3], extents[1] == extents[2], extents[0] == extents[1] {
+            throw .outputsFirstKernel(parameter: convolution.kernel, found: shape.description)
+        }
+    }
+}
+
+/// The extents of the model's input layer: `[batch, height, width, channels]`, or the channels first.
+private func networkInput(
+    of model: KerasModel, _ dataFormat: KerasDataFormat
+) throws(NetworkError) -> Network.Input {
     let layer = model.layers[model.input]
-    guard case .input(let shape) = layer.content, shape.count == 4, let channels = shape[3] else {
+    let places = dataFormat == .channelsLast ? [1, 2, 3] : [2, 3, 1]
+    guard case .input(let shape) = layer.content, shape.count == 4, let channels = shape[places[2]] else {
         var found = "unknown"
         if case .input(let shape) = layer.content, !shape.isEmpty {
             found = "[" + shape.map { $0.map(String.init) ?? "null" }.joined(separator: ", ") + "]"
         }
         throw .unsupportedSetting(
             layer: layer.name, setting: "batch_shape", found: found,
-            expected: "[null, height, width, channels]")
+            expected: dataFormat == .channelsLast
+                ? "[null, height, width, channels]" : "[null, channels, height, width]")
     }
-    return Network.Input(height: shape[1], width: shape[2], channels: channels)
+    return Network.Input(height: shape[places[0]], width: shape[places[1]], channels: channels)
 }
 
 /// keras.applications' ResNets by the names of their layers.

@@ -9,6 +9,8 @@ struct KerasSettings {
     /// What is known of the operands.
     var operands: [Extents]
     var parameters: KerasParameters
+    /// The order of the model's maps.
+    var dataFormat = KerasDataFormat.channelsLast
 
     /// What is known of a value before an image's size is: dimensions without the batch, and the innermost extent.
     struct Extents: Equatable {
@@ -27,6 +29,16 @@ struct KerasSettings {
         .unsupportedSetting(
             layer: path.description, setting: setting, found: config[setting]?.text ?? "missing",
             expected: expected)
+    }
+
+    /// Refuses Keras 1's names of settings: what a missing `filters` or `data_format` means would be guessed.
+    func requireKeras2() throws(NetworkError) {
+        for key in ["dim_ordering", "nb_filter", "border_mode", "output_dim"] where config[key] != nil {
+            throw unsupported(
+                key,
+                expected: "settings of Keras 2 or 3: load the model in Keras 2.2 and save it again: "
+                    + "model.save('model.h5')")
+        }
     }
 
     func positive(_ key: String) throws(NetworkError) -> Int {
@@ -72,23 +84,6 @@ struct KerasSettings {
         case nil where config["padding"] == nil, "valid": return .valid
         case "same": return .same
         default: throw unsupported("padding", expected: "same or valid")
-        }
-    }
-
-    /// Refuses `channels_first`.
-    func requireChannelsLast() throws(NetworkError) {
-        guard let format = config["data_format"], !format.isNull, format.string != "channels_last" else {
-            return
-        }
-        throw unsupported("data_format", expected: "channels_last")
-    }
-
-    /// Refuses an `axis` (a number, or a list of one) that is not the innermost dimension.
-    func requireInnermostAxis(_ key: String = "axis") throws(NetworkError) {
-        guard let json = config[key] else { return }
-        let axes = json.kerasList ?? [json]
-        guard axes.count == 1, let axis = axes[0].int, axis == -1 || axis == operand.rank else {
-            throw unsupported(key, expected: "-1, the channels")
         }
     }
 

@@ -4,7 +4,7 @@ import OrderedJSON
 
 extension KerasSettings {
     func convolution() throws(NetworkError) -> [Operation] {
-        try requireChannelsLast()
+        try requireDataFormat()
         let filters = try positive("filters")
         let groups = config["groups"] == nil ? 1 : try positive("groups")
         let inputs = try kernelInputs("kernel", dimension: 2, groups: groups)
@@ -12,9 +12,9 @@ extension KerasSettings {
             throw unsupported("groups", expected: "a divisor of \(inputs) inputs and \(filters) filters")
         }
         let size = try pair("kernel_size")
-        let kernel = try parameter("kernel", [size.rows, size.columns, inputs / groups, filters])
+        let (kernel, layout) = try kernel(size, inputs: inputs / groups, outputs: filters)
         let convolution = Convolution(
-            kernel: kernel, kernelLayout: .hwio, bias: try bias(filters), inputs: inputs, outputs: filters,
+            kernel: kernel, kernelLayout: layout, bias: try bias(filters), inputs: inputs, outputs: filters,
             size: size, strides: try strides(), dilation: try dilation(), groups: groups,
             padding: try padding())
         return [.convolution(convolution)] + (try activation())
@@ -40,7 +40,7 @@ extension KerasSettings {
     }
 
     private func depthwisePart(kernel role: String) throws(NetworkError) -> Convolution {
-        try requireChannelsLast()
+        try requireDataFormat()
         let size = try pair("kernel_size")
         let multiplier = config["depth_multiplier"] == nil ? 1 : try positive("depth_multiplier")
         let inputs = try kernelInputs(role, dimension: 2, groups: 1)
@@ -52,6 +52,7 @@ extension KerasSettings {
     }
 
     func dense() throws(NetworkError) -> [Operation] {
+        try requireChannelsLastMap()
         let units = try positive("units")
         let inputs: Int
         if let known = operand.innermost {
@@ -63,6 +64,21 @@ extension KerasSettings {
             kernel: try parameter("kernel", [inputs, units]), kernelIsTransposed: false,
             bias: try bias(units), inputs: inputs, outputs: units)
         return [.dense(dense)] + (try activation())
+    }
+
+    /// A kernel's name, and the order of its dimensions by its shape: Keras' own, or outputs first, as Keras 1 kept them
+    /// for channels-first models and converters from other frameworks leave them at times.
+    private func kernel(
+        _ size: Extent2D, inputs: Int, outputs: Int
+    ) throws(NetworkError) -> (name: String, layout: KernelLayout) {
+        let name = try parameters.name("kernel", of: path)
+        let ours = [size.rows, size.columns, inputs, outputs]
+        if let found = parameters.shape(name)?.extents, found != ours,
+            found == [outputs, inputs, size.rows, size.columns]
+        {
+            return (name, .oihw)
+        }
+        return (try parameter("kernel", ours), .hwio)
     }
 
     private func strides() throws(NetworkError) -> Extent2D { try pair("strides", default: Extent2D(1)) }
@@ -98,7 +114,7 @@ extension KerasSettings {
 
 extension KerasSettings {
     func batchNormalization() throws(NetworkError) -> [Operation] {
-        try requireInnermostAxis()
+        try requireChannelAxis()
         try require("renorm", oneOf: .bool(false))
         try require("virtual_batch_size")
         let channels = try channels(orFrom: "moving_mean")
@@ -111,7 +127,7 @@ extension KerasSettings {
     }
 
     func groupNormalization() throws(NetworkError) -> [Operation] {
-        try requireInnermostAxis()
+        try requireChannelAxis()
         let channels = try channels(orFrom: affineRole())
         let groups =
             config["groups"] == nil ? 32 : config["groups"]?.int == -1 ? channels : try positive("groups")
@@ -127,7 +143,7 @@ extension KerasSettings {
     }
 
     func layerNormalization() throws(NetworkError) -> [Operation] {
-        try requireInnermostAxis()
+        try requireChannelAxis()
         try require("rms_scaling", oneOf: .bool(false))
         let channels = try channels(orFrom: affineRole())
         let (gamma, beta) = try affine(channels)

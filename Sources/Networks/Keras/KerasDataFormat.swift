@@ -1,0 +1,94 @@
+import OrderedJSON
+
+/// The order of a Keras model's maps. Kernels are the same in both: rows, columns, inputs, outputs.
+///
+/// A model with channels first is the same network on transposed maps as long as no layer's meaning hangs on the order:
+/// axes are the channels', flattening is Keras' own, which puts channels last, and what is merged has one rank.
+enum KerasDataFormat: String {
+    case channelsLast = "channels_last"
+    case channelsFirst = "channels_first"
+
+    /// Channels first where a layer, in a model inside too, says so. `Flatten` follows the layers before it.
+    init(of model: KerasModel) {
+        self = Self.isFirst(model) ? .channelsFirst : .channelsLast
+    }
+
+    private static func isFirst(_ model: KerasModel) -> Bool {
+        model.layers.contains { layer in
+            switch layer.content {
+            case .input: false
+            case .layer("Flatten", _): false
+            case .layer(_, let settings): settings["data_format"]?.string == channelsFirst.rawValue
+            case .model(let inner): isFirst(inner)
+            }
+        }
+    }
+}
+
+extension KerasSettings {
+    private static let remedy =
+        "build the model with keras.config.set_image_data_format('channels_last') and give it the same weights: "
+        + "kernels are alike in both"
+
+    /// Refuses a layer with another order than the model's.
+    func requireDataFormat() throws(NetworkError) {
+        guard let format = config["data_format"], !format.isNull, format.string != dataFormat.rawValue else {
+            return
+        }
+        throw unsupported("data_format", expected: "\(dataFormat.rawValue), as in the model's other layers")
+    }
+
+    /// Refuses an `axis` (a number, or a list of one) that is not the channels'.
+    func requireChannelAxis(_ key: String = "axis") throws(NetworkError) {
+        let isFirst = dataFormat == .channelsFirst && operand.rank == 3
+        guard let json = config[key] else {
+            if isFirst { throw unsupported(key, expected: "1, the channels") }
+            return
+        }
+        let axes = json.kerasList ?? [json]
+        let allowed = isFirst ? [1, -3] : [-1, operand.rank]
+        guard axes.count == 1, let axis = axes[0].int, allowed.contains(axis) else {
+            throw unsupported(key, expected: "\(allowed[0]), the channels")
+        }
+    }
+
+    /// Refuses a map with channels first before a layer that works on its last dimension.
+    func requireChannelsLastMap() throws(NetworkError) {
+        guard dataFormat == .channelsFirst, operand.rank == 3 else { return }
+        throw notOnMaps(expected: "channels last before \(className): \(Self.remedy)")
+    }
+
+    /// Refuses to merge a vector with a map that has its channels first: Keras would spread it over the columns.
+    func requireOneRank() throws(NetworkError) {
+        guard dataFormat == .channelsFirst, Set(operands.map(\.rank)).count > 1 else { return }
+        throw notOnMaps(expected: "operands of the same rank: \(Self.remedy)")
+    }
+
+    /// Refuses to flatten channels-first maps in their own order. Keras puts the channels last where the layer says
+    /// `channels_first`.
+    func requireFlattening() throws(NetworkError) {
+        guard operand.rank == 3 else { return }
+        let found = config["data_format"]?.string ?? KerasDataFormat.channelsLast.rawValue
+        guard found == dataFormat.rawValue else {
+            throw unsupported(
+                "data_format",
+                expected: "\(dataFormat.rawValue), as in the model's other layers: \(Self.remedy)")
+        }
+    }
+
+    /// The target of a reshape for maps with channels last: [channels, 1, 1] from a vector is [1, 1, channels].
+    func channelsLast(_ target: [Int]) throws(NetworkError) -> [Int] {
+        guard dataFormat == .channelsFirst, operand.rank == 3 || target.count == 3 else { return target }
+        guard operand.rank == 1, target.dropFirst() == [1, 1] else {
+            throw unsupported("target_shape", expected: "[channels, 1, 1] from a vector: \(Self.remedy)")
+        }
+        return [1, 1, target[0]]
+    }
+
+    private func notOnMaps(expected: String) -> NetworkError {
+        .unsupportedSetting(
+            layer: path.description, setting: "order of its input",
+            found: KerasDataFormat.channelsFirst.rawValue,
+            expected: expected)
+    }
+}
