@@ -28,6 +28,11 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+            providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(
+            name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"]), .brew(["spng"])]),
+        .systemLibrary(
             name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .target(name: "CKernels"),
         .target(
@@ -49,7 +54,7 @@ let package = Package(
         library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives"]),
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
-        library("Datasets", ["Tensors", "HDF5", "Archives"]),
+        library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG"]),
         library("Reports", ["Evaluation"]),
 
         // Where they meet.
