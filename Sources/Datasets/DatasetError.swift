@@ -107,7 +107,7 @@ extension DatasetError: CustomStringConvertible {
             "\(file): images \(found), expected images of 0..<\(count)"
         case .malformedFile(let file, let format, let found, let expected):
             "\(file): \(found), expected \(expected) (\(format))"
-        case .image(let error): error.description
+        case .image(let error): "\(error); --skip-broken leaves such images out"
         case .allBroken(let file, let count, let first):
             "\(file): none of \(count) images can be read, the first one: \(first)"
         case .unreadableFolder(let folder): "\(folder): the folder cannot be listed"

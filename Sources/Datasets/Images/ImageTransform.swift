@@ -22,7 +22,7 @@ struct ImageWindow: Equatable {
 }
 
 /// How image files come to the size of a network's input: decoded, turned upright, resized, and the middle cut out.
-public struct ImageTransform: Sendable, Equatable {
+public struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     /// The size that an image is brought to.
     public enum Resize: Sendable, Equatable {
         /// The shorter side gets so many pixels, the longer one keeps the proportion (rounded down).
@@ -58,6 +58,19 @@ public struct ImageTransform: Sendable, Equatable {
     /// torchvision's evaluation on ImageNet: the shorter side to 256, bilinear, the middle 224×224.
     public static let torch = ImageTransform(
         shorterSide: 256, crop: Extent(224), interpolation: .bilinear)
+
+    /// For people: `shorter side 256, crop 224×224, bilinear`.
+    public var description: String {
+        var parts: [String] = []
+        switch resize {
+        case .shorterSide(let side): parts = ["shorter side \(side)", "crop \(crop)"]
+        case .exact(let size): parts = ["resized to \(size)"] + (size == crop ? [] : ["crop \(crop)"])
+        }
+        parts.append(interpolation.rawValue)
+        if !followsOrientation { parts.append("orientation ignored") }
+        if decodesReduced { parts.append("JPEG at reduced scale") }
+        return parts.joined(separator: ", ")
+    }
 
     /// The size that an image of a size is brought to.
     func resizedExtent(of size: Extent) -> Extent {
