@@ -82,7 +82,7 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints", "Archives"]),
         tests("ConversionTests", ["Conversion", "HDF5"]),
         tests("InferenceTests", ["Inference"]),
-        tests("DatasetsTests", ["Datasets"]),
+        tests("DatasetsTests", ["Datasets", "Archives"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
         tests("CommandTests", ["NormConvKit", "normconv"]),
