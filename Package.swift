@@ -54,7 +54,7 @@ let package = Package(
         library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives"]),
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
-        library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG"]),
+        library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         library("Reports", ["Evaluation"]),
 
         // Where they meet.

@@ -23,9 +23,9 @@ public enum Interpolation: String, Sendable, CaseIterable {
 /// Along one side, the old pixels that each new one is made of: a run of them, with weights.
 struct Taps {
     /// The first old pixel of each new one.
-    private(set) var starts: [Int] = []
+    private(set) var starts: [Int32] = []
     /// How many there are.
-    private(set) var counts: [Int] = []
+    private(set) var counts: [Int32] = []
     /// The weights, `stride` places for each new pixel, in units of 2⁻²².
     private(set) var weights: [Int32] = []
     let stride: Int
@@ -48,8 +48,8 @@ struct Taps {
                 interpolation.weight((Double($0) - center + 0.5) * (1 / filterScale))
             }
             let sum = values.reduce(0, +)
-            starts.append(start)
-            counts.append(end - start)
+            starts.append(Int32(start))
+            counts.append(Int32(end - start))
             weights += values.map { value in
                 let share = sum == 0 ? value : value / sum
                 return Int32(share * Double(1 << Self.precision) + (share < 0 ? -0.5 : 0.5))
@@ -60,7 +60,7 @@ struct Taps {
 
     /// The old pixels that any new one is made of.
     var reach: Range<Int> {
-        let ends = zip(starts, counts).map { $0 + $1 }
-        return (starts.min() ?? 0)..<(ends.max() ?? 0)
+        let ends = zip(starts, counts).map { Int($0) + Int($1) }
+        return Int(starts.min() ?? 0)..<(ends.max() ?? 0)
     }
 }

@@ -1,3 +1,5 @@
+import CKernels
+
 extension PixelImage {
     /// A window of the image after resizing, the same values as Pillow's `resize` and `crop` give: columns first, then
     /// rows, each pass rounded to 8 bits. Only what the window needs is computed.
@@ -10,45 +12,16 @@ extension PixelImage {
         return narrow.resampledDown(down, firstRow: rows.lowerBound)
     }
 
-    /// Rounds a sum of weighted pixels and keeps it in 0…255.
-    @inline(__always)
-    private static func clipped(_ sum: Int32) -> UInt8 { UInt8(clamping: sum >> Taps.precision) }
-
-    private static let half: Int32 = 1 << (Taps.precision - 1)
-
     private func resampledAcross(_ taps: Taps, rows: Range<Int>) -> PixelImage {
-        channels == 3
-            ? resampledAcross(taps, rows: rows, colours: SIMD4(0, 1, 2, 2))
-            : resampledAcross(taps, rows: rows, colours: SIMD4(0, 0, 0, 0))
-    }
-
-    /// One row after another; the channels of a pixel are summed side by side, `colours` says where they stand.
-    private func resampledAcross(_ taps: Taps, rows: Range<Int>, colours: SIMD4<Int>) -> PixelImage {
         let columns = taps.starts.count
-        let channels = channels
         var result = [UInt8](repeating: 0, count: rows.count * columns * channels)
         values.withUnsafeBufferPointer { old in
             result.withUnsafeMutableBufferPointer { new in
-                taps.weights.withUnsafeBufferPointer { weights in
-                    var target = 0
-                    for row in rows {
-                        for column in 0..<columns {
-                            var pixel = (row * width + taps.starts[column]) * channels
-                            var sum = SIMD4<Int32>(repeating: Self.half)
-                            let first = column * taps.stride
-                            for place in first..<first + taps.counts[column] {
-                                let value = SIMD4<Int32>(
-                                    Int32(old[pixel + colours[0]]), Int32(old[pixel + colours[1]]),
-                                    Int32(old[pixel + colours[2]]), 0)
-                                sum &+= value &* weights[place]
-                                pixel += channels
-                            }
-                            for channel in 0..<channels {
-                                new[target] = Self.clipped(sum[channel])
-                                target += 1
-                            }
-                        }
-                    }
+                guard let old = old.baseAddress, let new = new.baseAddress else { return }
+                for (place, row) in rows.enumerated() {
+                    nc_resample_row(
+                        old + row * width * channels, channels, taps.starts, taps.counts, taps.weights,
+                        taps.stride, columns, new + place * columns * channels)
                 }
             }
         }
@@ -59,18 +32,16 @@ extension PixelImage {
     private func resampledDown(_ taps: Taps, firstRow: Int) -> PixelImage {
         let rowSize = width * channels
         var result = [UInt8](repeating: 0, count: taps.starts.count * rowSize)
-        var sums = [Int32](repeating: 0, count: rowSize)
         values.withUnsafeBufferPointer { old in
-            result.withUnsafeMutableBufferPointer { new in
-                sums.withUnsafeMutableBufferPointer { sums in
+            taps.weights.withUnsafeBufferPointer { weights in
+                result.withUnsafeMutableBufferPointer { new in
+                    guard let old = old.baseAddress, let weights = weights.baseAddress,
+                        let new = new.baseAddress
+                    else { return }
                     for row in taps.starts.indices {
-                        sums.update(repeating: Self.half)
-                        for tap in 0..<taps.counts[row] {
-                            let weight = taps.weights[row * taps.stride + tap]
-                            let start = (taps.starts[row] + tap - firstRow) * rowSize
-                            for place in 0..<rowSize { sums[place] &+= Int32(old[start + place]) &* weight }
-                        }
-                        for place in 0..<rowSize { new[row * rowSize + place] = Self.clipped(sums[place]) }
+                        nc_blend_rows(
+                            old + (Int(taps.starts[row]) - firstRow) * rowSize, rowSize,
+                            weights + row * taps.stride, Int(taps.counts[row]), new + row * rowSize, rowSize)
                     }
                 }
             }
