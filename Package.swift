@@ -28,6 +28,11 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+            providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(
+            name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"]), .brew(["spng"])]),
+        .systemLibrary(
             name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .target(name: "CKernels"),
         .target(
@@ -49,7 +54,7 @@ let package = Package(
         library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives"]),
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
-        library("Datasets", ["Tensors", "HDF5", "Archives"]),
+        library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         library("Reports", ["Evaluation"]),
 
         // Where they meet.
@@ -77,7 +82,7 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints", "Archives"]),
         tests("ConversionTests", ["Conversion", "HDF5"]),
         tests("InferenceTests", ["Inference"]),
-        tests("DatasetsTests", ["Datasets"]),
+        tests("DatasetsTests", ["Datasets", "Archives"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
         tests("CommandTests", ["NormConvKit", "normconv"]),

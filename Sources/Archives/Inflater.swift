@@ -20,7 +20,18 @@ final class Inflater {
     private var stream = z_stream()
     private let isReady: Bool
 
-    init() { isReady = normconv_inflate_init(&stream) == Z_OK }
+    /// What is around deflate's data.
+    enum Wrapping {
+        /// Nothing, as in zip.
+        case none
+        /// gzip's header and checksum, which zlib checks.
+        case gzip
+    }
+
+    init(_ wrapping: Wrapping = .none) {
+        let status = wrapping == .none ? normconv_inflate_init(&stream) : normconv_gunzip_init(&stream)
+        isReady = status == Z_OK
+    }
 
     deinit { inflateEnd(&stream) }
 

@@ -17,6 +17,9 @@ public protocol Checkpoint: Sendable {
     var modelConfig: String? { get }
     /// The root attribute `normconv` (JSON): how the file was converted.
     var note: String? { get }
+    /// The names of the classifier's outputs in their order, where the file has them: a root attribute `class_names` in
+    /// HDF5, a JSON array of that name in safetensors' metadata.
+    var classNames: [String]? { get }
     /// What `write` leaves out, for people.
     var leftOut: [String] { get }
 
@@ -33,6 +36,9 @@ public protocol Checkpoint: Sendable {
 extension Checkpoint {
     /// Few files say.
     public var backend: String? { nil }
+
+    /// Most layouts have no place for names.
+    public var classNames: [String]? { nil }
 }
 
 /// The layouts of files, by content.

@@ -38,6 +38,32 @@ public enum DatasetError: Error, Equatable {
     case nonFinitePixel(file: String, object: String, image: Int)
     /// Images that the split does not have.
     case rangeOutOfBounds(file: String, found: Range<Int>, count: Int)
+    /// A file of another format than HDF5 and npz that contradicts it.
+    case malformedFile(file: String, format: String, found: String, expected: String)
+    /// An image file cannot be read.
+    case image(ImageError)
+    /// None of the image files can be read.
+    case allBroken(file: String, count: Int, first: ImageError)
+    /// A folder that cannot be listed.
+    case unreadableFolder(folder: String)
+    /// A folder without image files.
+    case noImageFiles(folder: String, found: [String])
+    /// Images that lie in no class' folder.
+    case noClassFolders(folder: String, images: Int)
+    /// A class' folder without images.
+    case emptyClass(folder: String, name: String)
+    /// A list that is no UTF-8 text.
+    case listIsNoText(file: String)
+    /// A list without a line.
+    case emptyList(file: String)
+    /// A line that is not what its list consists of.
+    case malformedLine(file: String, line: Int, found: String, expected: String)
+    /// The first image of a list is nowhere.
+    case listedImageMissing(file: String, line: Int, image: String)
+    /// A list of classes that contradicts itself.
+    case malformedClasses(file: String, found: String, expected: String)
+    /// A class that is not among those that the network knows.
+    case unknownClass(file: String, name: String, classes: String)
 }
 
 extension DatasetError: CustomStringConvertible {
@@ -79,6 +105,31 @@ extension DatasetError: CustomStringConvertible {
             "\(file): '\(object)': image \(image) has a pixel that is not finite, expected numbers"
         case .rangeOutOfBounds(let file, let found, let count):
             "\(file): images \(found), expected images of 0..<\(count)"
+        case .malformedFile(let file, let format, let found, let expected):
+            "\(file): \(found), expected \(expected) (\(format))"
+        case .image(let error): "\(error); --skip-broken leaves such images out"
+        case .allBroken(let file, let count, let first):
+            "\(file): none of \(count) images can be read, the first one: \(first)"
+        case .unreadableFolder(let folder): "\(folder): the folder cannot be listed"
+        case .noImageFiles(let folder, let found):
+            "\(folder): found \(Self.list(found)), expected folders of JPEG or PNG files, one for each class, or the "
+                + "test files of CIFAR or MNIST"
+        case .noClassFolders(let folder, let images):
+            "\(folder): \(images) images beside each other, expected a folder for each class, as labels are needed"
+        case .emptyClass(let folder, let name):
+            "\(folder): no images in '\(name)', expected at least one in a class' folder"
+        case .listIsNoText(let file): "\(file): no text, expected UTF-8"
+        case .emptyList(let file): "\(file): no entries, expected at least one line"
+        case .malformedLine(let file, let line, let found, let expected):
+            "\(file):\(line): '\(found.prefix(60))', expected \(expected)"
+        case .listedImageMissing(let file, let line, let image):
+            "\(file):\(line): there is no '\(image)', expected a path relative to the list's folder, to 'images' in it or "
+                + "beside it; .jpg, .jpeg and .png may be left off"
+        case .malformedClasses(let file, let found, let expected):
+            "\(file): \(found), expected \(expected)"
+        case .unknownClass(let file, let name, let classes):
+            "\(file): class '\(name)' is not in \(classes); expected all classes there: --classes FILE, a line "
+                + "'NAME INDEX' for each, says which output is which"
         }
     }
 
@@ -95,4 +146,9 @@ func hdf5Result<Result>(_ body: () throws(HDF5Error) -> Result) throws(DatasetEr
 /// Runs what reads an archive and wraps its error.
 func archiveResult<Result>(_ body: () throws(ArchiveError) -> Result) throws(DatasetError) -> Result {
     do throws(ArchiveError) { return try body() } catch { throw .archive(error) }
+}
+
+/// Runs what reads an image file and wraps its error.
+func imageResult<Result>(_ body: () throws(ImageError) -> Result) throws(DatasetError) -> Result {
+    do throws(ImageError) { return try body() } catch { throw .image(error) }
 }

@@ -76,6 +76,14 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Throws where this is for another number of channels.
+    func check(channels found: Int, file: String, object: String) throws(DatasetError) {
+        if let expected = channels, expected != found {
+            throw .wrongChannels(
+                file: file, object: object, found: found, preprocessing: description, expected: expected)
+        }
+    }
+
     /// The channel of the image that output channel `channel` is made of.
     func source(of channel: Int) -> Int {
         if case .caffe(let mean) = operation { mean.count - 1 - channel } else { channel }

@@ -1,83 +1,128 @@
-/// Images of one size, with labels or without, in an HDF5 or npz file; read in pieces from any thread.
+import Foundation
+import Synchronization
+
+/// Images of one size, with labels or without; read in pieces from any thread.
 ///
-/// Images are `images`, `x_test`, `X` or `data`: uint8, or floats of 0…255 unless `PixelScale.unit` is asked for.
-/// Their labels are `labels`, `y_test`, `y` or `targets`. An HDF5 file may name the classes in the root attribute
-/// `class_names`.
+/// Told by content or name, a split is one of
+/// - an HDF5 or npz file: images are `images`, `x_test`, `X` or `data`, uint8, or floats of 0…255 unless
+///   `PixelScale.unit` is asked for; labels are `labels`, `y_test`, `y` or `targets`. An HDF5 file may name the classes
+///   in the root attribute `class_names`;
+/// - CIFAR-10's or CIFAR-100's binary files, one of them or the folder with the test file;
+/// - MNIST's IDX file of images, as it is or gzipped, beside that of the labels, or the folder with the test files;
+/// - a folder with a folder of JPEG or PNG files for each class;
+/// - a text or CSV file (`.txt`, `.csv`, `.tsv`, `.lst`) that lists image files and labels.
 public struct Split: Sendable {
-    /// The file's path, as errors name it.
+    /// The path of the file or folder, as errors name it.
     public let file: String
     /// The number of images, at least one.
-    public let count: Int
+    public var count: Int { images.format.count }
     /// Rows of an image.
-    public let height: Int
+    public var height: Int { images.format.height }
     /// Columns of an image.
-    public let width: Int
+    public var width: Int { images.format.width }
     /// Colours of an image.
-    public let channels: Int
-    /// The class of each image, 0 or more; nil where the file has no labels.
+    public var channels: Int { images.format.channels }
+    /// The class of each image, 0 or more; nil where there are no labels.
     public let labels: [Int]?
     /// The names of the classes, in the order of the labels.
     public let classNames: [String]?
+    /// Whether labels are places among the sorted names, for want of something that says which class is which.
+    public let numbersClassesByName: Bool
+    /// Image files that were left out because they cannot be read.
+    public let broken: [BrokenImage]
 
-    private let format: ImageFormat
-    private let scale: PixelScale
-    private let imagesName: String
-    private let reader: BlockReader
-    /// The extremes of float images, of those that are read at opening.
-    private let extremes: ClosedRange<Float>?
+    private let images: any ImageStore
 
-    /// Opens a split. `layout` is needed where channels are neither 1 nor 3, or both ends could be channels; `scale`
-    /// says what float images mean and does not matter for uint8. Labels that are there are always checked.
-    public init(
-        path: String, layout: ImageLayout? = nil, scale: PixelScale = .bytes, requiresLabels: Bool = true
-    ) throws(DatasetError) {
-        let contents = try SplitFile(path: path)
-        let images = contents.images
-        guard images.isUInt8 || images.isFloat else {
-            throw .wrongImageType(file: path, object: images.name, found: images.elementName)
-        }
-        format = try ImageFormat(images, layout: layout, file: path)
-        if let array = contents.labels {
-            labels = try readLabels(
-                array, file: path, images: format.count, classNames: contents.classNames)
-        } else if requiresLabels {
-            throw .noLabels(file: path, expected: contents.labelsName)
-        } else {
-            labels = nil
-        }
-        file = path
-        (count, height, width, channels) = (format.count, format.height, format.width, format.channels)
-        classNames = contents.classNames
-        imagesName = images.name
-        self.scale = images.isUInt8 ? .bytes : scale
-        reader = BlockReader(images)
-        extremes = images.isUInt8 ? nil : Self.extremes(try reader.block(at: 0))
+    /// An image file that cannot be read.
+    public struct BrokenImage: Sendable, Equatable, Codable {
+        /// The file.
+        public let file: String
+        /// Why, for people.
+        public let reason: String
     }
 
-    private static func extremes(_ block: Block) -> ClosedRange<Float>? {
-        guard case .floats(let values) = block.pixels else { return nil }
-        var (low, high) = (Float.infinity, -Float.infinity)
-        for value in values { (low, high) = (min(low, value), max(high, value)) }
-        return low <= high ? low...high : nil
+    /// Opens a split. Labels that are there are always checked.
+    ///
+    /// - Parameters:
+    ///   - path: the file or folder.
+    ///   - layout: where channels stand in arrays; needed where they are neither 1 nor 3, or both ends could be channels.
+    ///   - scale: what float images mean; does not matter for others.
+    ///   - requiresLabels: whether images without labels are refused.
+    ///   - transform: how image files come to one size; does not matter for arrays, which have one.
+    ///   - classes: which class the names of a folder or list mean; their sorted order where it is nil.
+    public init(
+        path: String, layout: ImageLayout? = nil, scale: PixelScale = .bytes, requiresLabels: Bool = true,
+        transform: ImageTransform = .torch, classes: ClassIndices? = nil
+    ) throws(DatasetError) {
+        if let listing = try ImageListing(path: path, requiresLabels: requiresLabels) {
+            let resolved = try listing.resolvedLabels(classes)
+            self.init(
+                file: path, labels: resolved.labels, classNames: resolved.names,
+                numbersClassesByName: resolved.areSorted, broken: [],
+                images: FileImages(files: listing.files, transform: transform, source: path))
+            return
+        }
+        let contents = try SplitFile(path: path)
+        let images = try ArrayImages(contents.images, layout: layout, scale: scale, file: path)
+        let labels = try contents.labels.map { array throws(DatasetError) in
+            try readLabels(
+                array, file: path, images: images.format.count, classNames: contents.classNames)
+        }
+        if labels == nil, requiresLabels { throw .noLabels(file: path, expected: contents.labelsName) }
+        self.init(
+            file: path, labels: labels, classNames: contents.classNames, numbersClassesByName: false,
+            broken: [], images: images)
+    }
+
+    private init(
+        file: String, labels: [Int]?, classNames: [String]?, numbersClassesByName: Bool,
+        broken: [BrokenImage], images: any ImageStore
+    ) {
+        (self.file, self.labels, self.classNames) = (file, labels, classNames)
+        (self.numbersClassesByName, self.broken, self.images) = (numbersClassesByName, broken, images)
+    }
+
+    /// The path of each image, where images are files of their own.
+    public var files: [String]? { (images as? FileImages)?.files }
+
+    /// How image files come to one size; nil for arrays, which have one.
+    public var transform: ImageTransform? { (images as? FileImages)?.transform }
+
+    /// The split without the image files that cannot be read, which are decoded once to find them, on all cores;
+    /// `progress` is told how many more are done, from any thread. Throws where none is left.
+    public func withoutBrokenImages(
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws(DatasetError) -> Split {
+        guard let all = images as? FileImages else { return self }
+        let failures = Mutex<[Int: ImageError]>([:])
+        DispatchQueue.concurrentPerform(iterations: all.files.count) { index in
+            do throws(ImageError) {
+                _ = try ImageFile(path: all.files[index]).transformed(by: all.transform)
+            } catch {
+                failures.withLock { $0[index] = error }
+            }
+            progress(1)
+        }
+        let found = failures.withLock(\.self)
+        guard let first = found.min(by: { $0.key < $1.key }) else { return self }
+        guard found.count < all.files.count else {
+            throw .allBroken(file: file, count: found.count, first: first.value)
+        }
+        let kept = all.files.indices.filter { found[$0] == nil }
+        return Split(
+            file: file, labels: labels.map { labels in kept.map { labels[$0] } }, classNames: classNames,
+            numbersClassesByName: numbersClassesByName,
+            broken: broken
+                + found.sorted { $0.key < $1.key }
+                .map { BrokenImage(file: all.files[$0.key], reason: "\($0.value)") },
+            images: FileImages(
+                files: kept.map { all.files[$0] }, transform: all.transform, source: all.source))
     }
 
     /// Checks that a preprocessing suits the images: the number of channels and, for floats, the values of the first
-    /// images. Values of 0…1 read as 0…255 would be a nearly black image, which scores badly without any error.
+    /// images.
     public func check(_ preprocessing: Preprocessing) throws(DatasetError) {
-        if let expected = preprocessing.channels, expected != channels {
-            throw .wrongChannels(
-                file: file, object: imagesName, found: channels, preprocessing: preprocessing.description,
-                expected: expected)
-        }
-        guard let extremes, preprocessing != .raw else { return }
-        let (low, high) = (extremes.lowerBound, extremes.upperBound)
-        let range = scale.range
-        guard range.contains(low), range.contains(high), scale == .unit || high > 1 else {
-            throw .wrongScale(
-                file: file, object: imagesName, low: low, high: high,
-                preprocessing: preprocessing.description,
-                expected: scale == .unit ? "0…1" : "0…255 (or say that they are 0…1)")
-        }
+        try images.check(preprocessing)
     }
 
     /// Writes images as Float32, [images, height, width, channels], to memory for `range.count` of them. Safe from
@@ -89,19 +134,7 @@ public struct Split: Sendable {
             throw .rangeOutOfBounds(file: file, found: range, count: count)
         }
         try check(preprocessing)
-        let converter = PixelConverter(format: format, preprocessing: preprocessing, scale: scale)
-        var row = range.lowerBound
-        while row < range.upperBound {
-            let block = try reader.block(at: row)
-            if let image = block.nonFiniteRow {
-                throw .nonFinitePixel(file: file, object: imagesName, image: image)
-            }
-            let end = min(block.rows.upperBound, range.upperBound)
-            let start = target + (row - range.lowerBound) * format.size
-            converter.convert(
-                block.pixels, row - block.rows.lowerBound..<end - block.rows.lowerBound, to: start)
-            row = end
-        }
+        try images.read(range, into: target, preprocessing: preprocessing)
     }
 
     /// Images as Float32 values, [images, height, width, channels].
@@ -110,7 +143,7 @@ public struct Split: Sendable {
             throw .rangeOutOfBounds(file: file, found: range, count: count)
         }
         var failure: DatasetError?
-        let size = range.count * format.size
+        let size = range.count * images.format.size
         let values = [Float](unsafeUninitializedCapacity: size) { buffer, initialized in
             guard let start = buffer.baseAddress else { return }
             do throws(DatasetError) {

@@ -13,7 +13,11 @@ public struct EvalReport: Codable, Sendable {
     public var engine: String
     /// What was done to the pixels.
     public var preprocess: String
-    /// Images scored, all of the split.
+    /// How image files came to one size; absent for arrays.
+    public var transform: String?
+    /// Image files that were left out because they cannot be read; absent where there are none.
+    public var broken: [Split.BrokenImage]?
+    /// Images scored: all of the split but the broken ones.
     public var images: Int
     /// Images per second, without opening files and packing weights.
     public var imagesPerSecond: Double
@@ -52,6 +56,8 @@ public struct EvalReport: Codable, Sendable {
         self.model = model.path
         data = split.file
         self.engine = engine.rawValue
+        transform = split.transform?.description
+        broken = split.broken.isEmpty ? nil : split.broken
         preprocess = outputs.preprocessing.description
         images = evaluation.images
         imagesPerSecond = outputs.imagesPerSecond

@@ -96,6 +96,8 @@ struct Convert: ParsableCommand {
     @Flag(help: "Work everything out and write nothing.")
     var dryRun = false
 
+    @OptionGroup var imageOptions: ImageOptions
+
     @OptionGroup var architecture: ArchitectureOptions
 
     @OptionGroup var outputOptions: OutputOptions
@@ -159,7 +161,10 @@ struct Convert: ParsableCommand {
     private func calibrated(
         _ plan: inout ConversionPlan, _ model: Model, images: String
     ) throws -> CalibrationReport {
-        let split = try Split(path: images, requiresLabels: false)
+        var splitOptions = SplitOptions()
+        splitOptions.requiresLabels = false
+        let split = try imageOptions.split(
+            images, for: model, options: splitOptions, quiet: outputOptions.quiet)
         let progress = StageLine(isOn: !outputOptions.quiet)
         defer { progress.finish() }
         let result = try model.calibrate(

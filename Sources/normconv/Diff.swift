@@ -36,6 +36,8 @@ struct Diff: ParsableCommand {
     @Flag(help: "Show all layers.")
     var all = false
 
+    @OptionGroup var imageOptions: ImageOptions
+
     @OptionGroup var architecture: ArchitectureOptions
 
     @OptionGroup var output: OutputOptions
@@ -46,7 +48,9 @@ struct Diff: ParsableCommand {
 
     func run() throws {
         let (a, b) = (try architecture.model(first), try architecture.model(second))
-        let split = try Split(path: data, requiresLabels: false)
+        var options = SplitOptions()
+        options.requiresLabels = false
+        let split = try imageOptions.split(data, for: a, options: options, quiet: output.quiet)
         let progress = ProgressLine(
             URL(fileURLWithPath: second).lastPathComponent, total: min(images, split.count),
             isOn: !output.quiet)

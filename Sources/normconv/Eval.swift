@@ -11,15 +11,21 @@ struct Eval: ParsableCommand {
               normconv eval resnet.h5 --data test.h5
               normconv eval resnet-gn.h5 --data test.h5 --against resnet.h5
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
+              normconv eval resnet50.safetensors --data imagenette/val --classes imagenette.txt
+              normconv eval pets.h5 --data annotations/test.txt --skip-broken
 
-            The split holds images (uint8, or float) and labels under 'images' and 'labels', 'x_test' and
-            'y_test', or 'X' and 'y'.
+            A split is
+              a folder with a folder of JPEG or PNG files for each class, in sorted order, or with --classes;
+              a text or CSV file that lists paths and labels, as Oxford-IIIT Pet's annotations/test.txt;
+              CIFAR-10's or CIFAR-100's binary files or MNIST's IDX files (.gz too), a file or their folder;
+              HDF5 or npz with images (uint8, or float) and labels under 'images' and 'labels', 'x_test' and
+              'y_test', or 'X' and 'y'.
             """)
 
     @Argument(help: "The network.", completion: .file())
     var model: String
 
-    @Option(help: "The test split: HDF5 or npz.", completion: .file())
+    @Option(help: "The test split: a folder, a list, or a file of arrays.", completion: .file())
     var data: String
 
     @Option(help: "Another network to compare with, image by image.", completion: .file())
@@ -50,6 +56,10 @@ struct Eval: ParsableCommand {
     @Flag(help: "Overwrite the file of --outputs if it exists.")
     var force = false
 
+    @OptionGroup var images: ImageOptions
+
+    @OptionGroup var classes: ClassesOption
+
     @OptionGroup var architecture: ArchitectureOptions
 
     @OptionGroup var output: OutputOptions
@@ -69,7 +79,11 @@ struct Eval: ParsableCommand {
         }
         let network = try architecture.model(model)
         let other = try against.map(architecture.model)
-        let split = try Split(path: data, layout: layout, scale: scale)
+        var options = SplitOptions()
+        options.layout = layout
+        options.scale = scale
+        options.classes = try classes.indices()
+        let split = try images.split(data, for: network, options: options, quiet: output.quiet)
         let scores = try run(network, on: split)
         if let outputs {
             try AtomicFile.write(to: outputs, overwrite: force) { temporary in
@@ -104,6 +118,10 @@ extension EvalReport {
             "  images        \(Formatting.grouped(images)) of \(data), preprocessing \(preprocess)",
             "  top-1         \(Formatting.interval(top1))",
         ]
+        if let transform { lines.insert("  images are    \(transform)", at: 2) }
+        if let broken {
+            lines.insert("  broken        \(Formatting.grouped(broken.count)) images, left out", at: 2)
+        }
         if let top5 { lines.append("  top-5         \(Formatting.interval(top5))") }
         lines += [
             "  per class     \(Formatting.percent(meanPerClass)) on average",

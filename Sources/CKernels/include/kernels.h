@@ -4,6 +4,7 @@
 #define NORMCONV_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /// Mean and sum of squared deviations of each channel over all positions. Sums run in float over short blocks of
 /// values shifted by a nearby pivot, then in double, so that a mean far from zero costs no digits.
@@ -94,6 +95,18 @@ void nc_fit_sums(
 /// gradient += w·(y + s − t): the derivative of half the loss of `nc_fit_sums` with respect to the norm's output y.
 void nc_add_fit_gradient(
     const float *y, const float *p, const float *s, float *gradient, size_t count, int rectifies, float leak);
+
+// Resizing images of 8 bits, with weights in units of 2⁻²²; sums are rounded and kept in 0…255.
+
+/// A row of `columns` new pixels of 1 or 3 channels: each is the weighted sum of `counts` old ones from `starts` on, with
+/// weights that begin `stride` after those of the pixel before.
+void nc_resample_row(
+    const uint8_t *x, size_t channels, const int32_t *starts, const int32_t *counts, const int32_t *weights,
+    size_t stride, size_t columns, uint8_t *y);
+
+/// A row of `count` values: the weighted sum of `taps` rows that begin `stride` values after one another.
+void nc_blend_rows(
+    const uint8_t *rows, size_t stride, const int32_t *weights, size_t taps, uint8_t *y, size_t count);
 
 /// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
 void nc_flush_denormals(void);

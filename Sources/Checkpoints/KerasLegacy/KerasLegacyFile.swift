@@ -14,6 +14,7 @@ struct KerasLegacyFile: Checkpoint {
     let parameters: ParameterTable
     let modelConfig: String?
     let note: String?
+    let classNames: [String]?
     let leftOut: [String]
     private let file: HDF5File
     /// Layers in file order, and their weights' paths below the layer's group.
@@ -41,6 +42,7 @@ struct KerasLegacyFile: Checkpoint {
         let attributes = root.attributes
         modelConfig = try attributes.contains("model_config") ? attributes.string("model_config") : nil
         note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
+        classNames = try attributes.contains("class_names") ? attributes.strings("class_names") : nil
         leftOut = try root.contains(Self.optimizerGroup) ? ["optimizer state (\(Self.optimizerGroup))"] : []
         let weights = weightsGroup.isEmpty ? root : try root.group(weightsGroup)
         let attribute = { (name: String) in

@@ -9,6 +9,7 @@ struct KerasWeightsFile: Checkpoint {
     let producer: String? = "Keras 3"
     let modelConfig: String?
     let note: String?
+    let classNames: [String]?
     private let tree: KerasSavedTree
 
     var parameters: ParameterTable { tree.parameters }
@@ -24,6 +25,7 @@ struct KerasWeightsFile: Checkpoint {
         path = file.path
         let attributes = file.root.attributes
         note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
+        classNames = try attributes.contains("class_names") ? attributes.strings("class_names") : nil
         tree = try KerasSavedTree(file, config: Self.json(modelConfig, path: path))
     }
 

@@ -1,4 +1,5 @@
 import Archives
+import OrderedJSON
 import Tensors
 
 /// A safetensors file: PyTorch parameter names, and strings under `__metadata__`. Where these say that it was made of a
@@ -10,6 +11,7 @@ struct SafetensorsFile: Checkpoint {
     let parameters: ParameterTable
     let modelConfig: String?
     let note: String?
+    let classNames: [String]?
     let leftOut: [String] = []
     private let header: SafetensorsHeader
     /// Names of depthwise kernels of a Keras network.
@@ -21,6 +23,7 @@ struct SafetensorsFile: Checkpoint {
         self.path = path
         let metadata = Dictionary(uniqueKeysWithValues: header.metadata.map { ($0.key, $0.value) })
         note = metadata["normconv"]
+        classNames = metadata["class_names"].flatMap { try? JSON.parse($0) }?.array?.compactMap(\.string)
         producer = metadata["format"].map { $0 == "pt" ? "PyTorch" : "format '\($0)'" }
         let table = ParameterTable(header.tensors.map { Parameter($0, in: file) })
         let origin = KerasOrigin(

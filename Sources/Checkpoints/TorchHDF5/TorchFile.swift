@@ -10,6 +10,7 @@ struct TorchFile: Checkpoint {
     let parameters: ParameterTable
     let modelConfig: String?
     let note: String?
+    let classNames: [String]?
     let leftOut: [String] = []
     private let file: HDF5File
     /// The group that wraps all parameters, with a slash behind it, or nothing.
@@ -33,6 +34,7 @@ struct TorchFile: Checkpoint {
         path = file.path
         let attributes = file.root.attributes
         note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
+        classNames = try attributes.contains("class_names") ? attributes.strings("class_names") : nil
         layout =
             datasets.contains { $0.path.dropFirst(prefix.count).contains("/") } ? .torchNested : .torchFlat
         var names: Set<String> = []

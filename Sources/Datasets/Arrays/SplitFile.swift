@@ -14,22 +14,33 @@ struct SplitFile {
     /// torchvision's names.
     static let names = [("images", "labels"), ("x_test", "y_test"), ("X", "y"), ("data", "targets")]
 
-    /// Opens a file by its content: zip means npz, everything else has to be HDF5.
+    /// Opens a file by its content: npz, IDX or CIFAR; everything else has to be HDF5. Of a folder the test files.
     init(path: String) throws(DatasetError) {
-        self = Self.isZip(path) ? try Self.openNpz(path) : try Self.openHDF5(path)
+        let path = isFolder(path) ? ArrayFolder.testFile(in: path) ?? path : path
+        let start = Self.firstBytes(of: path)
+        self =
+            if start.starts(with: [0x50, 0x4B, 3, 4]) || start.starts(with: [0x50, 0x4B, 5, 6]) {
+                try Self.openNpz(path)
+            } else if GzipFile.isGzip(start) || start.starts(with: [0, 0, 8]) {
+                try Self.openIDX(path)
+            } else if ending(of: path) == "bin" {
+                try Self.openCIFAR(path)
+            } else {
+                try Self.openHDF5(path)
+            }
     }
 
-    private init(
+    init(
         images: any StoredArray, labels: (any StoredArray)?, classNames: [String]?, labelsName: String
     ) {
         (self.images, self.labels, self.classNames, self.labelsName) =
             (images, labels, classNames, labelsName)
     }
 
-    private static func isZip(_ path: String) -> Bool {
-        guard let file = FileHandle(forReadingAtPath: path) else { return false }
-        let start = (try? file.read(upToCount: 4)) ?? Data()
-        return start == Data([0x50, 0x4B, 3, 4]) || start == Data([0x50, 0x4B, 5, 6])
+    private static func firstBytes(of path: String) -> [UInt8] {
+        // A named pipe would block here; who opens it later refuses it.
+        guard let file = try? RandomAccessFile(path: path) else { return [] }
+        return (try? file.read(at: 0, count: min(file.size, 4))) ?? []
     }
 
     private static func openNpz(_ path: String) throws(DatasetError) -> SplitFile {

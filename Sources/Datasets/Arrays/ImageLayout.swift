@@ -17,6 +17,12 @@ struct ImageFormat: Sendable, Equatable {
     /// Elements of an image.
     var size: Int { height * width * channels }
 
+    /// Images with the channels last.
+    init(count: Int, height: Int, width: Int, channels: Int) {
+        (self.count, self.height, self.width, self.channels) = (count, height, width, channels)
+        layout = .nhwc
+    }
+
     /// Tells the extents from a shape. Without `layout`, channels are 1 or 3 at exactly one end; without a channel
     /// dimension the images are grey.
     init(_ array: any StoredArray, layout: ImageLayout?, file: String) throws(DatasetError) {

@@ -1,0 +1,64 @@
+/// Images that stand one after another in an array, uint8 or floats.
+struct ArrayImages: ImageStore {
+    let format: ImageFormat
+    private let file: String
+    private let name: String
+    private let scale: PixelScale
+    private let reader: BlockReader
+    /// The extremes of float images, of those that are read at opening.
+    private let extremes: ClosedRange<Float>?
+
+    /// `scale` says what float images mean.
+    init(
+        _ array: any StoredArray, layout: ImageLayout?, scale: PixelScale, file: String
+    ) throws(DatasetError) {
+        guard array.isUInt8 || array.isFloat else {
+            throw .wrongImageType(file: file, object: array.name, found: array.elementName)
+        }
+        format = try ImageFormat(array, layout: layout, file: file)
+        (self.file, name) = (file, array.name)
+        self.scale = array.isUInt8 ? .bytes : scale
+        reader = BlockReader(array)
+        extremes = array.isUInt8 ? nil : Self.extremes(try reader.block(at: 0))
+    }
+
+    private static func extremes(_ block: Block) -> ClosedRange<Float>? {
+        guard case .floats(let values) = block.pixels else { return nil }
+        var (low, high) = (Float.infinity, -Float.infinity)
+        for value in values { (low, high) = (min(low, value), max(high, value)) }
+        return low <= high ? low...high : nil
+    }
+
+    /// The number of channels and, for floats, the values of the first images. Values of 0…1 read as 0…255 would be a
+    /// nearly black image, which scores badly without any error.
+    func check(_ preprocessing: Preprocessing) throws(DatasetError) {
+        try preprocessing.check(channels: format.channels, file: file, object: name)
+        guard let extremes, preprocessing != .raw else { return }
+        let (low, high) = (extremes.lowerBound, extremes.upperBound)
+        let range = scale.range
+        guard range.contains(low), range.contains(high), scale == .unit || high > 1 else {
+            throw .wrongScale(
+                file: file, object: name, low: low, high: high,
+                preprocessing: preprocessing.description,
+                expected: scale == .unit ? "0…1" : "0…255 (or say that they are 0…1)")
+        }
+    }
+
+    func read(
+        _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
+    ) throws(DatasetError) {
+        let converter = PixelConverter(format: format, preprocessing: preprocessing, scale: scale)
+        var row = range.lowerBound
+        while row < range.upperBound {
+            let block = try reader.block(at: row)
+            if let image = block.nonFiniteRow {
+                throw .nonFinitePixel(file: file, object: name, image: image)
+            }
+            let end = min(block.rows.upperBound, range.upperBound)
+            let start = target + (row - range.lowerBound) * format.size
+            converter.convert(
+                block.pixels, row - block.rows.lowerBound..<end - block.rows.lowerBound, to: start)
+            row = end
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/// Images in files of their own, decoded and transformed each time they are asked for; nothing is kept.
+struct FileImages: ImageStore {
+    let files: [String]
+    let transform: ImageTransform
+    /// What lists the files, for errors that are about all of them.
+    let source: String
+
+    var format: ImageFormat {
+        ImageFormat(
+            count: files.count, height: transform.crop.height, width: transform.crop.width,
+            channels: transform.channels)
+    }
+
+    func check(_ preprocessing: Preprocessing) throws(DatasetError) {
+        try preprocessing.check(channels: transform.channels, file: source, object: "images")
+    }
+
+    func read(
+        _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
+    ) throws(DatasetError) {
+        let format = format
+        let converter = PixelConverter(format: format, preprocessing: preprocessing, scale: .bytes)
+        for (place, index) in range.enumerated() {
+            let image = try imageResult { () throws(ImageError) in
+                try ImageFile(path: files[index]).transformed(by: transform)
+            }
+            converter.convert(.bytes(image.values), 0..<1, to: target + place * format.size)
+        }
+    }
+}

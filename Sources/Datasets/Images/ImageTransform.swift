@@ -1,0 +1,98 @@
+/// Rows and columns.
+public struct Extent: Sendable, Equatable, CustomStringConvertible {
+    /// Rows.
+    public var height: Int
+    /// Columns.
+    public var width: Int
+
+    /// An extent of `height` rows and `width` columns.
+    public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
+
+    /// As many rows as columns.
+    public init(_ side: Int) { self.init(height: side, width: side) }
+
+    /// `height×width`
+    public var description: String { "\(height)×\(width)" }
+}
+
+/// A part of an image.
+struct ImageWindow: Equatable {
+    let rows: Range<Int>
+    let columns: Range<Int>
+}
+
+/// How image files come to the size of a network's input: decoded, turned upright, resized, and the middle cut out.
+public struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
+    /// The size that an image is brought to.
+    public enum Resize: Sendable, Equatable {
+        /// The shorter side gets so many pixels, the longer one keeps the proportion (rounded down).
+        case shorterSide(Int)
+        /// Both sides, whatever the proportion.
+        case exact(Extent)
+    }
+
+    /// The size that an image is brought to.
+    public let resize: Resize
+    /// What is cut out of the resized image's middle.
+    public let crop: Extent
+    /// How pixels between pixels are made.
+    public let interpolation: Interpolation
+    /// 3 for colour; 1 for grey, as PIL's mode L.
+    public var channels = 3
+    /// Whether EXIF's orientation is followed; torchvision's and Keras' loaders do not.
+    public var followsOrientation = true
+    /// Whether JPEG may be decoded at a half, a quarter or an eighth of its size where that is still not smaller than
+    /// the resized image: faster for large photographs, other values than in full.
+    public var decodesReduced = false
+
+    /// Resizes to the shorter side and cuts out the middle. `crop` may be no larger than the shorter side.
+    public init(shorterSide: Int, crop: Extent, interpolation: Interpolation) {
+        (resize, self.crop, self.interpolation) = (.shorterSide(shorterSide), crop, interpolation)
+    }
+
+    /// Resizes to a size, and cuts out the middle where `crop` is given.
+    public init(size: Extent, crop: Extent? = nil, interpolation: Interpolation) {
+        (resize, self.crop, self.interpolation) = (.exact(size), crop ?? size, interpolation)
+    }
+
+    /// torchvision's evaluation on ImageNet: the shorter side to 256, bilinear, the middle 224×224.
+    public static let torch = ImageTransform(
+        shorterSide: 256, crop: Extent(224), interpolation: .bilinear)
+
+    /// For people: `shorter side 256, crop 224×224, bilinear`.
+    public var description: String {
+        var parts: [String] = []
+        switch resize {
+        case .shorterSide(let side): parts = ["shorter side \(side)", "crop \(crop)"]
+        case .exact(let size): parts = ["resized to \(size)"] + (size == crop ? [] : ["crop \(crop)"])
+        }
+        parts.append(interpolation.rawValue)
+        if !followsOrientation { parts.append("orientation ignored") }
+        if decodesReduced { parts.append("JPEG at reduced scale") }
+        return parts.joined(separator: ", ")
+    }
+
+    /// The size that an image of a size is brought to.
+    func resizedExtent(of size: Extent) -> Extent {
+        switch resize {
+        case .exact(let size): return size
+        case .shorterSide(let side):
+            // torchvision's int(side * long / short).
+            func longer(_ long: Int, _ short: Int) -> Int { Int(Double(side * long) / Double(short)) }
+            return size.height <= size.width
+                ? Extent(height: side, width: longer(size.width, size.height))
+                : Extent(height: longer(size.height, size.width), width: side)
+        }
+    }
+
+    /// The middle of an image of a size; halves are rounded to even, as Python's `round` in torchvision does.
+    func window(in size: Extent) -> ImageWindow? {
+        guard size.height >= crop.height, size.width >= crop.width else { return nil }
+        func middle(_ whole: Int, _ part: Int) -> Range<Int> {
+            let start = Int((Double(whole - part) / 2).rounded(.toNearestOrEven))
+            return start..<start + part
+        }
+        return ImageWindow(
+            rows: middle(size.height, crop.height), columns: middle(size.width, crop.width))
+    }
+}

@@ -1,0 +1,81 @@
+import Archives
+import Foundation
+
+/// Which of a network's outputs a class' name means.
+public struct ClassIndices: Sendable, Equatable {
+    /// What says so, for errors.
+    public let source: String
+    /// Names by output; outputs without one are called by their number.
+    public let names: [String]
+    private let places: [String: Int]
+
+    /// The names of all outputs in their order.
+    public init(names: [String], source: String) throws(DatasetError) {
+        try self.init(names.enumerated().map { ($1, $0) }, source: source)
+    }
+
+    /// Reads a text file: a line `NAME INDEX` for each class, or, where not every line ends in a number, the names of all
+    /// outputs line by line. In the second form a description may follow the name, as in ImageNet's lists
+    /// (`n01440764 tench, Tinca tinca`). Empty lines and lines that begin with `#` are passed over.
+    public init(path: String) throws(DatasetError) {
+        let bytes = try archiveResult { () throws(ArchiveError) in
+            let file = try RandomAccessFile(path: path)
+            return try file.read(at: 0, count: min(file.size, 16 << 20))
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .listIsNoText(file: path) }
+        let lines = text.split(whereSeparator: \.isNewline)
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty && !$0.hasPrefix("#") }
+        guard !lines.isEmpty else { throw .emptyList(file: path) }
+        let pairs = lines.compactMap(Self.pair)
+        guard pairs.count < lines.count else {
+            try self.init(pairs, source: path)
+            return
+        }
+        let words = lines.map { $0.prefix { !$0.isWhitespace } }
+        let named = lines.enumerated().map { ($1, $0) }
+        let whole = Set(lines)
+        let short = words.enumerated().map { (String($1), $0) }.filter { !whole.contains($0.0) }
+        // First words are names too where they tell all lines apart.
+        try self.init(named + (Set(words).count == words.count ? short : []), source: path)
+    }
+
+    private init(_ pairs: [(name: String, index: Int)], source: String) throws(DatasetError) {
+        var places: [String: Int] = [:]
+        let most = pairs.map(\.index).max() ?? 0
+        guard most < 1 << 20, pairs.allSatisfy({ $0.index >= 0 }) else {
+            throw .malformedClasses(file: source, found: "index \(most)", expected: "0…1048575")
+        }
+        var names = (0...most).map(String.init)
+        for (name, index) in pairs {
+            if let other = places[name], other != index {
+                throw .malformedClasses(
+                    file: source, found: "'\(name)' as \(other) and as \(index)", expected: "one index")
+            }
+            if names[index] == "\(index)" { names[index] = name }
+            places[name] = index
+        }
+        (self.source, self.names, self.places) = (source, names, places)
+    }
+
+    private static func pair(_ line: String) -> (name: String, index: Int)? {
+        guard let end = line.lastIndex(where: { $0.isWhitespace || $0 == "," }),
+            let index = Int(line[line.index(after: end)...])
+        else { return nil }
+        let name = line[..<end].trimmingCharacters(in: CharacterSet(charactersIn: " \t,"))
+        return name.isEmpty ? nil : (name, index)
+    }
+
+    /// The outputs that names mean. Throws for the first that is not known; `file` is where they are from.
+    func indices(of names: [String], in file: String) throws(DatasetError) -> [Int] {
+        var indices: [Int] = []
+        indices.reserveCapacity(names.count)
+        for name in names {
+            guard let index = places[name] else {
+                throw .unknownClass(file: file, name: name, classes: source)
+            }
+            indices.append(index)
+        }
+        return indices
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+
+/// Image files and what is known of their classes, from a folder or a list.
+struct ImageListing: Equatable {
+    /// The folder or list.
+    let source: String
+    /// Paths that can be opened, in the listing's order.
+    let files: [String]
+    /// Nil where nothing is said.
+    let labels: Labels?
+
+    /// What a listing says of each file.
+    enum Labels: Equatable {
+        /// The class' name.
+        case names([String])
+        /// The class' number, and the names of the classes by number where they are known.
+        case numbers([Int], names: [String]?)
+    }
+
+    /// Lists the image files of a folder or of a list; nil where `path` is neither: a file of arrays, or a folder of
+    /// such.
+    init?(path: String, requiresLabels: Bool) throws(DatasetError) {
+        if isFolder(path) {
+            guard ArrayFolder.testFile(in: path) == nil else { return nil }
+            self = try Self(folder: path, requiresLabels: requiresLabels)
+        } else if ImageList.endings.contains(ending(of: path)), FileManager.default.fileExists(atPath: path) {
+            self = try ImageList(path: path).listing(requiresLabels: requiresLabels)
+        } else {
+            return nil
+        }
+    }
+
+    /// What is known already.
+    init(source: String, files: [String], labels: Labels?) {
+        (self.source, self.files, self.labels) = (source, files, labels)
+    }
+
+    /// Labels as places among a network's outputs.
+    struct Resolved: Equatable {
+        var labels: [Int]?
+        /// Names by label.
+        var names: [String]?
+        /// Whether labels are nothing but the order of the names.
+        var areSorted = false
+    }
+
+    /// Labels by `classes`; without them numbers stand for themselves and names for their place in sorted order, the
+    /// order of their code points as in Python.
+    func resolvedLabels(_ classes: ClassIndices?) throws(DatasetError) -> Resolved {
+        switch labels {
+        case nil: return Resolved()
+        case .numbers(let numbers, let names):
+            guard let classes else {
+                try check(numbers, classes: names?.count)
+                return Resolved(labels: numbers, names: names)
+            }
+            let texts = numbers.map { number in
+                names.map { $0.indices.contains(number) ? $0[number] : "\(number)" } ?? "\(number)"
+            }
+            return Resolved(labels: try classes.indices(of: texts, in: source), names: classes.names)
+        case .names(let names):
+            if let classes {
+                return Resolved(labels: try classes.indices(of: names, in: source), names: classes.names)
+            }
+            let sorted = Set(names).sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
+            let places = Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
+            return Resolved(labels: names.compactMap { places[$0] }, names: sorted, areSorted: true)
+        }
+    }
+
+    private func check(_ numbers: [Int], classes: Int?) throws(DatasetError) {
+        if let image = numbers.firstIndex(where: { $0 < 0 || $0 >= classes ?? .max }) {
+            throw .labelOutOfRange(
+                file: source, object: files[image], image: image, found: numbers[image], classes: classes)
+        }
+    }
+}
+
+/// Whether a path is a folder, or a link to one.
+func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+}
+
+/// What a file's name has after its last point, in small letters.
+func ending(of path: String) -> String {
+    let name = path.split(separator: "/").last ?? ""
+    return name.contains(".") ? name.split(separator: ".").last.map { $0.lowercased() } ?? "" : ""
+}

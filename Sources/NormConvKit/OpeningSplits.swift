@@ -1,0 +1,163 @@
+import Datasets
+import Networks
+import Tensors
+
+/// How a split is read, where that is not what goes with the network.
+public struct SplitOptions: Sendable {
+    /// Where channels stand in arrays, where 1 or 3 channels do not tell it.
+    public var layout: ImageLayout?
+    /// What float images mean.
+    public var scale = PixelScale.bytes
+    /// Whether images without labels are refused.
+    public var requiresLabels = true
+    /// The size that image files are brought to.
+    public var resize: ImageTransform.Resize?
+    /// What is cut out of their middle.
+    public var crop: Extent?
+    /// How pixels between pixels are made.
+    public var interpolation: Interpolation?
+    /// Whether EXIF's orientation is followed.
+    public var followsOrientation = true
+    /// Whether JPEG may be decoded at reduced scale.
+    public var decodesReduced = false
+    /// Which output the name of a class means.
+    public var classes: ClassIndices?
+
+    /// What goes with the network.
+    public init() {}
+}
+
+/// Why a split does not go with a network.
+public enum SplitFailure: Error, Equatable, CustomStringConvertible {
+    /// Another number of classes than outputs, and nothing that says which is which.
+    case classesUnclear(split: String, classes: Int, model: String, outputs: Int)
+    /// A size for images that have one already.
+    case sizeIsFixed(split: String, size: String)
+    /// A crop that does not fit into what is resized to.
+    case cropTooLarge(crop: String, resize: String)
+    /// A network that takes neither grey nor colour.
+    case noImageChannels(model: String, channels: Int)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .classesUnclear(let split, let classes, let model, let outputs):
+            "\(split): \(classes) classes, but \(model) has \(outputs) outputs: expected as many, or --classes FILE, a line "
+                + "'NAME INDEX' for each class"
+        case .sizeIsFixed(let split, let size):
+            "\(split): images of \(size) in an array: --resize, --crop, --interpolation go with image files only"
+        case .cropTooLarge(let crop, let resize):
+            "a crop of \(crop) from images resized to \(resize): expected a crop that fits into them (--crop, --resize)"
+        case .noImageChannels(let model, let channels):
+            "\(model): the network takes \(channels) channels, image files have 1 or 3"
+        }
+    }
+}
+
+extension Model {
+    /// Opens a split as this network wants it: image files are brought to its size, and the names of their classes are
+    /// looked up among its own where the file has them.
+    ///
+    /// Throws `DatasetError`, and `SplitFailure` where the split does not go with the network.
+    public func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+        let named = try checkpoint.classNames.map { names in
+            try ClassIndices(names: names, source: self.path)
+        }
+        let split = try Split(
+            path: path, layout: options.layout, scale: options.scale, requiresLabels: options.requiresLabels,
+            transform: try transform(options), classes: options.classes ?? named)
+        if split.transform == nil {
+            guard options.resize == nil, options.crop == nil, options.interpolation == nil else {
+                let size = Extent(height: split.height, width: split.width)
+                throw SplitFailure.sizeIsFixed(split: path, size: "\(size)")
+            }
+        } else if ![1, 3].contains(network.input.channels) {
+            throw SplitFailure.noImageChannels(model: self.path, channels: network.input.channels)
+        }
+        if options.requiresLabels, split.numbersClassesByName, let classes = split.classNames?.count {
+            let outputs = try naming(self.path) {
+                try checkGraph()
+                return try network.shapes(height: split.height, width: split.width)[network.output].count
+            }
+            guard classes == outputs else {
+                throw SplitFailure.classesUnclear(
+                    split: path, classes: classes, model: self.path, outputs: outputs)
+            }
+        }
+        return split
+    }
+
+    /// How image files come to the network's size.
+    ///
+    /// | network | resized | crop | pixels between pixels |
+    /// |---|---|---|---|
+    /// | PyTorch's names | shorter side to 8/7 of the crop: 256 for 224 (torchvision) | 224×224 | bilinear |
+    /// | of these, CIFAR ResNets | to 32×32 | – | bilinear |
+    /// | Keras | to its input, else 224×224 | – | nearest: `keras.utils.load_img(target_size:)` |
+    /// | Big Transfer | to 480×480 (its paper's for photographs) | – | bilinear |
+    ///
+    /// A crop without a size is taken from images whose shorter side is 8/7 of it. A size of the shorter side alone has
+    /// the network's own crop; one of both sides has none.
+    func transform(_ options: SplitOptions) throws(SplitFailure) -> ImageTransform {
+        let interpolation = options.interpolation ?? (network.family.isKeras ? .nearest : .bilinear)
+        var transform: ImageTransform
+        switch (options.resize, options.crop) {
+        case (nil, nil) where network.family == .torch && inputSize == Extent(224):
+            transform = Self.cropped(inputSize, interpolation)
+        case (nil, nil): transform = ImageTransform(size: inputSize, interpolation: interpolation)
+        case (nil, let crop?): transform = Self.cropped(crop, interpolation)
+        case (.exact(let size)?, let crop):
+            guard crop.map({ $0.height <= size.height && $0.width <= size.width }) ?? true else {
+                throw .cropTooLarge(crop: crop?.description ?? "", resize: "\(size)")
+            }
+            transform = ImageTransform(size: size, crop: crop, interpolation: interpolation)
+        case (.shorterSide(let side)?, let crop):
+            let crop = crop ?? inputSize
+            guard max(crop.height, crop.width) <= side else {
+                throw .cropTooLarge(crop: "\(crop)", resize: "\(side) on the shorter side")
+            }
+            transform = ImageTransform(shorterSide: side, crop: crop, interpolation: interpolation)
+        }
+        transform.channels = network.input.channels == 1 ? 1 : 3
+        transform.followsOrientation = options.followsOrientation
+        transform.decodesReduced = options.decodesReduced
+        return transform
+    }
+
+    /// ImageNet's custom: the crop is 7/8 of the shorter side.
+    private static func cropped(_ crop: Extent, _ interpolation: Interpolation) -> ImageTransform {
+        ImageTransform(
+            shorterSide: max(crop.height, crop.width) * 8 / 7, crop: crop, interpolation: interpolation)
+    }
+
+    /// The extents that the network says, or its family's.
+    private var inputSize: Extent {
+        if let height = network.input.height, let width = network.input.width {
+            return Extent(height: height, width: width)
+        }
+        switch network.family {
+        case .bit: return Extent(480)
+        case .torch: return Extent(beginsWithStride ? 224 : 32)
+        case .keras, .kerasResNet, .kerasResNetV2: return Extent(224)
+        }
+    }
+
+    /// Whether the first convolution takes every second pixel, as all networks but those for CIFAR do.
+    private var beginsWithStride: Bool {
+        for node in network.nodes {
+            if case .convolution(let convolution) = node.operation {
+                return convolution.strides != Extent2D(1)
+            }
+        }
+        return true
+    }
+}
+
+extension Network.Family {
+    fileprivate var isKeras: Bool {
+        switch self {
+        case .keras, .kerasResNet, .kerasResNetV2: true
+        case .torch, .bit: false
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Foundation
+import NormConvKit
+
+/// How image files of a split are read.
+struct ImageOptions: ParsableArguments {
+    @Option(
+        help: """
+            Size that image files are brought to: N for the shorter side, or HxW. Default: the network's: shorter side \
+            256 for PyTorch's, the input's for Keras', 480x480 for BiT.
+            """)
+    var resize: ImageTransform.Resize?
+
+    @Option(
+        help: "What is cut out of their middle, N or HxW. Default: 224 for PyTorch's networks, else nothing.")
+    var crop: Extent?
+
+    @Option(
+        help: """
+            nearest, bilinear or bicubic, the latter two antialiased, all as PIL. Default: bilinear; nearest for Keras' \
+            networks, as keras.utils.load_img.
+            """)
+    var interpolation: Interpolation?
+
+    @Flag(
+        help: "Take photographs as they are stored, as torchvision and Keras do; EXIF says which side is up.")
+    var ignoreOrientation = false
+
+    @Flag(
+        help: "Decode large JPEG files at 1/2, 1/4 or 1/8 of their size: faster, with slightly other values.")
+    var fastDecode = false
+
+    @Flag(help: "Leave out image files that cannot be read; all are read once before to find them.")
+    var skipBroken = false
+
+    /// Opens a split for a network.
+    func split(
+        _ path: String, for model: Model, options: SplitOptions = SplitOptions(), quiet: Bool
+    ) throws -> Split {
+        var options = options
+        options.resize = resize
+        options.crop = crop
+        options.interpolation = interpolation
+        options.followsOrientation = !ignoreOrientation
+        options.decodesReduced = fastDecode
+        let split = try model.split(path: path, options: options)
+        guard skipBroken else { return split }
+        let progress = ProgressLine("reading", total: split.count, isOn: !quiet)
+        defer { progress.finish() }
+        let sound = try split.withoutBrokenImages(progress: progress.advance)
+        progress.finish()
+        if !quiet { for image in sound.broken { Terminal.note("left out: \(image.reason)") } }
+        return sound
+    }
+}
+
+extension Extent: ExpressibleByArgument {
+    /// `224` or `224x192`, rows first.
+    public init?(argument: String) {
+        let sides = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map {
+            Int($0)
+        }
+        guard let height = sides[0], let width = sides.count == 2 ? sides[1] : height, sides.count <= 2,
+            1...16384 ~= height, 1...16384 ~= width
+        else { return nil }
+        self.init(height: height, width: width)
+    }
+}
+
+extension ImageTransform.Resize: ExpressibleByArgument {
+    /// `256` for the shorter side, `224x224` for both.
+    public init?(argument: String) {
+        guard let extent = Extent(argument: argument) else { return nil }
+        self = argument.lowercased().contains("x") ? .exact(extent) : .shorterSide(extent.height)
+    }
+}
+
+extension Interpolation: ExpressibleByArgument {}
+
+/// `--classes`: a file that says which output the name of a class means.
+struct ClassesOption: ParsableArguments {
+    @Option(
+        help: """
+            A text file: a line 'NAME INDEX' for each class of a folder or list, or the names of all outputs in order. \
+            Default: names that the network's file has, else the folders' order.
+            """, completion: .file())
+    var classes: String?
+
+    func indices() throws -> ClassIndices? { try classes.map(ClassIndices.init(path:)) }
+}

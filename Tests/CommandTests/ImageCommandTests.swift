@@ -1,0 +1,108 @@
+import Foundation
+import TestSupport
+import Testing
+
+private let model = TestFiles.fixture("torchvision-bottleneck.safetensors")
+
+@Suite("the command on image files")
+struct ImageCommandTests {
+    /// A folder of two classes, and a file that says which outputs they are.
+    private func withFolder(_ body: (_ folder: String, _ classes: String) throws -> Void) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let files = [
+                "cat": ["rgb.png", "photo.jpg"], "dog": ["cmyk.jpg", "grey16.png", "orientation-6.jpg"],
+            ]
+            for (name, images) in files {
+                let target = folder + "/split/" + name
+                try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+                for image in images {
+                    try FileManager.default.copyItem(
+                        atPath: TestFiles.fixture("images/" + image), toPath: target + "/" + image)
+                }
+            }
+            try Data("cat 3\ndog 5\n".utf8).write(to: URL(fileURLWithPath: folder + "/classes.txt"))
+            try body(folder + "/split", folder + "/classes.txt")
+        }
+    }
+
+    private let size = ["--resize", "36", "--crop", "32"]
+
+    @Test("eval scores a folder, and says how images came to their size")
+    func eval() throws {
+        try withFolder { folder, classes in
+            let run = try normconv(["eval", model, "--data", folder, "--classes", classes, "--json"] + size)
+            #expect(run.code == 0)
+            #expect(run.errors.isEmpty)
+            let report = try run.json()
+            #expect(report["images"] as? Int == 5)
+            #expect(report["transform"] as? String == "shorter side 36, crop 32×32, bilinear")
+            #expect(report["broken"] == nil)
+            let found = try #require(report["classes"] as? [[String: Any]])
+            #expect(found.compactMap { $0["images"] as? Int } == [0, 0, 0, 2, 0, 3, 0, 0, 0, 0])
+            #expect(found[5]["name"] as? String == "dog")
+        }
+    }
+
+    @Test("A broken image fails the run by name; --skip-broken leaves it out and counts it")
+    func broken() throws {
+        try withFolder { folder, classes in
+            let path = folder + "/dog/broken.jpg"
+            try Data("no image".utf8).write(to: URL(fileURLWithPath: path))
+            let arguments = ["eval", model, "--data", folder, "--classes", classes] + size
+            let run = try normconv(arguments)
+            #expect(run.code == 1)
+            #expect(run.output.isEmpty)
+            let expected = "\(path): not an image that is known here, expected JPEG or PNG; --skip-broken"
+            #expect(run.errors.contains(expected))
+
+            let skipping = try normconv(arguments + ["--skip-broken", "--json"])
+            #expect(skipping.code == 0)
+            #expect(skipping.errors.contains("left out: \(path): "))
+            let report = try skipping.json()
+            #expect(report["images"] as? Int == 5)
+            let broken = try #require(report["broken"] as? [[String: String]])
+            #expect(broken.compactMap { $0["file"] } == [path])
+            let text = try normconv(arguments + ["--skip-broken", "--quiet"])
+            #expect(text.errors.isEmpty)
+            #expect(text.output.contains("  broken        1 images, left out\n"))
+        }
+    }
+
+    @Test("Classes that nothing assigns to outputs fail the run")
+    func classesUnclear() throws {
+        try withFolder { folder, _ in
+            let run = try normconv(["eval", model, "--data", folder] + size)
+            #expect(run.code == 1)
+            #expect(run.errors.contains("\(folder): 2 classes, but \(model) has 10 outputs"))
+            #expect(run.errors.contains("--classes FILE"))
+        }
+    }
+
+    @Test("diff and convert --calibrate read folders too")
+    func otherCommands() throws {
+        try withFolder { folder, _ in
+            let diff = try normconv(["diff", model, model, "--data", folder, "--json"] + size)
+            #expect(diff.code == 0)
+            #expect(try diff.json()["images"] as? Int == 5)
+            for copy in 0..<4 {
+                try FileManager.default.copyItem(
+                    atPath: folder + "/cat/rgb.png", toPath: folder + "/cat/\(copy).png")
+            }
+            let arguments = ["--dry-run", "--calibrate", folder, "--epochs", "0", "--json"]
+            let convert = try normconv(["convert", model, folder + "/out.safetensors"] + arguments + size)
+            #expect(convert.code == 0, "\(convert.errors)")
+            let report = try #require(try convert.json()["calibration"] as? [String: Any])
+            #expect(report["fitted"] as? Int == 7)
+        }
+    }
+
+    @Test(
+        "Sizes that make no sense are usage errors",
+        arguments: [
+            ["--resize", "0"], ["--resize", "12x"], ["--crop", "1x2x3"], ["--crop", "20000"],
+            ["--interpolation", "lanczos"],
+        ])
+    func usage(arguments: [String]) throws {
+        #expect(try normconv(["eval", model, "--data", "x"] + arguments).code == 64)
+    }
+}

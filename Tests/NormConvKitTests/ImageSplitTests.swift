@@ -1,0 +1,161 @@
+import Archives
+import Foundation
+import NormConvKit
+import TestSupport
+import Testing
+
+@Suite("splits of image files")
+struct ImageSplitTests {
+    /// A folder of links to fixture images, a folder for each class.
+    private func withFolder(_ classes: [String: [String]], _ body: (String) throws -> Void) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            for (name, files) in classes {
+                try FileManager.default.createDirectory(
+                    atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+                for file in files {
+                    try FileManager.default.createSymbolicLink(
+                        atPath: "\(folder)/\(name)/\(file)",
+                        withDestinationPath: TestFiles.fixture("images/\(file)"))
+                }
+            }
+            try body(folder)
+        }
+    }
+
+    private let bottleneck = TestFiles.fixture("torchvision-bottleneck.safetensors")
+
+    @Test(
+        "Logits from files are those of torchvision's pipeline and PyTorch",
+        arguments: [EngineKind.fast, .reference])
+    func torchvision(engine: EngineKind) throws {
+        let archive = try ZipArchive(path: TestFiles.fixture("images/expected.npz"))
+        let array = try archive.array(named: "logits")
+        var values = [Float](repeating: 0, count: array.count)
+        values.withUnsafeMutableBufferPointer { buffer in
+            if let start = buffer.baseAddress { array.copyFloats(0..<array.count, to: start) }
+        }
+        let model = try Model(path: bottleneck)
+        var options = SplitOptions()
+        options.resize = .shorterSide(36)
+        options.crop = Extent(32)
+        options.requiresLabels = false
+        let names = ["photo.jpg", "grey.jpg", "cmyk.jpg", "palette.png"]
+        try TestFiles.withTemporaryFolder { folder in
+            let list = folder + "/list.txt"
+            let lines = names.map { TestFiles.fixture("images/\($0)") + "\n" }.joined()
+            try Data(lines.utf8).write(to: URL(fileURLWithPath: list))
+            let split = try model.split(path: list, options: options)
+            let outputs = try model.run(on: split, engine: engine)
+            expectClose(outputs.logits, Tensor(shape: Shape(array.shape), values: values))
+        }
+    }
+
+    @Test("Sizes are the network's: torchvision's, CIFAR's, Keras', and what is said instead")
+    func transforms() throws {
+        try withFolder(["a": ["rgb.png"]]) { folder in
+            func transform(_ file: String, _ change: (inout SplitOptions) -> Void = { _ in }) throws
+                -> String?
+            {
+                var options = SplitOptions()
+                options.requiresLabels = false
+                change(&options)
+                return try Model(path: file).split(path: folder, options: options).transform?.description
+            }
+            let mnist = TestFiles.fixture("mnist-resnet.keras3.h5")
+            let cifar = TestFiles.fixture("mnist-resnet.torch.h5")
+            let cases: [(file: String, change: (inout SplitOptions) -> Void, expected: String)] = [
+                (bottleneck, { _ in }, "shorter side 256, crop 224×224, bilinear"),
+                (cifar, { _ in }, "resized to 32×32, bilinear"),
+                (mnist, { _ in }, "resized to 28×28, nearest"),
+                (bottleneck, { $0.crop = Extent(112) }, "shorter side 128, crop 112×112, bilinear"),
+                (
+                    bottleneck, { ($0.resize, $0.interpolation) = (.shorterSide(232), .bicubic) },
+                    "shorter side 232, crop 224×224, bicubic"
+                ),
+                (
+                    bottleneck, { $0.resize = .exact(Extent(height: 40, width: 50)) },
+                    "resized to 40×50, bilinear"
+                ),
+                (
+                    mnist,
+                    {
+                        ($0.resize, $0.followsOrientation, $0.decodesReduced) = (
+                            .shorterSide(32), false, true
+                        )
+                    },
+                    "shorter side 32, crop 28×28, nearest, orientation ignored, JPEG at reduced scale"
+                ),
+            ]
+            for (file, change, expected) in cases {
+                let found = try transform(file, change)
+                #expect(found == expected)
+            }
+            #expect(throws: SplitFailure.self) { try transform(bottleneck) { $0.resize = .shorterSide(200) } }
+            let tooLarge = SplitFailure.cropTooLarge(crop: "41×40", resize: "40×50")
+            #expect(throws: tooLarge) {
+                try transform(bottleneck) {
+                    $0.resize = .exact(Extent(height: 40, width: 50))
+                    $0.crop = Extent(height: 41, width: 40)
+                }
+            }
+        }
+    }
+
+    @Test("A network of one channel gets grey images")
+    func grey() throws {
+        try withFolder(["a": ["photo.jpg"]]) { folder in
+            var options = SplitOptions()
+            options.requiresLabels = false
+            let model = try Model(path: TestFiles.fixture("mnist-resnet.keras3.h5"))
+            let split = try model.split(path: folder, options: options)
+            #expect([split.height, split.width, split.channels].elementsEqual([28, 28, 1]))
+        }
+    }
+
+    @Test("Fewer folders than outputs are refused until something says which is which")
+    func classes() throws {
+        try withFolder(["church": ["rgb.png"], "tench": ["grey.png", "photo.jpg"]]) { folder in
+            let model = try Model(path: bottleneck)
+            let unclear = SplitFailure.classesUnclear(
+                split: folder, classes: 2, model: bottleneck, outputs: 10)
+            #expect(throws: unclear) { try model.split(path: folder) }
+            var options = SplitOptions()
+            options.classes = try ClassIndices(
+                names: ["tench", "dog", "cat", "church"], source: "classes.txt")
+            let split = try model.split(path: folder, options: options)
+            #expect(split.labels.map { $0.elementsEqual([3, 0, 0]) } == true)
+        }
+    }
+
+    @Test("Names of classes that a model's file has are matched by name")
+    func namedOutputs() throws {
+        // The safetensors fixture with metadata.
+        let names = (0..<10).map { "c\(9 - $0)" }
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: bottleneck)))
+        let length = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        let header = String(decoding: bytes[8..<8 + length], as: UTF8.self)
+        let list = "[" + names.map { "\\\"\($0)\\\"" }.joined(separator: ",") + "]"
+        let metadata = "{\"__metadata__\":{\"class_names\":\"\(list)\"},"
+        let changed = Array((metadata + header.dropFirst()).utf8)
+        let prefix = (0..<8).map { UInt8(truncatingIfNeeded: changed.count >> (8 * $0)) }
+        try withFolder(["c2": ["rgb.png"], "c8": ["grey.png"]]) { folder in
+            let path = folder + ".safetensors"
+            try Data(prefix + changed + bytes[(8 + length)...]).write(to: URL(fileURLWithPath: path))
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            let split = try Model(path: path).split(path: folder)
+            #expect(split.labels.map { $0.elementsEqual([7, 1]) } == true)
+            #expect(split.classNames.map { $0.elementsEqual(names) } == true)
+        }
+    }
+
+    @Test("A size for images that are in an array is refused")
+    func arrays() throws {
+        let model = try Model(path: TestFiles.fixture("mnist-resnet.keras3.h5"))
+        let data = TestFiles.fixture("mnist-test.h5")
+        #expect(try model.split(path: data).count == 1000)
+        var options = SplitOptions()
+        options.resize = .shorterSide(32)
+        let fixed = SplitFailure.sizeIsFixed(split: data, size: "28×28")
+        #expect(throws: fixed) { try model.split(path: data, options: options) }
+    }
+}
