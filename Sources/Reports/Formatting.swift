@@ -87,6 +87,16 @@ public enum Formatting {
         return "\(title) [\(bar)]\(figures)"
     }
 
+    /// The beginning of a text that is longer than `width` characters, before an ellipsis.
+    public static func head(_ text: String, width: Int) -> String {
+        text.count <= width ? text : text.prefix(max(width - 1, 0)) + "…"
+    }
+
+    /// `80.3–83.6`
+    public static func range(_ low: Double, _ high: Double, digits: Int) -> String {
+        "\(fixed(low, digits: digits))–\(fixed(high, digits: digits))"
+    }
+
     /// `102.5 MB`
     public static func bytes(_ count: Int) -> String {
         let units = ["B", "kB", "MB", "GB", "TB"]
