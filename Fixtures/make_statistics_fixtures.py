@@ -45,35 +45,38 @@ def splitmix(state):
         yield z ^ z >> 31
 
 
-def draws(images, seed=0):
-    """The images of every draw, as documented in Bootstrap.swift."""
+def draws(labels, right, seed=0):
+    """The images of every draw, and then the mean recall of as many images of each class, as Means.swift draws them."""
+    images = len(labels)
+    counts = [((labels == label).sum().item(), right[labels == label].sum().item()) for label in np.unique(labels)]
     for draw in range(DRAWS):
         numbers = splitmix(next(splitmix((seed + draw) & MASK)))
-        yield np.array([next(numbers) * images >> 64 for _ in range(images)])
-
-
-def mean_recall(labels, right):
-    return np.mean([right[labels == label].mean() for label in np.unique(labels)])
+        sample = np.array([next(numbers) * images >> 64 for _ in range(images)])
+        yield sample, np.mean([np.mean([next(numbers) * n >> 64 < k for _ in range(n)]) for n, k in counts])
 
 
 def estimates(labels, losses, briers, right):
     """Values, the interval of our draws, and that of SciPy's own random numbers."""
-    samples = list(draws(len(labels)))
+    samples, recalls = zip(*draws(labels, right))
+    strata = tuple(right[labels == label].astype(float) for label in np.unique(labels))
     statistics = {
-        "nll": lambda i: losses[i].mean(),
-        "brier": lambda i: briers[i].mean(),
-        "meanPerClass": lambda i: mean_recall(labels[i], right[i]),
+        "nll": ((losses,), np.mean, [losses[sample].mean() for sample in samples]),
+        "brier": ((briers,), np.mean, [briers[sample].mean() for sample in samples]),
+        "meanPerClass": (strata, lambda *parts: np.mean([part.mean() for part in parts]), recalls),
     }
-    everything = np.arange(len(labels))
     result = {}
-    for name, statistic in statistics.items():
-        low, high = np.quantile([statistic(sample) for sample in samples], [0.025, 0.975])
-        scipy = stats.bootstrap(
-            (everything,), statistic, n_resamples=20000, method="percentile", vectorized=False, rng=np.random.default_rng(5)
-        ).confidence_interval
-        result[name] = {
-            "value": statistic(everything), "low": low, "high": high, "scipyLow": scipy.low, "scipyHigh": scipy.high,
-        }
+    for name, (data, statistic, ours) in statistics.items():
+        low, high = np.quantile(ours, [0.025, 0.975])
+        scipy = [
+            # SciPy draws from each sample apart; of a class with one image it would refuse.
+            np.quantile([statistic(*(generator.choice(part, len(part)) for part in data)) for _ in range(10000)], [0.025, 0.975])
+            if min(map(len, data)) < 2
+            else stats.bootstrap(
+                data, statistic, n_resamples=10000, method="percentile", vectorized=False, rng=generator
+            ).confidence_interval
+            for generator in [np.random.default_rng(5)]
+        ][0]
+        result[name] = {"value": statistic(*data), "low": low, "high": high, "scipyLow": scipy[0], "scipyHigh": scipy[1]}
     return result
 
 

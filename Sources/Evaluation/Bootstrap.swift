@@ -23,14 +23,15 @@ public struct Bootstrap: Sendable {
     /// The draws that `Evaluation` makes.
     public init() {}
 
-    /// Intervals of several statistics at once, each a function of the images drawn. Draws are made on all cores; what
-    /// comes out does not depend on how many there are.
+    /// Intervals of several statistics at once, each a function of a draw. Draws are made on all cores; what comes out does
+    /// not depend on how many there are.
     func intervals(
-        images: Int, _ statistics: @escaping @Sendable (DrawnImages) -> [Double]
+        _ statistics: @escaping @Sendable (inout Draw) -> [Double]
     ) -> [(low: Double, high: Double)] {
         let results = Mutex([[Double]](repeating: [], count: draws))
         DispatchQueue.concurrentPerform(iterations: draws) { draw in
-            let values = statistics(DrawnImages(count: images, seed: seed, draw: draw))
+            var numbers = Draw(seed: seed, index: draw)
+            let values = statistics(&numbers)
             results.withLock { $0[draw] = values }
         }
         let samples = results.withLock(\.self)
@@ -49,24 +50,19 @@ public struct Bootstrap: Sendable {
     }
 }
 
-/// As many images as there are, drawn with replacement.
-struct DrawnImages: Sequence, IteratorProtocol {
-    private let count: UInt64
-    private var left: Int
+/// The random numbers of one draw.
+struct Draw: Sendable {
     private var generator: SplitMix64
 
-    init(count: Int, seed: UInt64, draw: Int) {
-        self.count = UInt64(count)
-        left = count
+    init(seed: UInt64, index: Int) {
         // A draw's numbers start far from those of every other.
-        var start = SplitMix64(state: seed &+ UInt64(draw))
+        var start = SplitMix64(state: seed &+ UInt64(index))
         generator = SplitMix64(state: start.next())
     }
 
-    mutating func next() -> Int? {
-        guard left > 0 else { return nil }
-        left -= 1
-        return Int(generator.next().multipliedFullWidth(by: count).high)
+    /// One of `count` things, all of them equally probable.
+    mutating func next(of count: Int) -> Int {
+        Int(generator.next().multipliedFullWidth(by: UInt64(count)).high)
     }
 }
 

@@ -38,8 +38,8 @@ public struct Evaluation: Sendable, Equatable, Codable {
         reliability = Reliability(results)
         classes = ClassScores.all(results, labels: labels, classes: outcomes.classes, names: classNames)
         confusion = Confusion(results, labels: labels)
-        let means = Means(results, labels: labels, classes: outcomes.classes)
-        (nll, brier, meanPerClass) = means.estimates(Bootstrap(), isFinite: nonFinite == 0)
+        (nll, brier, meanPerClass) = Means(results, classes)
+            .estimates(Bootstrap(), isFinite: nonFinite == 0)
     }
 
     /// Metrics from the outputs of a whole split, [images, classes], before softmax.

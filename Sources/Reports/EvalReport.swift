@@ -1,4 +1,5 @@
 import Evaluation
+import Foundation
 
 /// How well networks classify a split, for machines and as what pages and tables are made of.
 public struct EvalReport: Codable, Sendable, Equatable {
@@ -91,5 +92,11 @@ public struct EvalReport: Codable, Sendable, Equatable {
         self.baseline = baseline
         self.models = models
         images = models.first?.evaluation.images ?? 0
+    }
+
+    /// What to call each network: its file's name where that tells it from the others, else its path.
+    public var names: [String] {
+        let files = models.map { URL(fileURLWithPath: $0.model).lastPathComponent }
+        return Set(files).count == files.count ? files : models.map(\.model)
     }
 }

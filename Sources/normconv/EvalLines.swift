@@ -22,11 +22,11 @@ extension EvalReport {
             ("network", .left), ("top-1", .right), ("95 %", .left), ("top-5", .right), ("NLL", .right),
             ("ECE", .right), ("images/s", .right),
         ])
-        for model in models {
+        for (model, name) in zip(models, names) {
             let score = model.evaluation
             let top1 = Formatting.interval(score.top1).components(separatedBy: "  ")
             table.add(
-                Formatting.tail(model.model, width: 26), top1[0], top1[1],
+                Formatting.tail(name, width: 26), top1[0], top1[1],
                 score.top5.map { Formatting.percent($0.value) } ?? "–",
                 score.nll.map { Formatting.fixed($0.value, digits: 3) } ?? "–",
                 score.reliability.map { Formatting.fixed($0.ece, digits: 3) } ?? "–",
@@ -43,11 +43,11 @@ extension EvalReport {
             ("network", .left), ("agreement", .right), ("top-1", .right), ("95 %", .left), ("lost", .right),
             ("gained", .right), ("p", .right),
         ])
-        for model in models {
+        for (model, name) in zip(models, names) {
             guard let comparison = model.comparison, let paired = comparison.paired else { continue }
             let difference = Formatting.points(paired.difference).components(separatedBy: "  ")
             table.add(
-                Formatting.tail(model.model, width: 24), Formatting.percent(comparison.agreement.value),
+                Formatting.tail(name, width: 24), Formatting.percent(comparison.agreement.value),
                 difference[0], difference[1], Formatting.grouped(paired.lost.count),
                 Formatting.grouped(paired.gained.count), Formatting.probability(paired.mcNemarP))
         }
@@ -60,10 +60,10 @@ extension EvalReport {
         let limit = 20
         let classes = first.evaluation.classes
         let worst = classes.filter { $0.recall != nil }.sorted {
-            ($0.recall?.value ?? 0, $0.index) < ($1.recall?.value ?? 0, $1.index)
+            ($0.recall?.value ?? 0, $1.images, $0.index) < ($1.recall?.value ?? 0, $0.images, $1.index)
         }
         let shown = classes.count <= limit ? classes : Array(worst.prefix(10))
-        let titles = models.count == 1 ? ["top-1"] : models.map { Formatting.tail($0.model, width: 12) }
+        let titles = models.count == 1 ? ["top-1"] : names.map { Formatting.tail($0, width: 12) }
         var columns: [(title: String, alignment: TextTable.Alignment)] = [
             ("class", .left), ("images", .right),
         ]

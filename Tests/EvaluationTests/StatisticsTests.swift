@@ -242,13 +242,29 @@ struct StatisticsEdgeTests {
         #expect(evaluation.confusion.mistakes.map(\.label) == [1, 0])
     }
 
-    @Test("drawn images are all of the split's, and the same for the same draw")
+    @Test("numbers of a draw are below the count, the same for the same draw, and others for another")
     func draws() {
-        let first = Array(DrawnImages(count: 50, seed: 1, draw: 3))
-        #expect(first.count == 50 && first.allSatisfy { (0..<50).contains($0) })
-        #expect(first == Array(DrawnImages(count: 50, seed: 1, draw: 3)))
-        #expect(first != Array(DrawnImages(count: 50, seed: 1, draw: 4)))
-        #expect(Set(DrawnImages(count: 2000, seed: 0, draw: 0)).count > 1200)
+        func numbers(_ index: Int) -> [Int] {
+            var draw = Draw(seed: 1, index: index)
+            return (0..<2000).map { _ in draw.next(of: 2000) }
+        }
+        #expect(numbers(3).allSatisfy { (0..<2000).contains($0) })
+        #expect(numbers(3) == numbers(3) && numbers(3) != numbers(4))
+        // 1 − 1/e of all are expected.
+        #expect((1200...1330).contains(Set(numbers(0)).count))
+    }
+
+    @Test("classes of few images do not drop out of the mean's interval: the value is in it")
+    func smallClasses() throws {
+        // A hundred classes of one image each, of which every third is right, beside one of a hundred images.
+        let labels = Array(0..<100) + Array(repeating: 100, count: 100)
+        let outputs = labels.enumerated().flatMap { image, label in
+            (0...100).map { Float($0 == (image % 3 == 0 ? label : (label + 1) % 101) ? 1 : 0) }
+        }
+        let mean = try Evaluation(
+            outputs: Tensor(shape: [200, 101], values: outputs), labels: labels
+        ).meanPerClass
+        #expect(mean.low <= mean.value && mean.value <= mean.high)
     }
 
     @Test("quantiles lie between two values, as NumPy has them")

@@ -72,7 +72,8 @@ struct IntervalChart {
         rows = entries.enumerated().map { index, entry in
             let y = (Double(index) + 0.5) * Self.rowHeight
             return Row(
-                rowName: entry.name.text, rowSeries: entry.name.series, y: place(y), textY: place(y + 4),
+                rowName: Formatting.tail(entry.name.text, width: 26), rowSeries: entry.name.series,
+                y: place(y), textY: place(y + 4),
                 x1: place(axis.x(entry.low)), x2: place(axis.x(entry.high)), cx: place(axis.x(entry.value)),
                 value: entry.text)
         }
@@ -80,6 +81,6 @@ struct IntervalChart {
         axisBottom = place(bottom)
         height = place(bottom + 24)
         ticks = axis.ticks(tick)
-        zero = axis.low < 0 && axis.high > 0 ? place(axis.x(0)) : nil
+        zero = axis.low < 0 ? place(axis.x(0)) : nil
     }
 }

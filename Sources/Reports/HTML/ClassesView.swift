@@ -51,7 +51,10 @@ struct ClassesView {
             report.models.compactMap { $0.evaluation.classes[index].recall?.value }.min()
         }
         let weakest = classes.indices.filter { recalls[$0] != nil }
-            .sorted { (recalls[$0] ?? 0, $0) < (recalls[$1] ?? 0, $1) }
+            .sorted {
+                // Of equal recalls, the one of more images says more.
+                (recalls[$0] ?? 0, classes[$1].images, $0) < (recalls[$1] ?? 0, classes[$0].images, $1)
+            }
         let shown = isWhole ? Array(classes.indices) : Array(weakest.prefix(limits.weakest))
         isSingle = report.models.count == 1
         columns = names
@@ -97,7 +100,7 @@ extension ClassesView.Histogram {
             return Column(
                 x: place(Double(index) * 40 + 2), y: place(116 - height), columnHeight: place(height),
                 countY: place(112 - height), centre: place(Double(index) * 40 + 20), classCount: "\(count)",
-                range: "\(index * 10)–\(index * 10 + 10) %")
+                range: "recall \(index * 10)–\(index * 10 + 10) %: \(count) classes")
         }
     }
 }

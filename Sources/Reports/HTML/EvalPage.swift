@@ -34,7 +34,7 @@ public struct EvalPage: Sendable {
         command: [String], picture: @escaping (Int) throws -> Picture?
     ) throws {
         let names = ClassNames(classNames)
-        let networks = NetworkName.all(report.models.map(\.model))
+        let networks = NetworkName.all(report)
         let complete = try outcomes.map { try $0.complete() }
         let labels = outcomes.first?.labels ?? []
         var pictures = PictureCache(picture)
@@ -54,7 +54,8 @@ public struct EvalPage: Sendable {
             }
         }
         view = PageView(
-            css: PageTemplates.css, heading: networks.map(\.text).joined(separator: ", "),
+            css: PageTemplates.css, hasOneNetwork: networks.count == 1,
+            heading: networks.map(\.text).joined(separator: ", "),
             split: report.data, imageCount: Formatting.grouped(report.images),
             summary: SummaryView(report, networks), comparison: ComparisonView(report, networks, baseline),
             classSection: ClassesView(report, networks, names),
@@ -70,6 +71,7 @@ public struct EvalPage: Sendable {
 /// All that the page's templates show.
 struct PageView {
     let css: String
+    let hasOneNetwork: Bool
     let heading: String
     let split: String
     let imageCount: String
@@ -88,11 +90,9 @@ struct NetworkName {
     let text: String
     let series: String
 
-    /// File names where they tell the networks apart, else paths.
-    static func all(_ paths: [String]) -> [NetworkName] {
-        let files = paths.map { URL(fileURLWithPath: $0).lastPathComponent }
-        let names = Set(files).count == files.count ? files : paths
-        return names.enumerated().map { NetworkName(text: $1, series: "s\($0 % 6)") }
+    /// The networks of a report, each with a colour.
+    static func all(_ report: EvalReport) -> [NetworkName] {
+        report.names.enumerated().map { NetworkName(text: $1, series: "s\($0 % 6)") }
     }
 }
 

@@ -81,7 +81,7 @@ struct Gallery {
     private func says(_ who: String, _ outcome: Outcome) -> GalleryView.Says {
         .init(
             who: who, what: outcome.prediction.map { names[$0] } ?? "nothing finite",
-            probability: outcome.confidence.map { Formatting.percent($0) } ?? "")
+            probability: outcome.confidence.map { $0 >= 0.9995 ? "> 99.9 %" : Formatting.percent($0) } ?? "")
     }
 
     private func figure(
