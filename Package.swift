@@ -84,7 +84,7 @@ let package = Package(
         tests("InferenceTests", ["Inference"]),
         tests("DatasetsTests", ["Datasets"]),
         tests("EvaluationTests", ["Evaluation"]),
-        tests("ReportsTests", ["Reports"]),
+        tests("ReportsTests", ["Reports", "CZlib"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
         tests("CommandTests", ["NormConvKit", "normconv"]),
     ],

@@ -1,3 +1,4 @@
+import CZlib
 import Foundation
 import TestSupport
 import Testing
@@ -6,8 +7,6 @@ import Testing
 
 @Suite("pictures")
 struct PictureTests {
-    // From Pillow: Image.open(io.BytesIO(png)).tobytes() is compared with the bytes in Conformance; here the parts that
-    // the standard fixes are read back.
     @Test(
         "a PNG has the signature, its chunks with their checksums, and the rows under zlib",
         arguments: [1, 3])
@@ -18,6 +17,16 @@ struct PictureTests {
         #expect(png.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]))
         #expect(Array(png[12..<16]) == Array("IHDR".utf8))
         #expect(Array(png[16..<29]) == [0, 0, 0, 5, 0, 0, 0, 3, 8, channels == 1 ? 0 : 2, 0, 0, 0])
+        // One IDAT chunk: its data inflate to a filter type and the pixels of each row.
+        let size = Int(png[35]) << 8 + Int(png[36])
+        #expect(Array(png[37..<41]) == Array("IDAT".utf8))
+        var rows = [UInt8](repeating: 9, count: 100)
+        var count = uLong(rows.count)
+        #expect(uncompress(&rows, &count, Array(png[41..<41 + size]), uLong(size)) == Z_OK)
+        let expected = (0..<3).flatMap { [0] + bytes[$0 * 5 * channels..<($0 + 1) * 5 * channels] }
+        #expect(Array(rows.prefix(Int(count))) == expected)
+        let crc = png[41 + size..<45 + size].reduce(UInt(0)) { $0 << 8 + UInt($1) }
+        #expect(crc32(0, Array(png[37..<41 + size]), UInt32(size + 4)) == crc)
         // PNG 5.8: the IEND chunk is always these bytes.
         #expect(png.suffix(12) == [0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82])
     }
