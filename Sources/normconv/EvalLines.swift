@@ -26,7 +26,7 @@ extension EvalReport {
             let score = model.evaluation
             let top1 = Formatting.interval(score.top1).components(separatedBy: "  ")
             table.add(
-                Formatting.tail(name, width: 26), top1[0], top1[1],
+                Formatting.tail(name, width: 22), top1[0], top1[1],
                 score.top5.map { Formatting.percent($0.value) } ?? "–",
                 score.nll.map { Formatting.fixed($0.value, digits: 3) } ?? "–",
                 score.reliability.map { Formatting.fixed($0.ece, digits: 3) } ?? "–",
@@ -47,7 +47,7 @@ extension EvalReport {
             guard let comparison = model.comparison, let paired = comparison.paired else { continue }
             let difference = Formatting.points(paired.difference).components(separatedBy: "  ")
             table.add(
-                Formatting.tail(name, width: 24), Formatting.percent(comparison.agreement.value),
+                Formatting.tail(name, width: 18), Formatting.percent(comparison.agreement.value),
                 difference[0], difference[1], Formatting.grouped(paired.lost.count),
                 Formatting.grouped(paired.gained.count), Formatting.probability(paired.mcNemarP))
         }

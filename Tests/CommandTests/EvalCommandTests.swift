@@ -4,7 +4,7 @@ import Testing
 
 private let keras = TestFiles.fixture("mnist-resnet.keras3.h5")
 private let sequential = TestFiles.fixture("mnist-sequential.keras3.h5")
-private let torch = TestFiles.fixture("mnist-resnet.torch.h5")
+private let other = TestFiles.fixture("mnist-sequential.keras")
 private let split = TestFiles.fixture("mnist-test.h5")
 
 @Suite("eval with several networks")
@@ -23,32 +23,44 @@ struct EvalCommandTests {
         return try JSONSerialization.data(withJSONObject: model, options: .sortedKeys)
     }
 
-    @Test("each has the figures that it has alone, for any number of workers")
+    @Test(
+        "each has the figures that it has alone, for any number of workers and whatever the others' preprocessing"
+    )
     func together() throws {
-        let alone = try [keras, sequential, torch].map { try figures(models($0)[0]) }
-        for workers in ["1", "3"] {
-            let together = try models(keras, sequential, torch, "--workers", workers)
-            #expect(try together.map(figures) == alone)
+        try TestFiles.withTemporaryFolder { folder in
+            let standardized = folder + "/gn.h5"
+            let conversion = try normconv(
+                "convert", TestFiles.fixture("mnist-resnet.torch.h5"), standardized, "--to", "ln", "--ws",
+                "off",
+                "--preprocess", "0.1307,0.3081")
+            #expect(conversion.code == 0, "\(conversion.errors)")
+            let alone = try [keras, standardized, sequential].map { try figures(models($0)[0]) }
+            for workers in ["1", "3"] {
+                let together = try models(keras, standardized, sequential, "--workers", workers)
+                #expect(try together.map(figures) == alone)
+                #expect(together.map { $0["preprocess"] as? String } == ["raw", "0.1307,0.3081", "raw"])
+            }
         }
     }
 
     @Test("the first is the baseline unless --against names another")
     func baseline() throws {
-        let first = try models(keras, sequential, torch)
+        let first = try models(keras, sequential, other)
         #expect(first.map { $0["comparison"] == nil } == [true, false, false])
         let named = try models(keras, sequential, "--against", sequential)
         #expect(named.map { $0["comparison"] == nil } == [false, true])
-        let added = try models(keras, "--against", torch)
-        #expect(added.map { $0["model"] as? String } == [keras, torch])
+        let added = try models(keras, "--against", other)
+        #expect(added.map { $0["model"] as? String } == [keras, other])
         #expect(added.map { $0["comparison"] == nil } == [false, true])
     }
 
     @Test("the tables fit 80 columns")
     func width() throws {
-        for arguments in [[keras], [keras, "--against", torch], [keras, sequential, torch]] {
+        for arguments in [[keras], [keras, "--against", other], [keras, sequential, other]] {
             let run = try normconv(
-                ["eval"] + arguments + ["--data", "Fixtures/../" + split, "--workers", "2"])
-            let paths = [keras, sequential, torch, split]
+                ["eval"] + arguments + ["--data", split, "--workers", "2"])
+            #expect(run.code == 0, "\(run.errors)")
+            let paths = [keras, sequential, other, split]
             for line in run.output.split(separator: "\n") where !paths.contains(where: line.contains) {
                 #expect(line.count <= 80, "\(line)")
             }
@@ -59,7 +71,7 @@ struct EvalCommandTests {
     func files() throws {
         try TestFiles.withTemporaryFolder { folder in
             let (html, csv) = (folder + "/report.html", folder + "/images.csv")
-            let arguments = ["eval", keras, torch, "--data", split, "--html", html, "--csv", csv, "--json"]
+            let arguments = ["eval", keras, other, "--data", split, "--html", html, "--csv", csv, "--json"]
             let run = try normconv(arguments)
             #expect(run.code == 0, "\(run.errors)")
             let lines = try String(contentsOfFile: csv, encoding: .utf8).components(separatedBy: "\r\n")

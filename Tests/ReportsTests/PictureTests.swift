@@ -18,14 +18,18 @@ struct PictureTests {
         #expect(Array(png[12..<16]) == Array("IHDR".utf8))
         #expect(Array(png[16..<29]) == [0, 0, 0, 5, 0, 0, 0, 3, 8, channels == 1 ? 0 : 2, 0, 0, 0])
         // One IDAT chunk: its data inflate to a filter type and the pixels of each row.
-        let size = Int(png[35]) << 8 + Int(png[36])
+        let integer = { (place: Int) in png[place..<place + 4].reduce(UInt(0)) { ($0 << 8) + UInt($1) } }
+        let size = Int(integer(33))
         #expect(Array(png[37..<41]) == Array("IDAT".utf8))
         var rows = [UInt8](repeating: 9, count: 100)
         var count = uLong(rows.count)
         #expect(uncompress(&rows, &count, Array(png[41..<41 + size]), uLong(size)) == Z_OK)
-        let expected = (0..<3).flatMap { [0] + bytes[$0 * 5 * channels..<($0 + 1) * 5 * channels] }
+        let width = 5 * channels
+        let expected: [UInt8] = (0..<3).flatMap { row -> [UInt8] in
+            [0] + Array(bytes[row * width..<(row + 1) * width])
+        }
         #expect(Array(rows.prefix(Int(count))) == expected)
-        let crc = png[41 + size..<45 + size].reduce(UInt(0)) { $0 << 8 + UInt($1) }
+        let crc = integer(41 + size)
         #expect(crc32(0, Array(png[37..<41 + size]), UInt32(size + 4)) == crc)
         // PNG 5.8: the IEND chunk is always these bytes.
         #expect(png.suffix(12) == [0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82])

@@ -27,8 +27,7 @@ struct Sample {
                     return noise + (index == labels[image] ? 2 - Float(network) / 2 : 0)
                 })
         }
-        outcomes = try logits.map { try Outcomes(outputs: $0, labels: labels) }
-        classNames = names
+        let outcomes = try logits.map { try Outcomes(outputs: $0, labels: labels) }
         let models = try logits.indices.map { index in
             EvalReport.Network(
                 model: "folder/<net> & \(index).h5", preprocess: "raw", imagesPerSecond: 12.5,
@@ -36,6 +35,8 @@ struct Sample {
                 comparison: index == 0
                     ? nil : try Comparison(before: logits[0], after: logits[index], labels: labels))
         }
+        self.outcomes = outcomes
+        classNames = names
         report = EvalReport(
             version: "1.2.3", data: "split \"<x>\".h5", engine: "fast",
             baseline: networks > 1 ? models[0].model : nil, models: models)

@@ -20,8 +20,10 @@ struct Axis {
         let raw = span / Double(count)
         let magnitude = pow(10, floor(log10(raw)))
         step = ([1, 2, 5, 10].first { $0 * magnitude >= raw } ?? 10) * magnitude
-        low = max(bounds.lowerBound, floor(least / step) * step)
-        high = min(bounds.upperBound, max(ceil(greatest / step) * step, floor(least / step) * step + step))
+        // Where all values are one mark, the axis goes on to the next: downwards at the bounds' end.
+        let start = min(floor(least / step) * step, bounds.upperBound - step)
+        low = max(bounds.lowerBound, start)
+        high = min(bounds.upperBound, max(ceil(greatest / step) * step, start + step))
         self.width = width
     }
 
