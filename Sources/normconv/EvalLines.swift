@@ -73,7 +73,8 @@ extension EvalReport {
         let share = { (share: Double?) in share.map { Formatting.percent($0) } ?? "–" }
         for entry in shown {
             var cells = [
-                Formatting.tail(entry.name ?? "\(entry.index)", width: 24), Formatting.grouped(entry.images),
+                Formatting.tail(entry.name ?? "\(entry.index)", width: models.count > 2 ? 14 : 24),
+                Formatting.grouped(entry.images),
             ]
             cells += models.map { share($0.evaluation.classes[entry.index].recall?.value) }
             if models.count == 1 { cells += [share(entry.precision?.value), share(entry.f1)] }
