@@ -19,7 +19,8 @@ let package = Package(
         .executable(name: "normconv", targets: ["normconv"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
     ],
     targets: [
         // C: system libraries as a module map and a shim, and our own vector kernels.
@@ -55,7 +56,11 @@ let package = Package(
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
         library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
-        library("Reports", ["Evaluation"]),
+        .target(
+            name: "Reports",
+            dependencies: ["Evaluation", "CZlib", .product(name: "Mustache", package: "swift-mustache")],
+            // In the program itself: it stays one file.
+            resources: [.embedInCode("Templates")]),
 
         // Where they meet.
         library(
@@ -84,6 +89,7 @@ let package = Package(
         tests("InferenceTests", ["Inference"]),
         tests("DatasetsTests", ["Datasets", "Archives"]),
         tests("EvaluationTests", ["Evaluation"]),
+        tests("ReportsTests", ["Reports", "CZlib"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
         tests("CommandTests", ["NormConvKit", "normconv"]),
     ],

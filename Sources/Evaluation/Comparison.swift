@@ -9,6 +9,8 @@ public struct Comparison: Sendable, Equatable, Codable {
     public let agreement: Proportion
     /// The largest absolute difference between two outputs; nil where one is not finite or none were given.
     public let largestDifference: Double?
+    /// Images that the two take for different classes, in order; also those where one's outputs are not finite.
+    public let changed: [Int]
     /// What happened to the correct images; nil without labels.
     public let paired: Paired?
 
@@ -21,6 +23,8 @@ public struct Comparison: Sendable, Equatable, Codable {
         /// McNemar's exact test: how probable at least so uneven a split of the changed images is, if both networks
         /// are equally good.
         public let mcNemarP: Double
+        /// Top-1 after minus top-1 before, with Tango's score interval for paired proportions (1998).
+        public let difference: Estimate
     }
 
     /// Compares complete outcomes of the same labelled or unlabelled images.
@@ -34,8 +38,11 @@ public struct Comparison: Sendable, Equatable, Codable {
         }
         let pairs = Array(zip(try before.complete(), try after.complete()))
         images = pairs.count
-        agreement = Proportion(
-            pairs.count { $0.prediction != nil && $0.prediction == $1.prediction }, of: images)
+        changed = pairs.indices.filter { image in
+            let (before, after) = (pairs[image].0.prediction, pairs[image].1.prediction)
+            return before == nil || before != after
+        }
+        agreement = Proportion(images - changed.count, of: images)
         self.largestDifference = largestDifference.flatMap { $0.isFinite ? $0 : nil }
         paired = before.labels == nil ? nil : Paired(pairs)
     }
@@ -46,17 +53,9 @@ public struct Comparison: Sendable, Equatable, Codable {
             throw .notComparable(
                 found: "outputs of shape \(after.shape)", expected: "[images, classes], as \(before.shape)")
         }
-        let empty =
-            if let labels {
-                try Outcomes(labels: labels, classes: before.shape[1])
-            } else {
-                try Outcomes(images: before.shape[0], classes: before.shape[1])
-            }
-        var (first, second) = (empty, empty)
-        try first.record(before.values, from: 0)
-        try second.record(after.values, from: 0)
         try self.init(
-            before: first, after: second,
+            before: Outcomes(outputs: before, labels: labels),
+            after: Outcomes(outputs: after, labels: labels),
             largestDifference: Self.largestDifference(before.values, after.values))
     }
 
@@ -82,6 +81,7 @@ extension Comparison.Paired {
         lost = changed.filter { pairs[$0].0.isCorrect(within: 1) }
         gained = changed.filter { pairs[$0].1.isCorrect(within: 1) }
         mcNemarP = Self.mcNemar(lost.count, gained.count)
+        difference = PairedDifference.estimate(lost: lost.count, gained: gained.count, of: pairs.count)
     }
 
     /// The two-sided binomial probability of at least so uneven a split of a + b fair coins: min(1, 2·P(X ≤ min)).

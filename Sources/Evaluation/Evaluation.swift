@@ -4,34 +4,28 @@ import Tensors
 public struct Evaluation: Sendable, Equatable, Codable {
     /// Images scored, all of the split.
     public let images: Int
-    /// Images for which the network gave a value that is not finite; they count as wrong.
+    /// Images for which the network gave a value that is not finite; they count as wrong, and are not in `reliability`
+    /// and `confusion`.
     public let nonFinite: Int
     /// Images whose label scores more than every other class.
     public let top1: Proportion
     /// Images whose label is among the five classes that score most; nil under six classes, where it says little.
     public let top5: Proportion?
     /// Mean negative log-likelihood of the labels in nats; nil where an output is not finite.
-    public let nll: Double?
-    /// Mean of the accuracies of the classes that occur among the labels.
-    public let meanPerClass: Double
-    /// Accuracy by class, in the classes' order.
-    public let classes: [ClassAccuracy]
+    public let nll: Estimate?
+    /// Mean squared distance of the probabilities from the labels, 0…2; nil where an output is not finite.
+    public let brier: Estimate?
+    /// Mean of the recalls of the classes that occur among the labels.
+    public let meanPerClass: Estimate
+    /// Whether confidence is accuracy; nil where no image has finite outputs.
+    public let reliability: Reliability?
+    /// The classes one by one, in their order.
+    public let classes: [ClassScores]
+    /// Which classes are taken for which.
+    public let confusion: Confusion
 
-    /// Top-1 accuracy on the images of one label.
-    public struct ClassAccuracy: Sendable, Equatable, Codable {
-        /// The label.
-        public let index: Int
-        /// The class' name, where the split has names.
-        public let name: String?
-        /// Images of this label.
-        public let images: Int
-        /// Those of them that are classified right.
-        public let correct: Int
-        /// `correct` / `images`; nil without images.
-        public let accuracy: Double?
-    }
-
-    /// Metrics from complete outcomes of at least one labelled image.
+    /// Metrics from complete outcomes of at least one labelled image. The intervals of means are bootstrapped with a
+    /// fixed seed.
     public init(_ outcomes: Outcomes, classNames: [String]? = nil) throws(EvaluationError) {
         guard let labels = outcomes.labels else { throw .unlabelled }
         let results = try outcomes.complete()
@@ -41,32 +35,32 @@ public struct Evaluation: Sendable, Equatable, Codable {
         top1 = Proportion(results.count { $0.isCorrect(within: 1) }, of: images)
         top5 =
             outcomes.classes < 6 ? nil : Proportion(results.count { $0.isCorrect(within: 5) }, of: images)
-        nll = nonFinite > 0 ? nil : results.reduce(0.0) { $0 + ($1.loss ?? 0) } / Double(images)
-
-        var totals = [Int](repeating: 0, count: outcomes.classes)
-        var correct = totals
-        for (label, result) in zip(labels, results) {
-            totals[label] += 1
-            if result.isCorrect(within: 1) { correct[label] += 1 }
-        }
-        classes = totals.indices.map { index in
-            let name = classNames.flatMap { $0.indices.contains(index) ? $0[index] : nil }
-            let accuracy = totals[index] == 0 ? nil : Double(correct[index]) / Double(totals[index])
-            return ClassAccuracy(
-                index: index, name: name, images: totals[index], correct: correct[index], accuracy: accuracy)
-        }
-        let accuracies = classes.compactMap(\.accuracy)
-        meanPerClass = accuracies.reduce(0, +) / Double(accuracies.count)
+        reliability = Reliability(results)
+        classes = ClassScores.all(results, labels: labels, classes: outcomes.classes, names: classNames)
+        confusion = Confusion(results, labels: labels)
+        (nll, brier, meanPerClass) = Means(results, classes)
+            .estimates(Bootstrap(), isFinite: nonFinite == 0)
     }
 
     /// Metrics from the outputs of a whole split, [images, classes], before softmax.
     public init(outputs: Tensor, labels: [Int], classNames: [String]? = nil) throws(EvaluationError) {
-        let expected = "[\(labels.count), classes]"
-        guard outputs.shape.rank == 2, outputs.shape[0] == labels.count else {
-            throw .notComparable(found: "outputs of shape \(outputs.shape)", expected: expected)
+        try self.init(Outcomes(outputs: outputs, labels: labels), classNames: classNames)
+    }
+}
+
+extension Outcomes {
+    /// Outcomes of a whole split's outputs, [images, classes], before softmax.
+    public init(outputs: Tensor, labels: [Int]?) throws(EvaluationError) {
+        guard outputs.shape.rank == 2, labels.map({ outputs.shape[0] == $0.count }) ?? true else {
+            let images = labels.map { "\($0.count)" } ?? "images"
+            throw .notComparable(
+                found: "outputs of shape \(outputs.shape)", expected: "[\(images), classes]")
         }
-        var outcomes = try Outcomes(labels: labels, classes: outputs.shape[1])
-        try outcomes.record(outputs.values, from: 0)
-        try self.init(outcomes, classNames: classNames)
+        if let labels {
+            try self.init(labels: labels, classes: outputs.shape[1])
+        } else {
+            try self.init(images: outputs.shape[0], classes: outputs.shape[1])
+        }
+        try record(outputs.values, from: 0)
     }
 }

@@ -9,6 +9,10 @@ public struct Outcome: Sendable, Equatable {
     public let rivals: Int?
     /// −log softmax(outputs)[label] in nats; nil where `rivals` is.
     public let loss: Double?
+    /// The probability of the prediction, softmax(outputs)[prediction]; nil where `prediction` is.
+    public let confidence: Double?
+    /// Σ(softmax(outputs) − one at the label)², 0…2 (Brier 1950); nil where `rivals` is.
+    public let brier: Double?
 
     /// The outcome of one image; `outputs` are pre-softmax values, one per class, and `label` is one of them.
     public init(outputs: ArraySlice<Float>, label: Int?) {
@@ -21,18 +25,30 @@ public struct Outcome: Sendable, Equatable {
             if index == label { labelValue = value }
         }
         guard isFinite, let best else {
-            (prediction, rivals, loss) = (nil, nil, nil)
+            (prediction, rivals, loss, confidence, brier) = (nil, nil, nil, nil, nil)
             return
         }
         prediction = best.index
+        // Shifted by the largest value, so that no exponential overflows; the label's apart, so that 1 − p keeps its digits.
+        var (others, squares, labelPower) = (0.0, 0.0, 0.0)
+        for (index, value) in outputs.enumerated() {
+            let power = exp(Double(value) - Double(best.value))
+            if index == label {
+                labelPower = power
+            } else {
+                others += power
+                squares += power * power
+            }
+        }
+        let sum = others + labelPower
+        confidence = 1 / sum
         guard label != nil else {
-            (rivals, loss) = (nil, nil)
+            (rivals, loss, brier) = (nil, nil, nil)
             return
         }
         rivals = outputs.count { $0 >= labelValue } - 1
-        // Shifted by the largest value, so that no exponential overflows.
-        let sum = outputs.reduce(0.0) { $0 + exp(Double($1) - Double(best.value)) }
         loss = log(sum) + Double(best.value) - Double(labelValue)
+        brier = (squares + others * others) / (sum * sum)
     }
 
     /// Whether the label is among the k classes that score most, with ties against it.

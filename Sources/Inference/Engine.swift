@@ -8,16 +8,35 @@ import Tensors
 public protocol Engine: Sendable {
     /// Features of the network's output for one image.
     var outputCount: Int { get }
+    /// Height, width and channels of an image.
+    var imageShape: Shape { get }
+    /// How many images are worth running at once.
+    var batchSize: Int { get }
+    /// How many threads run the network.
+    var workers: Int { get }
 
-    /// Runs the network on every image of the source and returns the outputs, [images, outputCount] in row-major
-    /// order. Rethrows the first error of the source. `progress` is told how many more images are done, from any
-    /// thread.
-    func run(on images: ImageSource, progress: @escaping @Sendable (Int) -> Void) throws -> [Float]
+    /// What one thread needs to run the network; called on that thread, which stays the engine's own.
+    func makeWorker() throws -> any EngineWorker
+}
+
+/// A thread's part of an engine.
+public protocol EngineWorker {
+    /// Runs the network on at most a batch of images, [images, height, width, channels], and writes their outputs,
+    /// [images, outputCount].
+    func run(
+        _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>)
+        throws
 }
 
 extension Engine {
-    /// Runs the network on every image of the source, in silence.
-    public func run(on images: ImageSource) throws -> [Float] { try run(on: images) { _ in } }
+    /// Runs the network on every image of the source and returns the outputs, [images, outputCount] in row-major
+    /// order. Rethrows the first error of the source. `progress` is told how many more images are done, from any
+    /// thread.
+    public func run(
+        on images: ImageSource, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> [Float] {
+        try JointRun([self], on: [images]).run(progress: progress)[0].outputs
+    }
 }
 
 /// Preprocessed images that an engine asks for as it goes, so that no split needs to fit in memory.

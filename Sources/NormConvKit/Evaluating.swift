@@ -88,29 +88,53 @@ extension Model {
         on split: Split, preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> Outputs {
-        let preprocessing = preprocessing ?? self.preprocessing
-        try split.check(preprocessing)
-        let shape: Shape = [split.height, split.width, split.channels]
-        let engine = try engine(kind, imageShape: shape, workers: workers)
-        let source = ImageSource(count: split.count, shape: shape) { range, buffer in
-            guard let start = buffer.baseAddress else { return }
-            try split.read(range, into: start, preprocessing: preprocessing)
-        }
-        let clock = ContinuousClock()
-        let start = clock.now
-        let values = try engine.run(on: source, progress: progress)
-        let elapsed = clock.now - start
-        return Outputs(
-            logits: Tensor(shape: [split.count, engine.outputCount], values: values),
-            preprocessing: preprocessing, seconds: elapsed / .seconds(1))
+        try split.run(
+            [self], preprocessing: preprocessing, engine: kind, workers: workers, progress: progress)[0]
     }
 }
 
 extension Split {
+    /// Runs several networks on every image in one pass: images are decoded once for all networks that take the same
+    /// preprocessing. What a network gives does not depend on the others.
+    ///
+    /// - Parameters:
+    ///   - models: the networks.
+    ///   - preprocessing: for all of them; what goes with each where it is nil.
+    ///   - kind: which engine.
+    ///   - workers: how many images or batches are in work at once; all cores where it is nil.
+    ///   - progress: is told how many more images all networks are done with, from any thread.
+    public func run(
+        _ models: [Model], preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
+        workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> [Outputs] {
+        let wanted = models.map { preprocessing ?? $0.preprocessing }
+        let distinct = wanted.reduce(into: [Preprocessing]()) { if !$0.contains($1) { $0.append($1) } }
+        for preprocessing in distinct { try check(preprocessing) }
+        let shape: Shape = [height, width, channels]
+        let engines = try models.map { try $0.engine(kind, imageShape: shape, workers: workers) }
+        let sources = distinct.map { preprocessing in
+            ImageSource(count: count, shape: shape) { range, buffer in
+                guard let start = buffer.baseAddress else { return }
+                try read(range, into: start, preprocessing: preprocessing)
+            }
+        }
+        let results = try JointRun(
+            engines, on: sources, sourceOf: wanted.map { distinct.firstIndex(of: $0) ?? 0 }
+        ).run(progress: progress)
+        return zip(engines, zip(results, wanted)).map { engine, result in
+            Outputs(
+                logits: Tensor(shape: [count, engine.outputCount], values: result.0.outputs),
+                preprocessing: result.1, seconds: result.0.seconds)
+        }
+    }
+
     /// Scores outputs against the split's labels.
     public func evaluate(_ outputs: Outputs) throws -> Evaluation {
-        try naming(file) {
-            try Evaluation(outputs: outputs.logits, labels: labels ?? [], classNames: classNames)
-        }
+        try naming(file) { try Evaluation(outcomes(outputs), classNames: classNames) }
+    }
+
+    /// What outputs say of each image, with the split's labels.
+    public func outcomes(_ outputs: Outputs) throws -> Outcomes {
+        try naming(file) { try Outcomes(outputs: outputs.logits, labels: labels ?? []) }
     }
 }

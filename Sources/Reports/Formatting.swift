@@ -30,6 +30,73 @@ public enum Formatting {
         return "\(percent(proportion.value))  [\(low), \(high)]"
     }
 
+    /// `+1.5` or `−0.7`, in points of percent; a true minus sign, as wide as the plus.
+    public static func points(_ share: Double, digits: Int = 1) -> String {
+        let text = fixed(abs(share) * 100, digits: digits)
+        let isZero = text.allSatisfy { "0.".contains($0) }
+        return (isZero ? "" : share < 0 ? "−" : "+") + text
+    }
+
+    /// `−1.5  [−2.4, −0.7]`: a difference and its 95 % interval, in points of percent.
+    public static func points(_ estimate: Estimate) -> String {
+        "\(points(estimate.value))  [\(points(estimate.low)), \(points(estimate.high))]"
+    }
+
+    /// `0.9362  [0.8369, 1.0356]`: a mean and its 95 % interval.
+    public static func interval(_ estimate: Estimate, digits: Int = 4) -> String {
+        let ends = [estimate.low, estimate.high].map { fixed($0, digits: digits) }
+        return "\(fixed(estimate.value, digits: digits))  [\(ends[0]), \(ends[1])]"
+    }
+
+    /// `0.0412`, or `1.2e-09` where it is smaller than four digits show.
+    public static func probability(_ value: Double) -> String {
+        value >= 0.0001 || value == 0 ? fixed(value, digits: 4) : String(format: "%.1e", value)
+    }
+
+    /// `37.4`, or `1234` where tenths say nothing: images a second.
+    public static func rate(_ value: Double) -> String { fixed(value, digits: value < 100 ? 1 : 0) }
+
+    /// `0:07`, `12:30`, `1:02:03`
+    public static func duration(seconds: Double) -> String {
+        guard seconds < 360_000 else { return "–" }
+        let whole = Int(seconds.rounded(.up))
+        let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+        return hours > 0
+            ? String(format: "%d:%02d:%02d", hours, minutes, whole % 60)
+            : String(format: "%d:%02d", minutes, whole % 60)
+    }
+
+    /// The end of a text that is longer than `width` characters, after an ellipsis: of a path, what tells files apart.
+    public static func tail(_ text: String, width: Int) -> String {
+        text.count <= width ? text : "…" + text.suffix(max(width - 1, 0))
+    }
+
+    /// `gn.h5 [#####---------------]  1,234/2,000 images  512 images/s  0:02 left`, in at most 79 columns.
+    public static func progress(_ title: String, done: Int, of total: Int, seconds: Double) -> String {
+        let rate = seconds > 0 ? Double(done) / seconds : 0
+        let left = rate > 0 ? duration(seconds: Double(total - done) / rate) : "–"
+        let figures =
+            "  \(grouped(done))/\(grouped(total)) images  "
+            + "\(self.rate(rate)) images/s  \(left) left"
+        let space = 79 - figures.count
+        let title = tail(title, width: max(space - 13, 12))
+        let width = min(space - title.count - 3, 30)
+        guard width >= 5 else { return title + figures }
+        let filled = total > 0 ? width * done / total : 0
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
+        return "\(title) [\(bar)]\(figures)"
+    }
+
+    /// The beginning of a text that is longer than `width` characters, before an ellipsis.
+    public static func head(_ text: String, width: Int) -> String {
+        text.count <= width ? text : text.prefix(max(width - 1, 0)) + "…"
+    }
+
+    /// `80.3–83.6`
+    public static func range(_ low: Double, _ high: Double, digits: Int) -> String {
+        "\(fixed(low, digits: digits))–\(fixed(high, digits: digits))"
+    }
+
     /// `102.5 MB`
     public static func bytes(_ count: Int) -> String {
         let units = ["B", "kB", "MB", "GB", "TB"]

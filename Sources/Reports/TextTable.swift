@@ -15,7 +15,10 @@ public struct TextTable: Sendable {
     public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
     /// Adds a row of as many cells as there are columns.
-    public mutating func add(_ cells: String...) {
+    public mutating func add(_ cells: String...) { add(cells) }
+
+    /// Adds a row of as many cells as there are columns.
+    public mutating func add(_ cells: [String]) {
         precondition(cells.count == columns.count, "\(cells.count) cells in \(columns.count) columns")
         rows.append(cells)
     }

@@ -5,11 +5,14 @@ import NormConvKit
 struct Eval: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
-        abstract: "Scores a network on a test split, alone or against another network.",
+        abstract: "Scores networks on a test split, alone or against each other.",
         discussion: """
             EXAMPLES
               normconv eval resnet.h5 --data test.h5
               normconv eval resnet-gn.h5 --data test.h5 --against resnet.h5
+              normconv eval resnet.h5 resnet-gn.h5 resnet-ln.h5 --data test.h5 --html report.html
+              normconv eval resnet.h5 --data test.h5 --csv images.csv
+              normconv eval resnet.h5 resnet-gn.h5 --data test.h5 --json | jq '.models[].top1.value'
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
               normconv eval resnet50.safetensors --data imagenette/val --classes imagenette.txt
               normconv eval pets.h5 --data annotations/test.txt --skip-broken
@@ -20,15 +23,21 @@ struct Eval: ParsableCommand {
               CIFAR-10's or CIFAR-100's binary files or MNIST's IDX files (.gz too), a file or their folder;
               HDF5 or npz with images (uint8, or float) and labels under 'images' and 'labels', 'x_test' and
               'y_test', or 'X' and 'y'.
+
+            Several networks are scored in one pass over the images, and compared with the first unless
+            --against names another. Intervals are of 95 %: Wilson's for shares, the percentile bootstrap
+            (2,000 draws, seed 0) for means, Tango's for the difference of two networks on the same images.
             """)
 
-    @Argument(help: "The network.", completion: .file())
-    var model: String
+    @Argument(help: "The networks.", completion: .file())
+    var models: [String]
 
     @Option(help: "The test split: a folder, a list, or a file of arrays.", completion: .file())
     var data: String
 
-    @Option(help: "Another network to compare with, image by image.", completion: .file())
+    @Option(
+        help: "The network to compare with, image by image. Default: the first of several.",
+        completion: .file())
     var against: String?
 
     @Option(
@@ -50,10 +59,20 @@ struct Eval: ParsableCommand {
     @Option(help: "Threads; the figures do not depend on it. Default: all cores.")
     var workers: Int?
 
-    @Option(help: "Write the values before softmax, [images, classes], as a numpy file.", completion: .file())
+    @Option(help: "Write a report to look at: one HTML file that needs no other.", completion: .file())
+    var html: String?
+
+    @Option(
+        help: "Write what each network says of each image: label, prediction, probability, correct.",
+        completion: .file())
+    var csv: String?
+
+    @Option(
+        help: "Write the values before softmax, [images, classes], as a numpy file; of one network.",
+        completion: .file())
     var outputs: String?
 
-    @Flag(help: "Overwrite the file of --outputs if it exists.")
+    @Flag(help: "Overwrite the files of --html, --csv and --outputs if they exist.")
     var force = false
 
     @OptionGroup var images: ImageOptions
@@ -71,109 +90,70 @@ struct Eval: ParsableCommand {
         if workers != nil, engine == .reference {
             throw ValidationError("--workers goes with the fast engine only.")
         }
+        if outputs != nil, models.count > 1 {
+            throw ValidationError("--outputs goes with one network only; --csv takes several.")
+        }
+        let files = [html, csv, outputs].compactMap { $0 }
+        if Set(files).count < files.count {
+            throw ValidationError("--html, --csv and --outputs must name different files.")
+        }
     }
 
     func run() throws {
-        if let outputs, !force, FileManager.default.fileExists(atPath: outputs) {
-            throw CheckpointError.targetExists(path: outputs)
-        }
-        let network = try architecture.model(model)
-        let other = try against.map(architecture.model)
+        for file in [html, csv, outputs].compactMap({ $0 }) { try AtomicFile.check(file, overwrite: force) }
+        let paths = against.map { models.contains($0) ? models : models + [$0] } ?? models
+        let networks = try paths.map(architecture.model)
         var options = SplitOptions()
         options.layout = layout
         options.scale = scale
         options.classes = try classes.indices()
-        let split = try images.split(data, for: network, options: options, quiet: output.quiet)
-        let scores = try run(network, on: split)
-        if let outputs {
-            try AtomicFile.write(to: outputs, overwrite: force) { temporary in
-                try scores.logits.npy.write(to: URL(fileURLWithPath: temporary))
-            }
-        }
-        var report = try EvalReport(model: network, split: split, outputs: scores, engine: engine)
-        if let other {
-            try report.compare(scores, with: other, try run(other, on: split), on: split)
-        }
+        let split = try images.split(data, for: networks[0], options: options, quiet: output.quiet)
+        let scores = try run(networks, on: split)
+        let report = try EvalReport(
+            models: networks, outputs: scores, on: split, engine: engine,
+            baseline: paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil)
+        try write(report, networks, scores, split)
         if output.json {
             try Terminal.result(JSONReport.text(report))
         } else {
-            try Terminal.result(report.lines)
+            try Terminal.result(report.lines(isAlone: models.count == 1))
         }
     }
 
-    private func run(_ network: Model, on split: Split) throws -> Outputs {
-        let name = URL(fileURLWithPath: network.path).lastPathComponent
-        let progress = ProgressLine(name, total: split.count, isOn: !output.quiet)
+    /// Runs all networks in one pass.
+    private func run(_ networks: [Model], on split: Split) throws -> [Outputs] {
+        let first = URL(fileURLWithPath: networks[0].path).lastPathComponent
+        let title = networks.count == 1 ? first : "\(networks.count) networks"
+        let progress = ProgressLine(title, total: split.count, isOn: !output.quiet)
         defer { progress.finish() }
-        return try network.run(
-            on: split, preprocessing: preprocess, engine: engine, workers: workers,
-            progress: progress.advance)
-    }
-}
-
-extension EvalReport {
-    var lines: [String] {
-        var lines = [
-            Terminal.bold(model),
-            "  images        \(Formatting.grouped(images)) of \(data), preprocessing \(preprocess)",
-            "  top-1         \(Formatting.interval(top1))",
-        ]
-        if let transform { lines.insert("  images are    \(transform)", at: 2) }
-        if let broken {
-            lines.insert("  broken        \(Formatting.grouped(broken.count)) images, left out", at: 2)
-        }
-        if let top5 { lines.append("  top-5         \(Formatting.interval(top5))") }
-        lines += [
-            "  per class     \(Formatting.percent(meanPerClass)) on average",
-            "  NLL           \(nll.map { Formatting.fixed($0, digits: 4) } ?? "not finite")",
-            "  speed         \(Formatting.fixed(imagesPerSecond, digits: imagesPerSecond < 100 ? 1 : 0)) images/s",
-        ]
-        if nonFinite > 0 {
-            lines.append("  not finite    \(Formatting.grouped(nonFinite)) images, counted wrong")
-        }
-        lines += [""] + classLines
-        if let against { lines += [""] + against.lines }
-        return lines
+        return try split.run(
+            networks, preprocessing: preprocess, engine: engine, workers: workers, progress: progress.advance)
     }
 
-    /// All classes where they are few, otherwise the ones that fare worst.
-    private var classLines: [String] {
-        let limit = 20
-        let worst = classes.filter { $0.accuracy != nil }.sorted { ($0.accuracy ?? 0) < ($1.accuracy ?? 0) }
-        let shown = classes.count <= limit ? classes : Array(worst.prefix(10))
-        var table = TextTable([("class", .left), ("images", .right), ("top-1", .right)])
-        for entry in shown {
-            table.add(
-                entry.name ?? "\(entry.index)", Formatting.grouped(entry.images),
-                entry.accuracy.map { Formatting.percent($0) } ?? "–")
+    /// Writes the files that are asked for.
+    private func write(
+        _ report: EvalReport, _ networks: [Model], _ scores: [Outputs], _ split: Split
+    ) throws {
+        if let outputs { try write(scores[0].logits.npy, to: outputs) }
+        guard csv != nil || html != nil else { return }
+        let outcomes = try scores.map(split.outcomes)
+        if let csv {
+            let table = try OutcomeTable(
+                Array(zip(networks.map(\.path), outcomes)), classNames: split.classNames, paths: split.files)
+            try write(Data(table.csv.utf8), to: csv)
         }
-        let title = classes.count <= limit ? [] : ["The 10 weakest of \(classes.count) classes:"]
-        return title + table.lines.map { "  " + $0 }
-    }
-}
-
-extension EvalReport.Against {
-    fileprivate var lines: [String] {
-        var lines = [
-            Terminal.bold("against \(model)"),
-            "  top-1 there   \(Formatting.interval(top1))",
-            "  agreement     \(Formatting.interval(comparison.agreement))",
-        ]
-        if let difference = comparison.largestDifference {
-            lines.append("  largest difference of two outputs  \(difference)")
+        if let html {
+            let page = try EvalPage(
+                report, outcomes: outcomes, classNames: split.classNames, paths: split.files,
+                command: ["normconv"] + CommandLine.arguments.dropFirst()
+            ) { try split.picture($0) }
+            try write(Data(page.html().utf8), to: html)
         }
-        guard let paired = comparison.paired else { return lines }
-        lines += [
-            "  lost          \(Self.images(paired.lost))",
-            "  gained        \(Self.images(paired.gained))",
-            "  McNemar's exact p  \(paired.mcNemarP)",
-        ]
-        return lines
     }
 
-    private static func images(_ indices: [Int]) -> String {
-        let shown = indices.prefix(8).map(String.init).joined(separator: ", ")
-        let rest = indices.count > 8 ? ", … (--json lists them)" : ""
-        return "\(Formatting.grouped(indices.count)) images" + (indices.isEmpty ? "" : ": \(shown)\(rest)")
+    private func write(_ data: Data, to path: String) throws {
+        try AtomicFile.write(to: path, overwrite: force) { temporary in
+            try data.write(to: URL(fileURLWithPath: temporary))
+        }
     }
 }

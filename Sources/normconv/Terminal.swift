@@ -70,13 +70,8 @@ final class ProgressLine: Sendable {
             guard ContinuousClock.now - state.shown > .milliseconds(100) else { return }
             state.shown = .now
             let seconds = (ContinuousClock.now - start) / .seconds(1)
-            let rate = Double(state.done) / seconds
-            let left = Int((Double(total - state.done) / rate).rounded(.up))
-            let done = Formatting.grouped(state.done)
-            let line =
-                "\(title)  \(done)/\(Formatting.grouped(total)) images  "
-                + "\(Formatting.fixed(rate, digits: 0)) images/s  \(left) s left"
-            Terminal.error("\r\u{1B}[K\(line.prefix(79))")
+            let line = Formatting.progress(title, done: state.done, of: total, seconds: seconds)
+            Terminal.error("\r\u{1B}[K\(line)")
         }
     }
 

@@ -47,17 +47,19 @@ struct CommandTests {
             let score = try normconv("eval", output, "--data", split, "--against", model, "--json")
             #expect(score.code == 0)
             let evaluation = try score.json()
-            let keys = [
-                "top1", "top5", "nll", "images", "imagesPerSecond", "preprocess", "model", "schemaVersion",
-            ]
-            for key in keys { #expect(evaluation[key] != nil, "\(key)") }
-            let top1 = try #require(evaluation["top1"] as? [String: Any])
+            #expect(evaluation["schemaVersion"] as? Int == 2)
+            #expect(evaluation["baseline"] as? String == model)
+            let models = try #require(evaluation["models"] as? [[String: Any]])
+            #expect(models.map { $0["model"] as? String } == [output, model])
+            for key in ["top1", "top5", "nll", "images", "imagesPerSecond", "preprocess", "comparison"] {
+                #expect(models[0][key] != nil, "\(key)")
+            }
+            let top1 = try #require(models[0]["top1"] as? [String: Any])
             let (value, low, high) = (top1["value"], top1["low"], top1["high"])
             #expect(try #require(value as? Double) > 0.9)
             #expect(try #require(low as? Double) < #require(value as? Double))
             #expect(try #require(high as? Double) > #require(value as? Double))
-            let against = try #require(evaluation["against"] as? [String: Any])
-            let other = try #require(against["top1"] as? [String: Any])
+            let other = try #require(models[1]["top1"] as? [String: Any])
             #expect(other["count"] as? Int == 972)
         }
     }
@@ -178,7 +180,9 @@ struct CommandTests {
             ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--to", "none"],
             ["diff", "a.h5", "b.h5"], ["diff", "a.h5", "b.h5", "--data", "x.h5", "--images", "0"],
             ["eval", "in.h5"], ["eval", "in.h5", "--data", "x.h5", "--preprocess", "wrong"],
-            ["eval", "in.h5", "--data", "x.h5", "--workers", "0"], ["unknown"],
+            ["eval", "in.h5", "--data", "x.h5", "--workers", "0"],
+            ["eval", "a.h5", "b.h5", "--data", "x.h5", "--outputs", "o.npy"],
+            ["eval", "a.h5", "--data", "x.h5", "--csv", "same", "--html", "same"], ["unknown"],
         ])
     func usage(arguments: [String]) throws {
         let run = try normconv(arguments)

@@ -26,8 +26,8 @@ struct LayoutCommandTests {
             let split = TestFiles.fixture("mnist-test.h5")
             let run = try normconv("eval", layered, "--data", split, "--against", baked, "--json")
             #expect(run.code == 0, "\(run.errors)")
-            let against = try #require(try run.json()["against"] as? [String: Any])
-            let comparison = try #require(against["comparison"] as? [String: Any])
+            let models = try #require(try run.json()["models"] as? [[String: Any]])
+            let comparison = try #require(models[0]["comparison"] as? [String: Any])
             let agreement = try #require(comparison["agreement"] as? [String: Any])
             #expect(try #require(agreement["count"] as? Int) >= 999)
         }

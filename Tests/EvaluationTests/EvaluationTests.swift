@@ -15,10 +15,10 @@ import Testing
         #expect(evaluation.top5 == Proportion(9, of: 12))
         // -scipy.special.log_softmax(logits.astype("f8"), 1)[range(12), labels].mean()
         let nll = try #require(evaluation.nll)
-        #expect(abs(nll - 3.4484764394068783) < 1e-14)
+        #expect(abs(nll.value - 3.4484764394068783) < 1e-14)
         #expect(evaluation.classes.map(\.images) == [2, 1, 2, 2, 1, 2, 2])
         #expect(evaluation.classes.map(\.correct) == [0, 0, 1, 0, 1, 0, 0])
-        #expect(abs(evaluation.meanPerClass - 0.21428571428571427) < 1e-15)
+        #expect(abs(evaluation.meanPerClass.value - 0.21428571428571427) < 1e-15)
     }
 
     @Test("Outputs recorded in blocks of any size and order give the same result to the last bit")
@@ -79,9 +79,9 @@ import Testing
     func emptyClass() throws {
         let outputs = Tensor(shape: [2, 3], values: [1, 0, 0, 0, 0, 1])
         let evaluation = try Evaluation(outputs: outputs, labels: [0, 0], classNames: ["a", "b"])
-        #expect(evaluation.classes.map(\.accuracy) == [0.5, nil, nil])
+        #expect(evaluation.classes.map { $0.recall?.value } == [0.5, nil, nil])
         #expect(evaluation.classes.map(\.name) == ["a", "b", nil])
-        #expect(evaluation.meanPerClass == 0.5)
+        #expect(evaluation.meanPerClass.value == 0.5)
     }
 
     // scipy.stats.binomtest(count, images).proportion_ci(method="wilson")
@@ -105,7 +105,11 @@ import Testing
         let data = try JSONEncoder().encode(evaluation)
         #expect(try JSONDecoder().decode(Evaluation.self, from: data) == evaluation)
         let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
-        let expected = ["classes", "images", "meanPerClass", "nll", "nonFinite", "top1", "top5"]
+        let expected = [
+            "brier", "classes", "confusion", "images", "meanPerClass", "nll", "nonFinite", "reliability",
+            "top1",
+            "top5",
+        ]
         #expect(object?.keys.sorted() == expected)
         #expect((object?["top1"] as? [String: Any])?.keys.sorted() == ["count", "high", "low", "value"])
     }

@@ -47,6 +47,36 @@ struct ReproducibilityTests {
         }
     }
 
+    @Test(
+        "Engines that share a pass give the bits that each gives alone, and load what they share once",
+        arguments: [1, 3])
+    func joint(workers: Int) throws {
+        let first = Self.graph()
+        // Larger maps: other batches.
+        var second = Graph([40, 40, 3])
+        second.add(
+            .globalPool(.average, keepsDimensions: false),
+            second.convolution(second.convolution(0, 3, 64), 64, 8))
+        let (small, large) = (first.images(70), second.images(70))
+        let engines: [any Engine] = [
+            try first.oneDNN(workers: workers), try second.oneDNN(workers: workers), try first.reference(),
+        ]
+        let loaded = Mutex([0, 0])
+        let sources = [small, large].enumerated().map { index, images in
+            let source = ImageSource(images)
+            return ImageSource(count: source.count, shape: source.shape) { range, buffer in
+                loaded.withLock { $0[index] += range.count }
+                try source.load(range, buffer)
+            }
+        }
+        let results = try JointRun(engines, on: sources, sourceOf: [0, 1, 0]).run()
+        #expect(loaded.withLock { $0 } == [70, 70])
+        #expect(bits(results[0].outputs) == bits(try engines[0].run(on: sources[0])))
+        #expect(bits(results[1].outputs) == bits(try engines[1].run(on: sources[1])))
+        #expect(bits(results[2].outputs) == bits(try engines[2].run(on: sources[0])))
+        #expect(results.allSatisfy { $0.seconds > 0 })
+    }
+
     @Test("No images give no outputs", arguments: EngineChoice.allCases)
     func noImages(choice: EngineChoice) throws {
         let graph = Self.graph()

@@ -5,7 +5,8 @@ import Tensors
 /// The fast engine: a whole network as one compiled section.
 public final class OneDNNEngine: Engine {
     private let section: OneDNNSection
-    private let imageShape: Shape
+    /// Height, width and channels of an image.
+    public let imageShape: Shape
     /// Features of the output for one image.
     public let outputCount: Int
 
@@ -24,15 +25,26 @@ public final class OneDNNEngine: Engine {
         outputCount = shapes[network.output].count
     }
 
-    /// Runs the network on every image of the source.
-    public func run(on images: ImageSource, progress: @escaping @Sendable (Int) -> Void) throws -> [Float] {
-        guard images.shape == imageShape else {
-            throw InferenceError.wrongImageShape(found: images.shape, expected: imageShape)
-        }
-        let results = SharedResults(count: images.count * outputCount)
-        try section.run(
-            count: images.count, load: { try images.load($0, $1[0]) },
-            store: { results.store($1[0], at: $0.lowerBound * self.outputCount) }, progress: progress)
-        return results.values
+    /// As many images as the section takes at once.
+    public var batchSize: Int { section.batch }
+    /// How many threads run the network.
+    public var workers: Int { section.workers }
+
+    /// Buffers for one thread, which is made ready for convolutions.
+    public func makeWorker() throws -> any EngineWorker {
+        prepareWorkerThread()
+        return OneDNNEngineWorker(worker: try section.makeWorker())
+    }
+}
+
+private struct OneDNNEngineWorker: EngineWorker {
+    let worker: Worker
+
+    func run(
+        _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>
+    ) throws {
+        _ = worker.input(0, count: count).update(fromContentsOf: images)
+        try worker.run(count: count)
+        _ = outputs.update(fromContentsOf: worker.output(0, count: count))
     }
 }

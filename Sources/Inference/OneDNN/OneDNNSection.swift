@@ -19,8 +19,10 @@ public final class OneDNNSection: Sendable {
     private let plan: BufferPlan
     private let convolutions: [Int: OneDNNConvolution]
     private let device: OneDNNDevice
-    private let batch: Int
-    private let workers: Int
+    /// Images that are run at once.
+    let batch: Int
+    /// Threads that run the section.
+    let workers: Int
 
     /// Reads the parameters that the section needs, compiles every convolution and packs its weights. `shapes` has
     /// the shape of each node of the network.
@@ -60,8 +62,7 @@ public final class OneDNNSection: Sendable {
         let batches = (count + batch - 1) / batch
         onWorkerThreads(min(workers, max(batches, 1))) { _ in
             failure.attempt {
-                let worker = try Worker(
-                    self.program, self.plan, self.convolutions, self.device, batch: self.batch)
+                let worker = try self.makeWorker()
                 while !failure.occurred {
                     let first = next.wrappingAdd(self.batch, ordering: .relaxed).oldValue
                     guard first < count else { break }
@@ -77,6 +78,9 @@ public final class OneDNNSection: Sendable {
         }
         try failure.rethrow()
     }
+
+    /// The buffers of one thread.
+    func makeWorker() throws -> Worker { try Worker(program, plan, convolutions, device, batch: batch) }
 
     /// Few enough images that their activations stay in cache, enough that the weights are worth streaming: 4 at
     /// ResNet-50's 224×224, measured; small images go by more at a time.

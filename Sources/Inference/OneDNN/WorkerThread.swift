@@ -2,16 +2,19 @@ import CKernels
 import Foundation
 
 /// Runs the body `count` times at once, each on a thread of its own made for convolutions, and waits for all.
-///
-/// oneDNN's threads come from libgomp, which gives every new thread all cores again: each of ours asks for one.
-/// Denormals are flushed to zero.
 func onWorkerThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    onThreads(count) { index in
+        prepareWorkerThread()
+        body(index)
+    }
+}
+
+/// Runs the body `count` times at once, each on a thread of its own, and waits for all.
+func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let group = DispatchGroup()
     for index in 0..<count {
         group.enter()
         let thread = Thread {
-            limitOpenMP()
-            nc_flush_denormals()
             body(index)
             group.leave()
         }
@@ -20,6 +23,13 @@ func onWorkerThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         thread.start()
     }
     group.wait()
+}
+
+/// Makes the current thread one for convolutions. oneDNN's threads come from libgomp, which gives every new thread all
+/// cores again: each of ours asks for one. Denormals are flushed to zero.
+func prepareWorkerThread() {
+    limitOpenMP()
+    nc_flush_denormals()
 }
 
 /// `omp_set_num_threads(1)` of whatever OpenMP library is loaded; the toolchain has no header for it.

@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Networks
 import Tensors
 
@@ -38,23 +38,28 @@ public struct ReferenceEngine: Engine {
         return values
     }
 
-    /// Runs the images one by one on all cores.
-    public func run(on images: ImageSource, progress: @escaping @Sendable (Int) -> Void) throws -> [Float] {
-        guard images.shape == shapes[0] else {
-            throw InferenceError.wrongImageShape(found: images.shape, expected: shapes[0])
+    /// Height, width and channels of an image.
+    public var imageShape: Shape { shapes[0] }
+    /// One: images do not share anything.
+    public var batchSize: Int { 1 }
+    /// All cores.
+    public var workers: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+    /// The engine itself, which changes nothing as it runs.
+    public func makeWorker() -> any EngineWorker { self }
+}
+
+extension ReferenceEngine: EngineWorker {
+    /// Runs the network image by image.
+    public func run(
+        _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>
+    ) {
+        for image in 0..<count {
+            let size = imageShape.count
+            let pixels = Tensor(shape: imageShape, values: Array(images[image * size..<(image + 1) * size]))
+            let result = values(for: pixels)[network.output].values
+            _ = outputs[image * outputCount..<(image + 1) * outputCount].update(fromContentsOf: result)
         }
-        let results = SharedResults(count: images.count * outputCount)
-        let failure = FirstFailure()
-        DispatchQueue.concurrentPerform(iterations: images.count) { index in
-            failure.attempt {
-                var image = Tensor(shape: images.shape, repeating: 0)
-                try image.values.withUnsafeMutableBufferPointer { try images.load(index..<index + 1, $0) }
-                results.store(values(for: image)[network.output].values, at: index * outputCount)
-                progress(1)
-            }
-        }
-        try failure.rethrow()
-        return results.values
     }
 }
 

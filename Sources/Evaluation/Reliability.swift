@@ -1,0 +1,50 @@
+/// How far a network's confidence, the probability of what it predicts, can be taken at its word.
+public struct Reliability: Sendable, Equatable, Codable {
+    /// Expected calibration error: the mean over images of |accuracy − confidence| of the bin that each is in
+    /// (Guo et al. 2017, equation 3).
+    public let ece: Double
+    /// Bins of equal width, from confidence 0 to 1.
+    public let bins: [Bin]
+
+    /// Images of similar confidence.
+    public struct Bin: Sendable, Equatable, Codable {
+        /// Confidence above this, or equal to it in the first bin.
+        public let low: Double
+        /// Confidence up to this.
+        public let high: Double
+        /// Images in the bin.
+        public let images: Int
+        /// Their mean confidence; nil without images.
+        public let confidence: Double?
+        /// Their share that is right; nil without images.
+        public let accuracy: Double?
+    }
+
+    /// Bins outcomes by confidence. Those without one, where an output is not finite, are left out; nil where none is
+    /// left.
+    public init?(_ outcomes: [Outcome], bins count: Int = 15) {
+        precondition(count > 0)
+        // Edges are i / count: a confidence of just an edge belongs to the bin below it, whatever a product would round to.
+        let edges = (0...count).map { Double($0) / Double(count) }
+        var totals = [(images: Int, confidence: Double, right: Int)](repeating: (0, 0, 0), count: count)
+        for outcome in outcomes {
+            guard let confidence = outcome.confidence else { continue }
+            var bin = min(Int(confidence * Double(count)), count - 1)
+            while bin > 0, confidence <= edges[bin] { bin -= 1 }
+            while bin < count - 1, confidence > edges[bin + 1] { bin += 1 }
+            totals[bin].images += 1
+            totals[bin].confidence += confidence
+            if outcome.isCorrect(within: 1) { totals[bin].right += 1 }
+        }
+        let images = totals.reduce(0) { $0 + $1.images }
+        guard images > 0 else { return nil }
+        bins = totals.enumerated().map { index, total in
+            let share = total.images == 0 ? nil : 1 / Double(total.images)
+            return Bin(
+                low: edges[index], high: edges[index + 1], images: total.images,
+                confidence: share.map { $0 * total.confidence },
+                accuracy: share.map { $0 * Double(total.right) })
+        }
+        ece = totals.reduce(0) { $0 + abs(Double($1.right) - $1.confidence) } / Double(images)
+    }
+}

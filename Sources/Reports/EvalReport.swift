@@ -1,0 +1,120 @@
+import Evaluation
+import Foundation
+
+/// How well networks classify a split, for machines and as what pages and tables are made of.
+public struct EvalReport: Codable, Sendable, Equatable {
+    /// The form of this report.
+    public var schemaVersion = 2
+    /// The program's version.
+    public var version: String
+    /// The split's file.
+    public var data: String
+    /// How image files came to one size; absent for arrays.
+    public var transform: String?
+    /// Image files that were left out because they cannot be read; absent where there are none.
+    public var broken: [Broken]?
+    /// Images scored: all of the split but the broken ones.
+    public var images: Int
+    /// The engine that ran the networks.
+    public var engine: String
+    /// How intervals of means were made.
+    public var bootstrap = BootstrapSettings()
+    /// The network that the others are compared with; absent where there is one network.
+    public var baseline: String?
+    /// The networks, in the order that they were named.
+    public var models: [Network]
+
+    /// An image file that was left out.
+    public struct Broken: Codable, Sendable, Equatable {
+        /// The file.
+        public var file: String
+        /// Why, for people.
+        public var reason: String
+
+        /// A file and a reason.
+        public init(file: String, reason: String) {
+            self.file = file
+            self.reason = reason
+        }
+    }
+
+    /// How intervals of means were made: with the percentile bootstrap.
+    public struct BootstrapSettings: Codable, Sendable, Equatable {
+        /// How often the images were drawn.
+        public var draws = Bootstrap().draws
+        /// Where the random numbers start.
+        public var seed = Bootstrap().seed
+
+        /// The settings that `Evaluation` uses.
+        public init() {}
+    }
+
+    /// One of the networks. In JSON, the evaluation's properties stand beside its own.
+    public struct Network: Codable, Sendable, Equatable {
+        /// The network's file.
+        public var model: String
+        /// What was done to the pixels.
+        public var preprocess: String
+        /// Images per second, without opening files and packing weights; with several networks, about what each would
+        /// do alone.
+        public var imagesPerSecond: Double
+        /// How well it classifies.
+        public var evaluation: Evaluation
+        /// The comparison with the baseline, which is "before"; nil for the baseline itself.
+        public var comparison: Comparison?
+
+        /// A network's figures.
+        public init(
+            model: String, preprocess: String, imagesPerSecond: Double, evaluation: Evaluation,
+            comparison: Comparison? = nil
+        ) {
+            self.model = model
+            self.preprocess = preprocess
+            self.imagesPerSecond = imagesPerSecond
+            self.evaluation = evaluation
+            self.comparison = comparison
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case model, preprocess, imagesPerSecond, comparison
+        }
+
+        /// Reads what `encode` writes.
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            model = try values.decode(String.self, forKey: .model)
+            preprocess = try values.decode(String.self, forKey: .preprocess)
+            imagesPerSecond = try values.decode(Double.self, forKey: .imagesPerSecond)
+            comparison = try values.decodeIfPresent(Comparison.self, forKey: .comparison)
+            evaluation = try Evaluation(from: decoder)
+        }
+
+        /// The evaluation's properties, and the network's own beside them.
+        public func encode(to encoder: any Encoder) throws {
+            try evaluation.encode(to: encoder)
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(model, forKey: .model)
+            try values.encode(preprocess, forKey: .preprocess)
+            try values.encode(imagesPerSecond, forKey: .imagesPerSecond)
+            try values.encodeIfPresent(comparison, forKey: .comparison)
+        }
+    }
+
+    /// A report on networks that have been scored.
+    public init(
+        version: String, data: String, engine: String, baseline: String? = nil, models: [Network]
+    ) {
+        self.version = version
+        self.data = data
+        self.engine = engine
+        self.baseline = baseline
+        self.models = models
+        images = models.first?.evaluation.images ?? 0
+    }
+
+    /// What to call each network: its file's name where that tells it from the others, else its path.
+    public var names: [String] {
+        let files = models.map { URL(fileURLWithPath: $0.model).lastPathComponent }
+        return Set(files).count == files.count ? files : models.map(\.model)
+    }
+}

@@ -1,0 +1,146 @@
+import NormConvKit
+
+extension EvalReport {
+    /// What people read, in 80 columns. `isAlone`: one network is in question, and any other is what it is compared
+    /// with.
+    func lines(isAlone: Bool) -> [String] {
+        guard isAlone, let first = models.first else { return tables }
+        var lines = [
+            Terminal.bold(first.model),
+            "  images        \(Formatting.grouped(images)) of \(data), preprocessing \(first.preprocess)",
+        ]
+        lines += split + first.lines + [""] + classLines([first])
+        if let comparison = first.comparison, let other = models.first(where: { $0.model == baseline }) {
+            lines += [""] + other.lines(against: comparison)
+        }
+        return lines
+    }
+
+    /// What was done with image files.
+    private var split: [String] {
+        var lines: [String] = []
+        if let transform { lines.append("  images are    \(transform)") }
+        if let broken { lines.append("  broken        \(Formatting.grouped(broken.count)) images, left out") }
+        return lines
+    }
+
+    /// Several networks beside each other.
+    private var tables: [String] {
+        var table = TextTable([
+            ("network", .left), ("top-1", .right), ("95 %", .left), ("top-5", .right), ("NLL", .right),
+            ("ECE", .right), ("images/s", .right),
+        ])
+        for (model, name) in zip(models, names) {
+            let score = model.evaluation
+            let top1 = Formatting.interval(score.top1).components(separatedBy: "  ")
+            table.add(
+                Formatting.tail(name, width: 22), top1[0], top1[1],
+                score.top5.map { Formatting.percent($0.value) } ?? "–",
+                score.nll.map { Formatting.fixed($0.value, digits: 3) } ?? "–",
+                score.reliability.map { Formatting.fixed($0.ece, digits: 3) } ?? "–",
+                Formatting.rate(model.imagesPerSecond))
+        }
+        var lines = [Terminal.bold("\(Formatting.grouped(images)) images of \(data)")]
+        lines += split + table.lines.map { "  " + $0 } + [""] + classLines(models)
+        guard let baseline else { return lines }
+        return lines + ["", Terminal.bold("against \(baseline)")] + comparisons.map { "  " + $0 }
+    }
+
+    private var comparisons: [String] {
+        var table = TextTable([
+            ("network", .left), ("agreement", .right), ("top-1", .right), ("95 %", .left), ("lost", .right),
+            ("gained", .right), ("p", .right),
+        ])
+        for (model, name) in zip(models, names) {
+            guard let comparison = model.comparison, let paired = comparison.paired else { continue }
+            let difference = Formatting.points(paired.difference).components(separatedBy: "  ")
+            table.add(
+                Formatting.tail(name, width: 18), Formatting.percent(comparison.agreement.value),
+                difference[0], difference[1], Formatting.grouped(paired.lost.count),
+                Formatting.grouped(paired.gained.count), Formatting.probability(paired.mcNemarP))
+        }
+        return table.lines
+    }
+
+    /// All classes where they are few, otherwise the ones that fare worst; top-1 of each network.
+    private func classLines(_ models: [Network]) -> [String] {
+        guard let first = models.first, models.count <= 4 else { return [] }
+        let limit = 20
+        let classes = first.evaluation.classes
+        let worst = classes.filter { $0.recall != nil }.sorted {
+            ($0.recall?.value ?? 0, $1.images, $0.index) < ($1.recall?.value ?? 0, $0.images, $1.index)
+        }
+        let shown = classes.count <= limit ? classes : Array(worst.prefix(10))
+        let titles = models.count == 1 ? ["top-1"] : names.map { Formatting.tail($0, width: 12) }
+        var columns: [(title: String, alignment: TextTable.Alignment)] = [
+            ("class", .left), ("images", .right),
+        ]
+        columns += titles.map { ($0, .right) }
+        if models.count == 1 { columns += [("precision", .right), ("F1", .right)] }
+        var table = TextTable(columns)
+        let share = { (share: Double?) in share.map { Formatting.percent($0) } ?? "–" }
+        for entry in shown {
+            var cells = [
+                Formatting.tail(entry.name ?? "\(entry.index)", width: models.count > 2 ? 14 : 24),
+                Formatting.grouped(entry.images),
+            ]
+            cells += models.map { share($0.evaluation.classes[entry.index].recall?.value) }
+            if models.count == 1 { cells += [share(entry.precision?.value), share(entry.f1)] }
+            table.add(cells)
+        }
+        let whose = models.count == 1 ? "" : ", by the first network"
+        let title = classes.count <= limit ? [] : ["The 10 weakest of \(classes.count) classes\(whose):"]
+        return title + table.lines.map { "  " + $0 }
+    }
+}
+
+extension EvalReport.Network {
+    /// The figures of one network.
+    fileprivate var lines: [String] {
+        let score = evaluation
+        var lines = ["  top-1         \(Formatting.interval(score.top1))"]
+        if let top5 = score.top5 { lines.append("  top-5         \(Formatting.interval(top5))") }
+        let mean = score.meanPerClass
+        let ends = [mean.low, mean.high].map { Formatting.fixed($0 * 100, digits: 1) }
+        lines += [
+            "  per class     \(Formatting.percent(mean.value))  [\(ends[0]), \(ends[1])]",
+            "  NLL           \(score.nll.map { Formatting.interval($0) } ?? "not finite")",
+        ]
+        if let brier = score.brier { lines.append("  Brier         \(Formatting.interval(brier))") }
+        if let reliability = score.reliability {
+            lines.append("  ECE           \(Formatting.fixed(reliability.ece, digits: 4))")
+        }
+        lines.append("  speed         \(Formatting.rate(imagesPerSecond)) images/s")
+        if score.nonFinite > 0 {
+            lines.append("  not finite    \(Formatting.grouped(score.nonFinite)) images, counted wrong")
+        }
+        return lines
+    }
+
+    /// This network as the one that another was compared with.
+    fileprivate func lines(against comparison: Comparison) -> [String] {
+        var lines = [
+            Terminal.bold("against \(model)"),
+            "  top-1 there   \(Formatting.interval(evaluation.top1))",
+        ]
+        if let paired = comparison.paired {
+            lines.append("  difference    \(Formatting.points(paired.difference)) points")
+        }
+        lines.append("  agreement     \(Formatting.interval(comparison.agreement))")
+        if let difference = comparison.largestDifference {
+            lines.append("  largest difference of two outputs  \(Formatting.fixed(difference, digits: 6))")
+        }
+        guard let paired = comparison.paired else { return lines }
+        return lines + [
+            "  lost          \(Self.images(paired.lost))", "  gained        \(Self.images(paired.gained))",
+            "  McNemar's exact p  \(Formatting.probability(paired.mcNemarP))",
+        ]
+    }
+
+    private static func images(_ indices: [Int]) -> String {
+        let shown = indices.prefix(6).map(String.init).joined(separator: ", ")
+        let rest = indices.count > 6 ? ", … (--json lists them)" : ""
+        let images = indices.count == 1 ? "image" : "images"
+        return "\(Formatting.grouped(indices.count)) \(images)" + (indices.isEmpty ? "" : ": \(shown)\(rest)")
+    }
+}
