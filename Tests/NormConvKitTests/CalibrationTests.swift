@@ -305,7 +305,8 @@ struct CalibrationTests {
         let kept = report.steps.filter(\.kept).map(\.agreement)
         #expect(kept == kept.sorted())
         for (index, step) in report.steps.enumerated() where !step.kept {
-            let last = try #require(report.steps[..<index].last(where: \.kept))
+            let earlier = report.steps[..<index].last { $0.kept }
+            let last = try #require(earlier)
             #expect(
                 step.agreement < last.agreement
                     || step.agreement == last.agreement && step.outputError > last.outputError)
