@@ -80,7 +80,10 @@ struct CommandTests {
             let report = try #require(try run.json()["calibration"] as? [String: Any])
             #expect(report["fitted"] as? Int == 18 && report["setAside"] as? Int == 6)
             let steps = try #require(report["steps"] as? [[String: Any]])
-            #expect(steps.map { $0["name"] as? String } == ["statistics", "layers", "head", "training"])
+            #expect(
+                steps.map { $0["name"] as? String } == [
+                    "statistics", "layers", "head", "training", "halfway",
+                ])
             #expect((report["norms"] as? [Any])?.count == 9)
             #expect(report["forwardSeconds"] is Double && report["solveSeconds"] is Double)
             let described = try normconv("inspect", output)

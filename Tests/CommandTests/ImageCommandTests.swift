@@ -37,7 +37,8 @@ struct ImageCommandTests {
             #expect(report["images"] as? Int == 5)
             #expect(report["transform"] as? String == "shorter side 36, crop 32×32, bilinear")
             #expect(report["broken"] == nil)
-            let found = try #require(report["classes"] as? [[String: Any]])
+            let network = try #require((report["models"] as? [[String: Any]])?.first)
+            let found = try #require(network["classes"] as? [[String: Any]])
             #expect(found.compactMap { $0["images"] as? Int } == [0, 0, 0, 2, 0, 3, 0, 0, 0, 0])
             #expect(found[5]["name"] as? String == "dog")
         }
