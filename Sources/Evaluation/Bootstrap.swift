@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import Tensors
 
 /// A mean and its 95 % interval.
 public struct Estimate: Sendable, Equatable, Codable {
@@ -56,25 +57,12 @@ struct Draw: Sendable {
 
     init(seed: UInt64, index: Int) {
         // A draw's numbers start far from those of every other.
-        var start = SplitMix64(state: seed &+ UInt64(index))
-        generator = SplitMix64(state: start.next())
+        var start = SplitMix64(seed: seed &+ UInt64(index))
+        generator = SplitMix64(seed: start.next())
     }
 
     /// One of `count` things, all of them equally probable.
     mutating func next(of count: Int) -> Int {
         Int(generator.next().multipliedFullWidth(by: UInt64(count)).high)
-    }
-}
-
-/// The generator of Steele, Lea and Flood (2014): any seed is as good as another.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

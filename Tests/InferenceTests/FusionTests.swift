@@ -205,7 +205,7 @@ struct FusionTests {
 
     @Test("Random graphs of all that is fused", arguments: 0..<40 as Range<UInt64>)
     func randomGraph(seed: UInt64) throws {
-        var random = SplitMix64(state: seed)
+        var random = SplitMix64(seed: seed)
         var graph = Graph([6, 5, 6], seed: seed)
         var maps = [0]
         func pick() -> Int { maps.randomElement(using: &random) ?? 0 }

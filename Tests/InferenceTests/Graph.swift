@@ -14,7 +14,7 @@ struct Graph {
     /// A graph for images of one shape: height, width, channels.
     init(_ imageShape: Shape, seed: UInt64 = 1) {
         self.imageShape = imageShape
-        random = SplitMix64(state: seed)
+        random = SplitMix64(seed: seed)
     }
 
     /// The last node is the output.
@@ -100,7 +100,7 @@ struct Graph {
 
 extension Graph {
     func images(_ count: Int, seed: UInt64 = 99) -> Tensor {
-        var random = SplitMix64(state: seed)
+        var random = SplitMix64(seed: seed)
         return .random(Shape([count] + imageShape.extents), using: &random)
     }
 
@@ -144,18 +144,5 @@ extension Tensor {
         _ shape: Shape, in range: ClosedRange<Float> = -1...1, using random: inout SplitMix64
     ) -> Tensor {
         Tensor(shape: shape, values: (0..<shape.count).map { _ in Float.random(in: range, using: &random) })
-    }
-}
-
-/// Steele, Lea & Flood's generator (2014): the same numbers on every machine.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -204,7 +204,7 @@ private struct GradientCase {
         layout = ParameterLayout(network, standardized: standardizes ? Set(kernels) : [], epsilon: 1e-10)
         self.taps = taps ?? [network.output]
         images = graph.images(4)
-        var random = SplitMix64(state: 5)
+        var random = SplitMix64(seed: 5)
         let shapes = (try? network.shapes(forImage: graph.imageShape)) ?? []
         coefficients = self.taps.map { tap in
             shapes.isEmpty ? [] : Tensor.random([4 * shapes[tap].count], using: &random).values

@@ -36,7 +36,7 @@ struct TruncationTests {
             let copy = folder + "/" + URL(fileURLWithPath: path).lastPathComponent
             try FileManager.default.copyItem(atPath: path, toPath: copy)
             let file = try FileHandle(forUpdating: URL(fileURLWithPath: copy))
-            var random = SplitMix(state: 1)
+            var random = SplitMix64(seed: 1)
             let size = try file.seekToEnd()
             let lengths = (0..<200).map { _ in UInt64.random(in: 0..<size, using: &random) }
             for length in lengths.sorted(by: >) {
@@ -57,18 +57,5 @@ struct TruncationTests {
         let parameters = try Model(path: path).checkpoint.parameters
         return Dictionary(
             try parameters.map { ($0.name, try $0.read()) }, uniquingKeysWith: { first, _ in first })
-    }
-}
-
-/// Steele's SplitMix64: the same places in every run.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
     }
 }
