@@ -193,7 +193,7 @@ struct CalibrationRun {
             source, teacher: live(source, parameters), student: live(student.network, student.base),
             images: images,
             settings: WalkSettings(
-                standardized: standardized, epsilon: options.standardizationEpsilon,
+                standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon,
                 samplingEffort: effort.sampling, refinements: effort.refinements, memory: calibration.memory,
                 workers: workers))
         try walk.run(head: head) { index in
@@ -210,15 +210,14 @@ struct CalibrationRun {
         return (result, walk.student[feature])
     }
 
-    /// Kernels that the plan standardizes.
-    private var standardized: Set<String> {
+    /// Convolutions whose kernels the plan standardizes, by these.
+    private var standardized: [String: Convolution] {
         let layers = Set(plan.report.standardized)
-        return Set(
-            source.nodes.compactMap { node in
-                guard case .convolution(let convolution) = node.operation, layers.contains(node.layer)
-                else { return nil }
-                return convolution.kernel
-            })
+        return source.nodes.reduce(into: [:]) { table, node in
+            if case .convolution(let convolution) = node.operation, layers.contains(node.layer) {
+                table[convolution.kernel] = convolution
+            }
+        }
     }
 
     // MARK: Head
@@ -269,7 +268,7 @@ struct CalibrationRun {
         let distillation = Distillation(
             source: source, sourceParameters: parameters, student: student, shapes: shapes, images: images,
             settings: Distillation.Settings(
-                standardized: standardized, epsilon: options.standardizationEpsilon, epochs: epochs,
+                standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
                 seed: calibration.seed, workers: workers))
         do {
             let trained = try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
@@ -291,13 +290,13 @@ struct CalibrationRun {
     /// The means of the parameters before training and after it: where training has gone too far, they are better.
     private func midway(to trained: Student) throws -> Student {
         var result = student
-        let convolutions = source.convolutions
+        let standardized = standardized
         for name in trained.fitted.keys.sorted() {
             guard let old = try student.parameters[name]?.read(), let new = trained.fitted[name] else {
                 continue
             }
             let mean = zip(old.values, new.values).map { (Double($0) + Double($1)) / 2 }
-            guard standardized.contains(name), let convolution = convolutions[name] else {
+            guard let convolution = standardized[name] else {
                 try result.set(name, mean)
                 continue
             }
@@ -307,14 +306,5 @@ struct CalibrationRun {
                 options.standardizationEpsilon.standardized(filters, size: convolution.filterSize))
         }
         return result
-    }
-}
-
-extension Network {
-    /// Convolutions by the names of their kernels.
-    fileprivate var convolutions: [String: Convolution] {
-        nodes.reduce(into: [:]) { table, node in
-            if case .convolution(let convolution) = node.operation { table[convolution.kernel] = convolution }
-        }
     }
 }
