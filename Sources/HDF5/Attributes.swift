@@ -71,6 +71,16 @@ public struct Attributes: Sendable {
         }
     }
 
+    /// A single string; nil where there is no attribute of that name.
+    public func string(ifPresent name: String) throws(HDF5Error) -> String? {
+        try contains(name) ? try string(name) : nil
+    }
+
+    /// All strings of an attribute; nil where there is none of that name.
+    public func strings(ifPresent name: String) throws(HDF5Error) -> [String]? {
+        try contains(name) ? try strings(name) : nil
+    }
+
     /// All values of a numeric attribute, as Double.
     public func floats(_ name: String) throws(HDF5Error) -> [Double] {
         try numbers(

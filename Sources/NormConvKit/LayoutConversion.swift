@@ -99,7 +99,7 @@ extension Network {
 
 extension Network.Family {
     /// Whether parameters have Keras' names and layouts.
-    fileprivate var isKeras: Bool { self == .keras || self == .kerasResNet || self == .kerasResNetV2 }
+    var isKeras: Bool { self == .keras || self == .kerasResNet || self == .kerasResNetV2 }
 }
 
 extension ParameterTable {

@@ -152,12 +152,3 @@ extension Model {
         return true
     }
 }
-
-extension Network.Family {
-    fileprivate var isKeras: Bool {
-        switch self {
-        case .keras, .kerasResNet, .kerasResNetV2: true
-        case .torch, .bit: false
-        }
-    }
-}

@@ -129,12 +129,29 @@ struct ImageSplitTests {
 
     @Test("Names of classes that a model's file has are matched by name")
     func namedOutputs() throws {
-        // The safetensors fixture with metadata.
         let names = (0..<10).map { "c\(9 - $0)" }
+        let list = "[" + names.map { "\\\"\($0)\\\"" }.joined(separator: ",") + "]"
+        try withNames(list) { path, folder in
+            let split = try Model(path: path).split(path: folder)
+            #expect(split.labels.map { $0.elementsEqual([7, 1]) } == true)
+            #expect(split.classNames.map { $0.elementsEqual(names) } == true)
+        }
+    }
+
+    @Test("Names among which one is no text are not taken for the others: places would be shifted")
+    func damagedNames() throws {
+        try withNames("[7,\\\"c2\\\",\\\"c8\\\"]") { path, folder in
+            let unclear = SplitFailure.classesUnclear(split: folder, classes: 2, model: path, outputs: 10)
+            #expect(throws: unclear) { try Model(path: path).split(path: folder) }
+        }
+    }
+
+    /// The safetensors fixture with names of classes in its metadata, and a folder of two classes.
+    private func withNames(_ list: String, _ body: (_ model: String, _ folder: String) throws -> Void) throws
+    {
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: bottleneck)))
         let length = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
         let header = String(decoding: bytes[8..<8 + length], as: UTF8.self)
-        let list = "[" + names.map { "\\\"\($0)\\\"" }.joined(separator: ",") + "]"
         let metadata = "{\"__metadata__\":{\"class_names\":\"\(list)\"},"
         let changed = Array((metadata + header.dropFirst()).utf8)
         let prefix = (0..<8).map { UInt8(truncatingIfNeeded: changed.count >> (8 * $0)) }
@@ -142,9 +159,7 @@ struct ImageSplitTests {
             let path = folder + ".safetensors"
             try Data(prefix + changed + bytes[(8 + length)...]).write(to: URL(fileURLWithPath: path))
             defer { try? FileManager.default.removeItem(atPath: path) }
-            let split = try Model(path: path).split(path: folder)
-            #expect(split.labels.map { $0.elementsEqual([7, 1]) } == true)
-            #expect(split.classNames.map { $0.elementsEqual(names) } == true)
+            try body(path, folder)
         }
     }
 

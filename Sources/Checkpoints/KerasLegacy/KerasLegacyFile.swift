@@ -40,9 +40,9 @@ struct KerasLegacyFile: Checkpoint {
         path = file.path
         let root = file.root
         let attributes = root.attributes
-        modelConfig = try attributes.contains("model_config") ? attributes.string("model_config") : nil
-        note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
-        classNames = try attributes.contains("class_names") ? attributes.strings("class_names") : nil
+        modelConfig = try attributes.string(ifPresent: "model_config")
+        note = try attributes.string(ifPresent: "normconv")
+        classNames = try attributes.strings(ifPresent: "class_names")
         leftOut = try root.contains(Self.optimizerGroup) ? ["optimizer state (\(Self.optimizerGroup))"] : []
         let weights = weightsGroup.isEmpty ? root : try root.group(weightsGroup)
         let attribute = { (name: String) in

@@ -101,7 +101,7 @@ struct KerasSavedTree {
             var name = String(part)
             if try group.contains(variablesGroup) {
                 let attributes = try group.group(variablesGroup).attributes
-                if try attributes.contains("name") { name = try attributes.string("name") }
+                name = try attributes.string(ifPresent: "name") ?? name
             }
             names.append(name)
         }

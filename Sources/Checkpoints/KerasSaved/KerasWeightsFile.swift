@@ -24,8 +24,8 @@ struct KerasWeightsFile: Checkpoint {
         self.modelConfig = modelConfig
         path = file.path
         let attributes = file.root.attributes
-        note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
-        classNames = try attributes.contains("class_names") ? attributes.strings("class_names") : nil
+        note = try attributes.string(ifPresent: "normconv")
+        classNames = try attributes.strings(ifPresent: "class_names")
         tree = try KerasSavedTree(file, config: Self.json(modelConfig, path: path))
     }
 

@@ -23,7 +23,7 @@ struct SafetensorsFile: Checkpoint {
         self.path = path
         let metadata = Dictionary(uniqueKeysWithValues: header.metadata.map { ($0.key, $0.value) })
         note = metadata["normconv"]
-        classNames = metadata["class_names"].flatMap { try? JSON.parse($0) }?.array?.compactMap(\.string)
+        classNames = metadata["class_names"].flatMap(Self.names)
         producer = metadata["format"].map { $0 == "pt" ? "PyTorch" : "format '\($0)'" }
         let table = ParameterTable(header.tensors.map { Parameter($0, in: file) })
         let origin = KerasOrigin(
@@ -33,6 +33,13 @@ struct SafetensorsFile: Checkpoint {
         depthwiseKernels = Set(
             (origin?.namings.values.filter { $0.naming.form == .hwim } ?? []).map(\.naming.keras))
         modelConfig = translated == nil ? nil : origin?.config
+    }
+
+    /// The strings of a JSON array; nil for anything else, for what is left out would shift the rest.
+    private static func names(_ text: String) -> [String]? {
+        guard let values = (try? JSON.parse(text))?.array else { return nil }
+        let names = values.compactMap(\.string)
+        return names.count == values.count ? names : nil
     }
 
     func write(

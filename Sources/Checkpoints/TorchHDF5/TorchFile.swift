@@ -33,8 +33,8 @@ struct TorchFile: Checkpoint {
         self.prefix = prefix
         path = file.path
         let attributes = file.root.attributes
-        note = try attributes.contains("normconv") ? attributes.string("normconv") : nil
-        classNames = try attributes.contains("class_names") ? attributes.strings("class_names") : nil
+        note = try attributes.string(ifPresent: "normconv")
+        classNames = try attributes.strings(ifPresent: "class_names")
         layout =
             datasets.contains { $0.path.dropFirst(prefix.count).contains("/") } ? .torchNested : .torchFlat
         var names: Set<String> = []
@@ -46,11 +46,9 @@ struct TorchFile: Checkpoint {
                 }
                 return Parameter(dataset, name: name)
             })
-        func stored(_ key: String) throws -> String? {
-            try attributes.contains(key) ? attributes.string(key) : nil
-        }
         let origin = KerasOrigin(
-            config: try stored(KerasOrigin.configKey), names: try stored(KerasOrigin.namesKey))
+            config: try attributes.string(ifPresent: KerasOrigin.configKey),
+            names: try attributes.string(ifPresent: KerasOrigin.namesKey))
         let translated = origin?.kerasParameters(table)
         parameters = translated ?? table
         modelConfig = translated == nil ? nil : origin?.config

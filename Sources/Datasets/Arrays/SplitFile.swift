@@ -67,11 +67,10 @@ struct SplitFile {
             let array = { (name: String) throws(HDF5Error) in
                 HDF5Array(name: name, dataset: try root.dataset(name))
             }
-            let hasClassNames = try root.attributes.contains("class_names")
             return SplitFile(
                 images: try array(names.images),
                 labels: found.contains(names.labels) ? try array(names.labels) : nil,
-                classNames: hasClassNames ? try root.attributes.strings("class_names") : nil,
+                classNames: try root.attributes.strings(ifPresent: "class_names"),
                 labelsName: names.labels)
         }
     }
