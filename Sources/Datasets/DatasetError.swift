@@ -54,6 +54,8 @@ public enum DatasetError: Error, Equatable {
     case emptyClass(folder: String, name: String)
     /// A list that is no UTF-8 text.
     case listIsNoText(file: String)
+    /// A list of more bytes than a list may have.
+    case listTooLarge(file: String, limit: Int)
     /// A list without a line.
     case emptyList(file: String)
     /// A line that is not what its list consists of.
@@ -119,6 +121,8 @@ extension DatasetError: CustomStringConvertible {
         case .emptyClass(let folder, let name):
             "\(folder): no images in '\(name)', expected at least one in a class' folder"
         case .listIsNoText(let file): "\(file): no text, expected UTF-8"
+        case .listTooLarge(let file, let limit):
+            "\(file): a list of more than \(limit) bytes, expected at most so many"
         case .emptyList(let file): "\(file): no entries, expected at least one line"
         case .malformedLine(let file, let line, let found, let expected):
             "\(file):\(line): '\(found.prefix(60))', expected \(expected)"

@@ -169,6 +169,21 @@ extension Split {
         }
     }
 
+    @Test("A list that is too large is refused, not read in part")
+    func largeList() throws {
+        try MadeFolder.with { folder in
+            let path = folder.path + "/classes.txt"
+            try Data("cat 0\n".utf8).write(to: URL(fileURLWithPath: path))
+            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+            // A hole: it takes no room on the disk.
+            try file.truncate(atOffset: (16 << 20) + 1)
+            try file.close()
+            #expect(throws: DatasetError.listTooLarge(file: path, limit: 16 << 20)) {
+                try ClassIndices(path: path)
+            }
+        }
+    }
+
     @Test("Damaged lists say where")
     func damagedLists() throws {
         try MadeFolder.with { folder in

@@ -1,4 +1,3 @@
-import Archives
 import Foundation
 
 /// Which of a network's outputs a class' name means.
@@ -18,12 +17,7 @@ public struct ClassIndices: Sendable, Equatable {
     /// outputs line by line. In the second form a description may follow the name, as in ImageNet's lists
     /// (`n01440764 tench, Tinca tinca`). Empty lines and lines that begin with `#` are passed over.
     public init(path: String) throws(DatasetError) {
-        let bytes = try archiveResult { () throws(ArchiveError) in
-            let file = try RandomAccessFile(path: path)
-            return try file.read(at: 0, count: min(file.size, 16 << 20))
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .listIsNoText(file: path) }
-        let lines = text.split(whereSeparator: \.isNewline)
+        let lines = try listText(path, limit: 16 << 20).split(whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }
             .filter { !$0.isEmpty && !$0.hasPrefix("#") }
         guard !lines.isEmpty else { throw .emptyList(file: path) }

@@ -35,8 +35,7 @@ extension ImageListing {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
             throw .unreadableFolder(folder: folder)
         }
-        return names.filter { !$0.hasPrefix(".") }
-            .sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
+        return names.filter { !$0.hasPrefix(".") }.sortedByCodePoints
     }
 
     /// Images at any depth; a link to a folder that it lies in is not followed for ever.

@@ -1,4 +1,3 @@
-import Archives
 import Foundation
 
 /// A text file with a line for each image: its path and its label, apart by white space, tabs or commas.
@@ -28,11 +27,7 @@ struct ImageList {
 
     /// Reads and takes apart the lines.
     init(path: String) throws(DatasetError) {
-        let bytes = try archiveResult { () throws(ArchiveError) in
-            let file = try RandomAccessFile(path: path)
-            return try file.read(at: 0, count: min(file.size, Self.mostBytes))
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .listIsNoText(file: path) }
+        let text = try listText(path, limit: Self.mostBytes)
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
             .map { (line: $0 + 1, text: $1.drop { $0 == "\u{FEFF}" }) }
             .filter { !$0.text.allSatisfy(\.isWhitespace) && !$0.text.hasPrefix("#") }

@@ -1,3 +1,4 @@
+import Archives
 import Foundation
 
 /// Image files and what is known of their classes, from a folder or a list.
@@ -62,7 +63,7 @@ struct ImageListing: Equatable {
             if let classes {
                 return Resolved(labels: try classes.indices(of: names, in: source), names: classes.names)
             }
-            let sorted = Set(names).sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
+            let sorted = Set(names).sortedByCodePoints
             let places = Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
             return Resolved(labels: names.compactMap { places[$0] }, names: sorted, areSorted: true)
         }
@@ -74,6 +75,24 @@ struct ImageListing: Equatable {
                 file: source, object: files[image], image: image, found: numbers[image], classes: classes)
         }
     }
+}
+
+extension Sequence<String> {
+    /// In the order of their code points, as Python sorts.
+    var sortedByCodePoints: [String] {
+        sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
+    }
+}
+
+/// The text of a list. Throws where it has more than `limit` bytes or is no UTF-8.
+func listText(_ path: String, limit: Int) throws(DatasetError) -> String {
+    let bytes = try archiveResult { () throws(ArchiveError) -> [UInt8]? in
+        let file = try RandomAccessFile(path: path)
+        return file.size <= limit ? try file.read(at: 0, count: file.size) : nil
+    }
+    guard let bytes else { throw .listTooLarge(file: path, limit: limit) }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw .listIsNoText(file: path) }
+    return text
 }
 
 /// Whether a path is a folder, or a link to one.
