@@ -112,6 +112,18 @@ public struct EvalReport: Codable, Sendable, Equatable {
         images = models.first?.evaluation.images ?? 0
     }
 
+    /// Classes that have images, those first whose recall is lowest in any network: a class that only one network loses is
+    /// worth seeing. Of equal recalls, the one of more images says more.
+    public var weakestClasses: [Int] {
+        guard let classes = models.first?.evaluation.classes else { return [] }
+        let recalls = classes.indices.map { index in
+            models.compactMap { $0.evaluation.classes[index].recall?.value }.min()
+        }
+        return classes.indices.filter { recalls[$0] != nil }.sorted {
+            (recalls[$0] ?? 0, classes[$1].images, $0) < (recalls[$1] ?? 0, classes[$0].images, $1)
+        }
+    }
+
     /// What to call each network: its file's name where that tells it from the others, else its path.
     public var names: [String] {
         let files = models.map { URL(fileURLWithPath: $0.model).lastPathComponent }

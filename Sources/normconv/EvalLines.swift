@@ -67,10 +67,7 @@ extension EvalReport {
         guard let first = models.first, models.count <= 4 else { return [] }
         let limit = 20
         let classes = first.evaluation.classes
-        let worst = classes.filter { $0.recall != nil }.sorted {
-            ($0.recall?.value ?? 0, $1.images, $0.index) < ($1.recall?.value ?? 0, $0.images, $1.index)
-        }
-        let shown = classes.count <= limit ? classes : Array(worst.prefix(10))
+        let shown = classes.count <= limit ? classes : weakestClasses.prefix(10).map { classes[$0] }
         let titles = models.count == 1 ? ["top-1"] : names.map { Formatting.tail($0, width: 12) }
         var columns: [(title: String, alignment: TextTable.Alignment)] = [
             ("class", .left), ("images", .right),
@@ -88,7 +85,7 @@ extension EvalReport {
             if models.count == 1 { cells += [share(entry.precision?.value), share(entry.f1)] }
             table.add(cells)
         }
-        let whose = models.count == 1 ? "" : ", by the first network"
+        let whose = self.models.count == 1 ? "" : ", by the lowest of any network"
         let title = classes.count <= limit ? [] : ["The 10 weakest of \(classes.count) classes\(whose):"]
         return title + table.lines.map { "  " + $0 }
     }

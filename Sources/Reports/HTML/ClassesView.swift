@@ -46,16 +46,7 @@ struct ClassesView {
         let classes = report.models[0].evaluation.classes
         let limits = EvalPage.Limits.listedClasses
         let isWhole = classes.count <= limits.all
-        // By the network that does worst: a class that only one network loses is worth seeing.
-        let recalls = classes.indices.map { index in
-            report.models.compactMap { $0.evaluation.classes[index].recall?.value }.min()
-        }
-        let weakest = classes.indices.filter { recalls[$0] != nil }
-            .sorted {
-                // Of equal recalls, the one of more images says more.
-                (recalls[$0] ?? 0, classes[$1].images, $0) < (recalls[$1] ?? 0, classes[$0].images, $1)
-            }
-        let shown = isWhole ? Array(classes.indices) : Array(weakest.prefix(limits.weakest))
+        let shown = isWhole ? Array(classes.indices) : Array(report.weakestClasses.prefix(limits.weakest))
         isSingle = report.models.count == 1
         columns = names
         caption =
