@@ -52,11 +52,8 @@ public final class OneDNNSection: Sendable {
     }
 
     /// Runs the section for `count` images. `load` and `store` are called from several threads at once, for disjoint
-    /// ranges; the first error of either is rethrown. `progress` is told how many more images are done.
-    public func run(
-        count: Int, load: @escaping Load, store: @escaping Store,
-        progress: @escaping @Sendable (Int) -> Void = { _ in }
-    ) throws {
+    /// ranges; the first error of either is rethrown.
+    public func run(count: Int, load: @escaping Load, store: @escaping Store) throws {
         let failure = FirstFailure()
         let next = Atomic<Int>(0)
         let batches = (count + batch - 1) / batch
@@ -72,7 +69,6 @@ public final class OneDNNSection: Sendable {
                     try worker.run(count: range.count)
                     try store(
                         range, self.program.outputs.indices.map { worker.output($0, count: range.count) })
-                    progress(range.count)
                 }
             }
         }
