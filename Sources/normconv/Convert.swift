@@ -7,14 +7,18 @@ struct Convert: ParsableCommand {
         discussion: """
             EXAMPLES
               normconv convert in.h5 out.h5 --to gn
-              normconv convert in.h5 out.h5 --to gn --groups size:8 --ws off   # narrow networks lose least
-              normconv convert in.h5 out.h5 --to ln --add-bias
-              normconv convert in.h5 out.h5 --to gn --calibrate images.h5      # a few hundred images keep most
-              normconv convert in.h5 out.h5 --to gn --init copy                # what everyone else does
               normconv convert in.h5 out.h5 --to gn --dry-run --json
-              normconv convert in.pth out.safetensors                          # PyTorch's names and layouts
-              normconv convert in.safetensors out.keras                        # a Keras model of its own layers
-              normconv convert in.h5 out.safetensors --to none                 # another layout and nothing else
+            Narrow networks lose least with small groups and plain weights:
+              normconv convert in.h5 out.h5 --to gn --groups size:8 --ws off
+              normconv convert in.h5 out.h5 --to ln --add-bias
+            A few hundred images keep most:
+              normconv convert in.h5 out.h5 --to gn --calibrate images.h5
+            What everyone else does:
+              normconv convert in.h5 out.h5 --to gn --init copy
+            PyTorch's names and layouts, a Keras model, another layout alone:
+              normconv convert in.pth out.safetensors
+              normconv convert in.safetensors out.keras
+              normconv convert in.h5 out.safetensors --to none
             """)
 
     @Argument(help: "The network to convert.", completion: .file())

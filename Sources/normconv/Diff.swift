@@ -8,14 +8,15 @@ struct Diff: ParsableCommand {
             "Shows where two versions of a network part: how far their values are from each other, layer by layer.",
         discussion: """
             EXAMPLES
-              normconv diff resnet.h5 resnet-gn.h5 --data images.h5
-              normconv diff resnet.h5 resnet-gn.h5 --data images.h5 --all --images 64
-              normconv diff resnet.h5 resnet-gn.h5 --data images.h5 --json | jq '.layers[].relativeError'
+              normconv diff resnet.h5 gn.h5 --data images.h5
+              normconv diff resnet.h5 gn.h5 --data images.h5 --all --images 64
+              normconv diff resnet.h5 gn.h5 --data images.h5 --json | jq '.layers[]'
 
-            'error' is the squared difference in units of how much the first network's values vary around each
-            channel's mean: 0 where the two agree, 1 where the second tells no more than those means would, – where
-            the first one's values do not vary.
-            Norms, sums and dense layers are shown: a conversion may scale or turn over what is between them.
+            'error' is the squared difference in units of how much the first
+            network's values vary around each channel's mean: 0 where the two agree,
+            1 where the second tells no more than those means would, – where the
+            first one's values do not vary. Norms, sums and dense layers are shown: a
+            conversion may scale or turn over what is between them.
             """)
 
     @Argument(help: "The first network, as a rule the one that was converted.", completion: .file())

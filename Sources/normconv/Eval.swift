@@ -10,23 +10,27 @@ struct Eval: ParsableCommand {
             EXAMPLES
               normconv eval resnet.h5 --data test.h5
               normconv eval resnet-gn.h5 --data test.h5 --against resnet.h5
-              normconv eval resnet.h5 resnet-gn.h5 resnet-ln.h5 --data test.h5 --html report.html
+              normconv eval resnet.h5 gn.h5 ln.h5 --data test.h5 --html report.html
               normconv eval resnet.h5 --data test.h5 --csv images.csv
-              normconv eval resnet.h5 resnet-gn.h5 --data test.h5 --json | jq '.models[].top1.value'
+              normconv eval resnet.h5 gn.h5 --data test.h5 --json | jq '.models[].top1'
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
-              normconv eval resnet50.safetensors --data imagenette/val --classes imagenette.txt
+              normconv eval r50.safetensors --data imagenette/val --classes names.txt
               normconv eval pets.h5 --data annotations/test.txt --skip-broken
 
             A split is
-              a folder with a folder of JPEG or PNG files for each class, in sorted order, or with --classes;
-              a text or CSV file that lists paths and labels, as Oxford-IIIT Pet's annotations/test.txt;
-              CIFAR-10's or CIFAR-100's binary files or MNIST's IDX files (.gz too), a file or their folder;
-              HDF5 or npz with images (uint8, or float) and labels under 'images' and 'labels', 'x_test' and
-              'y_test', or 'X' and 'y'.
+              a folder with a folder of JPEG or PNG files for each class, in sorted
+              order, or with --classes;
+              a text or CSV file that lists paths and labels, as Oxford-IIIT Pet's
+              annotations/test.txt;
+              CIFAR-10's or CIFAR-100's binary files or MNIST's IDX files (.gz too),
+              a file or their folder;
+              HDF5 or npz with images (uint8, or float) and labels under 'images' and
+              'labels', 'x_test' and 'y_test', or 'X' and 'y'.
 
-            Several networks are scored in one pass over the images, and compared with the first unless
-            --against names another. Intervals are of 95 %: Wilson's for shares, the percentile bootstrap
-            (2,000 draws, seed 0) for means, Tango's for the difference of two networks on the same images.
+            Several networks are scored in one pass over the images, and compared
+            with the first unless --against names another. Intervals are of 95 %:
+            Wilson's for shares, the percentile bootstrap (2,000 draws, seed 0) for
+            means, Tango's for the difference of two networks on the same images.
             """)
 
     @Argument(help: "The networks.", completion: .file())

@@ -10,7 +10,7 @@ struct Inspect: ParsableCommand {
               normconv inspect resnet50.h5 --json | jq .norms
             """)
 
-    @Argument(help: "A network: Keras or PyTorch names in HDF5, safetensors, .pth.", completion: .file())
+    @Argument(help: "A network: .h5, .keras, .weights.h5, .safetensors, .pth, .npz.", completion: .file())
     var model: String
 
     @OptionGroup var architecture: ArchitectureOptions
