@@ -59,7 +59,16 @@ struct PartialFile: Sendable {
             blocks.append(block)
             length += line.count + 1
         }
+        if let index = Self.repeated(blocks) { throw PartialError.damaged(file: path, line: index + 2) }
         (self.header, self.blocks, self.length) = (header, blocks, length)
+    }
+
+    /// A block with images that another has too.
+    private static func repeated(_ blocks: [ScoredBlock]) -> Int? {
+        let ordered = blocks.indices.sorted { (blocks[$0].first, $0) < (blocks[$1].first, $1) }
+        return zip(ordered, ordered.dropFirst()).first {
+            blocks[$0].images.upperBound > blocks[$1].first
+        }?.1
     }
 
     /// Images that are done.
