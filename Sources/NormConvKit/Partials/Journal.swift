@@ -43,8 +43,9 @@ final class Journal: Sendable {
             path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (beginning == .new ? O_EXCL : 0), 0o666)
         guard descriptor >= 0 else { throw Self.failure(path) }
         do {
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                throw errno == EWOULDBLOCK ? PartialError.inUse(file: path) : Self.failure(path)
+            // File systems without locks have to trust their users.
+            if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+                throw PartialError.inUse(file: path)
             }
             let found =
                 beginning == .resuming
