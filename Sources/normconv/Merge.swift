@@ -15,7 +15,7 @@ struct Merge: ParsableCommand {
 
             Files may be named in any order. A shard that is missing, unfinished, there twice, or of another
             split, network, preprocessing or version of normconv is refused. images/s is the mean of the
-            shards', as one machine would do it.
+            shards', as one machine would do it. The report of --html has no pictures: partial results hold none.
             """)
 
     @Argument(help: "The partial results of all shards.", completion: .file())

@@ -33,8 +33,8 @@ struct PartialHeader: Sendable, Codable, Equatable {
         for file in split.files ?? [] {
             // The folder may stand elsewhere on another machine.
             digest.add(URL(fileURLWithPath: file).lastPathComponent)
-            let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int
-            digest.add([size ?? 0])
+            var status = stat()
+            digest.add([stat(file, &status) == 0 ? Int(status.st_size) : -1])
         }
         let samples = min(split.count, 64)
         for sample in 0..<samples {
