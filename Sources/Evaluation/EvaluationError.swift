@@ -10,6 +10,8 @@ public enum EvaluationError: Error, Equatable {
     case imageOutOfRange(first: Int, last: Int, images: Int)
     /// Outputs of one image twice.
     case recordedTwice(image: Int)
+    /// An outcome that no outputs give.
+    case impossible(image: Int, classes: Int)
     /// Images without outputs when the results are asked for.
     case notRecorded(images: Int, first: Int)
     /// Accuracy is asked for without labels.
@@ -30,6 +32,8 @@ extension EvaluationError: CustomStringConvertible {
         case .imageOutOfRange(let first, let last, let images):
             "outputs of images \(first)…\(last), expected images of 0..<\(images)"
         case .recordedTwice(let image): "image \(image): outputs recorded twice, expected once"
+        case .impossible(let image, let classes):
+            "image \(image): an outcome that no outputs of \(classes) classes give"
         case .notRecorded(let images, let first):
             "\(images) images without outputs, the first of them \(first); expected outputs of every image"
         case .unlabelled: "no labels, expected one for every image"

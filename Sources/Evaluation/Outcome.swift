@@ -1,7 +1,7 @@
 import Foundation
 
 /// What one image's outputs say, kept instead of the outputs themselves.
-public struct Outcome: Sendable, Equatable {
+public struct Outcome: Sendable, Equatable, Codable {
     /// The class of the largest output, the first of equal ones; nil where an output is not finite.
     public let prediction: Int?
     /// How many other classes score at least what the label's does; nil without a label and where an output is not
@@ -53,6 +53,18 @@ public struct Outcome: Sendable, Equatable {
 
     /// Whether the label is among the k classes that score most, with ties against it.
     public func isCorrect(within k: Int) -> Bool { rivals.map { $0 < k } ?? false }
+
+    /// Whether it says how the label fared, as it does wherever outputs are finite and there is a label.
+    var isLabelled: Bool { (prediction == nil) == (rivals == nil) }
+
+    /// Whether outputs of this many classes can give this: what was read from a file may be anything.
+    func isPossible(classes: Int) -> Bool {
+        let numbers = [confidence, loss, brier].compactMap { $0 }
+        return [prediction, rivals].allSatisfy { $0.map((0..<classes).contains) ?? true }
+            && (prediction == nil) == (confidence == nil) && (rivals == nil) == (loss == nil)
+            && (loss == nil) == (brier == nil) && numbers.allSatisfy(\.isFinite)
+            && (confidence.map { (0...1).contains($0) } ?? true)
+    }
 }
 
 /// The outcomes of a split's images, recorded in blocks in any order. Results depend only on the outputs: they are
@@ -95,16 +107,32 @@ public struct Outcomes: Sendable {
             throw .wrongOutputCount(found: outputs.count, classes: classes)
         }
         let images = outputs.count / classes
+        try checkPlace(first, images)
+        var rest = outputs[...]
+        for image in first..<first + images {
+            outcomes[image] = Outcome(outputs: rest.prefix(classes), label: labels?[image])
+            rest = rest.dropFirst(classes)
+        }
+    }
+
+    /// Records outcomes of consecutive images from `first` on, as another run gave them.
+    public mutating func record(_ results: [Outcome], from first: Int) throws(EvaluationError) {
+        try checkPlace(first, results.count)
+        for (image, result) in zip(first..., results) {
+            guard result.isPossible(classes: classes), labels == nil || result.isLabelled else {
+                throw .impossible(image: image, classes: classes)
+            }
+            outcomes[image] = result
+        }
+    }
+
+    /// Throws unless these are images of the split without an outcome.
+    private func checkPlace(_ first: Int, _ images: Int) throws(EvaluationError) {
         guard first >= 0, first <= count, images <= count - first else {
             throw .imageOutOfRange(first: first, last: first + images - 1, images: count)
         }
         if let image = (first..<first + images).first(where: { outcomes[$0] != nil }) {
             throw .recordedTwice(image: image)
-        }
-        var rest = outputs[...]
-        for image in first..<first + images {
-            outcomes[image] = Outcome(outputs: rest.prefix(classes), label: labels?[image])
-            rest = rest.dropFirst(classes)
         }
     }
 

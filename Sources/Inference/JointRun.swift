@@ -27,16 +27,47 @@ public struct JointRun: Sendable {
         self.sourceOf = sourceOf
     }
 
+    /// What the engines gave on consecutive images.
+    public struct Block: Sendable {
+        /// The images.
+        public let images: Range<Int>
+        /// For each engine [images, outputCount] in row-major order.
+        public let outputs: [[Float]]
+        /// For each engine the seconds that a thread took for it, loading its images included, divided by the threads.
+        public let seconds: [Double]
+    }
+
     /// Runs every engine on every image and returns what each gave. Rethrows the first error of a source or an engine.
     /// `progress` is told how many more images all engines are done with, from any thread.
     public func run(progress: @escaping @Sendable (Int) -> Void = { _ in }) throws -> [Result] {
+        let count = sources.first?.count ?? 0
+        let results = engines.map { SharedResults(count: count * $0.outputCount) }
+        let seconds = try run(on: [0..<count]) { block in
+            for (engine, result) in zip(engines.indices, results) {
+                result.store(
+                    block.outputs[engine], at: block.images.lowerBound * engines[engine].outputCount)
+            }
+            progress(block.images.count)
+        }
+        return zip(results, seconds).map { Result(outputs: $0.values, seconds: $1) }
+    }
+
+    /// Runs every engine on the images of disjoint ranges and hands what they give to `receive` as soon as it is there,
+    /// from any thread and in any order; nothing is kept. Returns each engine's seconds, as in `Result`. Rethrows the
+    /// first error of a source, an engine or `receive`.
+    public func run(
+        on ranges: [Range<Int>], receive: @escaping @Sendable (Block) throws -> Void
+    ) throws -> [Double] {
         for (engine, source) in zip(engines, sourceOf) where sources[source].shape != engine.imageShape {
             throw InferenceError.wrongImageShape(found: sources[source].shape, expected: engine.imageShape)
         }
-        let count = sources.first?.count ?? 0
         let step = engines.map(\.batchSize).max() ?? 1
-        let threads = min(engines.map(\.workers).max() ?? 1, max((count + step - 1) / step, 1))
-        let results = engines.map { SharedResults(count: count * $0.outputCount) }
+        let blocks = ranges.flatMap { range in
+            stride(from: range.lowerBound, to: range.upperBound, by: step).map {
+                $0..<min($0 + step, range.upperBound)
+            }
+        }
+        let threads = min(engines.map(\.workers).max() ?? 1, max(blocks.count, 1))
         let spent = Mutex(Spent(engines: engines.count, sources: sources.count))
         let failure = FirstFailure()
         let next = Atomic<Int>(0)
@@ -46,18 +77,15 @@ public struct JointRun: Sendable {
             failure.attempt {
                 var passage = try Passage(self, step: step)
                 while !failure.occurred {
-                    let first = next.wrappingAdd(step, ordering: .relaxed).oldValue
-                    guard first < count else { break }
-                    let range = first..<min(first + step, count)
-                    try passage.run(range, into: results)
-                    progress(range.count)
+                    let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                    guard index < blocks.count else { break }
+                    try receive(passage.run(blocks[index], threads: threads))
                 }
                 spent.withLock { [spentHere = passage.spent] in $0.add(spentHere) }
             }
         }
         try failure.rethrow()
-        let seconds = spent.withLock { $0.shares(of: (clock.now - start) / .seconds(1), sourceOf) }
-        return zip(results, seconds).map { Result(outputs: $0.values, seconds: $1) }
+        return spent.withLock { $0.shares(of: (clock.now - start) / .seconds(1), sourceOf) }
     }
 
     /// Seconds of all threads, by engine and by source.
@@ -99,34 +127,39 @@ public struct JointRun: Sendable {
         }
 
         /// Loads a range of images from each source and runs the engines that read it.
-        mutating func run(_ range: Range<Int>, into results: [SharedResults]) throws {
+        mutating func run(_ range: Range<Int>, threads: Int) throws -> Block {
+            var results = [[Float]](repeating: [], count: run.engines.count)
+            var here = Spent(engines: run.engines.count, sources: run.sources.count)
             for (index, source) in run.sources.enumerated() {
                 let size = range.count * source.shape.count
-                spent.loading[index] += try Self.seconds {
+                here.loading[index] = try Self.seconds {
                     try source.load(range, UnsafeMutableBufferPointer(start: pixels.floats, count: size))
                 }
                 for engine in run.engines.indices where run.sourceOf[engine] == index {
-                    spent.running[engine] += try Self.seconds {
-                        try runEngine(engine, range, into: results[engine])
+                    here.running[engine] = try Self.seconds {
+                        results[engine] = try runEngine(engine, images: range.count)
                     }
                 }
             }
+            spent.add(here)
+            let seconds = zip(here.running, run.sourceOf).map { ($0 + here.loading[$1]) / Double(threads) }
+            return Block(images: range, outputs: results, seconds: seconds)
         }
 
         /// Runs an engine on the images that are loaded, a batch of its own at a time.
-        private func runEngine(_ index: Int, _ range: Range<Int>, into results: SharedResults) throws {
+        private func runEngine(_ index: Int, images: Int) throws -> [Float] {
             let engine = run.engines[index]
             let size = engine.imageShape.count
-            for first in stride(from: 0, to: range.count, by: engine.batchSize) {
-                let count = min(engine.batchSize, range.count - first)
-                let found = UnsafeMutableBufferPointer(
-                    start: outputs.floats, count: count * engine.outputCount)
+            for first in stride(from: 0, to: images, by: engine.batchSize) {
+                let count = min(engine.batchSize, images - first)
                 try workers[index].run(
                     UnsafeBufferPointer(start: pixels.floats + first * size, count: count * size),
                     count: count,
-                    into: found)
-                results.store(found, at: (range.lowerBound + first) * engine.outputCount)
+                    into: UnsafeMutableBufferPointer(
+                        start: outputs.floats + first * engine.outputCount, count: count * engine.outputCount)
+                )
             }
+            return Array(UnsafeBufferPointer(start: outputs.floats, count: images * engine.outputCount))
         }
 
         private static func seconds(_ body: () throws -> Void) rethrows -> Double {

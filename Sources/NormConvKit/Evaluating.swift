@@ -51,7 +51,7 @@ extension Model {
         _ kind: EngineKind = .fast, imageShape: Shape, workers: Int? = nil
     ) throws -> any Engine {
         try naming(path) {
-            try requireClassifier(imageShape)
+            _ = try classes(imageShape: imageShape)
             return switch kind {
             case .fast:
                 try OneDNNEngine(
@@ -64,11 +64,13 @@ extension Model {
         }
     }
 
-    /// Refuses networks that give no scores: those that are only known in parts, and those without a classifier.
-    private func requireClassifier(_ image: Shape) throws {
+    /// How many classes the network tells apart. Refuses networks that give no scores: those that are only known in
+    /// parts, and those without a classifier.
+    func classes(imageShape image: Shape) throws -> Int {
         try checkGraph()
         let shape = try network.shapes(height: image[0], width: image[1])[network.output]
         guard shape.count == shape[-1] else { throw EvaluationRefusal.noClassifier(output: shape) }
+        return shape.count
     }
 
     /// Throws `EvaluationRefusal.unknownGraph` where only pairs of convolutions and norms are known.
@@ -108,6 +110,20 @@ extension Split {
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> [Outputs] {
         let wanted = models.map { preprocessing ?? $0.preprocessing }
+        let run = try jointRun(models, wanted, engine: kind, workers: workers)
+        let results = try run.run(progress: progress)
+        return zip(results, wanted).map { result, preprocessing in
+            Outputs(
+                logits: Tensor(
+                    shape: [count, result.outputs.count / max(count, 1)], values: result.outputs),
+                preprocessing: preprocessing, seconds: result.seconds)
+        }
+    }
+
+    /// Networks on this split's images; those that take the same preprocessing share a source.
+    func jointRun(
+        _ models: [Model], _ wanted: [Preprocessing], engine kind: EngineKind, workers: Int?
+    ) throws -> JointRun {
         let distinct = wanted.reduce(into: [Preprocessing]()) { if !$0.contains($1) { $0.append($1) } }
         for preprocessing in distinct { try check(preprocessing) }
         let shape: Shape = [height, width, channels]
@@ -118,14 +134,7 @@ extension Split {
                 try read(range, into: start, preprocessing: preprocessing)
             }
         }
-        let results = try JointRun(
-            engines, on: sources, sourceOf: wanted.map { distinct.firstIndex(of: $0) ?? 0 }
-        ).run(progress: progress)
-        return zip(engines, zip(results, wanted)).map { engine, result in
-            Outputs(
-                logits: Tensor(shape: [count, engine.outputCount], values: result.0.outputs),
-                preprocessing: result.1, seconds: result.0.seconds)
-        }
+        return JointRun(engines, on: sources, sourceOf: wanted.map { distinct.firstIndex(of: $0) ?? 0 })
     }
 
     /// Scores outputs against the split's labels.

@@ -17,9 +17,11 @@ struct ArchitectureOptions: ParsableArguments {
         help: "A Keras configuration (model.to_json()), for a file of weights alone.", completion: .file())
     var architecture: String?
 
-    func model(_ path: String) throws -> Model {
-        try Model(
-            path: path, architecture: architecture.map { try String(contentsOfFile: $0, encoding: .utf8) })
+    func model(_ path: String) throws -> Model { try Model(path: path, architecture: try text) }
+
+    /// What is in the file.
+    var text: String? {
+        get throws { try architecture.map { try String(contentsOfFile: $0, encoding: .utf8) } }
     }
 }
 

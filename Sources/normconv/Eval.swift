@@ -16,6 +16,8 @@ struct Eval: ParsableCommand {
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
               normconv eval r50.safetensors --data imagenette/val --classes names.txt
               normconv eval pets.h5 --data annotations/test.txt --skip-broken
+              normconv eval resnet50.h5 --data val --resume resnet50.json
+              normconv eval resnet50.h5 --data val --shard 3/8 --partial part-3.json
 
             A split is
               a folder with a folder of JPEG or PNG files for each class, in sorted
@@ -63,21 +65,17 @@ struct Eval: ParsableCommand {
     @Option(help: "Threads; the figures do not depend on it. Default: all cores.")
     var workers: Int?
 
-    @Option(help: "Write a report to look at: one HTML file that needs no other.", completion: .file())
-    var html: String?
-
-    @Option(
-        help: "Write what each network says of each image: label, prediction, probability, correct.",
-        completion: .file())
-    var csv: String?
+    @OptionGroup var files: ResultFiles
 
     @Option(
         help: "Write the values before softmax, [images, classes], as a numpy file; of one network.",
         completion: .file())
     var outputs: String?
 
-    @Flag(help: "Overwrite the files of --html, --csv and --outputs if they exist.")
+    @Flag(help: "Overwrite the files of --html, --csv, --outputs and --partial if they exist.")
     var force = false
+
+    @OptionGroup var part: PartialArguments
 
     @OptionGroup var images: ImageOptions
 
@@ -97,14 +95,18 @@ struct Eval: ParsableCommand {
         if outputs != nil, models.count > 1 {
             throw ValidationError("--outputs goes with one network only; --csv takes several.")
         }
-        let files = [html, csv, outputs].compactMap { $0 }
-        if Set(files).count < files.count {
-            throw ValidationError("--html, --csv and --outputs must name different files.")
+        try files.validate(beside: [outputs, part.file])
+        if part.shard != nil, files.html != nil || files.csv != nil {
+            throw ValidationError("--html and --csv are of the whole split: give them to normconv merge.")
+        }
+        if part.file != nil, outputs != nil {
+            throw ValidationError("--outputs goes without --partial and --resume, which do not keep them.")
         }
     }
 
     func run() throws {
-        for file in [html, csv, outputs].compactMap({ $0 }) { try AtomicFile.check(file, overwrite: force) }
+        try files.check(overwrite: force)
+        if let outputs { try AtomicFile.check(outputs, overwrite: force) }
         let paths = against.map { models.contains($0) ? models : models + [$0] } ?? models
         let networks = try paths.map(architecture.model)
         var options = SplitOptions()
@@ -112,52 +114,36 @@ struct Eval: ParsableCommand {
         options.scale = scale
         options.classes = try classes.indices()
         let split = try images.split(data, for: networks[0], options: options, quiet: output.quiet)
-        let scores = try run(networks, on: split)
-        let report = try EvalReport(
-            models: networks, outputs: scores, on: split, engine: engine,
-            baseline: paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil)
-        try write(report, networks, scores, split)
-        if output.json {
-            try Terminal.result(JSONReport.text(report))
-        } else {
-            try Terminal.result(report.lines(isAlone: models.count == 1))
+        let job = try ScoringJob(
+            networks, on: split, baseline: paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil,
+            preprocessing: preprocess, engine: engine)
+        let partial = part.options(architecture: try architecture.text, force: force)
+        let scores = try run(job, networks, on: split, partial)
+        if let partial, part.shard != nil {
+            let report = ShardReport(partial, split: split)
+            return try Terminal.result(
+                output.json ? JSONReport.text(report) : report.lines.joined(separator: "\n") + "\n")
         }
+        let result = try job.result(scores)
+        try files.write(result, overwrite: force) { try split.picture($0) }
+        try output.show(result.report, isAlone: models.count == 1)
     }
 
-    /// Runs all networks in one pass.
-    private func run(_ networks: [Model], on split: Split) throws -> [Outputs] {
+    /// Runs all networks in one pass; outputs as a whole are there only where they are wanted.
+    private func run(
+        _ job: ScoringJob, _ networks: [Model], on split: Split, _ partial: PartialOptions?
+    ) throws -> [Scores] {
         let first = URL(fileURLWithPath: networks[0].path).lastPathComponent
         let title = networks.count == 1 ? first : "\(networks.count) networks"
-        let progress = ProgressLine(title, total: split.count, isOn: !output.quiet)
+        let images = (partial?.shard ?? .whole).images(of: split.count).count
+        let progress = ProgressLine(title, total: images, isOn: !output.quiet)
         defer { progress.finish() }
-        return try split.run(
+        guard let outputs else {
+            return try job.run(keepingIn: partial, workers: workers, progress: progress.advance)
+        }
+        let all = try split.run(
             networks, preprocessing: preprocess, engine: engine, workers: workers, progress: progress.advance)
-    }
-
-    /// Writes the files that are asked for.
-    private func write(
-        _ report: EvalReport, _ networks: [Model], _ scores: [Outputs], _ split: Split
-    ) throws {
-        if let outputs { try write(scores[0].logits.npy, to: outputs) }
-        guard csv != nil || html != nil else { return }
-        let outcomes = try scores.map(split.outcomes)
-        if let csv {
-            let table = try OutcomeTable(
-                Array(zip(networks.map(\.path), outcomes)), classNames: split.classNames, paths: split.files)
-            try write(Data(table.csv.utf8), to: csv)
-        }
-        if let html {
-            let page = try EvalPage(
-                report, outcomes: outcomes, classNames: split.classNames, paths: split.files,
-                command: ["normconv"] + CommandLine.arguments.dropFirst()
-            ) { try split.picture($0) }
-            try write(Data(page.html().utf8), to: html)
-        }
-    }
-
-    private func write(_ data: Data, to path: String) throws {
-        try AtomicFile.write(to: path, overwrite: force) { temporary in
-            try data.write(to: URL(fileURLWithPath: temporary))
-        }
+        try AtomicFile.write(Data(all[0].logits.npy), to: outputs, overwrite: force)
+        return try job.scores(of: all)
     }
 }

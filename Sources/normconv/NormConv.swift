@@ -16,7 +16,7 @@ struct NormConv: ParsableCommand {
             Exit codes: 0 done, 1 failed (one line on stderr says why), 64 wrong usage, 130 interrupted.
             """,
         version: normconvVersion,
-        subcommands: [Inspect.self, Convert.self, Eval.self, Diff.self])
+        subcommands: [Inspect.self, Convert.self, Eval.self, Merge.self, Diff.self])
 
     static func main() {
         Interruption.install()

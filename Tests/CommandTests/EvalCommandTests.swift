@@ -93,4 +93,67 @@ struct EvalCommandTests {
             #expect(try normconv(arguments + ["--force"]).code == 0)
         }
     }
+
+    /// A report without speeds.
+    private func withoutSpeed(_ run: Run) throws -> Data {
+        var report = try run.json()
+        let models = try #require(report["models"] as? [[String: Any]])
+        report["models"] = models.map { $0.filter { $0.key != "imagesPerSecond" } }
+        return try JSONSerialization.data(withJSONObject: report, options: .sortedKeys)
+    }
+
+    @Test("merge says of shards what eval says of the whole, in JSON, CSV and HTML; so does a resumed run")
+    func shards() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let arguments = ["eval", keras, "--against", other, "--data", split]
+            let whole = try normconv(arguments + ["--json", "--csv", folder + "/whole.csv"])
+            let parts = ["1", "2", "3"].map { folder + "/part-\($0).json" }
+            for (index, part) in parts.enumerated() {
+                let run = try normconv(
+                    arguments + ["--shard", "\(index + 1)/3", "--partial", part, "--json"])
+                #expect(run.code == 0, "\(run.errors)")
+                #expect(try run.json()["images"] as? Int == [333, 333, 334][index])
+            }
+            let files = ["--csv", folder + "/merged.csv", "--html", folder + "/merged.html"]
+            let merged = try normconv(["merge", "--json"] + parts.reversed() + files)
+            #expect(merged.code == 0, "\(merged.errors)")
+            #expect(try withoutSpeed(merged) == withoutSpeed(whole))
+            let text = { try String(contentsOfFile: folder + $0, encoding: .utf8) }
+            #expect(try text("/merged.csv") == text("/whole.csv"))
+            #expect(try text("/merged.html").contains("97.2 %"))
+
+            let resume = arguments + ["--json", "--resume", folder + "/run.json"]
+            for _ in 0..<2 { #expect(try withoutSpeed(normconv(resume)) == withoutSpeed(whole)) }
+        }
+    }
+
+    @Test("merge of one network against another reads as eval does")
+    func mergedText() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let part = folder + "/part.json"
+            let run = try normconv(
+                "eval", keras, "--against", other, "--data", split, "--partial", part)
+            let merged = try normconv("merge", part)
+            let lines = { (run: Run) in
+                run.output.split(separator: "\n").filter { !$0.contains("images/s") }
+            }
+            #expect(run.code == 0 && merged.code == 0 && lines(run) == lines(merged))
+            let again = try normconv("eval", keras, "--data", split, "--partial", part)
+            #expect(again.code == 1 && again.errors.contains("part.json: exists; --resume"))
+            let missing = try normconv("merge", part, folder + "/other.json")
+            #expect(missing.code == 1 && missing.errors.contains("other.json: cannot be read"))
+        }
+    }
+
+    @Test(
+        "options of parts that do not go together are wrong usage",
+        arguments: [
+            ["--shard", "1/2"], ["--shard", "3/2", "--partial", "a"], ["--shard", "1/0", "--partial", "a"],
+            ["--partial", "a", "--resume", "b"], ["--shard", "1/2", "--partial", "a", "--html", "b"],
+            ["--partial", "a", "--outputs", "b"], ["--partial", "a", "--csv", "a"],
+        ])
+    func partUsage(arguments: [String]) throws {
+        let run = try normconv(["eval", keras, "--data", split] + arguments)
+        #expect(run.code == 64 && run.output.isEmpty)
+    }
 }

@@ -40,6 +40,28 @@ import Testing
         }
     }
 
+    @Test("Outcomes of another run are recorded like outputs, once, and only where outputs can give them")
+    func outcomes() throws {
+        let whole = try Samples.outcomes()
+        var found = try Outcomes(labels: Samples.labels, classes: 7)
+        let results = try whole.complete()
+        try found.record(Array(results[5...]), from: 5)
+        try found.record(Array(results[..<5]), from: 0)
+        #expect(try found.complete() == results)
+        #expect(throws: EvaluationError.recordedTwice(image: 3)) { try found.record([results[3]], from: 3) }
+        #expect(throws: EvaluationError.imageOutOfRange(first: 12, last: 12, images: 12)) {
+            try found.record([results[3]], from: 12)
+        }
+        // Of eleven classes and a prediction that seven do not have, and without a label.
+        let values = (0..<11).map(Float.init)
+        for wrong in [Outcome(outputs: values[...], label: 3), Outcome(outputs: values[..<7], label: nil)] {
+            var fresh = try Outcomes(labels: Samples.labels, classes: 7)
+            #expect(throws: EvaluationError.impossible(image: 4, classes: 7)) {
+                try fresh.record([wrong], from: 4)
+            }
+        }
+    }
+
     @Test("No result without outputs of every image")
     func notRecorded() throws {
         var outcomes = try Outcomes(labels: Samples.labels, classes: 7)

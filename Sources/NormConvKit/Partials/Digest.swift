@@ -1,0 +1,48 @@
+import Foundation
+
+/// A checksum of 64 bits, FNV-1a: tells files that are not the same, not forgeries.
+struct Digest: Sendable {
+    private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    /// Adds bytes.
+    mutating func add(_ bytes: UnsafeRawBufferPointer) {
+        var value = value
+        for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        self.value = value
+    }
+
+    /// Adds text, its end included.
+    mutating func add(_ text: String) {
+        Array(text.utf8 + [0]).withUnsafeBytes { add($0) }
+    }
+
+    /// Adds numbers, little-endian.
+    mutating func add(_ numbers: [Int]) {
+        numbers.map { Int64($0).littleEndian }.withUnsafeBytes { add($0) }
+    }
+
+    /// Sixteen hexadecimal digits.
+    var text: String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// The checksum of bytes, as text.
+    static func text(of bytes: some Sequence<UInt8>) -> String {
+        var digest = Digest()
+        Array(bytes).withUnsafeBytes { digest.add($0) }
+        return digest.text
+    }
+
+    /// The size of a file and the checksum of what is in it.
+    static func file(_ path: String) throws -> (bytes: Int, text: String) {
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? file.close() }
+        var (digest, bytes) = (Digest(), 0)
+        while let part = try file.read(upToCount: 1 << 20), !part.isEmpty {
+            part.withUnsafeBytes { digest.add($0) }
+            bytes += part.count
+        }
+        return (bytes, digest.text)
+    }
+}

@@ -1,0 +1,117 @@
+import Foundation
+import Synchronization
+
+/// Where and how a run keeps what is done.
+public struct PartialOptions: Sendable {
+    /// The file.
+    public var path: String
+    /// The part of the split that is run.
+    public var shard = Shard.whole
+    /// What to do with a file that is there.
+    public var beginning = Beginning.new
+    /// The configuration that the networks were opened with, where they were with one.
+    public var architecture: String?
+
+    /// What to do with a file that is there.
+    public enum Beginning: Sendable {
+        /// Refuse it.
+        case new
+        /// Write it anew.
+        case overwriting
+        /// Go on with it.
+        case resuming
+    }
+
+    /// The whole split, into a new file.
+    public init(path: String) { self.path = path }
+}
+
+/// A partial result as it is written: lines are appended as images are done, so that a run that is killed loses only
+/// what it was at.
+final class Journal: Sendable {
+    let path: String
+    /// What was there when it was opened.
+    let blocks: [ScoredBlock]
+    private let descriptor: Int32
+    private let writing = Mutex(())
+
+    /// Opens a file for one run alone. Throws `PartialError`: where it is of another run than `header` says, nothing of
+    /// it is touched.
+    init(path: String, header: PartialHeader, _ beginning: PartialOptions.Beginning) throws {
+        self.path = path
+        let descriptor = open(
+            path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (beginning == .new ? O_EXCL : 0), 0o666)
+        guard descriptor >= 0 else { throw Self.failure(path) }
+        do {
+            // File systems without locks have to trust their users.
+            if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+                throw PartialError.inUse(file: path)
+            }
+            let found =
+                beginning == .resuming
+                ? try Self.contents(path, header) : (blocks: [ScoredBlock](), length: 0)
+            blocks = found.blocks
+            guard ftruncate(descriptor, off_t(found.length)) == 0 else { throw Self.failure(path) }
+            if found.length == 0 { try Self.write(PartialFile.line(header), to: descriptor, path) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        self.descriptor = descriptor
+    }
+
+    /// Opens a file for a job.
+    convenience init(job: ScoringJob, _ options: PartialOptions) throws {
+        let header = try PartialHeader(job, shard: options.shard, architecture: options.architecture)
+        try self.init(path: options.path, header: header, options.beginning)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Appends a block as one line.
+    func append(_ block: ScoredBlock) throws {
+        let line = try PartialFile.line(block)
+        try writing.withLock { _ in try Self.write(line, to: descriptor, path) }
+    }
+
+    /// Brings all to the disk.
+    func finish() throws {
+        guard fsync(descriptor) == 0 else { throw Self.failure(path) }
+    }
+
+    /// What a file has of the run, and how many of its bytes.
+    private static func contents(
+        _ path: String, _ header: PartialHeader
+    ) throws -> (blocks: [ScoredBlock], length: Int) {
+        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        // Killed before the first line was whole.
+        let start = try PartialFile.line(header)
+        if data.count < start.count, start.starts(with: data) { return ([], 0) }
+        let file = try PartialFile(path: path, data: data)
+        if let (what, found, expected) = file.header.difference(from: header) {
+            throw PartialError.mixed(
+                file: path, what: what, found: found, expected: expected, from: "this run")
+        }
+        guard file.header.shard == header.shard else {
+            throw PartialError.otherShard(file: path, found: file.header.shard, expected: header.shard)
+        }
+        return (file.blocks, file.length)
+    }
+
+    private static func write(_ line: Data, to descriptor: Int32, _ path: String) throws {
+        var rest = line[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { throw failure(path) }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    private static func failure(_ path: String) -> PartialError {
+        let reason =
+            errno == EEXIST
+            ? "exists; --resume goes on with it, --force writes it anew" : String(cString: strerror(errno))
+        return .unusable(file: path, reason: reason)
+    }
+}

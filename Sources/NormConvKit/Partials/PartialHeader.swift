@@ -1,0 +1,71 @@
+import Datasets
+import Foundation
+
+/// The first line of a partial result: what its images were scored with, so that only what belongs together is put
+/// together.
+struct PartialHeader: Sendable, Codable, Equatable {
+    /// The form of the file.
+    static let format = 1
+
+    var normconvPartial = PartialHeader.format
+    var run: RunDescription
+    var shard: Shard
+    /// Labels, names and sizes of image files, and the pixels of some images.
+    var split: String
+    /// Each network's size in bytes and checksum.
+    var networks: [String]
+
+    /// Reads the networks' files, and 64 of the split's images.
+    init(_ job: ScoringJob, shard: Shard, architecture: String?) throws {
+        run = RunDescription(job)
+        self.shard = shard
+        split = try Self.digest(job.split)
+        networks = try job.models.map { model in
+            let file = try naming(model.path) { try Digest.file(model.path) }
+            let graph = architecture.map { ", graph \(Digest.text(of: $0.utf8))" } ?? ""
+            return "\(file.bytes) bytes, checksum \(file.text)\(graph)"
+        }
+    }
+
+    private static func digest(_ split: Split) throws -> String {
+        var digest = Digest()
+        digest.add([split.count, split.height, split.width, split.channels] + (split.labels ?? []))
+        for file in split.files ?? [] {
+            // The folder may stand elsewhere on another machine.
+            digest.add(URL(fileURLWithPath: file).lastPathComponent)
+            var status = stat()
+            digest.add([stat(file, &status) == 0 ? Int(status.st_size) : -1])
+        }
+        let samples = min(split.count, 64)
+        for sample in 0..<samples {
+            let image = split.count * sample / samples
+            try split.read(image..<image + 1, preprocessing: .unit).withUnsafeBytes { digest.add($0) }
+        }
+        return digest.text
+    }
+
+    /// The first thing that keeps two parts from being of one run; nil where nothing does. Paths may differ: machines
+    /// mount folders where they like.
+    func difference(from other: PartialHeader) -> (what: String, found: String, expected: String)? {
+        zip(facts, other.facts).first { $0.value != $1.value }
+            .map { ($0.what, $0.value, $1.value) }
+    }
+
+    private var facts: [(what: String, value: String)] {
+        var facts = [
+            ("version of normconv", run.version), ("number of networks", "\(networks.count)"),
+            ("number of images", "\(run.images)"), ("split (checksum)", split),
+            ("images are", run.transform ?? "arrays"),
+            ("broken images", "\(run.broken.count)"),
+            ("class names (checksum)", Digest.text(of: (run.classNames ?? []).joined(separator: "\n").utf8)),
+            ("engine", run.engine), ("baseline", run.baseline.map { "network \($0 + 1)" } ?? "none"),
+        ]
+        for (index, network) in networks.enumerated() {
+            facts += [
+                ("network \(index + 1)", network),
+                ("preprocessing of network \(index + 1)", run.networks[index].preprocess),
+            ]
+        }
+        return facts + [("number of shards", "\(shard.count)")]
+    }
+}

@@ -1,0 +1,67 @@
+import Datasets
+import Evaluation
+import Foundation
+import Reports
+
+/// What was run on what: all of a report but the figures.
+struct RunDescription: Sendable, Codable, Equatable {
+    var version = normconvVersion
+    /// The split's file.
+    var data: String
+    var images: Int
+    var transform: String?
+    var broken: [Split.BrokenImage]
+    var classNames: [String]?
+    var engine: String
+    /// A place among the networks.
+    var baseline: Int?
+    var networks: [Network]
+
+    struct Network: Sendable, Codable, Equatable {
+        /// The network's file.
+        var model: String
+        var classes: Int
+        var preprocess: String
+    }
+
+    init(_ job: ScoringJob) {
+        data = job.split.file
+        images = job.split.count
+        transform = job.split.transform?.description
+        broken = job.split.broken
+        classNames = job.split.classNames
+        engine = job.engine.rawValue
+        baseline = job.baseline
+        networks = job.models.indices.map {
+            Network(
+                model: job.models[$0].path, classes: job.classes[$0],
+                preprocess: job.preprocessing[$0].description)
+        }
+    }
+
+    /// The report on complete scores.
+    func report(_ scores: [Scores]) throws -> EvalReport {
+        let models = try networks.indices.map { index in
+            try naming(networks[index].model) {
+                EvalReport.Network(
+                    model: networks[index].model, preprocess: networks[index].preprocess,
+                    imagesPerSecond: scores[index].imagesPerSecond,
+                    evaluation: try Evaluation(scores[index].outcomes, classNames: classNames),
+                    comparison: try baseline.flatMap { baseline in
+                        baseline == index
+                            ? nil
+                            : try Comparison(
+                                before: scores[baseline].outcomes, after: scores[index].outcomes,
+                                largestDifference: scores[index].largestDifference)
+                    })
+            }
+        }
+        var report = EvalReport(
+            version: version, data: data, engine: engine, baseline: baseline.map { networks[$0].model },
+            models: models)
+        report.transform = transform
+        report.broken =
+            broken.isEmpty ? nil : broken.map { EvalReport.Broken(file: $0.file, reason: $0.reason) }
+        return report
+    }
+}

@@ -1,0 +1,63 @@
+import Evaluation
+import Reports
+
+/// Networks that were scored on all images of a split.
+public struct ScoredSplit: Sendable {
+    /// The figures.
+    public let report: EvalReport
+    /// What each network says of each image, in the report's order.
+    public let outcomes: [Outcomes]
+    /// The names of the classes, in the order of the labels.
+    public let classNames: [String]?
+    /// The path of each image, where images are files of their own.
+    public let files: [String]?
+
+    init(_ run: RunDescription, _ scores: [Scores], files: [String]?) throws {
+        report = try run.report(scores)
+        outcomes = scores.map(\.outcomes)
+        classNames = run.classNames
+        self.files = files
+    }
+
+    /// Puts the partial results of all shards of one run together, in whatever order: the same figures as of one run.
+    /// Speed is that of one machine, the mean of all. Throws `PartialError` where a shard is missing, unfinished, there
+    /// twice or of another run.
+    public init(merging paths: [String]) throws {
+        let parts = try paths.map { try PartialFile(path: $0) }
+        guard let first = parts.first else { throw PartialError.missing(shards: [1], of: 1) }
+        try self.init(merging: parts.sorted { $0.header.shard.index < $1.header.shard.index }, like: first)
+    }
+
+    private init(merging parts: [PartialFile], like named: PartialFile) throws {
+        var byShard: [Int: PartialFile] = [:]
+        for part in parts {
+            if let (what, found, expected) = part.header.difference(from: named.header) {
+                throw PartialError.mixed(
+                    file: part.path, what: what, found: found, expected: expected, from: named.path)
+            }
+            let shard = part.header.shard
+            if let other = byShard.updateValue(part, forKey: shard.index) {
+                throw PartialError.doubled(file: part.path, shard: shard, other: other.path)
+            }
+            let images = shard.images(of: part.header.run.images).count
+            guard part.done == images else {
+                throw PartialError.unfinished(file: part.path, shard: shard, images: part.done, of: images)
+            }
+        }
+        let shards = named.header.shard.count
+        guard parts.count == shards, let run = parts.first?.header.run else {
+            throw PartialError.missing(
+                shards: Array((1...shards).lazy.filter { byShard[$0] == nil }.prefix(21)), of: shards)
+        }
+        let blocks = parts.flatMap(\.blocks).sorted { $0.first < $1.first }
+        let labels = blocks.flatMap(\.labels)
+        guard labels.count == run.images else {
+            throw PartialError.damaged(file: named.path, line: 1)
+        }
+        var sheet = try ScoreSheet(
+            labels: labels, classes: run.networks.map(\.classes), baseline: run.baseline)
+        for part in parts { try naming(part.path) { for block in part.blocks { try sheet.add(block) } } }
+        let files = blocks.compactMap(\.files).flatMap { $0 }
+        try self.init(run, sheet.scores, files: files.count == labels.count ? files : nil)
+    }
+}

@@ -1,0 +1,104 @@
+import ArgumentParser
+import Foundation
+import NormConvKit
+
+struct Merge: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Puts the partial results of eval --shard together: the figures of one run.",
+        discussion: """
+            EXAMPLES
+              normconv eval resnet.h5 --data val --shard 1/2 --partial part-1.json
+              normconv eval resnet.h5 --data val --shard 2/2 --partial part-2.json
+              normconv merge part-1.json part-2.json
+              normconv merge part-*.json --json | jq '.models[].top1.value'
+              normconv merge part-*.json --html report.html --csv images.csv
+
+            Files may be named in any order. A shard that is missing, unfinished, there twice, or of another
+            split, network, preprocessing or version of normconv is refused. images/s is the mean of the
+            shards', as one machine would do it. The report of --html has no pictures: partial results hold none.
+            """)
+
+    @Argument(help: "The partial results of all shards.", completion: .file())
+    var parts: [String]
+
+    @OptionGroup var files: ResultFiles
+
+    @Flag(help: "Overwrite the files of --html and --csv if they exist.")
+    var force = false
+
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws { try files.validate(beside: []) }
+
+    func run() throws {
+        try files.check(overwrite: force)
+        let result = try ScoredSplit(merging: parts)
+        try files.write(result, overwrite: force) { _ in nil }
+        // Two networks of which the second is the baseline: one against another.
+        let report = result.report
+        let isPair = report.models.count == 2 && report.baseline == report.models[1].model
+        try output.show(report, isAlone: report.models.count == 1 || isPair)
+    }
+}
+
+/// Files that results are written to.
+struct ResultFiles: ParsableArguments {
+    @Option(help: "Write a report to look at: one HTML file that needs no other.", completion: .file())
+    var html: String?
+
+    @Option(
+        help: "Write what each network says of each image: label, prediction, probability, correct.",
+        completion: .file())
+    var csv: String?
+
+    /// Refuses files of the same name.
+    func validate(beside others: [String?]) throws {
+        let files = ([html, csv] + others).compactMap { $0 }
+        if Set(files).count < files.count {
+            throw ValidationError("Files that are written must have different names.")
+        }
+    }
+
+    /// Throws before long work what writing would throw after it.
+    func check(overwrite: Bool) throws {
+        for file in [html, csv].compactMap({ $0 }) { try AtomicFile.check(file, overwrite: overwrite) }
+    }
+
+    /// Writes what is asked for.
+    func write(
+        _ result: ScoredSplit, overwrite: Bool, picture: @escaping (Int) throws -> Picture?
+    ) throws {
+        if let csv {
+            let models = result.report.models.map(\.model)
+            let table = try OutcomeTable(
+                Array(zip(models, result.outcomes)), classNames: result.classNames, paths: result.files)
+            try AtomicFile.write(Data(table.csv.utf8), to: csv, overwrite: overwrite)
+        }
+        if let html {
+            let page = try EvalPage(
+                result.report, outcomes: result.outcomes, classNames: result.classNames, paths: result.files,
+                command: ["normconv"] + CommandLine.arguments.dropFirst(), picture: picture)
+            try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: overwrite)
+        }
+    }
+}
+
+extension AtomicFile {
+    /// Writes data.
+    static func write(_ data: Data, to path: String, overwrite: Bool) throws {
+        try write(to: path, overwrite: overwrite) { temporary in
+            try data.write(to: URL(fileURLWithPath: temporary))
+        }
+    }
+}
+
+extension OutputOptions {
+    /// The figures, for people or machines.
+    func show(_ report: EvalReport, isAlone: Bool) throws {
+        if json {
+            try Terminal.result(JSONReport.text(report))
+        } else {
+            try Terminal.result(report.lines(isAlone: isAlone))
+        }
+    }
+}
