@@ -42,7 +42,7 @@ struct SweepCommandTests {
             #expect(run.code == 0, "\(run.errors)")
             let page = try String(contentsOfFile: html, encoding: .utf8)
             #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("<polyline"))
-            #expect(page.contains("--batch-sizes 2,50") && page.contains("1 shuffle"))
+            #expect(page.contains("--batch-sizes 2,50") && page.contains("of one shuffle"))
             let again = try sweep(keras, "--html", html)
             #expect(again.code == 1 && again.output.isEmpty && again.errors.contains("report.html"))
             #expect(try sweep(keras, "--html", html, "--force").code == 0)

@@ -20,10 +20,12 @@ struct BatchStatisticsTests {
         return graph
     }
 
-    private func engine(_ graph: Graph, workers: Int = 2) throws -> BatchStatisticsEngine {
+    private func engine(
+        _ graph: Graph, workers: Int = 2, memory: Int = 512 << 20
+    ) throws -> BatchStatisticsEngine {
         try BatchStatisticsEngine(
             network: graph.network, parameters: graph.parameters, imageShape: graph.imageShape,
-            workers: workers)
+            workers: workers, memory: memory)
     }
 
     private func bits(_ outputs: some Sequence<Float>) -> [UInt32] { outputs.map(\.bitPattern) }
@@ -85,6 +87,19 @@ struct BatchStatisticsTests {
         let images = ImageSource(graph.images(70))
         let alone = try engine(graph, workers: 1).run(on: images, batchSize: 10)
         #expect(try bits(engine(graph, workers: count).run(on: images, batchSize: 10)) == bits(alone))
+    }
+
+    @Test("do not depend on how many batches fit into memory", arguments: [0, 100_000, 200_000])
+    func memory(bytes: Int) throws {
+        let graph = Self.graph()
+        let images = ImageSource(graph.images(70))
+        let done = Mutex<[Int]>([])
+        let together = try engine(graph).run(on: images, batchSize: 3)
+        let parts = try engine(graph, memory: bytes).run(on: images, batchSize: 3) { more in
+            done.withLock { $0.append(more) }
+        }
+        #expect(bits(parts) == bits(together))
+        #expect(done.withLock { $0.count > 1 && $0.reduce(0, +) == 70 })
     }
 
     @Test("do not depend on the other batches")

@@ -23,20 +23,21 @@ public final class BatchStatisticsEngine: Sendable {
 
     private let stages: [Stage]
     private let shapes: [Shape]
-    /// Bytes of values that are in memory at once for an image.
-    private let bytesPerImage: Int
+    /// Images that are run at once, but for whole batches.
+    private let imagesAtOnce: Int
     /// Height, width and channels of an image.
     public let imageShape: Shape
     /// Features of the output for one image.
     public let outputCount: Int
 
-    /// Reads the parameters and compiles the network in sections between its batch norms.
+    /// Reads the parameters and compiles the network in sections between its batch norms. Values of images take about
+    /// `memory` bytes, or as many as a batch needs.
     ///
     /// Throws `NetworkError` where the graph does not fit an image of `shape` (height, width, channels),
     /// `InferenceError` for a parameter or where oneDNN refuses.
     public init(
         network: Network, parameters: ParameterTable, imageShape shape: Shape,
-        workers: Int = ProcessInfo.processInfo.activeProcessorCount
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount, memory: Int = 512 << 20
     ) throws {
         let shapes = try network.shapes(forImage: shape)
         let weights = Weights(parameters)
@@ -52,7 +53,7 @@ public final class BatchStatisticsEngine: Sendable {
                 $0 + shapes[$1].count
             }
         }
-        bytesPerImage = (floats.max() ?? 1) * MemoryLayout<Float>.stride
+        imagesAtOnce = memory / (max(floats.max() ?? 1, 1) * MemoryLayout<Float>.stride)
         self.shapes = shapes
         imageShape = shape
         outputCount = shapes[network.output].count
@@ -76,7 +77,7 @@ public final class BatchStatisticsEngine: Sendable {
             throw InferenceError.wrongImageShape(found: images.shape, expected: imageShape)
         }
         // Whole batches, several at once where they are small.
-        let part = max((512 << 20) / bytesPerImage / batchSize, 1) * batchSize
+        let part = max(imagesAtOnce / batchSize, 1) * batchSize
         var outputs: [Float] = []
         outputs.reserveCapacity(images.count * outputCount)
         for start in stride(from: 0, to: images.count, by: part) {

@@ -12,8 +12,14 @@ public struct SweepPage: Sendable {
         view = SweepView(
             css: PageTemplates.css, heading: names.map(\.text).joined(separator: ", "), split: report.data,
             imageCount: Formatting.grouped(report.images), chart: SweepChart(report, names),
-            table: SweepTable(report, names), shuffles: report.shuffles,
+            table: SweepTable(report, names), spread: Self.spread(report),
             settings: SettingsView(report, command))
+    }
+
+    private static func spread(_ report: SweepReport) -> String {
+        report.shuffles == 1
+            ? "of one shuffle of the split"
+            : "mean ± standard deviation over \(report.shuffles) shuffles of the split; bars in the chart are ± that"
     }
 
     /// The page. Throws where a template cannot be read, which tests would have found.
@@ -28,7 +34,7 @@ struct SweepView {
     let imageCount: String
     let chart: SweepChart
     let table: SweepTable
-    let shuffles: Int
+    let spread: String
     let settings: SettingsView
 }
 
