@@ -9,16 +9,18 @@ struct Sweep: ParsableCommand {
             EXAMPLES
               normconv sweep resnet.h5 resnet-gn.h5 --data test.h5
               normconv sweep resnet.h5 resnet-gn.h5 --data test.h5 --html report.html
-              normconv sweep resnet.h5 --data test.h5 --batch-sizes 2,8,32 --shuffles 10 --seed 7
-              normconv sweep resnet.h5 --data test.h5 --json | jq '.models[].points[] | [.batchSize, .mean]'
+              normconv sweep resnet.h5 --data test.h5 --batch-sizes 2,8,32 --shuffles 10
+              normconv sweep resnet.h5 --data test.h5 --json | jq '.models[].points'
 
-            Batch norms take mean and variance from the batch itself, as in training (Ioffe & Szegedy 2015), instead of the
-            stored ones; group norms do not see the batch and are run once. This is the experiment of Wu & He's figure
-            (Group Normalization, 2018) on a network that is trained already.
+            Batch norms take mean and variance from the batch itself, as in training
+            (Ioffe & Szegedy 2015), instead of the stored ones; group norms do not see the
+            batch and are run once. This is the experiment of Wu & He's figure (Group
+            Normalization, 2018) on a network that is trained already.
 
-            The split is shuffled and cut into batches, and every image is scored once: where the last batch is not
-            full, images from the start of the shuffle fill it and are not scored again. The shuffles are the same
-            for every network and batch size. 'stored' is the error with stored statistics, as eval has it.
+            The split is shuffled and cut into batches, and every image is scored once:
+            where the last batch is not full, images from the start of the shuffle fill it
+            and are not scored again. The shuffles are the same for every network and batch
+            size. 'stored' is the error with stored statistics, as eval has it.
             """)
 
     @Argument(help: "The networks, at least one with batch norms.", completion: .file())
