@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 SCRIPTS = (
     "make_keras_fixtures.py",
     "make_torch_fixtures.py",
+    "make_batch_fixtures.py",
     "make_format_fixtures.py",
     "make_named_fixtures.py",
     "make_layout_fixtures.py",

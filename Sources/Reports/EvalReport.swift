@@ -125,8 +125,5 @@ public struct EvalReport: Codable, Sendable, Equatable {
     }
 
     /// What to call each network: its file's name where that tells it from the others, else its path.
-    public var names: [String] {
-        let files = models.map { URL(fileURLWithPath: $0.model).lastPathComponent }
-        return Set(files).count == files.count ? files : models.map(\.model)
-    }
+    public var names: [String] { shortNames(models.map(\.model)) }
 }

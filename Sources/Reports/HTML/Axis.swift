@@ -32,11 +32,16 @@ struct Axis {
 
     /// The marks, as percents or points of percent.
     func ticks(_ text: (Double, Int) -> String) -> [Tick] {
+        marks(text).map { Tick(x: place(x($0.value)), tick: $0.text) }
+    }
+
+    /// The marks' values and texts.
+    func marks(_ text: (Double, Int) -> String) -> [(value: Double, text: String)] {
         let digits = step >= 0.01 ? 0 : step >= 0.001 ? 1 : 2
         let count = Int(((high - low) / step).rounded())
         return (0...max(count, 1)).map { index in
             let value = min(low + Double(index) * step, high)
-            return Tick(x: place(x(value)), tick: text(value, digits))
+            return (value, text(value, digits))
         }
     }
 }

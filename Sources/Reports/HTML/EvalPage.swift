@@ -65,7 +65,7 @@ public struct EvalPage: Sendable {
     }
 
     /// The page. Throws where a template cannot be read, which tests would have found.
-    public func html() throws -> String { try PageTemplates.render(view) }
+    public func html() throws -> String { try PageTemplates.render(view, template: "page") }
 }
 
 /// All that the page's templates show.

@@ -3,12 +3,13 @@ import Mustache
 
 /// The page's templates, which are in the program itself.
 enum PageTemplates {
-    /// Renders the page.
-    static func render(_ view: PageView) throws -> String {
+    /// Renders a page.
+    static func render(_ view: Any, template: String) throws -> String {
         MustacheContentTypes.register(MarkupText(), named: "MARKUP")
         var library = MustacheLibrary()
         let templates = [
-            ("page", PackageResources.page_mustache), ("summary", PackageResources.summary_mustache),
+            ("page", PackageResources.page_mustache), ("head", PackageResources.head_mustache),
+            ("sweep", PackageResources.sweep_mustache), ("summary", PackageResources.summary_mustache),
             ("comparison", PackageResources.comparison_mustache),
             ("intervals", PackageResources.intervals_mustache),
             ("classes", PackageResources.classes_mustache),
@@ -21,7 +22,7 @@ enum PageTemplates {
             let text = "{{% CONTENT_TYPE:MARKUP}}" + String(decoding: bytes, as: UTF8.self)
             try library.register(text, named: name)
         }
-        guard let text = library.render(view, withTemplate: "page") else {
+        guard let text = library.render(view, withTemplate: template) else {
             throw CocoaError(.fileNoSuchFile)
         }
         return text

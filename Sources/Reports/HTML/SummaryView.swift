@@ -119,8 +119,12 @@ struct SettingsView {
         let definition: String
     }
 
-    init(_ report: EvalReport, _ names: [NetworkName], _ command: [String]) {
+    init(entries: [Entry], command: [String]) {
         commandLine = command.map(Self.quoted).joined(separator: " ")
+        self.entries = entries
+    }
+
+    init(_ report: EvalReport, _ names: [NetworkName], _ command: [String]) {
         var entries = [
             Entry(term: "normconv", definition: report.version),
             Entry(term: "Split", definition: report.data),
@@ -147,7 +151,7 @@ struct SettingsView {
                     + "seed \(report.bootstrap.seed). Differences of two networks: Tango’s score interval for paired "
                     + "proportions. ECE: \(report.models.first?.evaluation.reliability?.bins.count ?? 15) bins of equal width."
             ))
-        self.entries = entries
+        self.init(entries: entries, command: command)
     }
 
     /// As a shell takes it.

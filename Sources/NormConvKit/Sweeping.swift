@@ -1,0 +1,196 @@
+import Datasets
+import Evaluation
+import Foundation
+import Inference
+import Networks
+import Reports
+import Tensors
+
+/// How networks are run at several batch sizes.
+public struct SweepOptions: Sendable {
+    /// Images in a batch; every size once, whatever the order.
+    public var batchSizes = [1, 2, 4, 8, 16, 32, 64]
+    /// How often the images are put into batches anew, at least once.
+    public var shuffles = 3
+    /// Where the random numbers start: the same shuffles for every network and batch size.
+    public var seed: UInt64 = 0
+    /// For all networks; what goes with each where it is nil.
+    public var preprocessing: Preprocessing?
+    /// Threads; all cores where it is nil. The figures do not depend on it.
+    public var workers: Int?
+
+    /// The usual sizes.
+    public init() {}
+}
+
+/// Why networks cannot be run at these batch sizes.
+public enum SweepFailure: Error, Equatable, CustomStringConvertible {
+    /// No network has a batch norm, so that the batch does not matter.
+    case noBatchNorm(models: [String])
+    /// A batch of no images.
+    case batchTooSmall(found: Int)
+    /// More images in a batch than there are.
+    case batchTooLarge(found: Int, split: String, images: Int)
+    /// No batch sizes, or no shuffles.
+    case nothingToDo(what: String)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .noBatchNorm(let models):
+            "\(models.joined(separator: ", ")): no batch norms, expected at least one network that depends on the batch"
+        case .batchTooSmall(let found): "a batch size of \(found), expected at least 1"
+        case .batchTooLarge(let found, let split, let images):
+            "\(split): \(images) images, expected at least as many as the batch size \(found) (--batch-sizes)"
+        case .nothingToDo(let what): "no \(what), expected at least one"
+        }
+    }
+}
+
+extension Split {
+    /// Top-1 error of networks against the batch size: batch norms take their statistics from the batch, as in training.
+    ///
+    /// A shuffle is cut into batches of consecutive images, each of which is scored once; where the last batch is not full,
+    /// images from the shuffle's start fill it, and are not scored again. A network without batch norms is run once.
+    ///
+    /// - Parameters:
+    ///   - models: the networks, at least one with batch norms.
+    ///   - options: batch sizes and shuffles.
+    ///   - progress: is told how many more images are done, of `sweepLength`.
+    public func sweep(
+        _ models: [Model], options: SweepOptions = SweepOptions(),
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> SweepReport {
+        let sizes = try batchSizes(models, options)
+        let stored = try run(
+            models, preprocessing: options.preprocessing, workers: options.workers, progress: progress)
+        var random = SplitMix64(seed: options.seed)
+        let orders = (0..<options.shuffles).map { _ in Array(0..<count).shuffled(using: &random) }
+        let networks = try zip(models, stored).map { model, stored in
+            let error = Proportion(try wrong(stored.logits), of: count)
+            let norms = model.logits.batchNormCount
+            var points = sizes.map { SweepReport.Point(batchSize: $0, errors: [error.value]) }
+            if norms > 0 {
+                let run = try BatchRun(model, on: self, stored.preprocessing, workers: options.workers)
+                points = try sizes.map { size in
+                    // A batch of one is the same in every order.
+                    let errors = try orders.prefix(size == 1 ? 1 : orders.count).map { order in
+                        let logits = try run.logits(order, batchSize: size, progress: progress)
+                        return Double(try wrong(logits)) / Double(count)
+                    }
+                    return SweepReport.Point(batchSize: size, errors: errors)
+                }
+            }
+            return SweepReport.Network(
+                model: model.path, preprocess: stored.preprocessing.description, batchNorms: norms,
+                stored: error, points: points)
+        }
+        var report = SweepReport(
+            version: normconvVersion, data: file, images: count, shuffles: options.shuffles,
+            seed: options.seed, models: networks)
+        report.transform = transform?.description
+        report.broken =
+            broken.isEmpty ? nil : broken.map { EvalReport.Broken(file: $0.file, reason: $0.reason) }
+        return report
+    }
+
+    /// How many images a sweep takes through networks, counted as often as they are run.
+    public func sweepLength(_ models: [Model], options: SweepOptions = SweepOptions()) -> Int {
+        let runs = Set(options.batchSizes).filter { $0 > 0 }.reduce(0) { sum, size in
+            sum + BatchRun.length(count, size) * (size == 1 ? 1 : options.shuffles)
+        }
+        return count + runs * models.count { $0.logits.batchNormCount > 0 }
+    }
+
+    /// The batch sizes in order, checked.
+    private func batchSizes(_ models: [Model], _ options: SweepOptions) throws(SweepFailure) -> [Int] {
+        let sizes = Set(options.batchSizes).sorted()
+        guard let least = sizes.first, let most = sizes.last else {
+            throw .nothingToDo(what: "batch sizes")
+        }
+        guard options.shuffles > 0 else { throw .nothingToDo(what: "shuffles") }
+        guard least > 0 else { throw .batchTooSmall(found: least) }
+        guard most <= count else { throw .batchTooLarge(found: most, split: file, images: count) }
+        guard models.contains(where: { $0.logits.batchNormCount > 0 }) else {
+            throw .noBatchNorm(models: models.map(\.path))
+        }
+        return sizes
+    }
+
+    /// How many images' labels do not score more than all other classes.
+    private func wrong(_ logits: Tensor) throws -> Int {
+        try naming(file) {
+            try Outcomes(outputs: logits, labels: labels ?? []).complete().count { !$0.isCorrect(within: 1) }
+        }
+    }
+}
+
+/// A network with batch norms, on a split in any order.
+private struct BatchRun {
+    let engine: BatchStatisticsEngine
+    let images: ImageSource
+
+    init(_ model: Model, on split: Split, _ preprocessing: Preprocessing, workers: Int?) throws {
+        let shape: Shape = [split.height, split.width, split.channels]
+        let workers = workers ?? ProcessInfo.processInfo.activeProcessorCount
+        engine = try naming(model.path) {
+            try BatchStatisticsEngine(
+                network: model.logits, parameters: model.parameters, imageShape: shape, workers: workers)
+        }
+        images = try split.source(preprocessing, workers: workers)
+    }
+
+    /// Images of a run: as many as whole batches take.
+    static func length(_ count: Int, _ batchSize: Int) -> Int {
+        (count + batchSize - 1) / batchSize * batchSize
+    }
+
+    /// Values before a final softmax, [images, classes], in the split's own order.
+    func logits(
+        _ order: [Int], batchSize: Int, progress: @escaping @Sendable (Int) -> Void
+    ) throws -> Tensor {
+        let (images, size) = (images, images.shape.count)
+        let shuffled = ImageSource(
+            count: Self.length(order.count, batchSize), shape: images.shape
+        ) { range, buffer in
+            for (place, index) in range.enumerated() {
+                let image = order[index % order.count]
+                let part = UnsafeMutableBufferPointer(rebasing: buffer[place * size..<(place + 1) * size])
+                try images.load(image..<image + 1, part)
+            }
+        }
+        let found = try engine.run(on: shuffled, batchSize: batchSize, progress: progress)
+        let classes = engine.outputCount
+        var logits = Tensor(shape: [order.count, classes], repeating: 0)
+        for (place, image) in order.enumerated() {
+            logits.values.replaceSubrange(
+                image * classes..<(image + 1) * classes, with: found[place * classes..<(place + 1) * classes])
+        }
+        return logits
+    }
+}
+
+extension Split {
+    /// The images, to be read often and in any order: kept in memory where they take at most 1 GiB.
+    fileprivate func source(_ preprocessing: Preprocessing, workers: Int) throws -> ImageSource {
+        let shape: Shape = [height, width, channels]
+        let read: ImageSource.Load = { range, buffer in
+            guard let start = buffer.baseAddress else { return }
+            try self.read(range, into: start, preprocessing: preprocessing)
+        }
+        try check(preprocessing)
+        guard count <= (1 << 30) / (shape.count * MemoryLayout<Float>.stride) else {
+            return ImageSource(count: count, shape: shape, load: read)
+        }
+        let store = try ActivationStore(shape: shape, count: count)
+        try inOrder(count: count, part: 32, workers: workers) { range in
+            var values = [Float](repeating: 0, count: range.count * shape.count)
+            try values.withUnsafeMutableBufferPointer { buffer in
+                try read(range, buffer)
+                store.store(range, UnsafeBufferPointer(buffer))
+            }
+        } merge: { _ in
+        }
+        return ImageSource(count: count, shape: shape) { store.load($0, $1) }
+    }
+}

@@ -1,0 +1,93 @@
+import Evaluation
+import Foundation
+
+/// Networks' errors against the batch size, for machines and as what pages and tables are made of.
+public struct SweepReport: Codable, Sendable, Equatable {
+    /// The form of this report.
+    public var schemaVersion = 1
+    /// The program's version.
+    public var version: String
+    /// The split's file.
+    public var data: String
+    /// How image files came to one size; absent for arrays.
+    public var transform: String?
+    /// Image files that were left out because they cannot be read; absent where there are none.
+    public var broken: [EvalReport.Broken]?
+    /// Images scored at every batch size: all of the split but the broken ones.
+    public var images: Int
+    /// How often the images were shuffled.
+    public var shuffles: Int
+    /// Where the random numbers start.
+    public var seed: UInt64
+    /// The networks, in the order that they were named.
+    public var models: [Network]
+
+    /// One of the networks.
+    public struct Network: Codable, Sendable, Equatable {
+        /// The network's file.
+        public var model: String
+        /// What was done to the pixels.
+        public var preprocess: String
+        /// How many batch norms it has; without any, the batch does not matter.
+        public var batchNorms: Int
+        /// The share of images that it gets wrong with stored statistics, as `eval` scores it.
+        public var stored: Proportion
+        /// Its errors by batch size, smallest first.
+        public var points: [Point]
+
+        /// A network's errors.
+        public init(
+            model: String, preprocess: String, batchNorms: Int, stored: Proportion, points: [Point]
+        ) {
+            self.model = model
+            self.preprocess = preprocess
+            self.batchNorms = batchNorms
+            self.stored = stored
+            self.points = points
+        }
+    }
+
+    /// A network's errors at one batch size.
+    public struct Point: Codable, Sendable, Equatable {
+        /// Images in a batch.
+        public var batchSize: Int
+        /// The share of images that it gets wrong, for each shuffle; one where the order does not matter.
+        public var errors: [Double]
+        /// The mean of the errors.
+        public var mean: Double
+        /// Their standard deviation, of a sample (n − 1); 0 for one error.
+        public var deviation: Double
+
+        /// Errors of at least one shuffle.
+        public init(batchSize: Int, errors: [Double]) {
+            precondition(!errors.isEmpty, "no errors at batch size \(batchSize)")
+            self.batchSize = batchSize
+            self.errors = errors
+            let mean = errors.reduce(0, +) / Double(errors.count)
+            let squares = errors.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            self.mean = mean
+            deviation = errors.count < 2 ? 0 : (squares / Double(errors.count - 1)).squareRoot()
+        }
+    }
+
+    /// A report on networks that have been run.
+    public init(
+        version: String, data: String, images: Int, shuffles: Int, seed: UInt64, models: [Network]
+    ) {
+        self.version = version
+        self.data = data
+        self.images = images
+        self.shuffles = shuffles
+        self.seed = seed
+        self.models = models
+    }
+
+    /// What to call each network: its file's name where that tells it from the others, else its path.
+    public var names: [String] { shortNames(models.map(\.model)) }
+}
+
+/// Files' names where they tell the files from each other, else their paths.
+func shortNames(_ paths: [String]) -> [String] {
+    let files = paths.map { URL(fileURLWithPath: $0).lastPathComponent }
+    return Set(files).count == files.count ? files : paths
+}

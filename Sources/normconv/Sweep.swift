@@ -1,0 +1,157 @@
+import ArgumentParser
+import Foundation
+import NormConvKit
+
+struct Sweep: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows how much a network depends on the batch: its error against the batch size.",
+        discussion: """
+            EXAMPLES
+              normconv sweep resnet.h5 resnet-gn.h5 --data test.h5
+              normconv sweep resnet.h5 resnet-gn.h5 --data test.h5 --html report.html
+              normconv sweep resnet.h5 --data test.h5 --batch-sizes 2,8,32 --shuffles 10
+              normconv sweep resnet.h5 --data test.h5 --json | jq '.models[].points'
+
+            Batch norms take mean and variance from the batch itself, as in training
+            (Ioffe & Szegedy 2015), instead of the stored ones; group norms do not see the
+            batch and are run once. This is the experiment of Wu & He's figure (Group
+            Normalization, 2018) on a network that is trained already.
+
+            The split is shuffled and cut into batches, and every image is scored once:
+            where the last batch is not full, images from the start of the shuffle fill it
+            and are not scored again. The shuffles are the same for every network and batch
+            size. 'stored' is the error with stored statistics, as eval has it.
+            """)
+
+    @Argument(help: "The networks, at least one with batch norms.", completion: .file())
+    var models: [String]
+
+    @Option(help: "The test split: any that eval reads.", completion: .file())
+    var data: String
+
+    @Option(help: "Images in a batch, several sizes with commas between.")
+    var batchSizes = BatchSizes(SweepOptions().batchSizes)
+
+    @Option(help: "How often the images are put into batches anew.")
+    var shuffles = SweepOptions().shuffles
+
+    @Option(help: "Where the random numbers start.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Preprocessing for all networks. Default: what goes with each.")
+    var preprocess: Preprocessing?
+
+    @Option(help: "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw.")
+    var layout: ImageLayout?
+
+    @Option(help: "What float images hold: bytes (0…255) or unit (0…1).")
+    var scale = PixelScale.bytes
+
+    @Option(help: "Threads; the figures do not depend on it. Default: all cores.")
+    var workers: Int?
+
+    @Option(help: "Write a report with a chart: one HTML file that needs no other.", completion: .file())
+    var html: String?
+
+    @Flag(help: "Overwrite the file of --html if it exists.")
+    var force = false
+
+    @OptionGroup var images: ImageOptions
+
+    @OptionGroup var classes: ClassesOption
+
+    @OptionGroup var architecture: ArchitectureOptions
+
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if let size = batchSizes.sizes.first(where: { $0 < 1 }) {
+            throw ValidationError("--batch-sizes must be at least 1, not \(size).")
+        }
+        guard (1...1000).contains(shuffles) else {
+            throw ValidationError("--shuffles must be between 1 and 1000.")
+        }
+        if let workers, !(1...1024).contains(workers) {
+            throw ValidationError("--workers must be between 1 and 1024.")
+        }
+    }
+
+    func run() throws {
+        if let html { try AtomicFile.check(html, overwrite: force) }
+        let networks = try models.map(architecture.model)
+        var splitOptions = SplitOptions()
+        splitOptions.layout = layout
+        splitOptions.scale = scale
+        splitOptions.classes = try classes.indices()
+        let split = try images.split(data, for: networks[0], options: splitOptions, quiet: output.quiet)
+        var options = SweepOptions()
+        options.batchSizes = batchSizes.sizes
+        options.shuffles = shuffles
+        options.seed = seed
+        options.preprocessing = preprocess
+        options.workers = workers
+        let progress = ProgressLine(
+            "sweep", total: split.sweepLength(networks, options: options), isOn: !output.quiet)
+        defer { progress.finish() }
+        let report = try split.sweep(networks, options: options, progress: progress.advance)
+        progress.finish()
+        if let html {
+            let page = SweepPage(report, command: ["normconv"] + CommandLine.arguments.dropFirst())
+            let text = Data(try page.html().utf8)
+            try AtomicFile.write(to: html, overwrite: force) { temporary in
+                try text.write(to: URL(fileURLWithPath: temporary))
+            }
+        }
+        if output.json {
+            try Terminal.result(JSONReport.text(report))
+        } else {
+            try Terminal.result(report.lines)
+        }
+    }
+}
+
+/// `1,2,4`
+struct BatchSizes: ExpressibleByArgument {
+    var sizes: [Int]
+
+    init(_ sizes: [Int]) { self.sizes = sizes }
+
+    init?(argument: String) {
+        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard !numbers.contains(nil) else { return nil }
+        sizes = numbers.compactMap { $0 }
+    }
+
+    var defaultValueDescription: String { sizes.map(String.init).joined(separator: ",") }
+}
+
+extension SweepReport {
+    /// A table in 80 columns; of more than five networks, several.
+    var lines: [String] {
+        let shuffles = self.shuffles == 1 ? "1 shuffle" : "\(self.shuffles) shuffles"
+        var lines = [
+            Terminal.bold("\(Formatting.grouped(images)) images of \(data), \(shuffles), seed \(seed)"),
+            "top-1 error in %" + (self.shuffles > 1 ? ", mean ± standard deviation over shuffles" : ""),
+        ]
+        if let transform { lines.append("images are \(transform)") }
+        if let broken { lines.append("broken: \(Formatting.grouped(broken.count)) images, left out") }
+        for first in stride(from: 0, to: models.count, by: 5) {
+            lines += table(first..<min(first + 5, models.count))
+        }
+        return lines
+    }
+
+    private func table(_ part: Range<Int>) -> [String] {
+        let width = min(24, max(10, 68 / part.count - 2))
+        var table = TextTable(
+            [(title: "batch size", alignment: .right)]
+                + part.map { (title: Formatting.tail(names[$0], width: width), alignment: .right) })
+        for row in models[part.lowerBound].points.indices {
+            table.add(
+                ["\(models[part.lowerBound].points[row].batchSize)"]
+                    + part.map { models[$0].points[row].text })
+        }
+        table.add(["stored"] + part.map { Formatting.fixed(models[$0].stored.value * 100, digits: 1) })
+        return [""] + table.lines.map { "  " + $0 }
+    }
+}
