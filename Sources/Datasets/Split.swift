@@ -83,7 +83,7 @@ public struct Split: Sendable {
     }
 
     /// The path of each image, where images are files of their own.
-    public var files: [String]? { (images as? FileImages)?.files }
+    public var files: FilePaths? { (images as? FileImages)?.files }
 
     /// How image files come to one size; nil for arrays, which have one.
     public var transform: ImageTransform? { (images as? FileImages)?.transform }
@@ -116,7 +116,8 @@ public struct Split: Sendable {
                 + found.sorted { $0.key < $1.key }
                 .map { BrokenImage(file: all.files[$0.key], reason: "\($0.value)") },
             images: FileImages(
-                files: kept.map { all.files[$0] }, transform: all.transform, source: all.source))
+                files: FilePaths(kept.lazy.map { all.files[$0] }), transform: all.transform,
+                source: all.source))
     }
 
     /// Checks that a preprocessing suits the images: the number of channels and, for floats, the values of the first

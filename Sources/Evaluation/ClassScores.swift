@@ -18,7 +18,7 @@ public struct ClassScores: Sendable, Equatable, Codable {
     public let f1: Double?
 
     /// The scores of all classes, in their order.
-    static func all(_ outcomes: [Outcome], labels: [Int], classes: Int, names: [String]?) -> [Self] {
+    static func all(_ outcomes: OutcomeList, labels: [Int], classes: Int, names: [String]?) -> [Self] {
         var images = [Int](repeating: 0, count: classes)
         var (predicted, correct) = (images, images)
         for (label, outcome) in zip(labels, outcomes) {

@@ -36,15 +36,15 @@ public struct Comparison: Sendable, Equatable, Codable {
         guard before.labels == after.labels else {
             throw .notComparable(found: "other labels", expected: "the same")
         }
-        let pairs = Array(zip(try before.complete(), try after.complete()))
-        images = pairs.count
-        changed = pairs.indices.filter { image in
-            let (before, after) = (pairs[image].0.prediction, pairs[image].1.prediction)
-            return before == nil || before != after
+        let (first, second) = (try before.complete(), try after.complete())
+        images = first.count
+        changed = first.indices.filter { image in
+            let prediction = first[image].prediction
+            return prediction == nil || prediction != second[image].prediction
         }
         agreement = Proportion(images - changed.count, of: images)
         self.largestDifference = largestDifference.flatMap { $0.isFinite ? $0 : nil }
-        paired = before.labels == nil ? nil : Paired(pairs)
+        paired = before.labels == nil ? nil : Paired(first, second)
     }
 
     /// Compares two networks' outputs on a whole split, [images, classes], before softmax.
@@ -74,14 +74,14 @@ public struct Comparison: Sendable, Equatable, Codable {
 }
 
 extension Comparison.Paired {
-    fileprivate init(_ pairs: [(Outcome, Outcome)]) {
-        let changed = pairs.indices.filter {
-            pairs[$0].0.isCorrect(within: 1) != pairs[$0].1.isCorrect(within: 1)
+    fileprivate init(_ before: OutcomeList, _ after: OutcomeList) {
+        let changed = before.indices.filter {
+            before[$0].isCorrect(within: 1) != after[$0].isCorrect(within: 1)
         }
-        lost = changed.filter { pairs[$0].0.isCorrect(within: 1) }
-        gained = changed.filter { pairs[$0].1.isCorrect(within: 1) }
+        lost = changed.filter { before[$0].isCorrect(within: 1) }
+        gained = changed.filter { after[$0].isCorrect(within: 1) }
         mcNemarP = Self.mcNemar(lost.count, gained.count)
-        difference = PairedDifference.estimate(lost: lost.count, gained: gained.count, of: pairs.count)
+        difference = PairedDifference.estimate(lost: lost.count, gained: gained.count, of: before.count)
     }
 
     /// The two-sided binomial probability of at least so uneven a split of a + b fair coins: min(1, 2·P(X ≤ min)).

@@ -17,7 +17,7 @@ public struct Confusion: Sendable, Equatable, Codable {
     public let cells: [Cell]
 
     /// Counts labels and predictions; images without finite outputs are in no cell.
-    init(_ outcomes: [Outcome], labels: [Int]) {
+    init(_ outcomes: OutcomeList, labels: [Int]) {
         var counts: [Pair: Int] = [:]
         for (outcome, label) in zip(outcomes, labels) {
             guard let prediction = outcome.prediction else { continue }

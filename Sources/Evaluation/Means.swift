@@ -5,7 +5,7 @@ struct Means: Sendable {
     /// Images and right ones of each class that has images.
     private let classes: [(images: Int, correct: Int)]
 
-    init(_ outcomes: [Outcome], _ scores: [ClassScores]) {
+    init(_ outcomes: OutcomeList, _ scores: [ClassScores]) {
         losses = outcomes.map { $0.loss ?? .nan }
         briers = outcomes.map { $0.brier ?? .nan }
         classes = scores.filter { $0.images > 0 }.map { ($0.images, $0.correct) }

@@ -51,6 +51,11 @@ public struct Outcome: Sendable, Equatable, Codable {
         brier = (squares + others * others) / (sum * sum)
     }
 
+    init(prediction: Int?, rivals: Int?, loss: Double?, confidence: Double?, brier: Double?) {
+        (self.prediction, self.rivals, self.loss) = (prediction, rivals, loss)
+        (self.confidence, self.brier) = (confidence, brier)
+    }
+
     /// Whether the label is among the k classes that score most, with ties against it.
     public func isCorrect(within k: Int) -> Bool { rivals.map { $0 < k } ?? false }
 
@@ -60,7 +65,8 @@ public struct Outcome: Sendable, Equatable, Codable {
     /// Whether outputs of this many classes can give this: what was read from a file may be anything.
     func isPossible(classes: Int) -> Bool {
         let numbers = [confidence, loss, brier].compactMap { $0 }
-        return [prediction, rivals].allSatisfy { $0.map((0..<classes).contains) ?? true }
+        let range = 0..<min(classes, Int(Int32.max))
+        return [prediction, rivals].allSatisfy { $0.map(range.contains) ?? true }
             && (prediction == nil) == (confidence == nil) && (rivals == nil) == (loss == nil)
             && (loss == nil) == (brier == nil) && numbers.allSatisfy(\.isFinite)
             && (confidence.map { (0...1).contains($0) } ?? true)
@@ -74,7 +80,7 @@ public struct Outcomes: Sendable {
     public let classes: Int
     /// One label per image, where the split has them.
     public let labels: [Int]?
-    private var outcomes: [Outcome?]
+    private var outcomes: OutcomeList
 
     /// No outcomes yet, of `images` images without labels.
     public init(images: Int, classes: Int) throws(EvaluationError) {
@@ -93,7 +99,7 @@ public struct Outcomes: Sendable {
         }
         self.classes = classes
         self.labels = labels
-        outcomes = Array(repeating: nil, count: images)
+        outcomes = OutcomeList(unrecorded: images)
     }
 
     /// The number of images of the split.
@@ -131,18 +137,15 @@ public struct Outcomes: Sendable {
         guard first >= 0, first <= count, images <= count - first else {
             throw .imageOutOfRange(first: first, last: first + images - 1, images: count)
         }
-        if let image = (first..<first + images).first(where: { outcomes[$0] != nil }) {
+        if let image = (first..<first + images).first(where: outcomes.isRecorded) {
             throw .recordedTwice(image: image)
         }
     }
 
     /// All outcomes in the images' order; throws unless every image has one.
-    public func complete() throws(EvaluationError) -> [Outcome] {
-        let recorded = outcomes.compactMap { $0 }
-        guard recorded.count == count else {
-            let first = outcomes.firstIndex { $0 == nil } ?? 0
-            throw .notRecorded(images: count - recorded.count, first: first)
-        }
-        return recorded
+    public func complete() throws(EvaluationError) -> OutcomeList {
+        let missing = outcomes.indices.lazy.filter { !outcomes.isRecorded($0) }
+        if let first = missing.first { throw .notRecorded(images: missing.count, first: first) }
+        return outcomes
     }
 }

@@ -22,7 +22,7 @@ public struct Reliability: Sendable, Equatable, Codable {
 
     /// Bins outcomes by confidence. Those without one, where an output is not finite, are left out; nil where none is
     /// left.
-    public init?(_ outcomes: [Outcome], bins count: Int = 15) {
+    public init?(_ outcomes: OutcomeList, bins count: Int = 15) {
         precondition(count > 0)
         // Edges are i / count: a confidence of just an edge belongs to the bin below it, whatever a product would round to.
         let edges = (0...count).map { Double($0) / Double(count) }

@@ -86,7 +86,6 @@ public struct ScoringJob: Sendable {
     let preprocessing: [Preprocessing]
     let labels: [Int]
     let classes: [Int]
-    private let empty: ScoreSheet
 
     /// `baseline` is a place in `models`, whose outputs the others' are compared with; preprocessing is what goes with
     /// each network where it is nil.
@@ -106,9 +105,7 @@ public struct ScoringJob: Sendable {
             try naming(model.path) { try model.classes(imageShape: shape) }
         }
         (self.labels, self.classes) = (labels, classes)
-        empty = try naming(split.file) {
-            try ScoreSheet(labels: labels, classes: classes, baseline: baseline)
-        }
+        _ = try emptySheet()
         if let baseline, let index = classes.firstIndex(where: { $0 != classes[baseline] }) {
             let size = { (classes: Int) in "\(split.count) images and \(classes) classes" }
             throw FileFailure(
@@ -131,13 +128,15 @@ public struct ScoringJob: Sendable {
     ) throws -> [Scores] {
         let journal = try partial.map { try Journal(job: self, $0) }
         let blocks = journal?.blocks ?? []
-        var before = empty
-        try naming(journal?.path ?? split.file) { for block in blocks { try before.add(block) } }
+        var scored = try emptySheet()
+        try naming(journal?.path ?? split.file) { for block in blocks { try scored.add(block) } }
         progress(blocks.reduce(0) { $0 + $1.labels.count })
         let images = (partial?.shard ?? .whole).images(of: split.count)
         let rest = Self.gaps(in: images, without: blocks.map(\.images))
-        guard !rest.isEmpty else { return before.scores }
-        let sheet = Mutex(before)
+        guard !rest.isEmpty else { return scored.scores }
+        let secondsBefore = scored.scores.map(\.seconds)
+        // One sheet only: there may be very many images.
+        let sheet = Mutex(consume scored)
         let run = try split.jointRun(models, preprocessing, engine: engine, workers: workers)
         let seconds = try run.run(on: rest) { outputs in
             let block = self.block(outputs.images, outputs.outputs, seconds: outputs.seconds)
@@ -146,16 +145,21 @@ public struct ScoringJob: Sendable {
             progress(block.labels.count)
         }
         try journal?.finish()
-        let total = zip(before.scores, seconds).map { $0.seconds + $1 }
+        let total = zip(secondsBefore, seconds).map(+)
         return sheet.withLock { $0.replaceSeconds(by: total) }
     }
 
     /// Scores of outputs that are there as a whole, of these networks in their order.
     public func scores(of outputs: [Outputs]) throws -> [Scores] {
-        var sheet = empty
+        var sheet = try emptySheet()
         try sheet.add(
             block(0..<split.count, outputs.map(\.logits.values), seconds: outputs.map(\.seconds)))
         return sheet.scores
+    }
+
+    /// No scores yet; throws where a label is no class.
+    private func emptySheet() throws -> ScoreSheet {
+        try naming(split.file) { try ScoreSheet(labels: labels, classes: classes, baseline: baseline) }
     }
 
     /// The figures of complete scores.

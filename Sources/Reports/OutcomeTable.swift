@@ -6,7 +6,7 @@ import Evaluation
 /// `prediction_name`, `probability` of the prediction, and `correct` (0 or 1). Names are there where the split has them.
 /// A network whose outputs are not finite leaves `prediction` and `probability` empty.
 public struct OutcomeTable: Sendable {
-    private let models: [(name: String, outcomes: [Outcome])]
+    private let models: [(name: String, outcomes: OutcomeList)]
     private let labels: [Int]
     private let classNames: [String]?
     private let paths: [String]?
@@ -16,7 +16,7 @@ public struct OutcomeTable: Sendable {
         _ models: [(name: String, outcomes: Outcomes)], classNames: [String]? = nil, paths: [String]? = nil
     ) throws(EvaluationError) {
         guard let labels = models.first?.outcomes.labels else { throw .unlabelled }
-        var complete: [(name: String, outcomes: [Outcome])] = []
+        var complete: [(name: String, outcomes: OutcomeList)] = []
         for model in models { complete.append((model.name, try model.outcomes.complete())) }
         precondition(complete.allSatisfy { $0.outcomes.count == labels.count })
         precondition(paths.map { $0.count == labels.count } ?? true)

@@ -71,12 +71,14 @@ struct ResultFiles: ParsableArguments {
         if let csv {
             let models = result.report.models.map(\.model)
             let table = try OutcomeTable(
-                Array(zip(models, result.outcomes)), classNames: result.classNames, paths: result.files)
+                Array(zip(models, result.outcomes)), classNames: result.classNames,
+                paths: result.files.map(Array.init))
             try AtomicFile.write(Data(table.csv.utf8), to: csv, overwrite: overwrite)
         }
         if let html {
             let page = try EvalPage(
-                result.report, outcomes: result.outcomes, classNames: result.classNames, paths: result.files,
+                result.report, outcomes: result.outcomes, classNames: result.classNames,
+                paths: result.files.map(Array.init),
                 command: ["normconv"] + CommandLine.arguments.dropFirst(), picture: picture)
             try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: overwrite)
         }

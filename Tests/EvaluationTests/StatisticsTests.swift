@@ -206,10 +206,10 @@ struct StatisticsEdgeTests {
     func edges() throws {
         let half = Outcome(outputs: [1, 1], label: 0)
         #expect(half.confidence == 0.5)
-        let reliability = try #require(Reliability([half], bins: 4))
+        let reliability = try #require(Reliability(OutcomeList([half]), bins: 4))
         #expect(reliability.bins.map(\.images) == [0, 1, 0, 0])
         let sure = Outcome(outputs: [1000, 0], label: 0)
-        let last = try #require(Reliability([sure], bins: 15))
+        let last = try #require(Reliability(OutcomeList([sure]), bins: 15))
         #expect(last.bins.last?.images == 1 && last.ece == 0)
         #expect(last.bins.first?.confidence == nil)
     }
@@ -223,7 +223,7 @@ struct StatisticsEdgeTests {
         #expect(evaluation.confusion.cells.map(\.images) == [1])
         #expect(evaluation.classes[0].recall == Proportion(1, of: 2))
         #expect(evaluation.classes[0].precision == Proportion(1, of: 1))
-        #expect(Reliability([Outcome(outputs: [.nan, 0], label: 0)]) == nil)
+        #expect(Reliability(OutcomeList([Outcome(outputs: [.nan, 0], label: 0)])) == nil)
     }
 
     @Test("the Brier score is 0 where the network is sure and right, 2 where it is sure and wrong")

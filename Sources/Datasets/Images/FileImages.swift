@@ -1,6 +1,6 @@
 /// Images in files of their own, decoded and transformed each time they are asked for; nothing is kept.
 struct FileImages: ImageStore {
-    let files: [String]
+    let files: FilePaths
     let transform: ImageTransform
     /// What lists the files, for errors that are about all of them.
     let source: String

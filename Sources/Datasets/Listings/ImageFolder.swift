@@ -16,16 +16,15 @@ extension ImageListing {
             let images = entries.filter { Self.endings.contains(ending(of: $0)) }
             guard !images.isEmpty else { throw .noImageFiles(folder: folder, found: entries) }
             if requiresLabels { throw .noClassFolders(folder: folder, images: images.count) }
-            self.init(source: folder, files: images.map { folder + "/" + $0 }, labels: nil)
+            self.init(source: folder, files: FilePaths(images.lazy.map { folder + "/" + $0 }), labels: nil)
             return
         }
-        var files: [String] = []
+        var files = FilePaths()
         var names: [String] = []
         for name in classes {
-            let found = try Self.images(in: folder + "/" + name, ancestors: [])
-            guard !found.isEmpty else { throw .emptyClass(folder: folder, name: name) }
-            files += found
-            names += repeatElement(name, count: found.count)
+            try Self.add(imagesIn: folder + "/" + name, ancestors: [], to: &files)
+            guard files.count > names.count else { throw .emptyClass(folder: folder, name: name) }
+            names += repeatElement(name, count: files.count - names.count)
         }
         self.init(source: folder, files: files, labels: .names(names))
     }
@@ -38,21 +37,21 @@ extension ImageListing {
         return names.filter { !$0.hasPrefix(".") }.sortedByCodePoints
     }
 
-    /// Images at any depth; a link to a folder that it lies in is not followed for ever.
-    private static func images(in folder: String, ancestors: [String]) throws(DatasetError) -> [String] {
+    /// Adds images at any depth; a link to a folder that it lies in is not followed for ever.
+    private static func add(
+        imagesIn folder: String, ancestors: [String], to files: inout FilePaths
+    ) throws(DatasetError) {
         let real = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
-        guard !ancestors.contains(real) else { return [] }
-        var images: [String] = []
+        guard !ancestors.contains(real) else { return }
         var folders: [String] = []
         for name in try entries(of: folder) {
             let path = folder + "/" + name
             if endings.contains(ending(of: name)) {
-                images.append(path)
+                files.append(path)
             } else if isFolder(path) {
                 folders.append(path)
             }
         }
-        for path in folders { images += try self.images(in: path, ancestors: ancestors + [real]) }
-        return images
+        for path in folders { try add(imagesIn: path, ancestors: ancestors + [real], to: &files) }
     }
 }

@@ -128,7 +128,7 @@ struct ImageList {
 
     /// Paths are relative to the list's folder, to `images` in it or beside it; `.jpg` and the like may be left off. Where
     /// the first image is found decides for all.
-    private func located(_ names: [String], _ line: Int) throws(DatasetError) -> [String] {
+    private func located(_ names: [String], _ line: Int) throws(DatasetError) -> FilePaths {
         let parent = path.contains("/") ? path.split(separator: "/", omittingEmptySubsequences: false) : ["."]
         let folder = path.contains("/") ? parent.dropLast().joined(separator: "/") : "."
         let folders = ["", folder + "/", folder + "/images/", folder + "/../images/"]
@@ -136,7 +136,7 @@ struct ImageList {
         for start in isAbsolute ? [""] : Array(folders.dropFirst()) {
             for ending in ["", ".jpg", ".jpeg", ".png"]
             where FileManager.default.fileExists(atPath: start + names[0] + ending) {
-                return names.map { ($0.hasPrefix("/") ? $0 : start + $0) + ending }
+                return FilePaths(names.lazy.map { ($0.hasPrefix("/") ? $0 : start + $0) + ending })
             }
         }
         throw .listedImageMissing(file: path, line: line, image: names[0])

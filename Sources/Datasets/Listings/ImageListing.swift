@@ -6,7 +6,7 @@ struct ImageListing: Equatable {
     /// The folder or list.
     let source: String
     /// Paths that can be opened, in the listing's order.
-    let files: [String]
+    let files: FilePaths
     /// Nil where nothing is said.
     let labels: Labels?
 
@@ -32,7 +32,7 @@ struct ImageListing: Equatable {
     }
 
     /// What is known already.
-    init(source: String, files: [String], labels: Labels?) {
+    init(source: String, files: FilePaths, labels: Labels?) {
         (self.source, self.files, self.labels) = (source, files, labels)
     }
 

@@ -30,7 +30,7 @@ struct PartialHeader: Sendable, Codable, Equatable {
     private static func digest(_ split: Split) throws -> String {
         var digest = Digest()
         digest.add([split.count, split.height, split.width, split.channels] + (split.labels ?? []))
-        for file in split.files ?? [] {
+        for file in split.files ?? FilePaths() {
             // The folder may stand elsewhere on another machine.
             digest.add(URL(fileURLWithPath: file).lastPathComponent)
             var status = stat()

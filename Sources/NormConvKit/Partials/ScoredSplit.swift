@@ -1,3 +1,4 @@
+import Datasets
 import Evaluation
 import Reports
 
@@ -10,9 +11,9 @@ public struct ScoredSplit: Sendable {
     /// The names of the classes, in the order of the labels.
     public let classNames: [String]?
     /// The path of each image, where images are files of their own.
-    public let files: [String]?
+    public let files: FilePaths?
 
-    init(_ run: RunDescription, _ scores: [Scores], files: [String]?) throws {
+    init(_ run: RunDescription, _ scores: [Scores], files: FilePaths?) throws {
         report = try run.report(scores)
         outcomes = scores.map(\.outcomes)
         classNames = run.classNames
@@ -57,7 +58,7 @@ public struct ScoredSplit: Sendable {
         var sheet = try ScoreSheet(
             labels: labels, classes: run.networks.map(\.classes), baseline: run.baseline)
         for part in parts { try naming(part.path) { for block in part.blocks { try sheet.add(block) } } }
-        let files = blocks.compactMap(\.files).flatMap { $0 }
+        let files = FilePaths(blocks.lazy.compactMap(\.files).joined())
         try self.init(run, sheet.scores, files: files.count == labels.count ? files : nil)
     }
 }

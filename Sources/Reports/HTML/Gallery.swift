@@ -49,7 +49,7 @@ struct Gallery {
 
     /// The mistakes that a network is surest of.
     func mistakes(
-        of name: NetworkName, _ outcomes: [Outcome], limit: Int, pictures: inout PictureCache
+        of name: NetworkName, _ outcomes: OutcomeList, limit: Int, pictures: inout PictureCache
     ) throws -> GalleryView {
         let wrong = outcomes.indices.filter {
             outcomes[$0].prediction != nil && !outcomes[$0].isCorrect(within: 1)
@@ -63,7 +63,7 @@ struct Gallery {
 
     /// The images that a network loses, those first of which it is surest.
     func lost(
-        _ lost: [Int], before: [Outcome], after: [Outcome], name: NetworkName, limit: Int,
+        _ lost: [Int], before: OutcomeList, after: OutcomeList, name: NetworkName, limit: Int,
         pictures: inout PictureCache
     ) throws -> GalleryView {
         GalleryView(
@@ -73,7 +73,7 @@ struct Gallery {
             })
     }
 
-    private func surest(_ images: [Int], _ outcomes: [Outcome], _ limit: Int) -> ArraySlice<Int> {
+    private func surest(_ images: [Int], _ outcomes: OutcomeList, _ limit: Int) -> ArraySlice<Int> {
         images.sorted { (outcomes[$1].confidence ?? 0, $0) < (outcomes[$0].confidence ?? 0, $1) }.prefix(
             limit)
     }
