@@ -17,7 +17,7 @@ struct Effort {
     var refinements: Int { min(5, 250_000_000_000 / max(cost, 1)) }
     /// How often training goes through the images, about four passes each time; few images are gone through more often.
     var epochs: Int {
-        let enough = max(30, min(90, 11_520 / max(images, 1)))
+        let enough = max(60, min(90, 11_520 / max(images, 1)))
         let affordable = 600_000_000_000 / max(cost, 1)
         // Once or twice through the images does more harm than good.
         return affordable < 3 ? 0 : min(enough, affordable)
