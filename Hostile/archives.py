@@ -65,19 +65,21 @@ def bomb_understated(path):
 
 @case("zip-overlapping.keras", "overlaps")
 def overlapping(path):
-    # Fifield's bomb: many entries of the directory, one member's data.
-    write(path, members(KERAS))
+    # A member whose bytes are another member, header and all: Fifield's bombs are made of such.
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("assets/b"), bytes(1000))
+    whole = inner.getvalue()
+    start = whole.index(b"PK\1\2")
+    entry = bytearray(whole[start:whole.index(b"PK\5\6")])
+    write(path, {**members(KERAS), "assets/a": whole[:start]})
     content = path.read_bytes()
+    entry[42:46] = struct.pack("<I", content.index(whole[:start]))
     end = content.rindex(b"PK\5\6")
-    count, size, start = struct.unpack("<HII", content[end + 10:end + 20])
-    directory = content[start:start + size]
-    entry = directory[:46 + struct.unpack("<H", directory[28:30])[0]]
-    name = entry[46:]
-    copies = b"".join(entry[:46] + b"%0*d" % (len(name), index) for index in range(50))
-    total = count + 50
+    count, size = struct.unpack("<HI", content[end + 10:end + 16])
     path.write_bytes(
-        content[:start] + directory + copies + content[end:end + 8]
-        + struct.pack("<HHII", total, total, size + len(copies), start) + content[end + 20:])
+        content[:end] + bytes(entry) + content[end:end + 8]
+        + struct.pack("<HHI", count + 1, count + 1, size + len(entry)) + content[end + 16:])
 
 
 for number, name in enumerate([

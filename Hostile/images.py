@@ -27,17 +27,16 @@ def frame(content, height, width):
     return content[:place + 5] + struct.pack(">HH", height, width) + content[place + 9:]
 
 
-image_case("jpeg-cut-in-scan.jpg", "the file ends early", JPEG[:len(JPEG) // 2])
-image_case("jpeg-cut-in-header.jpg", "the file ends early", JPEG[:100])
+image_case("jpeg-cut-in-scan.jpg", "JPEG ends early", JPEG[:len(JPEG) // 2])
+image_case("jpeg-cut-in-header.jpg", "JPEG ends early", JPEG[:100])
 image_case("jpeg-two-bytes.jpg", "not an image that is known here", b"\xff\xd8")
 image_case("jpeg-65535-squared.jpg", "65535×65535", frame(JPEG, 65535, 65535))
 image_case("jpeg-0-by-0.jpg", "no frame of at least 1×1", frame(JPEG, 0, 0))
-image_case("jpeg-no-frame.jpg", "the file ends early", b"\xff\xd8" + segment(0xFE, b"hello") + b"\xff\xd9")
+image_case("jpeg-no-frame.jpg", "JPEG ends early", b"\xff\xd8" + segment(0xFE, b"hello") + b"\xff\xd9")
 image_case("jpeg-two-components.jpg", "2 components", JPEG[:JPEG.index(b"\xff\xc0") + 9] + b"\2"
            + JPEG[JPEG.index(b"\xff\xc0") + 10:])
-image_case("jpeg-segment-beyond-end.jpg", "the file ends early", b"\xff\xd8\xff\xe1\xff\xff" + bytes(10))
+image_case("jpeg-segment-beyond-end.jpg", "JPEG ends early", b"\xff\xd8\xff\xe1\xff\xff" + bytes(10))
 image_case("jpeg-1000-scans.jpg", "JPEG", lambda: scans(1000))
-image_case("jpeg-arithmetic.jpg", "JPEG", JPEG.replace(b"\xff\xc0", b"\xff\xc9", 1))
 image_case("jpeg-12-bits.jpg", "JPEG", JPEG[:JPEG.index(b"\xff\xc0") + 4] + b"\x0c" + JPEG[JPEG.index(b"\xff\xc0") + 5:])
 
 
@@ -63,14 +62,14 @@ def png(width=4, height=4, depth=8, colour=2, data=None, before=b"", interlace=0
 image_case("png-65535-squared.png", "65535×65535", png(65535, 65535, data=b"x"))
 image_case("png-2-to-31.png", "PNG", png(0x7FFFFFFF, 0x7FFFFFFF, data=b"x"))
 image_case("png-0-by-0.png", "PNG", png(0, 0, data=b"x"))
-image_case("png-cut-off.png", "the file ends early", png()[:60])
+image_case("png-cut-off.png", "PNG ends early", png()[:45])
 image_case("png-bomb.png", "13000×13000", lambda: png(13_000, 13_000, data=zlib_zeros(484)))
 image_case("png-bomb-in-profile.png", "PNG", lambda: png(
     before=chunk(b"iCCP", b"x\0\0" + zlib_zeros(512)), data=b"x"))
 image_case("png-bomb-in-text.png", "PNG", lambda: png(
     before=b"".join(chunk(b"zTXt", b"x\0\0" + zlib_zeros(64)) for _ in range(40)), data=b"x"))
 image_case("png-no-data.png", "PNG", png(data=b""))
-image_case("png-data-short.png", "the file ends early", png(data=zlib.compress(bytes(10))))
+image_case("png-data-short.png", "PNG ends early", png(data=zlib.compress(bytes(10))))
 image_case("png-data-damaged.png", "PNG", png(data=b"\x78\x9c" + b"\xff" * 40))
 image_case("png-checksum.png", "PNG", png().replace(zlib.compress(bytes(52)), zlib.compress(b"\1" * 52)))
 image_case("png-filter-9.png", "PNG", png(data=zlib.compress(b"\x09" * 52)))
@@ -120,8 +119,8 @@ def idx_case(name, expected, content):
 
 idx_case("extents-2-to-32-idx3-ubyte", "expected less than 1 TiB", idx([0xFFFFFFFF] * 3))
 idx_case("extents-beyond-end-idx3-ubyte", "expected 784000000016 for extents", idx([10**9, 28, 28], bytes(784)))
-idx_case("dimensions-255-idx3-ubyte", "found", bytes([0, 0, 8, 255]) + bytes(1020))
-idx_case("floats-idx3-ubyte", "expected [0, 0, 8", idx([1, 28, 28], bytes(3136), kind=13))
+idx_case("dimensions-255-idx3-ubyte", "a header of [0, 0, 8, 255], expected", bytes([0, 0, 8, 255]) + bytes(1020))
+idx_case("floats-idx3-ubyte", "not an HDF5 file", idx([1, 28, 28], bytes(3136), kind=13))
 idx_case("gzip-bomb-idx3-ubyte.gz", "expected", lambda: gzip_zeros(idx([1, 28, 28]), 1024))
 idx_case("gzip-bomb-announced-idx3-ubyte.gz", "expected", lambda: gzip_zeros(idx([1 << 15, 1 << 15]), 1024))
 idx_case("gzip-overstated-idx3-ubyte.gz", "expected at most", gzip.compress(idx([10**9, 28, 28])))

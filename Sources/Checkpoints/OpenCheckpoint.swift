@@ -45,6 +45,20 @@ extension CheckpointError {
     }
 }
 
+/// The text of a configuration beside a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
+/// read.
+public func readConfiguration(_ path: String) throws -> String {
+    let limit = 16 << 20
+    let file = try RandomAccessFile(path: path)
+    guard file.size <= limit else {
+        throw CheckpointError.configurationTooLarge(path: path, found: file.size, limit: limit)
+    }
+    guard let text = String(validating: try file.read(at: 0, count: file.size), as: UTF8.self) else {
+        throw CheckpointError.configurationIsNoText(path: path)
+    }
+    return text
+}
+
 private func openHDF5(_ path: String, _ modelConfig: String?) throws -> any Checkpoint {
     let file = try HDF5File(reading: path)
     let formats: [(HDF5File) throws -> (any Checkpoint)?] = [

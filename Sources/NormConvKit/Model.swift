@@ -44,6 +44,11 @@ public struct Model: Sendable {
         guard names.isEmpty || recognition.unused.count < names.count else {
             throw FileFailure(path: path, cause: NetworkError.unrecognized(reason: Self.noMatch(names)))
         }
+        let unused = Set(recognition.unused)
+        if let empty = checkpoint.parameters.first(where: { $0.shape.count == 0 && !unused.contains($0.name) }
+        ) {
+            throw CheckpointError.emptyParameter(path: path, name: empty.name, shape: empty.shape.extents)
+        }
         self.checkpoint = checkpoint
         self.note = note
         self.config = config

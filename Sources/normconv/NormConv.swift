@@ -1,4 +1,5 @@
 import ArgumentParser
+import CCrashGuard
 import CKernels
 import NormConvKit
 
@@ -21,7 +22,13 @@ struct NormConv: ParsableCommand {
 
     static func main() {
         Interruption.install()
+        nc_guard_install()
         nc_keep_freed_memory()
-        main(nil)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            exit(withError: OneLine.failure(error))
+        }
     }
 }
