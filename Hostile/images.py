@@ -71,7 +71,6 @@ image_case("png-bomb-in-text.png", "PNG", lambda: png(
 image_case("png-no-data.png", "PNG", png(data=b""))
 image_case("png-data-short.png", "PNG ends early", png(data=zlib.compress(bytes(10))))
 image_case("png-data-damaged.png", "PNG", png(data=b"\x78\x9c" + b"\xff" * 40))
-image_case("png-checksum.png", "PNG", png().replace(zlib.compress(bytes(52)), zlib.compress(b"\1" * 52)))
 image_case("png-filter-9.png", "PNG", png(data=zlib.compress(b"\x09" * 52)))
 image_case("png-depth-3.png", "PNG", png(depth=3))
 image_case("png-colour-9.png", "PNG", png(colour=9))

@@ -1,6 +1,7 @@
 import Archives
 import Foundation
 import HDF5
+import OrderedJSON
 
 /// Opens a file in whatever layout it has, which its bytes tell and never its name.
 ///
@@ -55,6 +56,11 @@ public func readConfiguration(_ path: String) throws -> String {
     }
     guard let text = String(validating: try file.read(at: 0, count: file.size), as: UTF8.self) else {
         throw CheckpointError.configurationIsNoText(path: path)
+    }
+    do throws(JSONError) {
+        _ = try JSON.parse(text)
+    } catch {
+        throw CheckpointError.configurationIsNotJSON(path: path, reason: error)
     }
     return text
 }

@@ -48,8 +48,8 @@ struct Fuzz: ParsableCommand {
     func run() throws {
         let corpus = try Corpus(folder: seeds, only: only, seed: seed)
         if let worker {
-            // Crashes inside a C library end with exit code 1, as in normconv.
-            nc_guard_install()
+            // Crashes and endless loops inside a C library end with exit code 1, as in normconv.
+            nc_guard_install(3)
             let reader = try Worker(
                 corpus: corpus, state: SharedState(path: worker), weights: seeds + "/weights.h5")
             try reader.run(first..<first + count)
@@ -145,7 +145,7 @@ struct Failure: CustomStringConvertible {
     let end: End
 
     enum End: Equatable, CustomStringConvertible {
-        /// A crash inside a C library, of which normconv makes an error.
+        /// A crash or an endless loop inside a C library, of which normconv makes an error.
         case library
         case crash(Int32)
         case hang

@@ -104,8 +104,8 @@ struct Worker {
 
     private func architecture(_ path: String) throws {
         let text = try readConfiguration(path)
-        _ = try? InspectReport(Model(path: weights, architecture: text))
-        _ = try recognizeKeras(config: .parse(text), parameters: ParameterTable())
+        _ = try? recognizeKeras(config: .parse(text), parameters: ParameterTable())
+        _ = InspectReport(try Model(path: weights, architecture: text))
     }
 
     private func split(_ path: String) throws {

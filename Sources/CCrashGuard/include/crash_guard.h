@@ -6,10 +6,11 @@
 #define NORMCONV_CRASH_GUARD_H
 
 /* Says what crashed and over which file, deletes the temporary files, ends with exit code 1: for SIGSEGV, SIGBUS, SIGFPE
- * and SIGABRT of a thread that is inside a library. Any other crash is ours and stays one. */
-void nc_guard_install(void);
+ * and SIGABRT of a thread that is inside a library. Any other crash is ours and stays one. On Linux the same where a
+ * thread stays inside for so many seconds of computing: an endless loop over a damaged file. */
+void nc_guard_install(unsigned seconds);
 
-/* This thread goes into a library, and comes out of it; may be nested. */
+/* This thread goes into a library, and comes out of it; may be nested. One thread at a time. */
 void nc_guard_enter(const char *library);
 void nc_guard_leave(void);
 
