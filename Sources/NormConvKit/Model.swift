@@ -45,8 +45,10 @@ public struct Model: Sendable {
             throw FileFailure(path: path, cause: NetworkError.unrecognized(reason: Self.noMatch(names)))
         }
         let unused = Set(recognition.unused)
-        if let empty = checkpoint.parameters.first(where: { $0.shape.count == 0 && !unused.contains($0.name) }
-        ) {
+        let empty = checkpoint.parameters.first {
+            $0.shape.count == 0 && ($0.shape.rank > 1 || !unused.contains($0.name))
+        }
+        if let empty {
             throw CheckpointError.emptyParameter(path: path, name: empty.name, shape: empty.shape.extents)
         }
         self.checkpoint = checkpoint

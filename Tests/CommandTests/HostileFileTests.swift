@@ -77,7 +77,8 @@ struct HostileFileTests {
                 Array(repeating: UInt8(ascii: " "), count: 16 << 20 + 1),
                 "16777217 bytes, expected at most 16777216"
             ),
-            ([0x22, 0xFF, 0x22], "no text, expected UTF-8"), (Array("hello".utf8), "JSON, line 1"),
+            ([0x22, 0xFF, 0x22], "no text, expected UTF-8"),
+            (Array("hello".utf8), "model.json: JSON, line 1"),
         ] as [([UInt8], String)])
     func architecture(bytes: [UInt8], message: String) throws {
         try TestFiles.withTemporaryFolder { folder in
