@@ -96,7 +96,6 @@ struct Worker {
 
     private func network(_ path: String) throws {
         let model = try Model(path: path)
-        _ = InspectReport(model)
         for parameter in model.checkpoint.parameters where parameter.shape.count < 4 << 20 {
             _ = try parameter.read()
         }
@@ -105,7 +104,7 @@ struct Worker {
     private func architecture(_ path: String) throws {
         let text = try readConfiguration(path)
         _ = try? recognizeKeras(config: .parse(text), parameters: ParameterTable())
-        _ = InspectReport(try Model(path: weights, architecture: text))
+        _ = try Model(path: weights, architecture: text)
     }
 
     private func split(_ path: String) throws {

@@ -23,7 +23,7 @@ struct NormConv: ParsableCommand {
     static func main() {
         Interruption.install()
         // Far more than reading any array of a network or a split at once takes.
-        nc_guard_install(20)
+        nc_guard_install(10)
         nc_keep_freed_memory()
         do {
             var command = try parseAsRoot()

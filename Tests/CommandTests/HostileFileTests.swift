@@ -91,4 +91,24 @@ struct HostileFileTests {
             #expect(run.errors.split(separator: "\n").count == 1)
         }
     }
+
+    /// Found by `normconv-fuzz`: one byte in the file, and libhdf5 1.10.8 reads where nothing is.
+    @Test("where libhdf5 itself crashes over a file, that is an error like others")
+    func crash() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let path = folder + "/model.h5"
+            var bytes = try Data(
+                contentsOf: URL(fileURLWithPath: TestFiles.fixture("zoo/activations.keras3.h5")))
+            bytes[10_028] = 16
+            try bytes.write(to: URL(fileURLWithPath: path))
+            let run = try normconv("convert", path, folder + "/out.h5")
+            // Later versions of the library find the damage, or do not look at that byte.
+            if run.code != 0 {
+                #expect(run.code == 1)
+                #expect(run.errors.hasPrefix("Error: \(path): "))
+                #expect(run.errors.split(separator: "\n").count == 1)
+                #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.h5"])
+            }
+        }
+    }
 }
