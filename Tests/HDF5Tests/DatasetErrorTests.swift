@@ -1,6 +1,7 @@
 import CHDF5
-import HDF5
 import Testing
+
+@testable import HDF5
 
 /// What a dataset may not be.
 struct DatasetErrorTests {
