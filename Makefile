@@ -5,7 +5,7 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: the reference engine is many times slower without.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build conformance conformance-light setup lint format clean
+.PHONY: demo test build conformance conformance-light hostile setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -24,6 +24,11 @@ conformance: build
 # The part that needs Keras and JAX only: a minute.
 conformance-light: build
 	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --light
+
+# 300 hostile files, each with its own error, and 200,000 damaged copies of good ones: a quarter of an hour. See SECURITY.md.
+hostile: build
+	$(SWIFT_BUILD) --product normconv-fuzz
+	folder=$$(swift build -c release --show-bin-path) && scripts/hostile "$$folder/normconv" "$$folder/normconv-fuzz" 200000
 
 setup:
 	@scripts/setup

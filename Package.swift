@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(
             name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .target(name: "CKernels"),
+        .target(name: "CCrashGuard"),
         .target(
             name: "CLAPACK",
             linkerSettings: [
@@ -47,12 +48,12 @@ let package = Package(
         library("Tensors", []),
         library("OrderedJSON", []),
         library("Archives", ["CZlib"]),
-        library("HDF5", ["CHDF5", "Tensors"]),
+        library("HDF5", ["CHDF5", "CCrashGuard", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),
 
         // The five rooms that never import each other.
-        library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives"]),
+        library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives", "CCrashGuard"]),
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
         library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
         library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
@@ -72,7 +73,14 @@ let package = Package(
         .executableTarget(
             name: "normconv",
             dependencies: [
-                "NormConvKit", "CKernels",
+                "NormConvKit", "CKernels", "CCrashGuard",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .executableTarget(
+            name: "normconv-fuzz",
+            dependencies: [
+                "NormConvKit", "HDF5", "Archives", "Networks", "OrderedJSON", "Tensors", "CCrashGuard",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

@@ -1,8 +1,5 @@
 /// Reads gzip files (RFC 1952) of one member or several.
 public enum GzipFile {
-    /// Deflate's most: 1,032 bytes from one, and some for the header.
-    private static let mostExpansion = 1032
-
     /// Whether bytes begin as a gzip file does.
     public static func isGzip(_ start: some Sequence<UInt8>) -> Bool { start.starts(with: [0x1F, 0x8B]) }
 
@@ -15,7 +12,7 @@ public enum GzipFile {
         let stored = try file.read(at: 0, count: file.size)
         let start = try inflate(stored, from: path, count: 64, isWhole: false)
         let expected = try size(start)
-        let limit = stored.count * mostExpansion
+        let limit = stored.count * ZipArchive.Limits.expansion + ZipArchive.Limits.allowance
         guard expected <= limit else {
             throw ArchiveError.expandsTooMuch(file: path, member: "gzip", found: expected, limit: limit)
         }

@@ -126,6 +126,31 @@ static inline herr_t chdf5_disable_locking(hid_t access) {
 #endif
 }
 
+/* A conversion that leaves the bytes as they are: what a file holds of a string of variable length, which is its length
+ * (32 bits, little-endian) and where it stands, into opaque bytes of the same size. */
+static herr_t chdf5_keep(
+    hid_t from, hid_t to, H5T_cdata_t *data, size_t count, size_t stride, size_t background_stride, void *buffer,
+    void *background, hid_t transfer) {
+    (void)from, (void)to, (void)count, (void)stride, (void)background_stride, (void)buffer, (void)background;
+    (void)transfer;
+    data->need_bkg = H5T_BKG_NO;
+    return 0;
+}
+
+/* Reads an attribute of strings of variable length as the references that stand in the file, `size` bytes each: the
+ * library itself tells no lengths, it allocates what they ask for. */
+static inline herr_t chdf5_read_references(hid_t attribute, hid_t type, size_t size, void *buffer) {
+    hid_t opaque = H5Tcreate(H5T_OPAQUE, size);
+    if (opaque < 0) return -1;
+    herr_t status = H5Tregister(H5T_PERS_SOFT, "normconv-keep", type, opaque, chdf5_keep);
+    if (status >= 0) {
+        status = H5Aread(attribute, opaque, buffer);
+        H5Tunregister(H5T_PERS_SOFT, "normconv-keep", type, opaque, chdf5_keep);
+    }
+    H5Tclose(opaque);
+    return status;
+}
+
 /* Version of the file's superblock. */
 static inline herr_t chdf5_superblock_version(hid_t file, unsigned *version) {
     H5F_info2_t info;

@@ -1,3 +1,4 @@
+import CCrashGuard
 import Foundation
 import Synchronization
 
@@ -21,12 +22,12 @@ public enum AtomicFile {
             if let mode { chmod(temporary, mode & 0o7777) }
             try synchronize(temporary, path)
             guard rename(temporary, target) == 0 else { throw failure(path) }
-            _ = temporaries.withLock { $0.remove(temporary) }
+            forget(temporary)
             // The name itself is only safe once its folder is.
             try? synchronize((target as NSString).deletingLastPathComponent, path)
         } catch {
             unlink(temporary)
-            _ = temporaries.withLock { $0.remove(temporary) }
+            forget(temporary)
             throw error
         }
     }
@@ -38,7 +39,7 @@ public enum AtomicFile {
         _ = try checkedMode(target, path, overwrite: overwrite)
         let temporary = try makeTemporary(beside: target, for: path)
         unlink(temporary)
-        _ = temporaries.withLock { $0.remove(temporary) }
+        forget(temporary)
     }
 
     /// The mode of a file that is to be replaced; nil where there is none.
@@ -60,17 +61,28 @@ public enum AtomicFile {
         }
     }
 
+    /// What handlers of signals and crashes delete.
+    private static func note(_ temporary: String) {
+        _ = temporaries.withLock { $0.insert(temporary) }
+        nc_guard_add_temporary(temporary)
+    }
+
+    private static func forget(_ temporary: String) {
+        _ = temporaries.withLock { $0.remove(temporary) }
+        nc_guard_remove_temporary(temporary)
+    }
+
     private static func makeTemporary(beside target: String, for path: String) throws -> String {
         let folder = (target as NSString).deletingLastPathComponent
         let name = (target as NSString).lastPathComponent
         let random = String(UInt32.random(in: .min ... .max), radix: 36)
         let temporary = "\(folder)/.\(name).normconv-\(getpid())-\(random).tmp"
         // Known to the signal handler before it exists, so that no moment leaves it behind.
-        _ = temporaries.withLock { $0.insert(temporary) }
+        note(temporary)
         let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             let error = failure(path)
-            _ = temporaries.withLock { $0.remove(temporary) }
+            forget(temporary)
             throw error
         }
         close(descriptor)

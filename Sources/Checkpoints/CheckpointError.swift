@@ -1,3 +1,5 @@
+import OrderedJSON
+
 /// Why a file could not be read or written as a checkpoint, beyond what `HDF5Error` tells.
 public enum CheckpointError: Error, Equatable {
     /// The file's objects are those of no layout that is known.
@@ -6,6 +8,14 @@ public enum CheckpointError: Error, Equatable {
     case unsupportedLayout(path: String, found: String, remedy: String)
     /// A part of the file that is not of its form.
     case malformedMember(path: String, member: String, reason: String)
+    /// A configuration of more bytes than one has.
+    case configurationTooLarge(path: String, found: Int, limit: Int)
+    /// A configuration that is not JSON.
+    case configurationIsNotJSON(path: String, reason: JSONError)
+    /// A configuration that is no UTF-8 text.
+    case configurationIsNoText(path: String)
+    /// A parameter of a network without any values.
+    case emptyParameter(path: String, name: String, shape: [Int])
     /// One parameter under two names.
     case duplicateParameter(path: String, name: String)
     /// An edit names a parameter that is not there.
@@ -29,6 +39,12 @@ extension CheckpointError: CustomStringConvertible {
                 + "'conv1.weight', found \(Self.list(holds))"
         case .unsupportedLayout(let path, let found, let remedy): "\(path): \(found): \(remedy)"
         case .malformedMember(let path, let member, let reason): "\(path): '\(member)': \(reason)"
+        case .configurationTooLarge(let path, let found, let limit):
+            "\(path): a configuration of \(found) bytes, expected at most \(limit)"
+        case .configurationIsNotJSON(let path, let reason): "\(path): \(reason)"
+        case .configurationIsNoText(let path): "\(path): no text, expected UTF-8"
+        case .emptyParameter(let path, let name, let shape):
+            "\(path): parameter '\(name)': shape \(shape) holds nothing, expected values"
         case .duplicateParameter(let path, let name): "\(path): parameter '\(name)' is there twice"
         case .unknownParameter(let path, let name): "\(path): there is no parameter '\(name)' to change"
         case .wrongEdit(let path, let name, let found, let expected):

@@ -1,6 +1,7 @@
 import Archives
 import Foundation
 import HDF5
+import OrderedJSON
 
 /// Opens a file in whatever layout it has, which its bytes tell and never its name.
 ///
@@ -43,6 +44,25 @@ extension CheckpointError {
             path: path, found: "JSON, which holds no weights",
             remedy: "give the file of weights; a configuration goes to --architecture")
     }
+}
+
+/// The text of a configuration beside a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
+/// read.
+public func readConfiguration(_ path: String) throws -> String {
+    let limit = 16 << 20
+    let file = try RandomAccessFile(path: path)
+    guard file.size <= limit else {
+        throw CheckpointError.configurationTooLarge(path: path, found: file.size, limit: limit)
+    }
+    guard let text = String(validating: try file.read(at: 0, count: file.size), as: UTF8.self) else {
+        throw CheckpointError.configurationIsNoText(path: path)
+    }
+    do throws(JSONError) {
+        _ = try JSON.parse(text)
+    } catch {
+        throw CheckpointError.configurationIsNotJSON(path: path, reason: error)
+    }
+    return text
 }
 
 private func openHDF5(_ path: String, _ modelConfig: String?) throws -> any Checkpoint {

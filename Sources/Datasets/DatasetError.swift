@@ -56,6 +56,8 @@ public enum DatasetError: Error, Equatable {
     case listIsNoText(file: String)
     /// A list of more bytes than a list may have.
     case listTooLarge(file: String, limit: Int)
+    /// A list with a line of more bytes than one may have.
+    case lineTooLong(file: String, limit: Int)
     /// A list without a line.
     case emptyList(file: String)
     /// A line that is not what its list consists of.
@@ -123,6 +125,8 @@ extension DatasetError: CustomStringConvertible {
         case .listIsNoText(let file): "\(file): no text, expected UTF-8"
         case .listTooLarge(let file, let limit):
             "\(file): a list of more than \(limit) bytes, expected at most so many"
+        case .lineTooLong(let file, let limit):
+            "\(file): a line of more than \(limit) bytes, expected an image's path and label"
         case .emptyList(let file): "\(file): no entries, expected at least one line"
         case .malformedLine(let file, let line, let found, let expected):
             "\(file):\(line): '\(found.prefix(60))', expected \(expected)"

@@ -28,6 +28,7 @@ public struct Attributes: Sendable {
     /// Names of all attributes, as created where the file tracks that, otherwise by name.
     public func names() throws(HDF5Error) -> [String] {
         try Library.locked { () throws(HDF5Error) in
+            Library.approach(location)
             let order = try tracksCreationOrder() ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME
             let names = NameList(limit: 65_536)
             let status = chdf5_attributes(
@@ -44,7 +45,9 @@ public struct Attributes: Sendable {
     public func contains(_ name: String) throws(HDF5Error) -> Bool {
         guard !name.isEmpty, !name.utf8.contains(0) else { return false }
         return try Library.locked { () throws(HDF5Error) in
-            try Library.check(H5Aexists(handle.id, name), "looking for attribute '\(name)'", location) > 0
+            Library.approach(location)
+            return try Library.check(H5Aexists(handle.id, name), "looking for attribute '\(name)'", location)
+                > 0
         }
     }
 

@@ -35,6 +35,7 @@ extension Dataset {
         }
         guard elements > 0 else { return }
         try Library.locked { () throws(HDF5Error) in
+            Library.approach(location)
             let type = try kind.nativeType(location)
             let selection = try rows.map { (rows) throws(HDF5Error) in try select(rows, elements: elements) }
             let status = H5Dread(

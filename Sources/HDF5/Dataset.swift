@@ -40,7 +40,9 @@ public struct Dataset: Sendable {
         elementKind = kind
         (shape, count) = try Self.readShape(handle, location, elementSize: kind.size)
         try storage.check(shape: shape, bytes: count * kind.size, elementSize: kind.size, file: file)
-        try file.ledger.add(count * kind.size, address: address, limit: file.limits.totalBytes, location)
+        try file.ledger.add(
+            count * kind.size, address: address,
+            limit: file.limits.total(ofFileBytes: file.byteCount), location)
     }
 
     /// Extents and their product, of which the bytes fit an `Int` too.

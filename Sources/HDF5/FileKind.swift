@@ -16,7 +16,10 @@ public enum FileKind: Sendable, Equatable {
             self = .zip
         } else if bytes.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) {
             self = .numpy
-        } else if bytes.count > 9, bytes[8] == UInt8(ascii: "{"), bytes[5...7].allSatisfy({ $0 == 0 }) {
+        } else if bytes.count > 9, bytes[8] == UInt8(ascii: "{"),
+            bytes[..<8].contains(where: { $0 < 9 || $0 > 0x7F })
+        {
+            // A 64-bit length, and not text; that it can be one is checked where it is read.
             self = .safetensors
         } else if bytes.count > 1, bytes[0] == 0x80, (2...5).contains(bytes[1]) {
             self = .pickle

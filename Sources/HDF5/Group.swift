@@ -33,6 +33,7 @@ public struct Group: Sendable {
     /// Names of all links in file order: as created where the file tracks that, otherwise by name.
     public func names() throws(HDF5Error) -> [String] {
         try Library.locked { () throws(HDF5Error) in
+            Library.approach(location)
             let order = try tracksCreationOrder() ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME
             let names = NameList(limit: file.limits.objects)
             let status = chdf5_links(
@@ -95,6 +96,7 @@ public struct Group: Sendable {
     /// Opens one link, after a look at what kind of link it is.
     private func open(_ name: String, expected: String) throws(HDF5Error) -> Child {
         let place = location.appending(name)
+        Library.approach(place)
         guard try contains(name) else { throw .missing(place, expected: expected) }
         var link = H5L_TYPE_ERROR
         try Library.check(chdf5_link_type(handle.id, name, &link), "reading the link", place)

@@ -57,6 +57,7 @@ public final class HDF5File: Sendable {
         byteCount = size
         let location = HDF5Location(file: path)
         (handle, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
+            Library.approach(location)
             let handle = try open()
             let root = try Handle(
                 H5Gopen2(handle.id, "/", chdf5_default()), "opening the root group", location

@@ -2,10 +2,15 @@
 public struct HDF5Limits: Sendable, Equatable {
     /// Bytes in memory of all datasets of a file together.
     public var totalBytes = 64 << 30
+    /// Bytes in memory of all datasets of a file together for each byte of the file, beyond `allowance`: one dataset may
+    /// be nothing but zeros, a network or a split is not.
+    public var expansion = 100
+    /// Bytes that the datasets of a file may take in memory, however small it is.
+    public var allowance = 64 << 20
     /// Bytes of a compressed dataset for each byte that it takes in the file.
     public var compressionRatio = 1_000
     /// Bytes in memory of one attribute.
-    public var attributeBytes = 64 << 20
+    public var attributeBytes = 16 << 20
     /// Groups inside one another.
     public var depth = 64
     /// Links of one group, and objects that one walk over a file meets.
@@ -13,4 +18,10 @@ public struct HDF5Limits: Sendable, Equatable {
 
     /// The limits that fit every network known to us.
     public init() {}
+
+    /// Bytes in memory that the datasets of a file of so many bytes may take together.
+    func total(ofFileBytes bytes: Int) -> Int {
+        let (product, overflow) = bytes.multipliedReportingOverflow(by: expansion)
+        return min(totalBytes, overflow ? .max : product.addingReportingOverflow(allowance).partialValue)
+    }
 }

@@ -1,3 +1,4 @@
+import CCrashGuard
 import CHDF5
 import Foundation
 import Synchronization
@@ -20,10 +21,25 @@ enum Library {
     static func locked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result
     {
         mutex.lock()
-        defer { mutex.unlock() }
+        nc_guard_enter("libhdf5")
+        defer {
+            nc_guard_leave()
+            mutex.unlock()
+        }
         _ = ready
         _ = chdf5_silence()
         return try body()
+    }
+
+    /// Notes what the library is to look at next: crashes over damaged files are told by it.
+    static func approach(_ location: HDF5Location) { nc_guard_place(location.description) }
+
+    /// Whether the library would load a filter plugin that a file names.
+    static var loadsPlugins: Bool {
+        locked {
+            var mask: UInt32 = 0
+            return H5PLget_loading_state(&mask) < 0 || mask != 0
+        }
     }
 
     /// The choke point: a negative status becomes an error that names the object, what was tried on it, and the

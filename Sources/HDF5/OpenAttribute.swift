@@ -37,9 +37,28 @@ struct OpenAttribute {
 
     /// Strings without their padding.
     func strings(_ location: HDF5Location, limit: Int) throws(HDF5Error) -> [String] {
-        try withRawValues(location) { (bytes) throws(HDF5Error) in
-            H5Tis_variable_str(type.id) > 0
-                ? try variableStrings(bytes, location, limit: limit) : fixedStrings(bytes)
+        let isVariable = H5Tis_variable_str(type.id) > 0
+        if isVariable { try checkLengths(location, limit: limit) }
+        return try withRawValues(location) { (bytes) throws(HDF5Error) in
+            isVariable ? variableStrings(bytes) : fixedStrings(bytes)
+        }
+    }
+
+    /// The lengths of strings of variable length, before the library allocates them: many may share the same bytes of
+    /// the file.
+    private func checkLengths(_ location: HDF5Location, limit: Int) throws(HDF5Error) {
+        let stored = Int(clamping: H5Aget_storage_size(handle.id))
+        guard count > 0, stored / count >= 4 else { return }
+        let size = stored / count
+        var bytes = [UInt8](repeating: 0, count: size * count)
+        try Library.check(
+            chdf5_read_references(handle.id, type.id, size, &bytes),
+            "reading the lengths of attribute '\(name)'", location)
+        let total = stride(from: 0, to: bytes.count, by: size).reduce(0) { sum, start in
+            sum + bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+        }
+        guard total <= limit else {
+            throw .attributeTooLarge(location, name: name, found: total, limit: limit)
         }
     }
 
@@ -62,20 +81,8 @@ struct OpenAttribute {
         .wrongAttribute(location, name: name, found: ElementKind.describe(type.id), expected: expected)
     }
 
-    private func variableStrings(
-        _ bytes: UnsafeMutableRawBufferPointer, _ location: HDF5Location, limit: Int
-    ) throws(HDF5Error) -> [String] {
-        var total = 0
-        var strings: [String] = []
-        for pointer in bytes.bindMemory(to: UnsafeMutablePointer<CChar>?.self) {
-            let text = pointer.map { String(cString: $0) } ?? ""
-            total += text.utf8.count
-            guard total <= limit else {
-                throw .attributeTooLarge(location, name: name, found: total, limit: limit)
-            }
-            strings.append(text)
-        }
-        return strings
+    private func variableStrings(_ bytes: UnsafeMutableRawBufferPointer) -> [String] {
+        bytes.bindMemory(to: UnsafeMutablePointer<CChar>?.self).map { $0.map { String(cString: $0) } ?? "" }
     }
 
     private func fixedStrings(_ bytes: UnsafeMutableRawBufferPointer) -> [String] {

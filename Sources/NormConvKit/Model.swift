@@ -44,6 +44,13 @@ public struct Model: Sendable {
         guard names.isEmpty || recognition.unused.count < names.count else {
             throw FileFailure(path: path, cause: NetworkError.unrecognized(reason: Self.noMatch(names)))
         }
+        let unused = Set(recognition.unused)
+        let empty = checkpoint.parameters.first {
+            $0.shape.count == 0 && ($0.shape.rank > 1 || !unused.contains($0.name))
+        }
+        if let empty {
+            throw CheckpointError.emptyParameter(path: path, name: empty.name, shape: empty.shape.extents)
+        }
         self.checkpoint = checkpoint
         self.note = note
         self.config = config

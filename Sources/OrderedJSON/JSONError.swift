@@ -34,6 +34,8 @@ public struct JSONError: Error, Equatable {
         case duplicateKey(String)
         /// Arrays and objects nested deeper than allowed.
         case tooDeep(limit: Int)
+        /// More values than allowed.
+        case tooManyValues(limit: Int)
     }
 }
 
@@ -56,6 +58,7 @@ extension JSONError.Defect: CustomStringConvertible {
         case .controlCharacter(let byte): "found \(Self.name(byte)) in a string, expected an escape"
         case .duplicateKey(let key): "the key '\(key)' stands twice in one object"
         case .tooDeep(let limit): "nested deeper than \(limit) levels"
+        case .tooManyValues(let limit): "more than \(limit) values, expected at most so many"
         }
     }
 

@@ -1,8 +1,11 @@
 extension JSON {
     /// Parses one JSON text: RFC 8259, and the `NaN`, `Infinity` and `-Infinity` that Python writes. Keys that stand
-    /// twice in one object are refused. Time is linear in the text's length.
-    public static func parse(_ bytes: [UInt8], depthLimit: Int = 512) throws(JSONError) -> JSON {
-        var parser = JSONParser(bytes: bytes, depthLimit: depthLimit)
+    /// twice in one object are refused. Time is linear in the text's length, memory in that and in the number of values,
+    /// of which the largest networks have some ten thousand.
+    public static func parse(
+        _ bytes: [UInt8], depthLimit: Int = 512, valueLimit: Int = 1_000_000
+    ) throws(JSONError) -> JSON {
+        var parser = JSONParser(bytes: bytes, depthLimit: depthLimit, valueLimit: valueLimit)
         return try parser.text()
     }
 
@@ -16,12 +19,15 @@ extension JSON {
 private struct JSONParser {
     let bytes: [UInt8]
     let depthLimit: Int
+    let valueLimit: Int
     var position = 0
     var depth = 0
+    var values = 0
 
-    init(bytes: [UInt8], depthLimit: Int) {
+    init(bytes: [UInt8], depthLimit: Int, valueLimit: Int) {
         self.bytes = bytes
         self.depthLimit = depthLimit
+        self.valueLimit = valueLimit
     }
 
     /// The byte at the position; 0, which can stand nowhere, at the end.
@@ -36,6 +42,8 @@ private struct JSONParser {
     }
 
     mutating func value() throws(JSONError) -> JSON {
+        values += 1
+        guard values <= valueLimit else { throw error(.tooManyValues(limit: valueLimit)) }
         switch current {
         case UInt8(ascii: "{"): return try nested { parser throws(JSONError) in try parser.object() }
         case UInt8(ascii: "["): return try nested { parser throws(JSONError) in try parser.array() }

@@ -21,7 +21,7 @@ struct ArchitectureOptions: ParsableArguments {
 
     /// What is in the file.
     var text: String? {
-        get throws { try architecture.map { try String(contentsOfFile: $0, encoding: .utf8) } }
+        get throws { try architecture.map(readConfiguration) }
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CCrashGuard
 import CKernels
 import NormConvKit
 
@@ -21,7 +22,14 @@ struct NormConv: ParsableCommand {
 
     static func main() {
         Interruption.install()
+        // Far more than reading any array of a network or a split at once takes.
+        nc_guard_install(10)
         nc_keep_freed_memory()
-        main(nil)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            exit(withError: OneLine.failure(error))
+        }
     }
 }

@@ -23,13 +23,15 @@ enum Terminal {
     }
 
     /// Results, line by line.
-    static func result(_ lines: [String]) throws { try result(lines.joined(separator: "\n") + "\n") }
+    static func result(_ lines: [String]) throws {
+        try result(lines.map(OneLine.printable).joined(separator: "\n") + "\n")
+    }
 
     /// Text to standard error; one that is closed or full is no reason to stop.
     static func error(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     /// A line on standard error.
-    static func note(_ text: String) { error(text + "\n") }
+    static func note(_ text: String) { error(OneLine.printable(text) + "\n") }
 
     /// Clears a progress line that may stand there.
     static func endLine() {

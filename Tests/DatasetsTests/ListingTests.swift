@@ -281,6 +281,13 @@ extension Split {
         #expect(try classes.indices(of: ["church", "chapel", "tench"], in: "x") == [1, 1, 0])
     }
 
+    @Test("A line of more than 64 KiB is refused, one of 64 KiB is not")
+    func longLine() throws {
+        let line = String(repeating: "x", count: 1 << 16)
+        #expect(try indices("a 0\n\(line)\n").names.count == 2)
+        #expect(throws: DatasetError.self) { try indices("a 0\n\(line)x\n") }
+    }
+
     @Test("Lines of names are all outputs in order; a description may follow the name")
     func lines() throws {
         let classes = try indices(

@@ -105,6 +105,28 @@ struct AttributeTests {
         }
     }
 
+    @Test("the lengths of all strings together count before any is read", arguments: [90, 89])
+    func totalLength(limit: Int) throws {
+        var limits = HDF5Limits()
+        limits.attributeBytes = limit
+        let name = String(repeating: "x", count: 30)
+        try MadeFile.reading(limits: limits) { file in
+            let variable = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
+            try name.withCString { try file.attribute("names", [3], type: variable, values: [$0, $0, $0]) }
+            // Never written: null references, which are empty strings.
+            try file.attribute("none", [2], type: variable, values: [UnsafePointer<CChar>]())
+        } then: { root throws in
+            #expect(try root.attributes.strings("none") == ["", ""])
+            guard limit < 90 else {
+                #expect(try root.attributes.strings("names") == [name, name, name])
+                return
+            }
+            let error = HDF5Error.attributeTooLarge(
+                HDF5Location(in: root), name: "names", found: 90, limit: limit)
+            #expect(throws: error) { try root.attributes.strings("names") }
+        }
+    }
+
     @Test("an attribute of another type or number says what it is")
     func wrongAttribute() throws {
         try MadeFile.reading { file in

@@ -1,6 +1,7 @@
 import CHDF5
-import HDF5
 import Testing
+
+@testable import HDF5
 
 /// What a dataset may not be.
 struct DatasetErrorTests {
@@ -107,6 +108,29 @@ struct DatasetErrorTests {
             try $0.dataset("data", [4, 2], settings: deflated([2, 2]))
         }
     }
+
+    @Test("all datasets together may need so many bytes for each byte of the file, and some more")
+    func expansion() throws {
+        let zeros = [Float](repeating: 0, count: 10_000)
+        try MadeFile.reading { file in
+            try file.dataset("a", [10_000], values: zeros, settings: deflated([10_000]))
+            try file.dataset("b", [10_000], values: zeros, settings: deflated([10_000]))
+        } then: { root throws in
+            var limits = HDF5Limits()
+            (limits.expansion, limits.allowance) = (1, 80_000 - root.file.byteCount)
+            let generous = try HDF5File(reading: root.file.path, limits: limits).root
+            for name in ["a", "b"] { _ = try generous.dataset(name) }
+            limits.allowance -= 1
+            let strict = try HDF5File(reading: root.file.path, limits: limits).root
+            _ = try strict.dataset("a")
+            #expect(throws: HDF5Error.totalTooLarge(HDF5Location(in: root, "/b"), limit: 79_999)) {
+                try strict.dataset("b")
+            }
+        }
+    }
+
+    @Test("filter plugins are not loaded, whatever the environment says")
+    func plugins() { #expect(!Library.loadsPlugins) }
 
     @Test("all datasets together may need as many bytes as the limit and no more; each counts once")
     func totalTooLarge() throws {

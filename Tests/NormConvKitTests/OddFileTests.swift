@@ -23,6 +23,28 @@ struct OddFileTests {
         }
     }
 
+    @Test("a parameter of the network without values is refused")
+    func emptyParameter() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/x.safetensors"
+            let whole = try Model(path: TestFiles.fixture("torchvision-basic.torch.h5"))
+            let parameters = whole.checkpoint.parameters.map { parameter in
+                guard parameter.name == "conv1.weight" else { return parameter }
+                let shape = Shape([parameter.shape[0], 0, 3, 3])
+                return Parameter(name: parameter.name, shape: shape, elementType: .float32) {
+                    Tensor(shape: shape, values: [])
+                }
+            }
+            try NewCheckpoint(
+                parameters: ParameterTable(parameters), isKeras: false, modelConfig: nil, note: "{}"
+            )
+            .write(to: path, layout: .safetensors, overwrite: false)
+            let error = CheckpointError.emptyParameter(
+                path: path, name: "conv1.weight", shape: [whole.checkpoint.parameters[0].shape[0], 0, 3, 3])
+            #expect(throws: error) { try Model(path: path) }
+        }
+    }
+
     @Test("a .keras archive whose weights are in shards is refused with what to do")
     func shardedArchive() throws {
         try TestFiles.withTemporaryFolder { folder throws in

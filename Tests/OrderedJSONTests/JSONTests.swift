@@ -119,4 +119,14 @@ struct JSONTests {
         }
         #expect(error?.defect == .tooDeep(limit: 512))
     }
+
+    @Test("more values than allowed are refused before they fill the memory")
+    func manyValues() throws {
+        #expect(try JSON.parse(Array(#"{"a": [1, 2]}"#.utf8), valueLimit: 4).members?.count == 1)
+        let error = #expect(throws: JSONError.self) {
+            try JSON.parse(Array(#"{"a": [1, 2]}"#.utf8), valueLimit: 3)
+        }
+        #expect(error?.defect == .tooManyValues(limit: 3))
+        #expect(error?.offset == 10)
+    }
 }

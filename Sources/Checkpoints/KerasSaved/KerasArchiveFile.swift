@@ -16,6 +16,8 @@ struct KerasArchiveFile: Checkpoint {
     private let tree: KerasSavedTree
 
     static let configMember = "config.json"
+    /// As many as an attribute may have where a configuration is one.
+    private static let mostConfigBytes = 16 << 20
     static let metadataMember = "metadata.json"
     static let weightsMember = "model.weights.h5"
 
@@ -36,6 +38,11 @@ struct KerasArchiveFile: Checkpoint {
         self.archive = archive
         path = archive.path
         let text = try archive.read(config)
+        guard text.count <= Self.mostConfigBytes else {
+            throw CheckpointError.malformedMember(
+                path: path, member: Self.configMember,
+                reason: "\(text.count) bytes, expected at most \(Self.mostConfigBytes)")
+        }
         modelConfig = String(decoding: text, as: UTF8.self)
         let metadata = try archive[Self.metadataMember].map {
             try Self.json(try archive.read($0), Self.metadataMember, path: archive.path)

@@ -84,13 +84,22 @@ extension Sequence<String> {
     }
 }
 
-/// The text of a list. Throws where it has more than `limit` bytes or is no UTF-8.
+/// Bytes that a line of a list may have.
+private let mostLineBytes = 1 << 16
+
+/// The text of a list. Throws where it has more than `limit` bytes, a line of more than 64 KiB, or is no UTF-8.
 func listText(_ path: String, limit: Int) throws(DatasetError) -> String {
     let bytes = try archiveResult { () throws(ArchiveError) -> [UInt8]? in
         let file = try RandomAccessFile(path: path)
         return file.size <= limit ? try file.read(at: 0, count: file.size) : nil
     }
     guard let bytes else { throw .listTooLarge(file: path, limit: limit) }
+    var start = 0
+    while start < bytes.count {
+        let end = bytes[start...].firstIndex { $0 == 0x0A || $0 == 0x0D } ?? bytes.count
+        guard end - start <= mostLineBytes else { throw .lineTooLong(file: path, limit: mostLineBytes) }
+        start = end + 1
+    }
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .listIsNoText(file: path) }
     return text
 }

@@ -1,0 +1,148 @@
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+#include "crash_guard.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { place_bytes = 1001, path_bytes = 4096, most_temporaries = 16 };
+
+/* Whether this thread is inside; the rest is of the one that is. */
+static _Thread_local int depth;
+static const char *library = "";
+static char place[place_bytes];
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char temporaries[most_temporaries][path_bytes];
+
+#ifdef __linux__
+/* The clock of the thread that is inside, and what it said at the entry. */
+static volatile sig_atomic_t is_inside;
+static clockid_t inside_clock;
+static struct timespec entry;
+static unsigned most_seconds;
+
+static void enter_clock(void) {
+    if (most_seconds == 0 || pthread_getcpuclockid(pthread_self(), &inside_clock) != 0) return;
+    if (clock_gettime(inside_clock, &entry) == 0) is_inside = 1;
+}
+
+static void leave_clock(void) { is_inside = 0; }
+#else
+static void enter_clock(void) {}
+static void leave_clock(void) {}
+#endif
+
+void nc_guard_enter(const char *name) {
+    library = name;
+    if (depth++ == 0) enter_clock();
+}
+
+void nc_guard_leave(void) {
+    if (--depth == 0) leave_clock();
+}
+
+void nc_guard_place(const char *text) {
+    size_t length = strlen(text);
+    if (length >= place_bytes) length = place_bytes - 1;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        place[i] = byte < 32 || byte == 127 ? '?' : text[i];
+    }
+    place[length] = 0;
+}
+
+void nc_guard_add_temporary(const char *path) {
+    if (strlen(path) >= path_bytes) return;
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < most_temporaries; i++) {
+        if (temporaries[i][0] == 0) {
+            strcpy(temporaries[i], path);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void nc_guard_remove_temporary(const char *path) {
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < most_temporaries; i++) {
+        if (strcmp(temporaries[i], path) == 0) temporaries[i][0] = 0;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void say(const char *text) {
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) return;
+}
+
+static const char *name(int number) {
+    switch (number) {
+    case SIGSEGV: return "SIGSEGV";
+    case SIGBUS: return "SIGBUS";
+    case SIGFPE: return "SIGFPE";
+    default: return "SIGABRT";
+    }
+}
+
+/* The error, and the end. Only what may be called in a signal handler; the memory may be damaged. */
+static void end(const char *what, const char *how) {
+    for (int i = 0; i < most_temporaries; i++) {
+        if (temporaries[i][0] != 0) unlink(temporaries[i]);
+    }
+    const char *parts[] = {"Error: ", place, ": ", library, what, how, ", expected a file that is not damaged\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) say(parts[i]);
+    _exit(1);
+}
+
+static void handle(int number) {
+    if (depth > 0) end(" crashed over it with ", name(number));
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+#ifdef __linux__
+/* Comes for each second that the process computes. */
+static void tick(int number) {
+    (void)number;
+    struct timespec now;
+    if (!is_inside || clock_gettime(inside_clock, &now) != 0) return;
+    if (now.tv_sec - entry.tv_sec > (time_t)most_seconds) end(" did not come to an end with it", "");
+}
+#endif
+
+static void install(int number, void (*handler)(int), int flags) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    action.sa_flags = flags;
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void nc_guard_install(unsigned seconds) {
+    /* A stack of its own for this thread: the crash may be that the other one is full. */
+    static char stack[1 << 16];
+    stack_t alternative = {0};
+    alternative.ss_sp = stack;
+    alternative.ss_size = sizeof stack;
+    sigaltstack(&alternative, NULL);
+    const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        install(numbers[i], handle, SA_ONSTACK | SA_NODEFER);
+    }
+#ifdef __linux__
+    most_seconds = seconds;
+    install(SIGVTALRM, tick, SA_ONSTACK | SA_RESTART);
+    const struct itimerval second = {{1, 0}, {1, 0}};
+    setitimer(ITIMER_VIRTUAL, &second, NULL);
+#else
+    (void)seconds;
+#endif
+}

@@ -1,0 +1,24 @@
+/*
+ * What is said and cleaned up where a C library crashes over a damaged file. Without a handler installed all of this
+ * only keeps notes.
+ */
+#ifndef NORMCONV_CRASH_GUARD_H
+#define NORMCONV_CRASH_GUARD_H
+
+/* Says what crashed and over which file, deletes the temporary files, ends with exit code 1: for SIGSEGV, SIGBUS, SIGFPE
+ * and SIGABRT of a thread that is inside a library. Any other crash is ours and stays one. On Linux the same where a
+ * thread stays inside for so many seconds of computing: an endless loop over a damaged file. */
+void nc_guard_install(unsigned seconds);
+
+/* This thread goes into a library, and comes out of it; may be nested. One thread at a time. */
+void nc_guard_enter(const char *library);
+void nc_guard_leave(void);
+
+/* What this thread has the library look at, for the message. Cut after 1,000 bytes; control characters become '?'. */
+void nc_guard_place(const char *place);
+
+/* A file to delete in a crash, and one no more. Paths of more than 4,095 bytes and more than 16 files are left alone. */
+void nc_guard_add_temporary(const char *path);
+void nc_guard_remove_temporary(const char *path);
+
+#endif

@@ -1,0 +1,165 @@
+import ArgumentParser
+import CCrashGuard
+import Foundation
+import Tensors
+
+/// Damages good files in every way and reads them: the readers must neither crash nor hang nor fill the memory.
+///
+/// The inputs are numbered; the same number, seed and files give the same input. They are read by a child process, which
+/// goes on behind an input that it did not survive.
+@main
+struct Fuzz: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "normconv-fuzz",
+        abstract: "Reads damaged copies of good files and counts what the readers do not survive.",
+        discussion: """
+            EXAMPLES
+              normconv-fuzz seeds --count 200000
+              normconv-fuzz seeds --first 4711 --count 1 --keep here
+
+            Exit codes: 0 nothing but crashes inside C libraries, of which normconv
+            makes errors, 1 anything else.
+            """)
+
+    @Argument(help: "A folder of good files, small ones.")
+    var seeds: String
+
+    @Option(help: "How many inputs.")
+    var count = 5_000
+
+    @Option(help: "The number of the first one.")
+    var first = 0
+
+    @Option(help: "Another seed gives other inputs.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Only seeds whose name has this in it.")
+    var only: String?
+
+    @Option(help: "Seconds that an input may take.")
+    var seconds = 10.0
+
+    @Option(help: "A folder for the inputs that were not survived.")
+    var keep: String?
+
+    @Option(help: .hidden)
+    var worker: String?
+
+    func run() throws {
+        let corpus = try Corpus(folder: seeds, only: only, seed: seed)
+        if let worker {
+            // Crashes and endless loops inside a C library end with exit code 1, as in normconv.
+            nc_guard_install(3)
+            let reader = try Worker(
+                corpus: corpus, state: SharedState(path: worker), weights: seeds + "/weights.h5")
+            try reader.run(first..<first + count)
+        } else {
+            try supervise(corpus)
+        }
+    }
+
+    /// Starts a child for all inputs, and another one behind each input that one does not survive.
+    private func supervise(_ corpus: Corpus) throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("normconv-fuzz-\(ProcessInfo.processInfo.processIdentifier)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let state = try SharedState(path: folder + "/state")
+        var failures: [Failure] = []
+        var next = first
+        let start = ContinuousClock.now
+        while next < first + count {
+            let end = try child(from: next, folder: folder, state: state)
+            guard let end else { break }
+            let format = corpus.format(of: state.input)
+            failures.append(Failure(input: state.input, format: format, end: end))
+            if let keep {
+                try FileManager.default.createDirectory(atPath: keep, withIntermediateDirectories: true)
+                let input = corpus.input(state.input)
+                let name = "\(keep)/\(end)-\(state.input).\(input.ending)".replacingOccurrences(
+                    of: " ", with: "-")
+                try Data(input.bytes).write(to: URL(fileURLWithPath: name))
+            }
+            next = state.input + 1
+        }
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        print(Self.table(failures, state: state))
+        print("\(count) inputs of \(corpus.count) files, seed \(seed), \(Int(seconds)) s")
+        for failure in failures.prefix(50) { print(failure) }
+        if failures.contains(where: { $0.end != .library }) { throw ExitCode.failure }
+    }
+
+    /// Runs a child until it ends. Nil where it came to the end of all inputs.
+    private func child(from number: Int, folder: String, state: SharedState) throws -> Failure.End? {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        process.arguments =
+            [seeds, "--first", "\(number)", "--count", "\(first + count - number)", "--seed", "\(seed)"]
+            + ["--worker", folder + "/state"] + (only.map { ["--only", $0] } ?? [])
+        process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder]) { $1 }
+        process.standardError = FileHandle.nullDevice
+        state.input = number
+        try process.run()
+        var (seen, since) = (number, ContinuousClock.now)
+        while process.isRunning {
+            usleep(10_000)
+            if state.input != seen { (seen, since) = (state.input, .now) }
+            guard ContinuousClock.now - since < .seconds(seconds) else {
+                kill(process.processIdentifier, SIGKILL)
+                process.waitUntilExit()
+                return .hang
+            }
+        }
+        process.waitUntilExit()
+        switch (process.terminationReason, process.terminationStatus) {
+        case (.exit, 0): return nil
+        case (.exit, 1): return .library
+        case (.exit, Worker.memoryExit): return .memory
+        case (_, let code): return .crash(code)
+        }
+    }
+
+    private static func table(_ failures: [Failure], state: SharedState) -> String {
+        var lines = ["format         inputs  accepted  in C libraries  crashes  hangs  memory"]
+        for format in Format.allCases {
+            let own = failures.filter { $0.format == format }
+            let crashes = own.count { if case .crash = $0.end { true } else { false } }
+            let numbers = [
+                (state.tried(format) + own.count, 10), (state.accepted(format), 10),
+                (own.count { $0.end == .library }, 16), (crashes, 9),
+                (own.count { $0.end == .hang }, 7), (own.count { $0.end == .memory }, 8),
+            ].map { number, width in
+                String(repeating: " ", count: max(0, width - "\(number)".count)) + "\(number)"
+            }
+            lines.append(
+                format.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0) + numbers.joined())
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// An input that a child did not survive.
+struct Failure: CustomStringConvertible {
+    let input: Int
+    let format: Format
+    let end: End
+
+    enum End: Equatable, CustomStringConvertible {
+        /// A crash or an endless loop inside a C library, of which normconv makes an error.
+        case library
+        case crash(Int32)
+        case hang
+        case memory
+
+        var description: String {
+            switch self {
+            case .library: "library"
+            case .crash(let signal): "signal \(signal)"
+            case .hang: "hang"
+            case .memory: "memory"
+            }
+        }
+    }
+
+    var description: String { "input \(input) (\(format)): \(end)" }
+}
