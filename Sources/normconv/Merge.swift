@@ -83,15 +83,6 @@ struct ResultFiles: ParsableArguments {
     }
 }
 
-extension AtomicFile {
-    /// Writes data.
-    static func write(_ data: Data, to path: String, overwrite: Bool) throws {
-        try write(to: path, overwrite: overwrite) { temporary in
-            try data.write(to: URL(fileURLWithPath: temporary))
-        }
-    }
-}
-
 extension OutputOptions {
     /// The figures, for people or machines.
     func show(_ report: EvalReport, isAlone: Bool) throws {
