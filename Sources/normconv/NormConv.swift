@@ -20,6 +20,7 @@ struct NormConv: ParsableCommand {
         subcommands: [Inspect.self, Convert.self, Eval.self, Sweep.self, Merge.self, Diff.self])
 
     static func main() {
+        Terminal.holdDescriptors()
         Interruption.install()
         nc_keep_freed_memory()
         main(nil)

@@ -77,7 +77,10 @@ struct Sweep: ParsableCommand {
     }
 
     func run() throws {
-        if let html { try AtomicFile.check(html, overwrite: force) }
+        if let html {
+            try OutputIsInput.check(html, models + [data])
+            try AtomicFile.check(html, overwrite: force)
+        }
         let networks = try models.map(architecture.model)
         var splitOptions = SplitOptions()
         splitOptions.layout = layout
