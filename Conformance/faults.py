@@ -244,10 +244,10 @@ class Bench:
         self.strike("full", "a disk that is full from each call on,", {1})
 
     def small_disks(self):
-        tally = Tally("a disk of 0 to 900 KB (tmpfs)")
+        tally = Tally("a disk of 16 to 900 KB (tmpfs)")
         with self.place() as place:
             for job in [*self.converts, self.eval]:
-                for size in range(4, 900, 28):
+                for size in range(16, 900, 28):
                     with mounted(place, f"size={size}k") as isMounted:
                         if not isMounted:
                             return tally.count("no right to mount")

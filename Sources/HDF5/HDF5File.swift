@@ -120,7 +120,7 @@ public final class HDF5File: Sendable {
                 path: path, reason: isFolder ? "it is a folder" : "it is not a regular file")
         }
         var bytes = [UInt8](repeating: 0, count: 512)
-        let count = read(descriptor, &bytes, at: 0)
+        let count = readFully(descriptor, &bytes, at: 0)
         guard count >= 0 else { throw .fileUnreadable(path: path, reason: systemReason()) }
         guard count > 0 else { throw .emptyFile(path: path) }
         let size = Int(status.st_size)
@@ -137,26 +137,12 @@ public final class HDF5File: Sendable {
         var bytes = [UInt8](repeating: 0, count: signature.count)
         var offset = 0
         while offset < size {
-            if read(descriptor, &bytes, at: offset) == bytes.count, bytes == signature {
+            if readFully(descriptor, &bytes, at: offset) == bytes.count, bytes == signature {
                 return true
             }
             offset = offset == 0 ? 512 : offset * 2
         }
         return false
-    }
-
-    /// Fills an array from a place in a file; gives how much of it there was, negative where the system refuses.
-    private static func read(_ descriptor: Int32, _ bytes: inout [UInt8], at offset: Int) -> Int {
-        var done = 0
-        while done < bytes.count {
-            let count = bytes.withUnsafeMutableBytes {
-                pread(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done, off_t(offset + done))
-            }
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { return count < 0 ? count : done }
-            done += count
-        }
-        return done
     }
 
     private static func systemReason() -> String { String(cString: strerror(errno)) }
