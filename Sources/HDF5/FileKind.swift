@@ -53,7 +53,8 @@ public func firstBytes(_ count: Int, of path: String) -> [UInt8] {
     guard descriptor >= 0 else { return [] }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: count)
-    return Array(bytes.prefix(max(0, readFully(descriptor, &bytes, at: 0))))
+    let found = readFully(descriptor, &bytes, at: 0)
+    return Array(bytes.prefix(max(0, found)))
 }
 
 /// Fills an array from a place in a file; gives how much of it there was, negative where the system refuses.
