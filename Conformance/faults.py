@@ -89,7 +89,10 @@ def normalized(name, data):
 
 def said(run):
     """A report without what depends on time."""
-    report = json.loads(run.output)
+    try:
+        report = json.loads(run.output)
+    except ValueError:
+        return {"models": run.output}
     for model in report["models"]:
         del model["imagesPerSecond"]
     return report
@@ -219,6 +222,7 @@ class Bench:
         """A fault at each call that changes a file, from the first to the last."""
         for job in [*self.converts, self.eval]:
             tally = Tally(f"{title} of {job.name}")
+            through = 0
             for at in range(1, 10_000):
                 old = OLD if at % 2 else None
                 with self.place() as place:
@@ -228,13 +232,12 @@ class Bench:
                     self.look(tally, job, place, old, allowsTemporary=fault == "kill", mustBeNew=run.code == 0)
                     if fault != "kill" and run.code == 1 and ".tmp" in run.errors:
                         tally.damage(f"names a temporary file: {run.errors}")
-                    self.again(tally, job, place)
-                if run.code == 0 and "part" not in job.arguments or at > 400:
+                    if fault == "kill":
+                        self.again(tally, job, place)
+                # Runs that get through have fewer calls; those of a journal are not the same in every run.
+                through = through + 1 if run.code == 0 else 0
+                if through > (5 if job.figures else 0):
                     break
-                if run.code == 0 and tally.seen.get("succeeded", 0) > 20:
-                    break
-                if run.code == 0:
-                    tally.count("succeeded")
 
     def kill_at_calls(self):
         self.strike("kill", "SIGKILL at each call that changes a file,", {-signal.SIGKILL})
@@ -306,7 +309,6 @@ class Bench:
     def small_reads(self):
         tally = Tally("EINTR at every second call")
         other = Tally("short reads and writes")
-        images = os.path.join(self.fixtures, "images")
         more = [["inspect", source, "--json"] for source in [
             self.resnet, self.older, *(os.path.join(self.fixtures, name) for name in [
                 "mnist-sequential.keras", "mnist-sequential.weights.h5", "torchvision-bottleneck.pth",
@@ -334,7 +336,7 @@ class Bench:
                         results.append((run.output, contents(place)))
                         if mode:
                             tally.take(run, {0})
-                if results[0] != results[1] and arguments[1] != images and "--calibrate" not in arguments:
+                if results[0] != results[1]:
                     tally.damage(f"other results of {arguments[0]}")
 
     def vanished(self):
@@ -391,7 +393,8 @@ class Bench:
                 file.write(data[len(data) // 2:])
                 file.truncate()
 
-        for title, change, codes in [("by rename", rename, {0}), ("in place", overwrite, {0, 1})]:
+        for title, change, codes, pause in [
+                ("by rename", rename, {0}, 0.1), ("in place", overwrite, {0, 1}, 1.0)]:
             tally = Tally(f"an input replaced {title} while it is read")
             with self.place() as place:
                 os.mkdir(place + "/out")
@@ -405,7 +408,7 @@ class Bench:
                     while not done.is_set():
                         turn += 1
                         change(path, sources[turn % 2])
-                        time.sleep(generator.uniform(0, 0.2))
+                        time.sleep(generator.uniform(0, pause))
 
                 thread = threading.Thread(target=disturb)
                 thread.start()
@@ -567,7 +570,7 @@ class Bench:
                 outputs = job if arguments is job.arguments else self.converts[0]
                 with self.place() as place:
                     run = self.run(
-                        arguments, place, stdout=None, stderr=None,
+                        arguments, place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                         preexec_fn=lambda: [os.close(descriptor) for descriptor in closed])
                     run.errors = "-"
                     tally.take(run, {0, 1} if 1 in closed else {0})
