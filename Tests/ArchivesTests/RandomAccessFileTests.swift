@@ -17,13 +17,13 @@ struct RandomAccessFileTests {
     @Test("and written at the same time is told, shorter, longer or of another time")
     func changed() throws {
         for size in [4, 20] {
-            try withFile { file, url in
+            try withFile { file, url throws -> Void in
                 #expect(try file.read(at: 2, count: 3) == Array("234".utf8))
                 try Data(repeating: 0x61, count: size).write(to: url)
                 #expect(throws: ArchiveError.changed(file: url.path)) { try file.read(at: 0, count: 10) }
             }
         }
-        try withFile { file, url in
+        try withFile { file, url throws -> Void in
             try FileManager.default.setAttributes(
                 [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: url.path)
             #expect(throws: ArchiveError.changed(file: url.path)) { try file.read(at: 0, count: 10) }

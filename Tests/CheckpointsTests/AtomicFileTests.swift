@@ -82,7 +82,7 @@ struct AtomicFileTests {
 
     @Test("a file that comes while another is written stays, unless it may be replaced")
     func lateFile() throws {
-        try TestFiles.withTemporaryFolder { folder in
+        try TestFiles.withTemporaryFolder { folder throws -> Void in
             let path = folder + "/a"
             #expect(throws: CheckpointError.targetExists(path: path)) {
                 try AtomicFile.write(to: path, overwrite: false) { _ in

@@ -30,7 +30,7 @@ struct FileTests {
 
     @Test("a file that is written while it is read is told; one whose name goes to another stays as it was")
     func changed() throws {
-        try TestFiles.withTemporaryFolder { folder in
+        try TestFiles.withTemporaryFolder { folder throws -> Void in
             let (path, other) = (folder + "/a.h5", folder + "/b.h5")
             try FileManager.default.copyItem(atPath: TestFiles.fixture("batch-statistics.h5"), toPath: path)
             let name = try #require(try HDF5File(reading: path).root.names().first)

@@ -13,7 +13,7 @@ struct LeakTests {
 
     @Test("of 1,000 conversions is that of 100, within 2 MB")
     func conversions() throws {
-        try TestFiles.withTemporaryFolder { folder in
+        try TestFiles.withTemporaryFolder { folder throws -> Void in
             var resident: [Int] = []
             for round in 0..<1000 {
                 let file = Self.files[round % Self.files.count]

@@ -18,7 +18,7 @@ struct NumbersTests {
         "a conversion of a tensor with NaN or an infinity fails and names it, and no file is written",
         arguments: tensors, [Float.nan, .infinity, -.infinity])
     func notFinite(tensor: String, value: Float) throws {
-        try withNetwork(changing: tensor, { $0[3] = value }) { path, folder in
+        try withNetwork(changing: tensor, { $0[3] = value }) { path, folder throws -> Void in
             let model = try Model(path: path)
             for standardization in [ConversionOptions.WeightStandardization.on, .off] {
                 let options = ConversionOptions(weightStandardization: standardization)
@@ -44,7 +44,7 @@ struct NumbersTests {
         "a network with NaN in a parameter is not scored, by either engine",
         arguments: [EngineKind.fast, .reference])
     func notScored(engine: EngineKind) throws {
-        try withNetwork(changing: "fc.weight", { $0[7] = .nan }) { path, _ in
+        try withNetwork(changing: "fc.weight", { $0[7] = .nan }) { path, _ throws -> Void in
             let error = try #require(throws: (any Error).self) {
                 _ = try logits(Model(path: path), images([0.5, 0.2]), engine)
             }
@@ -54,14 +54,14 @@ struct NumbersTests {
 
     @Test("a negative variance is refused by its name, one of zero is not: gamma and beta follow the formula")
     func variances() throws {
-        try withNetwork(changing: "bn1.running_var", { $0[2] = -1e-9 }) { path, folder in
+        try withNetwork(changing: "bn1.running_var", { $0[2] = -1e-9 }) { path, folder throws -> Void in
             let error = try #require(throws: (any Error).self) {
                 try Model(path: path).convert(to: folder + "/out.safetensors")
             }
             #expect("\(error)".contains("'bn1.running_var': value 2 is -1e-09"), "\(error)")
         }
         try withNetwork(changing: "bn1.running_var", { $0 = [Float](repeating: 0, count: $0.count) }) {
-            path, folder in
+            path, folder throws -> Void in
             let (old, new) = try converted(path, folder)
             let mean = try old("bn1.running_mean").map(Double.init)
             let center = mean.reduce(0, +) / 8
@@ -83,7 +83,7 @@ struct NumbersTests {
         arguments: [true, false])
     func gammas(isZero: Bool) throws {
         let change = { (gamma: inout [Float]) in gamma = gamma.map { isZero ? 0 : -abs($0) } }
-        try withNetwork(changing: "bn1.weight", change) { path, folder in
+        try withNetwork(changing: "bn1.weight", change) { path, folder throws -> Void in
             let (old, new) = try converted(path, folder)
             if isZero {
                 #expect(try new("bn1.weight").allSatisfy { $0 == 0 })
@@ -106,7 +106,7 @@ struct NumbersTests {
         try withNetwork(
             changing: tensor, { $0 = $0.map { Float(sign: $0.sign, exponent: -140, significand: 1.5) } }
         ) {
-            path, folder in
+            path, folder throws -> Void in
             try expectFiniteAndClose(Model(path: path))
             for standardization in [ConversionOptions.WeightStandardization.on, .off] {
                 let out = folder + "/\(standardization).safetensors"
@@ -119,7 +119,7 @@ struct NumbersTests {
 
     @Test("a new value beyond Float32 is refused by its name, as is one beyond the type of the file")
     func overflow() throws {
-        try withNetwork(changing: "bn1.weight", { $0[0] = 3e38 }) { path, folder in
+        try withNetwork(changing: "bn1.weight", { $0[0] = 3e38 }) { path, folder throws -> Void in
             let error = try #require(throws: (any Error).self) {
                 try Model(path: path).convert(to: folder + "/out.safetensors")
             }
@@ -142,7 +142,7 @@ struct NumbersTests {
     @Test("a network whose outputs overflow is scored: every image is counted as not finite and wrong")
     func overflowingOutputs() throws {
         try withNetwork(changing: "fc.weight", { $0 = $0.map { Float(signOf: $0, magnitudeOf: 3e38) } }) {
-            path, folder in
+            path, folder throws -> Void in
             let split = try constantSplit(folder)
             let model = try Model(path: path)
             for engine in [EngineKind.fast, .reference] {
