@@ -215,7 +215,7 @@ struct NumbersTests {
 
     private func expectFiniteAndClose(_ model: Model, colours: [Float] = [0, 0.5, -2]) throws {
         let fast = try logits(model, images(colours), .fast)
-        #expect(fast.values.allSatisfy(\.isFinite))
+        #expect(!fast.values.contains { !$0.isFinite })
         expectClose(fast, try logits(model, images(colours), .reference))
     }
 
