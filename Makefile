@@ -30,7 +30,7 @@ conformance-light: build
 faults: build
 	Conformance/faults.py --normconv "$$(swift build -c release --show-bin-path)/normconv"
 
-# The tests with the thread and the address sanitizer, each in a build folder of its own: half an hour.
+# The tests with the thread and the address sanitizer, each in a build folder of its own.
 sanitize: sanitize-thread sanitize-address
 
 sanitize-thread: setup

@@ -101,28 +101,6 @@ struct FaultTests {
         }
     }
 
-    @Test("a network with outputs that overflow is scored, and every form of the result says so")
-    func overflow() throws {
-        try TestFiles.withTemporaryFolder { folder in
-            // Pixels times 1e38 overflow in the first layers.
-            let arguments = [
-                "eval", model, "--data", split, "--preprocess", "0,1e-38", "--csv", folder + "/a.csv",
-            ]
-            let text = try normconv(arguments)
-            #expect(
-                text.code == 0 && text.output.contains("not finite    100 images"),
-                "\(text.output)\(text.errors)")
-            let json = try normconv(arguments + ["--json", "--force", "--html", folder + "/a.html"]).json()
-            let models = try #require(json["models"] as? [[String: Any]])
-            #expect(models[0]["nonFinite"] as? Int == 100 && models[0]["nll"] == nil)
-            let lines = try String(contentsOfFile: folder + "/a.csv", encoding: .utf8).split(
-                separator: "\r\n")
-            #expect(lines.count == 101)
-            let page = try String(contentsOfFile: folder + "/a.html", encoding: .utf8)
-            #expect(page.contains("100 images with outputs that are not finite"))
-        }
-    }
-
     private func withOldFile(_ name: String, _ body: (_ folder: String) throws -> Void) throws {
         try TestFiles.withTemporaryFolder { folder in
             let url = URL(fileURLWithPath: folder + "/" + name)

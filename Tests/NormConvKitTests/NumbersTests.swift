@@ -117,11 +117,13 @@ struct NumbersTests {
         }
     }
 
-    @Test("a new value beyond Float32 is refused by its name, as is one beyond the type of the file")
+    @Test("a new value beyond Float32 is refused by its name")
     func overflow() throws {
-        try withNetwork(changing: "bn1.weight", { $0[0] = 3e38 }) { path, folder throws -> Void in
+        try withNetwork(changing: "bn1.weight", { $0 = $0.map { _ in 3e38 } }) {
+            path, folder throws -> Void in
             let error = try #require(throws: (any Error).self) {
-                try Model(path: path).convert(to: folder + "/out.safetensors")
+                try Model(path: path).convert(
+                    to: folder + "/out.safetensors", options: ConversionOptions(weightStandardization: .off))
             }
             #expect("\(error)".contains("'bn1.weight'"), "\(error)")
         }
