@@ -5,7 +5,8 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: the reference engine is many times slower without.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build conformance conformance-light hostile setup lint format clean
+.PHONY: demo test build conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
+	setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -30,6 +31,25 @@ hostile: build
 	$(SWIFT_BUILD) --product normconv-fuzz
 	folder=$$(swift build -c release --show-bin-path) && scripts/hostile "$$folder/normconv" "$$folder/normconv-fuzz" 200000
 
+# Kills, full disks, vanishing inputs, signals: Conformance/README.md. Linux; ten minutes.
+faults: build
+	Conformance/faults.py --normconv "$$(swift build -c release --show-bin-path)/normconv"
+
+# The tests with the thread and the address sanitizer, each in a build folder of its own.
+sanitize: sanitize-thread sanitize-address
+
+sanitize-thread: setup
+	TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/thread-sanitizer.supp halt_on_error=0 exitcode=66" \
+	swift test -c release -Xswiftc -enable-testing --sanitize=thread --scratch-path .build-tsan $$(scripts/swift-flags)
+
+sanitize-address: setup
+	ASAN_OPTIONS=detect_leaks=0 \
+	swift test -c release -Xswiftc -enable-testing --sanitize=address --scratch-path .build-asan $$(scripts/swift-flags)
+
+# A thousand conversions in one process, whose memory is watched.
+leaks: setup
+	NORMCONV_LEAKS=1 $(SWIFT_TEST) --filter LeakTests
+
 setup:
 	@scripts/setup
 
@@ -40,4 +60,4 @@ format:
 	swift format -i -r Package.swift Sources Tests
 
 clean:
-	rm -rf .build .build-test
+	rm -rf .build .build-test .build-tsan .build-asan

@@ -67,7 +67,7 @@ let package = Package(
         library(
             "NormConvKit",
             [
-                "Tensors", "OrderedJSON", "Networks", "Checkpoints", "Conversion", "Inference",
+                "Tensors", "OrderedJSON", "Archives", "Networks", "Checkpoints", "Conversion", "Inference",
                 "Datasets", "Evaluation", "Reports",
             ]),
         .executableTarget(

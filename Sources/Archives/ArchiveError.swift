@@ -6,6 +6,8 @@ public enum ArchiveError: Error, Equatable {
     case unwritable(file: String, reason: String)
     /// A member that would begin or end beyond 4 GiB.
     case tooLarge(file: String, member: String)
+    /// The file was written while it was read.
+    case changed(file: String)
     /// The file ends before something that it announces.
     case truncated(file: String, offset: Int, expected: Int)
     /// There is no end-of-directory record at the end of the file.
@@ -57,6 +59,8 @@ extension ArchiveError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"
+        case .changed(let file):
+            "\(file): was changed while it was read, expected a file that nobody writes to"
         case .unwritable(let file, let reason): "\(file): cannot be written: \(reason)"
         case .tooLarge(let file, let member):
             "\(file): '\(member)' does not fit: expected an archive of less than 4 GiB"

@@ -7,6 +7,7 @@ public final class RandomAccessFile: Sendable {
     /// Bytes in the file when it was opened.
     public let size: Int
     private let descriptor: Int32
+    private let changed: timespec
 
     /// Opens a file; anything that is no regular file is refused.
     public init(path: String) throws(ArchiveError) {
@@ -23,11 +24,15 @@ public final class RandomAccessFile: Sendable {
         self.path = path
         self.size = Int(status.st_size)
         self.descriptor = descriptor
+        changed = status.lastChange
     }
 
     deinit { close(descriptor) }
 
     /// The `count` bytes from `offset` on. Checks them against the file's size before it allocates.
+    ///
+    /// Throws `ArchiveError.changed` where the file was written since it was opened: some bytes may be the old ones and
+    /// some the new. A file whose name went to another one stays as it was.
     public func read(at offset: Int, count: Int) throws(ArchiveError) -> [UInt8] {
         guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
             throw .truncated(file: path, offset: offset, expected: count)
@@ -40,10 +45,34 @@ public final class RandomAccessFile: Sendable {
             }
             if read < 0, errno == EINTR { continue }
             guard read >= 0 else { throw .unreadable(file: path, reason: String(cString: strerror(errno))) }
+            if read == 0 { try checkUnchanged() }
             guard read > 0 else { throw .truncated(file: path, offset: offset, expected: count) }
             done += read
         }
+        try checkUnchanged()
         return bytes
+    }
+
+    private func checkUnchanged() throws(ArchiveError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .unreadable(file: path, reason: String(cString: strerror(errno)))
+        }
+        let now = status.lastChange
+        guard Int(status.st_size) == size, now.tv_sec == changed.tv_sec, now.tv_nsec == changed.tv_nsec else {
+            throw .changed(file: path)
+        }
+    }
+}
+
+extension stat {
+    /// When the file was last written.
+    fileprivate var lastChange: timespec {
+        #if canImport(Darwin)
+            st_mtimespec
+        #else
+            st_mtim
+        #endif
     }
 }
 

@@ -9,7 +9,9 @@
 #define H5_USE_110_API
 #include <hdf5.h>
 
+#include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Defaults */
 static inline hid_t chdf5_default(void) { return H5P_DEFAULT; }
@@ -68,6 +70,27 @@ static inline hid_t chdf5_make_float16(size_t exponent_bits, size_t mantissa_bit
         return -1;
     }
     return type;
+}
+
+/* Size and time of the last change of an open file; negative where it is in memory. */
+static inline herr_t chdf5_file_stamp(hid_t file, int64_t *size, int64_t *seconds, int64_t *nanoseconds) {
+    hid_t access = H5Fget_access_plist(file);
+    int is_system_file = access >= 0 && H5Pget_driver(access) == H5FD_SEC2;
+    if (access >= 0) H5Pclose(access);
+    void *descriptor = NULL;
+    struct stat status;
+    if (!is_system_file || H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) < 0 || !descriptor
+        || fstat(*(int *)descriptor, &status) != 0)
+        return -1;
+    *size = (int64_t)status.st_size;
+#ifdef __APPLE__
+    struct timespec time = status.st_mtimespec;
+#else
+    struct timespec time = status.st_mtim;
+#endif
+    *seconds = (int64_t)time.tv_sec;
+    *nanoseconds = (int64_t)time.tv_nsec;
+    return 0;
 }
 
 /* Address and type of an object, without collecting the sizes of its header. */

@@ -1,34 +1,41 @@
-import CCrashGuard
+import Archives
 import Foundation
-import Synchronization
 
 /// Files that appear under their name whole or not at all.
 public enum AtomicFile {
-    private static let temporaries = Mutex<Set<String>>([])
-
     /// Has `body` write a temporary file beside the target, brings it to the disk, and gives it the target's name.
-    /// A target that is a symbolic link stays one: the file that it leads to is replaced.
+    /// A target that is a symbolic link stays one: the file that it leads to is replaced. What runs that were killed
+    /// left beside the target is deleted.
     ///
-    /// Throws `CheckpointError.targetExists` where there is a file and `overwrite` is false,
-    /// `CheckpointError.cannotWrite`, and what `body` throws; the temporary file is then gone.
+    /// Throws `CheckpointError.targetExists` where there is a file and `overwrite` is false, also one that has come
+    /// while `body` was at work; `CheckpointError.cannotWrite`, and what `body` throws. The temporary file is then
+    /// gone.
     public static func write(
         to path: String, overwrite: Bool, _ body: (_ temporary: String) throws -> Void
     ) throws {
         let target = resolved(path)
         let mode = try checkedMode(target, path, overwrite: overwrite)
-        let temporary = try makeTemporary(beside: target, for: path)
+        let temporary = try TemporaryFile(beside: target, for: path)
         do {
-            try body(temporary)
-            if let mode { chmod(temporary, mode & 0o7777) }
-            try synchronize(temporary, path)
-            guard rename(temporary, target) == 0 else { throw failure(path) }
-            forget(temporary)
-            // The name itself is only safe once its folder is.
-            try? synchronize((target as NSString).deletingLastPathComponent, path)
+            try body(temporary.path)
+            if let mode { chmod(temporary.path, mode & 0o7777) }
+            try synchronize(temporary.path, path)
+            try rename(temporary.path, to: target, path, overwrite: overwrite)
         } catch {
-            unlink(temporary)
-            forget(temporary)
+            temporary.remove()
             throw error
+        }
+        temporary.remove()
+        // The name itself is only safe once its folder is.
+        try? synchronize((target as NSString).deletingLastPathComponent, path)
+    }
+
+    /// Writes data in the same way.
+    public static func write(_ data: Data, to path: String, overwrite: Bool) throws {
+        try write(to: path, overwrite: overwrite) { temporary in
+            let file = try FileOutput(path: temporary, named: path)
+            try file.write([UInt8](data))
+            try file.close()
         }
     }
 
@@ -37,9 +44,16 @@ public enum AtomicFile {
     public static func check(_ path: String, overwrite: Bool) throws {
         let target = resolved(path)
         _ = try checkedMode(target, path, overwrite: overwrite)
-        let temporary = try makeTemporary(beside: target, for: path)
-        unlink(temporary)
-        forget(temporary)
+        try TemporaryFile(beside: target, for: path).remove()
+    }
+
+    /// Deletes every temporary file of this process and ends it, with `last` in between: for a handler of Ctrl-C. Threads
+    /// that are writing come no further.
+    public static func exitRemovingTemporaries(_ code: Int32, _ last: () -> Void) -> Never {
+        TemporaryFile.removeAllForGood {
+            last()
+            _exit(code)
+        }
     }
 
     /// The mode of a file that is to be replaced; nil where there is none.
@@ -53,47 +67,25 @@ public enum AtomicFile {
         return status.st_mode
     }
 
-    /// Deletes every temporary file of this process: for a handler of Ctrl-C, right before the end.
-    public static func removeTemporaries() {
-        temporaries.withLock { paths in
-            for path in paths { unlink(path) }
-            paths = []
+    private static func rename(
+        _ temporary: String, to target: String, _ path: String, overwrite: Bool
+    ) throws(CheckpointError) {
+        if !overwrite {
+            // A second name, which never takes another file's place as `rename` would; the first one is deleted.
+            if link(temporary, target) == 0 { return }
+            if errno == EEXIST { throw .targetExists(path: path) }
+            // Not every file system has second names.
         }
+        guard Foundation.rename(temporary, target) == 0 else { throw .systemFailure(path) }
     }
 
-    /// What handlers of signals and crashes delete.
-    private static func note(_ temporary: String) {
-        _ = temporaries.withLock { $0.insert(temporary) }
-        nc_guard_add_temporary(temporary)
-    }
-
-    private static func forget(_ temporary: String) {
-        _ = temporaries.withLock { $0.remove(temporary) }
-        nc_guard_remove_temporary(temporary)
-    }
-
-    private static func makeTemporary(beside target: String, for path: String) throws -> String {
-        let folder = (target as NSString).deletingLastPathComponent
-        let name = (target as NSString).lastPathComponent
-        let random = String(UInt32.random(in: .min ... .max), radix: 36)
-        let temporary = "\(folder)/.\(name).normconv-\(getpid())-\(random).tmp"
-        // Known to the signal handler before it exists, so that no moment leaves it behind.
-        note(temporary)
-        let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else {
-            let error = failure(path)
-            forget(temporary)
-            throw error
-        }
-        close(descriptor)
-        return temporary
-    }
-
-    private static func synchronize(_ file: String, _ path: String) throws {
+    private static func synchronize(_ file: String, _ path: String) throws(CheckpointError) {
         let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(path) }
+        guard descriptor >= 0 else { throw .systemFailure(path) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw failure(path) }
+        while fsync(descriptor) != 0 {
+            guard errno == EINTR else { throw .systemFailure(path) }
+        }
     }
 
     /// The absolute path behind symbolic links; the last component need not exist.
@@ -109,8 +101,11 @@ public enum AtomicFile {
         let url = URL(fileURLWithPath: path)
         return url.deletingLastPathComponent().path + "/" + url.lastPathComponent
     }
+}
 
-    private static func failure(_ path: String) -> CheckpointError {
+extension CheckpointError {
+    /// What the system said last, of the output `path`.
+    static func systemFailure(_ path: String) -> CheckpointError {
         .cannotWrite(path: path, reason: String(cString: strerror(errno)))
     }
 }

@@ -64,12 +64,11 @@ struct EditedTree {
         try output.write(tensor.values, shape: tensor.shape.extents, to: place, like: dataset)
     }
 
-    /// Half precision ends at 65,504: a value beyond would be written as an infinity.
+    /// Refuses values that would be written as an infinity or NaN.
     private func checkRange(_ values: [Float], of name: String, in dataset: Dataset) throws(CheckpointError) {
-        guard dataset.elementKind == .float16, let value = values.first(where: { abs($0) > 65_504 }) else {
-            return
-        }
-        throw .doesNotFit(path: path, name: name, value: value, type: dataset.elementKind.rawValue)
+        let type = dataset.elementType
+        guard let value = values.first(where: { !Elements.fits($0, type) }) else { return }
+        throw .doesNotFit(path: path, name: name, value: value, type: type.rawValue)
     }
 
     private func insert(
@@ -101,13 +100,18 @@ extension ParameterEdits {
     }
 }
 
+extension Dataset {
+    /// Both enumerations have the same names.
+    fileprivate var elementType: ElementType { ElementType(rawValue: elementKind.rawValue) ?? .float32 }
+}
+
 extension Parameter {
     /// The parameter that a dataset holds, read when asked for.
     init(_ dataset: Dataset, name: String) {
         let shape = Shape(dataset.shape)
         self.init(
             name: name, shape: shape,
-            elementType: ElementType(rawValue: dataset.elementKind.rawValue) ?? .float32,
+            elementType: dataset.elementType,
             bytes: {
                 var bytes = [UInt8](repeating: 0, count: dataset.byteCount)
                 try bytes.withUnsafeMutableBytes { try dataset.read(as: dataset.elementKind, into: $0) }

@@ -23,12 +23,10 @@ enum Elements {
     /// Values as stored elements, rounded to nearest even; nil and the value at fault where one does not fit.
     static func bytes(_ values: [Float], _ type: ElementType) -> Result<[UInt8], Misfit> {
         switch type {
-        case .float16:
-            // Half precision ends at 65,504: a value beyond would be written as an infinity.
-            encode(values) { abs($0) > 65_504 ? nil : HalfPrecision.half($0) }
-        case .bfloat16: encode(values, HalfPrecision.brain)
-        case .float32: encode(values) { $0.bitPattern }
-        case .float64: encode(values) { Double($0).bitPattern }
+        case .float16: encode(values) { fits($0, type) ? HalfPrecision.half($0) : nil }
+        case .bfloat16: encode(values) { fits($0, type) ? HalfPrecision.brain($0) : nil }
+        case .float32: encode(values) { fits($0, type) ? $0.bitPattern : nil }
+        case .float64: encode(values) { fits($0, type) ? Double($0).bitPattern : nil }
         case .int8: encode(values) { Int8(exactly: $0) }
         case .int16: encode(values) { Int16(exactly: $0) }
         case .int32: encode(values) { Int32(exactly: $0) }
@@ -37,6 +35,16 @@ enum Elements {
         case .uint16: encode(values) { UInt16(exactly: $0) }
         case .uint32: encode(values) { UInt32(exactly: $0) }
         case .uint64: encode(values) { UInt64(exactly: $0) }
+        }
+    }
+
+    /// Whether a value is written as a finite number of a type of floats. Half precision ends at 65,504; what is nearer to
+    /// the next power of two than to bfloat16's largest number would become an infinity, too.
+    static func fits(_ value: Float, _ type: ElementType) -> Bool {
+        switch type {
+        case .float16: abs(value) <= 65_504
+        case .bfloat16: value.isFinite && HalfPrecision.brain(value) & 0x7F80 != 0x7F80
+        default: value.isFinite
         }
     }
 

@@ -1,5 +1,4 @@
 import Archives
-import Foundation
 import HDF5
 import OrderedJSON
 
@@ -25,8 +24,7 @@ public func openCheckpoint(_ path: String, modelConfig: String? = nil) throws ->
 
 /// Whether a file begins as an object of JSON does.
 private func isJSON(_ path: String) -> Bool {
-    let start = try? FileHandle(forReadingAtPath: path)?.read(upToCount: 64)
-    return start?.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
+    firstBytes(64, of: path).first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
 }
 
 extension CheckpointError {

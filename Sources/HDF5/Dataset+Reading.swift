@@ -41,6 +41,7 @@ extension Dataset {
             let status = H5Dread(
                 handle.id, type.id, selection?.memory.id ?? chdf5_all(), selection?.file.id ?? chdf5_all(),
                 chdf5_default(), buffer.baseAddress)
+            try file.checkUnchanged()
             try Library.check(status, "reading the values", location)
         }
     }

@@ -12,6 +12,9 @@ public enum HDF5Error: Error, Equatable {
     /// The file is shorter than its header says.
     case truncated(path: String, found: Int, expected: Int?)
 
+    /// The file was written while it was read.
+    case changed(path: String)
+
     // Objects and links
     /// A name that should be there is not.
     case missing(HDF5Location, expected: String)
@@ -75,6 +78,8 @@ extension HDF5Error: CustomStringConvertible {
         case .notHDF5(let path, let kind): "\(path): not an HDF5 file: \(kind.hint)"
         case .truncated(let path, let found, let expected):
             "\(path): the file is cut off: \(found) bytes found, \(expected.map(String.init) ?? "more") expected"
+        case .changed(let path):
+            "\(path): was changed while it was read, expected a file that nobody writes to"
         case .systemFailure(let place, let action, let reason): "\(place): \(action): \(reason)"
         case .libraryFailure(let place, let action, let reason): "\(place): \(action) failed: \(reason)"
         case .attributeMissing(let place, let name): "\(place): attribute '\(name)' is missing"

@@ -17,6 +17,8 @@ public final class HDF5File: Sendable {
 
     let handle: Handle
     let ledger = Ledger()
+    /// Of the file when it was opened; nil of one in memory.
+    private let stamp: FileStamp?
     private let rootHandle: Handle
     private let rootAddress: UInt64
     private var location: HDF5Location { HDF5Location(file: path) }
@@ -56,7 +58,7 @@ public final class HDF5File: Sendable {
         self.limits = limits
         byteCount = size
         let location = HDF5Location(file: path)
-        (handle, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
+        (handle, stamp, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
             let handle = try open()
             let root = try Handle(
@@ -64,8 +66,15 @@ public final class HDF5File: Sendable {
             ) {
                 H5Gclose($0)
             }
-            return (handle, root, try ObjectInfo(root, location).address)
+            return (handle, FileStamp(handle), root, try ObjectInfo(root, location).address)
         }
+    }
+
+    /// Throws `HDF5Error.changed` where the file was written since it was opened: called after values were read, some of
+    /// which may be the old ones and some the new, or zeros where a file became shorter. A file whose name went to
+    /// another one stays as it was. Called under the library's lock.
+    func checkUnchanged() throws(HDF5Error) {
+        guard stamp == FileStamp(handle) else { throw .changed(path: path) }
     }
 
     /// Whether objects were written in the format of HDF5 1.6 (superblock 0 or 1), as Keras and h5py do; 2 and 3
@@ -112,7 +121,7 @@ public final class HDF5File: Sendable {
                 path: path, reason: isFolder ? "it is a folder" : "it is not a regular file")
         }
         var bytes = [UInt8](repeating: 0, count: 512)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
+        let count = readFully(descriptor, &bytes, at: 0)
         guard count >= 0 else { throw .fileUnreadable(path: path, reason: systemReason()) }
         guard count > 0 else { throw .emptyFile(path: path) }
         let size = Int(status.st_size)
@@ -129,7 +138,7 @@ public final class HDF5File: Sendable {
         var bytes = [UInt8](repeating: 0, count: signature.count)
         var offset = 0
         while offset < size {
-            if pread(descriptor, &bytes, bytes.count, off_t(offset)) == bytes.count, bytes == signature {
+            if readFully(descriptor, &bytes, at: offset) == bytes.count, bytes == signature {
                 return true
             }
             offset = offset == 0 ? 512 : offset * 2
@@ -138,6 +147,20 @@ public final class HDF5File: Sendable {
     }
 
     private static func systemReason() -> String { String(cString: strerror(errno)) }
+}
+
+/// What changes when a file is written.
+private struct FileStamp: Equatable {
+    let size: Int
+    let seconds: Int
+    let nanoseconds: Int
+
+    /// Of an open file; nil where it is none of the file system's. Called under the library's lock.
+    init?(_ handle: Handle) {
+        var (size, seconds, nanoseconds): (Int64, Int64, Int64) = (0, 0, 0)
+        guard chdf5_file_stamp(handle.id, &size, &seconds, &nanoseconds) >= 0 else { return nil }
+        (self.size, self.seconds, self.nanoseconds) = (Int(size), Int(seconds), Int(nanoseconds))
+    }
 }
 
 /// What the datasets of a file that were opened so far need in memory, each counted once. Only touched under the

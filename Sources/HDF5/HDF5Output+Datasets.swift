@@ -8,6 +8,7 @@ extension HDF5Output {
             let links = try Handle.properties(H5Pcreate(chdf5_link_create_class()), place)
             try Library.check(H5Pset_create_intermediate_group(links.id, 1), "preparing the copy", place)
             let status = H5Ocopy(dataset.handle.id, ".", file.id, path, chdf5_default(), links.id)
+            try dataset.file.checkUnchanged()
             try Library.check(status, "copying \(dataset.location)", place)
         }
     }

@@ -1,28 +1,31 @@
 import CHDF5
+import Foundation
 
 /// A new HDF5 file that is made after the model of another: groups, attributes and datasets are copied as they
 /// stand, or created with the settings of the ones they replace. The same calls write the same bytes.
+///
+/// The file grows in memory and is written as a whole: libhdf5 1.10 reads through a null pointer where a copy finds the
+/// disk full, and so it gets to see no disk.
 public final class HDF5Output {
     private let location: HDF5Location
     private var file: Handle?
+    /// The file on the disk; negative where there is none.
+    private var descriptor: Int32 = -1
 
     /// Creates the file, or empties it, with the root group's settings of `model`, or h5py's where it is nil.
     /// Errors name it `name`, which it will have in the end.
     public convenience init(
         creating path: String, named name: String? = nil, like model: HDF5File? = nil
     ) throws(HDF5Error) {
-        try self.init(path, named: name ?? path, like: model) { _ in 0 }
+        try self.init(inMemoryNamed: name ?? path, like: model)
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw systemFailure("creating the file") }
     }
+
+    deinit { if descriptor >= 0 { Foundation.close(descriptor) } }
 
     /// Creates a file in memory, whose bytes `image` gives. Errors name it `name`.
-    public convenience init(inMemoryNamed name: String, like model: HDF5File? = nil) throws(HDF5Error) {
-        // A name that no file has, so that the library does not look into one first.
-        try self.init(name + "/image", named: name, like: model) { H5Pset_fapl_core($0, 1 << 20, false) }
-    }
-
-    private init(
-        _ path: String, named name: String, like model: HDF5File?, _ prepare: (hid_t) -> herr_t
-    ) throws(HDF5Error) {
+    public init(inMemoryNamed name: String, like model: HDF5File? = nil) throws(HDF5Error) {
         let location = HDF5Location(file: name)
         self.location = location
         file = try Library.locked { () throws(HDF5Error) in
@@ -33,13 +36,16 @@ public final class HDF5Output {
                     try Handle.properties(H5Pcreate(chdf5_file_create_class()), location)
                 }
             let access = try Handle.properties(H5Pcreate(chdf5_file_access_class()), location)
-            try Library.check(prepare(access.id), "preparing the file", location)
+            // Memory is taken in pieces of an eighth of what may be needed.
+            let piece = max(1 << 20, (model?.byteCount ?? 32 << 20) / 8)
+            try Library.check(H5Pset_fapl_core(access.id, piece, false), "preparing the file", location)
             try Library.check(chdf5_disable_locking(access.id), "switching file locks off", location)
             // The oldest format that can hold what is written, as Keras and h5py do.
             try Library.check(chdf5_oldest_format(access.id), "preparing the file", location)
             try Library.check(
                 H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG), "preparing the file", location)
-            let id = H5Fcreate(path, chdf5_truncate(), creation.id, access.id)
+            // A name that no file has, so that the library does not look into one first.
+            let id = H5Fcreate(name + "/image", chdf5_truncate(), creation.id, access.id)
             return try Handle(id, "creating the file", location) { H5Fclose($0) }
         }
     }
@@ -90,13 +96,31 @@ public final class HDF5Output {
         return bytes
     }
 
-    /// Writes everything that is still in memory and closes the file: a full disk shows here at the latest.
+    /// Writes the file and closes it: a full disk shows here.
     public func close() throws(HDF5Error) {
+        let bytes = descriptor >= 0 ? try image() : []
         try onFile("/") { (file, place) throws(HDF5Error) -> Void in
-            try Library.check(H5Fflush(file.id, H5F_SCOPE_GLOBAL), "writing the file", place)
             try file.closeNow("closing the file", place)
         }
         file = nil
+        guard descriptor >= 0 else { return }
+        var done = 0
+        while done < bytes.count {
+            let written = bytes.withUnsafeBytes {
+                Foundation.write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done)
+            }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { throw systemFailure("writing the file") }
+            done += written
+        }
+        // Some file systems tell only now that they are full.
+        let status = Foundation.close(descriptor)
+        descriptor = -1
+        guard status == 0 else { throw systemFailure("closing the file") }
+    }
+
+    private func systemFailure(_ action: String) -> HDF5Error {
+        .systemFailure(location, action: action, reason: String(cString: strerror(errno)))
     }
 
     // MARK: Pieces

@@ -8,12 +8,16 @@ import OrderedJSON
 public enum ConvertFailure: Error, CustomStringConvertible {
     /// Batch normalization that the conversion did not reach.
     case batchNormRemains(layers: [String])
+    /// A parameter that would be copied and holds a NaN or an infinity; the first one, by its index.
+    case notFinite(parameter: String, index: Int, value: Float)
 
     /// One line for people.
     public var description: String {
         switch self {
         case .batchNormRemains(let layers):
             "batch normalization remains in \(layers.joined(separator: ", "))"
+        case .notFinite(let parameter, let index, let value):
+            "parameter '\(parameter)': value \(index) is \(value), expected a finite number"
         }
     }
 }
@@ -69,6 +73,7 @@ extension Model {
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
     ) throws {
         try AtomicFile.check(path, overwrite: overwrite)
+        try checkCopied(plan)
         let config = try naming(self.path) { try convertedConfig(plan, note) }
         guard let layout = outputLayout(layout) else { return }
         _ = try naming(self.path) { try contents(plan, config: config, note: note, layout: layout) }
@@ -78,6 +83,7 @@ extension Model {
     public func write(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
     ) throws {
+        try checkCopied(plan)
         let config = try naming(self.path) { try convertedConfig(plan, note) }
         guard let layout = outputLayout(layout) else {
             return try checkpoint.write(
@@ -88,6 +94,21 @@ extension Model {
             try self.contents(plan, config: config, note: note, layout: layout)
         }
         try contents.write(to: path, layout: layout, overwrite: overwrite)
+    }
+
+    /// Throws where a parameter that the conversion does not change is not finite, used by the network or not: no NaN gets
+    /// into a new file unnoticed. New values are checked when they are written.
+    private func checkCopied(_ plan: ConversionPlan) throws {
+        try naming(path) {
+            for parameter in checkpoint.parameters
+            where parameter.elementType.isFloat && plan.edits[parameter.name] == nil {
+                let values = try parameter.read().values
+                if let index = values.firstIndex(where: { !$0.isFinite }) {
+                    throw ConvertFailure.notFinite(
+                        parameter: parameter.name, index: index, value: values[index])
+                }
+            }
+        }
     }
 
     /// The configuration with the converted norms in it; nil in layouts that have none.

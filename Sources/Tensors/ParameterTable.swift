@@ -3,6 +3,14 @@ public enum ElementType: String, Sendable, Hashable {
     case float16, float32, float64, bfloat16
     case int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
+    /// Whether there are values that are no numbers.
+    public var isFloat: Bool {
+        switch self {
+        case .float16, .float32, .float64, .bfloat16: true
+        default: false
+        }
+    }
+
     /// Bytes an element takes in the file.
     public var size: Int {
         switch self {

@@ -105,9 +105,11 @@ struct Eval: ParsableCommand {
     }
 
     func run() throws {
-        try files.check(overwrite: force)
-        if let outputs { try AtomicFile.check(outputs, overwrite: force) }
         let paths = against.map { models.contains($0) ? models : models + [$0] } ?? models
+        let inputs = paths + [data] + [classes.classes, architecture.architecture].compactMap { $0 }
+        try files.check(overwrite: force, inputs: inputs)
+        for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
+        if let outputs { try AtomicFile.check(outputs, overwrite: force) }
         let networks = try paths.map(architecture.model)
         var options = SplitOptions()
         options.layout = layout

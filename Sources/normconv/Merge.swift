@@ -31,7 +31,7 @@ struct Merge: ParsableCommand {
     func validate() throws { try files.validate(beside: []) }
 
     func run() throws {
-        try files.check(overwrite: force)
+        try files.check(overwrite: force, inputs: parts)
         let result = try ScoredSplit(merging: parts)
         try files.write(result, overwrite: force) { _ in nil }
         // Two networks of which the second is the baseline: one against another.
@@ -59,9 +59,12 @@ struct ResultFiles: ParsableArguments {
         }
     }
 
-    /// Throws before long work what writing would throw after it.
-    func check(overwrite: Bool) throws {
-        for file in [html, csv].compactMap({ $0 }) { try AtomicFile.check(file, overwrite: overwrite) }
+    /// Throws before long work what writing would throw after it, and where a file is one of the inputs.
+    func check(overwrite: Bool, inputs: [String]) throws {
+        for file in [html, csv].compactMap({ $0 }) {
+            try OutputIsInput.check(file, inputs)
+            try AtomicFile.check(file, overwrite: overwrite)
+        }
     }
 
     /// Writes what is asked for.
@@ -81,15 +84,6 @@ struct ResultFiles: ParsableArguments {
                 paths: result.files.map(Array.init),
                 command: ["normconv"] + CommandLine.arguments.dropFirst(), picture: picture)
             try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: overwrite)
-        }
-    }
-}
-
-extension AtomicFile {
-    /// Writes data.
-    static func write(_ data: Data, to path: String, overwrite: Bool) throws {
-        try write(to: path, overwrite: overwrite) { temporary in
-            try data.write(to: URL(fileURLWithPath: temporary))
         }
     }
 }

@@ -21,6 +21,7 @@ struct NormConv: ParsableCommand {
         subcommands: [Inspect.self, Convert.self, Eval.self, Sweep.self, Merge.self, Diff.self])
 
     static func main() {
+        Terminal.holdDescriptors()
         Interruption.install()
         // Far more than reading any array of a network or a split at once takes.
         nc_guard_install(10)

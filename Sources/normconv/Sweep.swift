@@ -77,7 +77,10 @@ struct Sweep: ParsableCommand {
     }
 
     func run() throws {
-        if let html { try AtomicFile.check(html, overwrite: force) }
+        if let html {
+            try OutputIsInput.check(html, models + [data])
+            try AtomicFile.check(html, overwrite: force)
+        }
         let networks = try models.map(architecture.model)
         var splitOptions = SplitOptions()
         splitOptions.layout = layout
@@ -97,10 +100,7 @@ struct Sweep: ParsableCommand {
         progress.finish()
         if let html {
             let page = SweepPage(report, command: ["normconv"] + CommandLine.arguments.dropFirst())
-            let text = Data(try page.html().utf8)
-            try AtomicFile.write(to: html, overwrite: force) { temporary in
-                try text.write(to: URL(fileURLWithPath: temporary))
-            }
+            try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: force)
         }
         if output.json {
             try Terminal.result(JSONReport.text(report))

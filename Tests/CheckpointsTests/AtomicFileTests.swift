@@ -45,6 +45,66 @@ struct AtomicFileTests {
         }
     }
 
+    @Test(
+        "what killed runs left for the target is deleted; files that a run is writing, and others', are not")
+    func leftovers() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let left = [".a.normconv-1-0.tmp", ".a.normconv-2147483647-1z141z3.tmp"]
+            let others = [
+                ".a.normconv-1-0", ".a.normconv-x-0.tmp", ".a.normconv-1-0-0.tmp", ".aa.normconv-1-0.tmp",
+                "a.normconv-1-0.tmp", ".a.normconv-1-?.tmp",
+            ]
+            let locked = ".a.normconv-1-1.tmp"
+            for name in left + others + [locked] {
+                try Data("half".utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
+            }
+            let descriptor = open(folder + "/" + locked, O_RDONLY)
+            defer { close(descriptor) }
+            #expect(flock(descriptor, LOCK_EX) == 0)
+            try AtomicFile.write(Data("new".utf8), to: folder + "/a", overwrite: false)
+            #expect(try Set(list(folder)) == Set(others + [locked, "a"]))
+        }
+    }
+
+    @Test("two writes to one target do not disturb each other, and both leave whole files")
+    func nested() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let path = folder + "/a"
+            try AtomicFile.write(to: path, overwrite: true) { temporary in
+                try AtomicFile.write(Data("first".utf8), to: path, overwrite: true)
+                #expect(try contents(path) == Data("first".utf8))
+                try Data("second".utf8).write(to: URL(fileURLWithPath: temporary))
+            }
+            #expect(try contents(path) == Data("second".utf8))
+            #expect(try list(folder) == ["a"])
+        }
+    }
+
+    @Test("a file that comes while another is written stays, unless it may be replaced")
+    func lateFile() throws {
+        try TestFiles.withTemporaryFolder { folder throws -> Void in
+            let path = folder + "/a"
+            #expect(throws: CheckpointError.targetExists(path: path)) {
+                try AtomicFile.write(to: path, overwrite: false) { _ in
+                    try Data("other".utf8).write(to: URL(fileURLWithPath: path))
+                }
+            }
+            #expect(try contents(path) == Data("other".utf8))
+            #expect(try list(folder) == ["a"])
+        }
+    }
+
+    @Test("a name of the length that the system allows can be written")
+    func longName() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            for name in [String(repeating: "a", count: 255), String(repeating: "é", count: 127)] {
+                try AtomicFile.write(Data("new".utf8), to: folder + "/" + name, overwrite: false)
+                #expect(try list(folder).contains(name))
+            }
+            #expect(try list(folder).count == 2)
+        }
+    }
+
     @Test("a replaced file keeps its permissions")
     func permissions() throws {
         try withFile { _, path throws in

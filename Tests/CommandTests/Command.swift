@@ -18,10 +18,17 @@ struct Run {
 /// Runs the program that was built beside the tests.
 func normconv(_ arguments: String...) throws -> Run { try normconv(arguments) }
 
+/// Runs the program with what a shell does around it: `$0` of `script` is the program, `$@` are the arguments.
+func normconv(inShell script: String, _ arguments: String...) throws -> Run {
+    try run(URL(fileURLWithPath: "/bin/sh"), ["-c", script, program.path] + arguments)
+}
+
 /// Runs the program that was built beside the tests.
-func normconv(_ arguments: [String]) throws -> Run {
+func normconv(_ arguments: [String]) throws -> Run { try run(program, arguments) }
+
+private func run(_ executable: URL, _ arguments: [String]) throws -> Run {
     let process = Process()
-    process.executableURL = program
+    process.executableURL = executable
     process.arguments = arguments
     process.environment = ["NO_COLOR": "1", "PATH": "/usr/bin:/bin"]
     let (output, errors) = (Pipe(), Pipe())

@@ -35,7 +35,7 @@ struct EvalCommandTests {
                 "--preprocess", "0.1307,0.3081")
             #expect(conversion.code == 0, "\(conversion.errors)")
             let alone = try [keras, standardized, sequential].map { try figures(models($0)[0]) }
-            for workers in ["1", "3"] {
+            for workers in ["1", "2", "7"] {
                 let together = try models(keras, standardized, sequential, "--workers", workers)
                 #expect(try together.map(figures) == alone)
                 #expect(together.map { $0["preprocess"] as? String } == ["raw", "0.1307,0.3081", "raw"])

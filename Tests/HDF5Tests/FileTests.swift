@@ -28,6 +28,25 @@ struct FileTests {
         }
     }
 
+    @Test("a file that is written while it is read is told; one whose name goes to another stays as it was")
+    func changed() throws {
+        try TestFiles.withTemporaryFolder { folder throws -> Void in
+            let (path, other) = (folder + "/a.h5", folder + "/b.h5")
+            try FileManager.default.copyItem(atPath: TestFiles.fixture("mnist-test.h5"), toPath: path)
+            let open = { try HDF5File(reading: path).root.dataset("labels") }
+            let renamed = try open()
+            let values = try renamed.readFloats()
+            try FileManager.default.copyItem(atPath: path, toPath: other)
+            #expect(rename(other, path) == 0)
+            #expect(try renamed.readFloats() == values)
+
+            let changed = try open()
+            let file = try #require(FileHandle(forWritingAtPath: path))
+            try file.truncate(atOffset: 100)
+            #expect(throws: HDF5Error.changed(path: path)) { try changed.readFloats() }
+        }
+    }
+
     @Test("a file without bytes is told as such")
     func empty() throws {
         try withFile([]) { path in

@@ -238,7 +238,7 @@ struct CalibrationTests {
             return try values(calibrated(model, calibration).plan, model)
         }
         let expected = try run(1, workers: 1)
-        for workers in [2, 3] {
+        for workers in [2, 7] {
             let found = try run(1, workers: workers)
             #expect(found == expected)
         }

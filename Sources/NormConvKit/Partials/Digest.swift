@@ -1,4 +1,4 @@
-import Foundation
+import Archives
 
 /// A checksum of 64 bits, FNV-1a: tells files that are not the same, not forgeries.
 struct Digest: Sendable {
@@ -36,13 +36,13 @@ struct Digest: Sendable {
 
     /// The size of a file and the checksum of what is in it.
     static func file(_ path: String) throws -> (bytes: Int, text: String) {
-        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-        defer { try? file.close() }
-        var (digest, bytes) = (Digest(), 0)
-        while let part = try file.read(upToCount: 1 << 20), !part.isEmpty {
-            part.withUnsafeBytes { digest.add($0) }
-            bytes += part.count
+        let file = try RandomAccessFile(path: path)
+        var digest = Digest()
+        for start in stride(from: 0, to: file.size, by: 1 << 20) {
+            try file.read(at: start, count: min(1 << 20, file.size - start)).withUnsafeBytes {
+                digest.add($0)
+            }
         }
-        return (bytes, digest.text)
+        return (file.size, digest.text)
     }
 }

@@ -76,7 +76,9 @@ final class Journal: Sendable {
 
     /// Brings all to the disk.
     func finish() throws {
-        guard fsync(descriptor) == 0 else { throw Self.failure(path) }
+        while fsync(descriptor) != 0 {
+            guard errno == EINTR else { throw Self.failure(path) }
+        }
     }
 
     /// What a file has of the run, and how many of its bytes.

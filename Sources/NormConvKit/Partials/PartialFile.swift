@@ -14,7 +14,7 @@ struct PartialFile: Sendable {
     init(path: String) throws {
         let data: Data
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
             throw PartialError.unusable(
                 file: path, reason: "cannot be read: \((error as NSError).localizedDescription)")

@@ -1,0 +1,100 @@
+import CCrashGuard
+import Foundation
+import Synchronization
+
+/// A file that is written under a name of its own, `.TARGET.normconv-PROCESS-RANDOM.tmp`, beside its target. For as long
+/// as it is there its process holds a lock on it (`flock`), which the system takes back however the process ends: a
+/// temporary file that can be locked is what a killed run left.
+struct TemporaryFile: ~Copyable {
+    /// Where it is.
+    let path: String
+    private let descriptor: Int32
+
+    /// The temporary files of this process. Files are made and forgotten under this lock, so that no moment hides one
+    /// from `removeAllForGood`.
+    private static let existing = Mutex<Set<String>>([])
+
+    /// Makes an empty file, and deletes what killed runs left for the same target. `path` is the output that errors
+    /// name.
+    init(beside target: String, for path: String) throws(CheckpointError) {
+        let folder = (target as NSString).deletingLastPathComponent
+        let prefix = Self.prefix(of: (target as NSString).lastPathComponent)
+        Self.removeLeftovers(in: folder, prefix)
+        while true {
+            let random = String(UInt32.random(in: .min ... .max), radix: 36)
+            let temporary = "\(folder)/\(prefix)\(getpid())-\(random).tmp"
+            let descriptor = Self.create(temporary)
+            guard descriptor >= 0 else { throw .systemFailure(path) }
+            // File systems without locks keep leftovers: nobody there can tell that they are.
+            while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+            var status = stat()
+            if fstat(descriptor, &status) == 0, status.st_nlink > 0 {
+                (self.path, self.descriptor) = (temporary, descriptor)
+                return
+            }
+            // Another run took it for a leftover between the two calls.
+            Self.forget(temporary)
+            close(descriptor)
+        }
+    }
+
+    /// Deletes the file, if it has not been renamed, and gives the lock back.
+    consuming func remove() {
+        unlink(path)
+        Self.forget(path)
+        close(descriptor)
+    }
+
+    /// Deletes all of this process's files, and makes every thread wait that would make or delete another.
+    static func removeAllForGood(_ end: () -> Never) -> Never {
+        existing.withLock { paths in
+            for path in paths { unlink(path) }
+            end()
+        }
+    }
+
+    /// The descriptor of a new file; negative where there cannot be one.
+    private static func create(_ path: String) -> Int32 {
+        existing.withLock { paths in
+            let descriptor = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o666)
+            if descriptor >= 0 {
+                paths.insert(path)
+                nc_guard_add_temporary(path)
+            }
+            return descriptor
+        }
+    }
+
+    private static func forget(_ path: String) {
+        existing.withLock { paths in
+            paths.remove(path)
+            nc_guard_remove_temporary(path)
+        }
+    }
+
+    /// How the names of a target's temporary files begin. Long names are cut: the system allows 255 bytes.
+    private static func prefix(of name: String) -> String {
+        var start = name[...]
+        while start.utf8.count > 200 { start.removeLast() }
+        return ".\(start).normconv-"
+    }
+
+    /// Deletes files that nobody holds a lock on.
+    private static func removeLeftovers(in folder: String, _ prefix: String) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in names where name.hasPrefix(prefix) && isOurs(name.dropFirst(prefix.count)) {
+            let path = "\(folder)/\(name)"
+            let descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor >= 0 else { continue }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
+            close(descriptor)
+        }
+    }
+
+    /// Whether the rest of a name is `PROCESS-RANDOM.tmp`.
+    private static func isOurs(_ rest: Substring) -> Bool {
+        let parts = rest.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, Int32(parts[0]) != nil, parts[1].hasSuffix(".tmp") else { return false }
+        return UInt32(parts[1].dropLast(4), radix: 36) != nil
+    }
+}

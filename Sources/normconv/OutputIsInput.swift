@@ -1,0 +1,24 @@
+import Foundation
+
+/// Results that would take the place of what they are computed from, under whatever name.
+struct OutputIsInput: Error, CustomStringConvertible {
+    let output: String
+    let input: String
+
+    var description: String { "\(output): is the input \(input), which the results would replace" }
+
+    /// Throws where a file is one of the inputs.
+    static func check(_ output: String, _ inputs: [String]) throws(OutputIsInput) {
+        guard let file = identity(output) else { return }
+        for input in inputs where identity(input) == file {
+            throw OutputIsInput(output: output, input: input)
+        }
+    }
+
+    /// What tells a file from others, however it is called.
+    private static func identity(_ path: String) -> [UInt64]? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return [UInt64(truncatingIfNeeded: status.st_dev), UInt64(status.st_ino)]
+    }
+}
