@@ -5,7 +5,7 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: the reference engine is many times slower without.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build conformance conformance-light setup lint format clean
+.PHONY: demo test build conformance conformance-light benchmark setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -24,6 +24,10 @@ conformance: build
 # The part that needs Keras and JAX only: a minute.
 conformance-light: build
 	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --light
+
+# Beside ONNX Runtime, OpenVINO and PyTorch from PyPI, in a virtual environment outside the repository.
+benchmark: build
+	scripts/benchmark "$$(swift build -c release --show-bin-path)/normconv" --output benchmark.json
 
 setup:
 	@scripts/setup
