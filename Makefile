@@ -6,7 +6,7 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
 .PHONY: demo test build conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
-	setup lint format clean
+	benchmark setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -49,6 +49,10 @@ sanitize-address: setup
 # A thousand conversions in one process, whose memory is watched.
 leaks: setup
 	NORMCONV_LEAKS=1 $(SWIFT_TEST) --filter LeakTests
+
+# Beside ONNX Runtime, OpenVINO and PyTorch from PyPI, in a virtual environment outside the repository.
+benchmark: build
+	scripts/benchmark "$$(swift build -c release --show-bin-path)/normconv" --output benchmark.json
 
 setup:
 	@scripts/setup

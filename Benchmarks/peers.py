@@ -1,124 +1,55 @@
-"""Images per second of normconv beside ONNX Runtime, OpenVINO and PyTorch, in alternating turns of one run.
+"""Speed of normconv beside ONNX Runtime, OpenVINO and PyTorch on the same networks, in alternating turns of one run.
 
-All compute the same network in float32 with the same number of threads. A machine's speed drifts, so each round
-times every engine once, and ratios are taken within a round. Engines that are not installed are left out.
-normconv's figure is its own `imagesPerSecond`; the peers' is of the network alone, images already scaled.
+All compute in float32 with the same number of threads. First every peer is tried with each batch size and keeps
+its best; then rounds follow in which every engine has one turn, in an order that is drawn anew: a machine's speed
+drifts, and drifts alike for all. Figures are medians over the rounds; only their ratios mean anything. Processor
+time for an image, of all threads and with what they wait in loops, is what other programs disturb least.
+normconv's are those of `normconv benchmark` with its own batch size. Engines that are not installed are left out.
 
-    peers.py --onnx resnet50-bn.onnx --torch resnet50 --norm bn \\
-             --normconv "normconv eval resnet50-bn.torch.h5 --data images.h5 --json"
+The folder has the networks that `make_resnet50.py FOLDER --only torch` makes.
+
+    peers.py FOLDER --normconv .build/release/normconv
+    peers.py FOLDER --normconv .build/release/normconv --networks resnet50-gn --rounds 3
 """
 
 import argparse
-import functools
+import datetime
+import importlib.metadata
 import importlib.util
 import json
 import os
-import shlex
+import platform
+import random
 import statistics
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import numpy as np
+from engines import ENGINES, TITLES
 
-# Before any engine is imported: OpenMP reads it once.
-THREADS = os.environ.setdefault("OMP_NUM_THREADS", "2")
-
-
-def images_per_second(run, batch, seconds):
-    """Calls `run`, which computes one batch, for at least `seconds`."""
-    run()
-    count, start = 0, time.perf_counter()
-    while True:
-        run()
-        count += batch
-        elapsed = time.perf_counter() - start
-        if elapsed >= seconds:
-            return count / elapsed
-
-
-def onnxruntime_engine(options, images):
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = options.threads
-    settings.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(options.onnx, settings, ["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda: session.run(None, {name: images})
-
-
-def openvino_engine(options, images):
-    import openvino
-
-    core = openvino.Core()
-    model = core.read_model(options.onnx)
-    model.reshape(list(images.shape))
-    settings = {"INFERENCE_NUM_THREADS": options.threads, "INFERENCE_PRECISION_HINT": "f32"}
-    settings["NUM_STREAMS"] = options.threads
-    compiled = core.compile_model(model, "CPU", settings)
-    # One stream a thread, as many requests in flight: what the THROUGHPUT hint does.
-    queue = openvino.AsyncInferQueue(compiled, options.threads)
-
-    def run():
-        for _ in range(options.threads):
-            queue.start_async({0: images})
-        queue.wait_all()
-
-    run.batches = options.threads
-    return run
-
-
-def torch_engine(options, images):
-    import torch
-    import torchvision
-
-    torch.set_num_threads(options.threads)
-    norm = functools.partial(torch.nn.GroupNorm, 32) if options.norm == "gn" else torch.nn.BatchNorm2d
-    network = getattr(torchvision.models, options.torch)(norm_layer=norm).eval()
-    network = network.to(memory_format=torch.channels_last)
-    inputs = torch.from_numpy(images).to(memory_format=torch.channels_last)
-
-    def run():
-        with torch.inference_mode():
-            network(inputs)
-
-    return run
-
-
-PEERS = {"onnxruntime": onnxruntime_engine, "openvino": openvino_engine, "torch": torch_engine}
-
-
-def available(options):
-    needs = {"onnxruntime": options.onnx, "openvino": options.onnx, "torch": options.torch}
-    return [name for name in PEERS if needs[name] and importlib.util.find_spec(name)]
-
-
-def serve(name, options):
-    """The child's side: builds one engine, then times it whenever a batch size and seconds arrive on stdin."""
-    generator = np.random.default_rng(0)
-    engines = {}
-    for line in sys.stdin:
-        batch, seconds = json.loads(line)
-        if batch not in engines:
-            images = generator.normal(0, 1, (batch, 3, 224, 224)).astype(np.float32)
-            engines[batch] = PEERS[name](options, images)
-        run = engines[batch]
-        print(json.dumps(images_per_second(run, batch * getattr(run, "batches", 1), seconds)), flush=True)
+NETWORKS = ["resnet18-bn", "resnet18-gn", "resnet50-bn", "resnet50-gn"]
 
 
 class Peer:
-    """An engine in a process of its own: two engines' thread pools in one would disturb each other."""
+    """An engine in a process of its own."""
 
-    def __init__(self, name):
-        command = [sys.executable, *sys.argv, "--serve", name]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, name, network, options):
+        command = [sys.executable, str(Path(__file__).with_name("engines.py")), name, str(options.folder), network]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+        self.name = name
+        self.process = subprocess.Popen(
+            [*command, str(options.threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
-    def measure(self, batch, seconds):
-        print(json.dumps([batch, seconds]), file=self.process.stdin, flush=True)
+    def ask(self, batch, seconds=0):
+        try:
+            print(json.dumps([batch, seconds]), file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            pass
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.process.args[-1]}: the engine ended without a figure")
+            raise SystemExit(f"{TITLES[self.name]}: the engine ended without a figure")
         return json.loads(line)
 
     def close(self):
@@ -126,75 +57,187 @@ class Peer:
         self.process.wait()
 
 
-def normconv_speed(command):
-    result = subprocess.run(shlex.split(command), check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(result.stdout)["imagesPerSecond"]
+def normconv_turn(network, options):
+    """A turn as a peer's, and the whole report."""
+    model = options.folder / f"{network}.torch.h5"
+    command = [options.normconv, "benchmark", model, "--json", "--workers", str(options.threads)]
+    command += ["--repeats", str(max(round(options.seconds), 1))]
+    report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    processor = sum(kind["seconds"] for kind in report["kinds"])
+    throughput = {"imagesPerSecond": report["imagesPerSecond"]["median"], "processorSeconds": processor}
+    return throughput, report["latency"]["median"], report
 
 
-def measure(options):
-    """{(engine, batch): [images per second in each round]}; normconv's batch is its own choice, 0 here."""
-    speeds = {}
-    peers = {name: Peer(name) for name in available(options)}
-    try:
-        for turn in range(options.rounds):
-            if options.normconv:
-                speeds.setdefault(("normconv", 0), []).append(normconv_speed(options.normconv))
-            for batch in options.batch:
-                for name, peer in peers.items():
-                    speeds.setdefault((name, batch), []).append(peer.measure(batch, options.seconds))
-            print(f"round {turn + 1} of {options.rounds} done", file=sys.stderr)
-    finally:
-        for peer in peers.values():
-            peer.close()
+def installed(options):
+    modules = {name: name.split("-")[0] for name in ENGINES}
+    return [name for name in options.engines if importlib.util.find_spec(modules[name])]
+
+
+def check_agreement(peers):
+    """That all were given the same network."""
+    outputs = {peer.name: np.array(peer.ask(0)) for peer in peers}
+    first = next(iter(outputs.values()))
+    for name, values in outputs.items():
+        difference = np.abs(values - first).max() / np.abs(first).max()
+        if not difference < 1e-3:
+            raise SystemExit(f"{TITLES[name]}: outputs differ by {difference:.1e} of the largest one: another network?")
+
+
+def probe(peers, options):
+    """{engine: {batch: images per second}}, batch after batch, so that all are tried under the same conditions."""
+    speeds = {peer.name: {} for peer in peers}
+    for batch in options.batches:
+        for peer in peers:
+            speeds[peer.name][batch] = peer.ask(batch, options.probe_seconds)["imagesPerSecond"]
+        note(f"  batch {batch}: " + ", ".join(f"{TITLES[name]} {s[batch]:.1f}" for name, s in speeds.items()))
     return speeds
 
 
-def summarize(speeds):
-    ours = speeds.get(("normconv", 0))
-    rows = []
-    for (engine, batch), values in speeds.items():
-        row = {"engine": engine, "batch": batch or None, "imagesPerSecond": statistics.median(values)}
-        row["lowest"], row["highest"] = min(values), max(values)
-        if ours and engine != "normconv":
-            row["normconvRatio"] = statistics.median(a / b for a, b in zip(ours, values))
-        rows.append(row)
-    return rows
+def measure(network, options):
+    """One network: every engine's images per second and latencies, a value a round."""
+    note(network)
+    peers = [Peer(name, network, options) for name in installed(options)]
+    try:
+        check_agreement(peers)
+        tried = probe(peers, options)
+        best = {name: max(speeds, key=speeds.get) for name, speeds in tried.items()}
+        names = ["normconv"] + list(best)
+        turns, latencies = {name: [] for name in names}, {name: [] for name in names}
+        order, generator, report = [None, *peers], random.Random(0), {}
+        for turn in range(options.rounds):
+            generator.shuffle(order)
+            for peer in order:
+                if peer is None:
+                    throughput, latency, report = normconv_turn(network, options)
+                    turns["normconv"].append(throughput)
+                    latencies["normconv"].append(latency)
+                    continue
+                turns[peer.name].append(peer.ask(best[peer.name], options.seconds))
+                if peer.name != "openvino-streams":
+                    latencies[peer.name].append(peer.ask(1, options.seconds / 2)["callSeconds"])
+            note(f"  round {turn + 1} of {options.rounds}")
+    finally:
+        for peer in peers:
+            peer.close()
+    best["normconv"] = report["batch"]
+    rows = [row(name, best[name], tried.get(name), turns, latencies) for name in names]
+    return {"network": network, "engines": rows, "normconv": report}
 
 
-def print_table(rows, file):
-    print(f"{'engine':12} {'batch':>5} {'images/s':>9} {'lowest':>8} {'highest':>8} {'normconv is':>12}", file=file)
-    for row in rows:
-        ratio = f"{row['normconvRatio']:.2f} x" if "normconvRatio" in row else ""
+def row(name, batch, tried, turns, latencies):
+    """An engine's figures, how many times as fast as it normconv is, and what normconv takes beside it."""
+    values = {key: {name: [turn[key] for turn in turns[name]] for name in turns} for key in turns["normconv"][0]}
+    speeds, processor = values["imagesPerSecond"], values["processorSeconds"]
+    result = {"engine": name, "batch": batch, "imagesPerSecond": spread(speeds[name]), "probe": tried}
+    result["processorSeconds"] = spread(processor[name])
+    result["latency"] = spread(latencies[name]) if latencies[name] else None
+    if name != "normconv":
+        result["ratio"] = ratio(speeds["normconv"], speeds[name])
+        result["processorRatio"] = ratio(processor["normconv"], processor[name])
+        if latencies[name]:
+            result["latencyRatio"] = ratio(latencies["normconv"], latencies[name])
+    return result
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "turns": values}
+
+
+def ratio(ours, theirs):
+    """Of medians; lowest and highest of a round."""
+    rounds = [a / b for a, b in zip(ours, theirs)]
+    return {"ofMedians": statistics.median(ours) / statistics.median(theirs), "min": min(rounds), "max": max(rounds)}
+
+
+def ours_and_fastest(result):
+    """normconv's row, and the fastest peer's for throughput and for latency."""
+    ours, *peers = result["engines"]
+    fastest = max(peers, key=lambda row: row["imagesPerSecond"]["median"])
+    soonest = min((row for row in peers if row["latency"]), key=lambda row: row["latency"]["median"])
+    return ours, fastest, soonest
+
+
+def print_network(result):
+    print(f"\n{result['network']}: images a second, processor time for an image, one image alone;")
+    print("in brackets how many times as many images normconv does, and how many times the time it takes")
+    for row in result["engines"]:
+        cells = [f"{row['imagesPerSecond']['median']:6.1f}", times(row.get("ratio"))]
+        cells += [f"{row['processorSeconds']['median'] * 1000:7.1f} ms", times(row.get("processorRatio"))]
+        if row["latency"]:
+            cells += [f"{row['latency']['median'] * 1000:7.1f} ms", times(row.get("latencyRatio"))]
+        print(f"  {TITLES[row['engine']]:17}  batch {row['batch']:2}  " + " ".join(cells))
+
+
+def times(ratio):
+    return f"[{ratio['ofMedians']:.2f} x]" if ratio else " " * 8
+
+
+def print_summary(results):
+    print("\nnormconv beside the fastest peer (ratios of medians)")
+    print("  network      images/s  fastest peer                     latency  soonest peer")
+    for result in results:
+        ours, fastest, soonest = ours_and_fastest(result)
         print(
-            f"{row['engine']:12} {row['batch'] or '-':>5} {row['imagesPerSecond']:9.2f}"
-            f" {row['lowest']:8.2f} {row['highest']:8.2f} {ratio:>12}",
-            file=file,
+            f"  {result['network']:11}  {fastest['ratio']['ofMedians']:6.2f} x  {TITLES[fastest['engine']]:28}"
+            f"  {soonest['latencyRatio']['ofMedians']:7.2f} x  {TITLES[soonest['engine']]}"
         )
+    speeds = {result["network"]: result["engines"][0]["imagesPerSecond"]["median"] for result in results}
+    for network, speed in speeds.items():
+        batch_norm = speeds.get(network.replace("-gn", "-bn"))
+        if network.endswith("-gn") and batch_norm:
+            print(f"  {network}: {speed / batch_norm:.2f} x normconv's own batch norms")
+
+
+def machine():
+    model = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return {"processor": model, "cores": os.cpu_count(), "system": platform.platform()}
+
+
+def versions():
+    found = {}
+    for package in ("onnxruntime", "openvino", "torch", "torchvision", "numpy"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--onnx", help="network for ONNX Runtime and OpenVINO")
-    parser.add_argument("--torch", help="torchvision's name of the network, for PyTorch")
-    parser.add_argument("--norm", choices=("bn", "gn"), default="bn", help="PyTorch's norm (default: bn)")
-    parser.add_argument("--normconv", help="command that prints JSON with imagesPerSecond")
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 2, 4], help="peers' batch sizes (default: 1 2 4)")
-    parser.add_argument("--threads", type=int, default=int(THREADS), help="threads of the peers (default: 2)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each engine (default: 5)")
-    parser.add_argument("--seconds", type=float, default=4, help="time of a peer's turn (default: 4)")
-    parser.add_argument("--output", help="write the figures here as JSON")
-    parser.add_argument("--serve", choices=PEERS, help=argparse.SUPPRESS)
+    parser.add_argument("folder", type=Path, help="where the networks are")
+    parser.add_argument("--normconv", required=True, help="the program")
+    parser.add_argument("--networks", nargs="+", default=NETWORKS, metavar="NAME", help="default: all four")
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=ENGINES, help="default: all")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8, 16], help="that peers are tried with")
+    parser.add_argument("--threads", type=int, default=2, help="of every engine (default: 2)")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each engine (default: 7)")
+    parser.add_argument("--seconds", type=float, default=3, help="time of a turn (default: 3)")
+    parser.add_argument("--probe-seconds", type=float, default=2, help="time for a batch size (default: 2)")
+    parser.add_argument("--output", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    if options.serve:
-        return serve(options.serve, options)
-    if not options.normconv and not available(options):
-        parser.error("nothing to time: give --normconv, --onnx or --torch")
-    rows = summarize(measure(options))
-    print_table(rows, sys.stdout)
+    if not installed(options):
+        parser.error("none of the engines is installed (requirements.txt)")
+    for network in options.networks:
+        if not (options.folder / f"{network}.torch.h5").exists():
+            parser.error(f"{network}.torch.h5 is not in {options.folder}: make_resnet50.py makes it")
+    results = [measure(network, options) for network in options.networks]
+    for result in results:
+        print_network(result)
+    print_summary(results)
     if options.output:
-        with open(options.output, "w") as file:
-            json.dump({"settings": vars(options), "results": rows}, file, indent=1, sort_keys=True)
+        settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+        report = {"schemaVersion": 1, "date": datetime.date.today().isoformat(), "machine": machine()}
+        report |= {"versions": versions(), "settings": settings, "networks": results}
+        options.output.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -87,6 +87,17 @@ static inline void nc_dnnl_version(int *major, int *minor, int *patch) {
     *patch = version->patch;
 }
 
+/// The widest vector instructions that the library uses on this processor; NULL where it names none of these.
+static inline const char *nc_dnnl_instructions(void) {
+#if defined(__x86_64__)
+    const unsigned isa = dnnl_get_effective_cpu_isa();
+    const unsigned known[] = {dnnl_cpu_isa_avx512_core, dnnl_cpu_isa_avx2, dnnl_cpu_isa_avx, dnnl_cpu_isa_sse41};
+    const char *const names[] = {"AVX-512", "AVX2", "AVX", "SSE4.1"};
+    for (int i = 0; i < 4; i++) if ((isa & known[i]) == known[i]) return names[i];
+#endif
+    return NULL;
+}
+
 static inline dnnl_status_t nc_engine_create(dnnl_engine_t *engine) { return dnnl_engine_create(engine, dnnl_cpu, 0); }
 
 static inline dnnl_status_t nc_stream_create(dnnl_stream_t *stream, dnnl_engine_t engine) {

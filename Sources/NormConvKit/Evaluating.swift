@@ -50,17 +50,28 @@ extension Model {
     public func engine(
         _ kind: EngineKind = .fast, imageShape: Shape, workers: Int? = nil
     ) throws -> any Engine {
+        switch kind {
+        case .fast:
+            return try fastEngine(
+                imageShape: imageShape,
+                workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
+        case .reference:
+            return try naming(path) {
+                _ = try classes(imageShape: imageShape)
+                return try ReferenceEngine(network: logits, parameters: parameters, imageShape: imageShape)
+            }
+        }
+    }
+
+    /// The fast engine; `batch` and `team` as `OneDNNEngine` takes them.
+    func fastEngine(
+        imageShape: Shape, workers: Int, batch: Int? = nil, team: Int = 1
+    ) throws -> OneDNNEngine {
         try naming(path) {
             _ = try classes(imageShape: imageShape)
-            return switch kind {
-            case .fast:
-                try OneDNNEngine(
-                    network: logits, parameters: parameters, imageShape: imageShape,
-                    workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
-            case .reference:
-                try ReferenceEngine(
-                    network: logits, parameters: parameters, imageShape: imageShape)
-            }
+            return try OneDNNEngine(
+                network: logits, parameters: parameters, imageShape: imageShape, workers: workers,
+                batch: batch, team: team)
         }
     }
 

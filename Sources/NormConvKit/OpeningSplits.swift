@@ -131,7 +131,7 @@ extension Model {
     }
 
     /// The extents that the network says, or its family's.
-    private var inputSize: Extent {
+    var inputSize: Extent {
         if let height = network.input.height, let width = network.input.width {
             return Extent(height: height, width: width)
         }

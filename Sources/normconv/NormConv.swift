@@ -14,11 +14,15 @@ struct NormConv: ParsableCommand {
               normconv convert resnet50.h5 resnet50-gn.h5 --to gn
               normconv eval resnet50-gn.h5 --data test.h5 --against resnet50.h5
               normconv sweep resnet50.h5 resnet50-gn.h5 --data test.h5
+              normconv benchmark resnet50-gn.h5
 
             Exit codes: 0 done, 1 failed (one line on stderr says why), 64 wrong usage, 130 interrupted.
             """,
         version: normconvVersion,
-        subcommands: [Inspect.self, Convert.self, Eval.self, Sweep.self, Merge.self, Diff.self])
+        subcommands: [
+            Inspect.self, Convert.self, Eval.self, Sweep.self, Merge.self, Diff.self,
+            Benchmark.self,
+        ])
 
     static func main() {
         Terminal.holdDescriptors()

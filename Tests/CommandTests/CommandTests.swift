@@ -12,7 +12,7 @@ struct CommandTests {
         let version = try normconv("--version")
         #expect(version.code == 0)
         #expect(version.output == "0.1.0\n")
-        for command in ["inspect", "convert", "eval", "diff"] {
+        for command in ["inspect", "convert", "eval", "diff", "benchmark"] {
             let help = try normconv(command, "--help")
             #expect(help.code == 0)
             #expect(help.output.contains("EXAMPLES"))

@@ -122,7 +122,7 @@ struct Lowering {
         step.accumulates = tail.residual != nil
         step.clamp = tail.clamp
         let operands = [value(of: source)] + (tail.residual.map { [$0] } ?? [])
-        emit(.convolution(step), operands, for: tail.last, overwrites: tail.residual)
+        emit(.convolution(step), of: index, operands, for: tail.last, overwrites: tail.residual)
     }
 
     private mutating func lower(_ norm: GroupNorm, at index: Int) throws {
@@ -131,14 +131,16 @@ struct Lowering {
         let tail = tail(behind: index)
         let step = GroupNormStep(
             groups: norm.groups, epsilon: norm.epsilon, gamma: gamma, beta: beta, clamp: tail.clamp)
-        emit(.groupNorm(step), tail.operands(value(of: network.nodes[index].inputs[0])), for: tail.last)
+        emit(
+            .groupNorm(step), of: index, tail.operands(value(of: network.nodes[index].inputs[0])),
+            for: tail.last)
     }
 
     private mutating func affine(_ affine: ChannelAffine, at index: Int) {
         let tail = tail(behind: index)
         emit(
-            .affine(affine, tail.clamp), tail.operands(value(of: network.nodes[index].inputs[0])),
-            for: tail.last)
+            .affine(affine, tail.clamp), of: index,
+            tail.operands(value(of: network.nodes[index].inputs[0])), for: tail.last)
     }
 
     private mutating func lower(_ pool: Pool, at index: Int) {
@@ -152,7 +154,7 @@ struct Lowering {
         let step = PoolStep(
             pool: pool, input: shapes[source], output: shapes[index], margins: margins,
             countsMargins: countsMargins)
-        emit(.pool(step), [value(of: source)], for: index)
+        emit(.pool(step), of: index, [value(of: source)], for: index)
     }
 
     /// Zeros around a map cost nothing where the one node behind them can see them as its own margin.
@@ -177,12 +179,12 @@ struct Lowering {
             let result = program.makeValue(size: shapes[index].count)
             program.steps.append(
                 Program.Step(
-                    operation: .add(isLast ? tail.clamp : .none), operands: [sum, value(of: input)],
-                    result: result))
+                    operation: .add(isLast ? tail.clamp : .none), node: index,
+                    operands: [sum, value(of: input)], result: result))
             sum = result
         }
         if let residual = tail.residual {
-            emit(.add(tail.clamp), [sum, residual], for: tail.last)
+            emit(.add(tail.clamp), of: index, [sum, residual], for: tail.last)
         } else {
             values[tail.last] = sum
         }
@@ -256,15 +258,17 @@ struct Lowering {
     }
 
     private mutating func emit(_ operation: StepOperation, for index: Int) {
-        emit(operation, network.nodes[index].inputs.map { value(of: $0) }, for: index)
+        emit(operation, of: index, network.nodes[index].inputs.map { value(of: $0) }, for: index)
     }
 
+    /// A step that starts with one node and whose result is another's value, where what is between is fused in.
     private mutating func emit(
-        _ operation: StepOperation, _ operands: [Int], for index: Int, overwrites: Int? = nil
+        _ operation: StepOperation, of node: Int, _ operands: [Int], for index: Int, overwrites: Int? = nil
     ) {
         let result = program.makeValue(size: shapes[index].count)
         program.steps.append(
-            Program.Step(operation: operation, operands: operands, result: result, overwrites: overwrites))
+            Program.Step(
+                operation: operation, node: node, operands: operands, result: result, overwrites: overwrites))
         values[index] = result
     }
 }

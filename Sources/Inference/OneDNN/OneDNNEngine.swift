@@ -1,6 +1,15 @@
+import CDNNL
 import Foundation
 import Networks
 import Tensors
+
+/// The library behind the fast engine, as it is loaded: `oneDNN 2.6.3, AVX2`.
+public var oneDNNDescription: String {
+    var version: (Int32, Int32, Int32) = (0, 0, 0)
+    nc_dnnl_version(&version.0, &version.1, &version.2)
+    let instructions = nc_dnnl_instructions().map { ", " + String(cString: $0) }
+    return "oneDNN \(version.0).\(version.1).\(version.2)" + (instructions ?? "")
+}
 
 /// The fast engine: a whole network as one compiled section.
 public final class OneDNNEngine: Engine {
@@ -12,15 +21,19 @@ public final class OneDNNEngine: Engine {
 
     /// Reads the parameters, compiles every convolution and packs its weights.
     ///
+    /// `batch` images are run at once, as many as suit their size where it is nil. A worker's convolutions are shared by
+    /// `team` threads: one image is done sooner then, many images later.
+    ///
     /// Throws `NetworkError` where the graph does not fit an image of `shape` (height, width, channels),
     /// `InferenceError` for a parameter or where oneDNN refuses.
     public init(
         network: Network, parameters: ParameterTable, imageShape shape: Shape,
-        workers: Int = ProcessInfo.processInfo.activeProcessorCount
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1
     ) throws {
         let shapes = try network.shapes(forImage: shape)
         section = try OneDNNSection(
-            Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers)
+            Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers,
+            batch: batch, team: team)
         imageShape = shape
         outputCount = shapes[network.output].count
     }
@@ -29,11 +42,17 @@ public final class OneDNNEngine: Engine {
     public var batchSize: Int { section.batch }
     /// How many threads run the network.
     public var workers: Int { section.workers }
+    /// Its steps, in the order in which they are executed.
+    public var layers: [EngineLayer] { section.layers }
 
     /// Buffers for one thread, which is made ready for convolutions.
     public func makeWorker() throws -> any EngineWorker {
-        prepareWorkerThread()
-        return OneDNNEngineWorker(worker: try section.makeWorker())
+        OneDNNEngineWorker(worker: try makeOwnWorker())
+    }
+
+    func makeOwnWorker() throws -> Worker {
+        prepareWorkerThread(team: section.team)
+        return try section.makeWorker()
     }
 }
 

@@ -23,21 +23,28 @@ public final class OneDNNSection: Sendable {
     let batch: Int
     /// Threads that run the section.
     let workers: Int
+    /// Threads that share a worker's convolutions.
+    let team: Int
+    /// What the section's steps are.
+    let layers: [EngineLayer]
 
     /// Reads the parameters that the section needs, compiles every convolution and packs its weights. `shapes` has
     /// the shape of each node of the network.
     ///
+    /// `batch` images are run at once, as many as suit their size where it is nil. A worker's convolutions are shared by
+    /// `team` threads: one image is done sooner then, many images later.
+    ///
     /// Throws `InferenceError` for a parameter or where oneDNN refuses.
     public init(
         _ section: Section, of network: Network, parameters: ParameterTable, shapes: [Shape],
-        workers: Int = ProcessInfo.processInfo.activeProcessorCount
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1
     ) throws {
         let weights = Weights(parameters)
         let program = try Lowering.program(for: network, section, shapes: shapes, weights: weights)
-        let batch = Self.batchSize(for: program)
+        let batch = batch ?? Self.batchSize(for: program)
         let device = try OneDNNDevice()
         let compiled = Mutex<Result<[Int: OneDNNConvolution], any Error>>(.success([:]))
-        onWorkerThreads(1) { _ in
+        onWorkerThreads(1, team: team) { _ in
             let result = Result {
                 try Self.compile(program, batch: batch, weights: weights, device: device)
             }
@@ -47,6 +54,8 @@ public final class OneDNNSection: Sendable {
         self.device = device
         self.batch = batch
         self.workers = max(workers, 1)
+        self.team = team
+        layers = program.layers(of: network, shapes: shapes)
         plan = BufferPlan(program)
         convolutions = try compiled.withLock { try $0.get() }
     }
@@ -57,7 +66,7 @@ public final class OneDNNSection: Sendable {
         let failure = FirstFailure()
         let next = Atomic<Int>(0)
         let batches = (count + batch - 1) / batch
-        onWorkerThreads(min(workers, max(batches, 1))) { _ in
+        onWorkerThreads(min(workers, max(batches, 1)), team: team) { _ in
             failure.attempt {
                 let worker = try self.makeWorker()
                 while !failure.occurred {

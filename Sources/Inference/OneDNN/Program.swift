@@ -15,6 +15,8 @@ struct Program {
     /// One operation, its operands and its result, as indices of values.
     struct Step {
         var operation: StepOperation
+        /// The network's node that it starts with; others may be fused in.
+        var node: Int
         var operands: [Int]
         var result: Int
         /// The operand whose buffer the result must take, for operations that add to what is there.

@@ -51,12 +51,25 @@ final class Worker {
 
     /// Executes the program for at most `batch` images whose inputs are written.
     func run(count: Int) throws {
-        for (index, step) in program.steps.enumerated() {
-            if let execution = executions[index] {
-                try execution.run(on: stream)
-            } else {
-                run(step, images: count)
-            }
+        for index in program.steps.indices { try runStep(index, images: count) }
+    }
+
+    /// Executes the program and returns the seconds that each step took by a clock.
+    func timedRun(count: Int, clock: LayerClock) throws -> [Double] {
+        var start = clock.seconds
+        return try program.steps.indices.map { index in
+            try runStep(index, images: count)
+            let end = clock.seconds
+            defer { start = end }
+            return end - start
+        }
+    }
+
+    private func runStep(_ index: Int, images: Int) throws {
+        if let execution = executions[index] {
+            try execution.run(on: stream)
+        } else {
+            run(program.steps[index], images: images)
         }
     }
 

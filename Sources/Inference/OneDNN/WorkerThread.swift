@@ -1,10 +1,11 @@
 import CKernels
 import Foundation
 
-/// Runs the body `count` times at once, each on a thread of its own made for convolutions, and waits for all.
-func onWorkerThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+/// Runs the body `count` times at once, each on a thread of its own made for convolutions, and waits for all. A
+/// convolution on one of them is shared by `team` threads.
+func onWorkerThreads(_ count: Int, team: Int = 1, _ body: @escaping @Sendable (Int) -> Void) {
     onThreads(count) { index in
-        prepareWorkerThread()
+        prepareWorkerThread(team: team)
         body(index)
     }
 }
@@ -26,14 +27,14 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
 }
 
 /// Makes the current thread one for convolutions. oneDNN's threads come from libgomp, which gives every new thread all
-/// cores again: each of ours asks for one. Denormals are flushed to zero.
-func prepareWorkerThread() {
-    limitOpenMP()
+/// cores again: each of ours asks for as many as it wants, `team`. Denormals are flushed to zero.
+func prepareWorkerThread(team: Int = 1) {
+    limitOpenMP(to: team)
     nc_flush_denormals()
 }
 
-/// `omp_set_num_threads(1)` of whatever OpenMP library is loaded; the toolchain has no header for it.
-private func limitOpenMP() {
+/// `omp_set_num_threads` of whatever OpenMP library is loaded; the toolchain has no header for it.
+private func limitOpenMP(to threads: Int) {
     // RTLD_DEFAULT, a macro that Swift does not import.
     #if canImport(Darwin)
         let anyLibrary = UnsafeMutableRawPointer(bitPattern: -2)
@@ -41,5 +42,5 @@ private func limitOpenMP() {
         let anyLibrary = UnsafeMutableRawPointer(bitPattern: 0)
     #endif
     guard let symbol = dlsym(anyLibrary, "omp_set_num_threads") else { return }
-    unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Void).self)(1)
+    unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Void).self)(Int32(clamping: threads))
 }

@@ -1,0 +1,87 @@
+import Networks
+import Tensors
+
+/// A step of the fast engine: a layer with what is fused into it.
+public struct EngineLayer: Sendable, Equatable {
+    /// The layer's name in the file.
+    public let layer: String
+    /// What is computed.
+    public let kind: LayerKind
+    /// The shape of one image's input, without the batch dimension.
+    public let input: Shape
+    /// The shape of one image's output, without the batch dimension.
+    public let output: Shape
+    /// Multiply-adds that one image costs in convolutions and dense layers, 0 in others.
+    public let multiplyAdds: Double
+}
+
+/// Kinds of layers that cost alike.
+public enum LayerKind: Sendable, Hashable {
+    /// A convolution by the size of its kernel, with batch norm, sum and rectifier fused in.
+    case convolution(rows: Int, columns: Int, isGrouped: Bool)
+    /// A fully connected layer.
+    case dense
+    /// A norm, with sum and rectifier fused in.
+    case norm
+    /// Sums, products and functions of each element.
+    case elementwise
+    /// Windows and global pooling.
+    case pooling
+    /// Padding and concatenation: values are only moved.
+    case layout
+}
+
+extension LayerKind: CustomStringConvertible {
+    /// `convolution 3×3`, `grouped convolution 3×3`, `dense`, …
+    public var description: String {
+        switch self {
+        case .convolution(let rows, let columns, let isGrouped):
+            "\(isGrouped ? "grouped " : "")convolution \(rows)×\(columns)"
+        case .dense: "dense"
+        case .norm: "norm"
+        case .elementwise: "elementwise"
+        case .pooling: "pooling"
+        case .layout: "padding and concatenation"
+        }
+    }
+}
+
+extension Program {
+    /// What the steps are, for a network whose nodes have these shapes.
+    func layers(of network: Network, shapes: [Shape]) -> [EngineLayer] {
+        steps.map { step in
+            let node = network.nodes[step.node]
+            let input = shapes[node.inputs[0]]
+            return EngineLayer(
+                layer: node.layer, kind: step.operation.kind(in: node), input: input,
+                output: shapes[step.node],
+                multiplyAdds: step.operation.multiplyAdds)
+        }
+    }
+}
+
+extension StepOperation {
+    fileprivate func kind(in node: Node) -> LayerKind {
+        switch self {
+        case .convolution(let step):
+            if case .dense = node.operation { return .dense }
+            let convolution = step.convolution
+            return .convolution(
+                rows: convolution.size.rows, columns: convolution.size.columns,
+                isGrouped: convolution.groups > 1)
+        case .groupNorm, .layerNorm: return .norm
+        case .affine:
+            // Keras' Rescaling and Normalization are no norms between layers.
+            if case .batchNorm = node.operation { return .norm }
+            return .elementwise
+        case .add, .broadcast, .activation: return .elementwise
+        case .pool, .globalPool: return .pooling
+        case .zeroPad, .padChannels, .concatenate: return .layout
+        }
+    }
+
+    fileprivate var multiplyAdds: Double {
+        guard case .convolution(let step) = self else { return 0 }
+        return step.convolution.multiplyAdds(output: step.output)
+    }
+}

@@ -1,0 +1,112 @@
+import Networks
+import Tensors
+
+/// How long the fast engine takes for images.
+public struct EngineTimings: Sendable {
+    /// Images of a repeat: whole batches, as many for each worker.
+    public let images: Int
+    /// Wall-clock seconds of each repeat.
+    public let repeats: [Double]
+    /// Seconds that a worker spends on an image in each layer, in the order of `OneDNNEngine.layers`.
+    public let layerSeconds: [Double]
+    /// Seconds that a worker spends on an image in all, copying it and its outputs included.
+    public let workerSeconds: Double
+    /// Share of the time for which the workers had a processor: below 1 where other programs ran. A worker whose team
+    /// has several threads is one of them.
+    public let processorShare: Double
+
+    /// Images per second of each repeat.
+    public var imagesPerSecond: [Double] { repeats.map { Double(images) / $0 } }
+}
+
+extension OneDNNEngine {
+    /// Times the engine on random images that are in memory.
+    ///
+    /// All workers run without a pause from before the first repeat until after the last: a repeat lasts from one
+    /// batch's end to another's, so that starting and stopping threads is no part of it. Each worker's first batch does
+    /// not count.
+    ///
+    /// - Parameters:
+    ///   - images: of a repeat, rounded up to a batch for each worker.
+    ///   - repeats: at least 1.
+    ///   - clock: what layers are measured in.
+    ///   - progress: is told how many more images are done, from any thread.
+    public func timings(
+        images: Int, repeats: Int, clock: LayerClock = .processor,
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> EngineTimings {
+        let round = workers * batchSize
+        let rounds = max((images + round - 1) / round, 1)
+        let tally = Tally(workers: workers, repeats: repeats, batches: rounds * workers)
+        let failure = FirstFailure()
+        onThreads(workers) { index in
+            failure.attempt {
+                var stopwatch = try Stopwatch(self, clock: clock, seed: UInt64(index))
+                _ = try stopwatch.runBatch()
+                tally.warmedUp()
+                var spent = Spent(layers: self.layers.count)
+                while !failure.occurred, !tally.isComplete {
+                    spent.add(try stopwatch.runBatch())
+                    tally.finishedBatch()
+                    progress(self.batchSize)
+                }
+                tally.add(spent)
+            }
+        }
+        try failure.rethrow()
+        return tally.timings(images: rounds * round, batchSize: batchSize)
+    }
+}
+
+/// Time that went into batches.
+struct Spent: Sendable {
+    var batches = 0
+    /// By layer, in the clock that was chosen.
+    var layers: [Double]
+    /// In the clock that was chosen.
+    var total = 0.0
+    var processor = 0.0
+    var wall = 0.0
+
+    init(layers: Int) { self.layers = Array(repeating: 0, count: layers) }
+
+    mutating func add(_ other: Spent) {
+        batches += other.batches
+        for index in layers.indices { layers[index] += other.layers[index] }
+        total += other.total
+        processor += other.processor
+        wall += other.wall
+    }
+}
+
+/// A worker on images of its own, and the time that it takes.
+private struct Stopwatch {
+    private let worker: Worker
+    private let batch: Int
+    private let clock: LayerClock
+    private let pixels: [Float]
+    private var outputs: [Float]
+
+    init(_ engine: OneDNNEngine, clock: LayerClock, seed: UInt64) throws {
+        worker = try engine.makeOwnWorker()
+        batch = engine.batchSize
+        self.clock = clock
+        var random = SplitMix64(seed: seed)
+        pixels = (0..<batch * engine.imageShape.count).map { _ in Float.random(in: -2...2, using: &random) }
+        outputs = [Float](repeating: 0, count: batch * engine.outputCount)
+    }
+
+    mutating func runBatch() throws -> Spent {
+        let (processor, wall) = (LayerClock.processor.seconds, LayerClock.wall.seconds)
+        _ = worker.input(0, count: batch).update(fromContentsOf: pixels)
+        let layers = try worker.timedRun(count: batch, clock: clock)
+        let result = worker.output(0, count: batch)
+        outputs.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: result) }
+        var spent = Spent(layers: layers.count)
+        (spent.batches, spent.layers) = (1, layers)
+        spent.processor = LayerClock.processor.seconds - processor
+        spent.wall = LayerClock.wall.seconds - wall
+        spent.total = clock == .processor ? spent.processor : spent.wall
+        return spent
+    }
+}

@@ -1,0 +1,16 @@
+import Foundation
+
+/// What time layers are measured in.
+public enum LayerClock: Sendable {
+    /// The thread's own time on a processor: what other programs take is not in it.
+    case processor
+    /// Time that passes, whoever has the processor: where several threads share a layer.
+    case wall
+
+    /// Seconds since some moment.
+    var seconds: Double {
+        var time = timespec()
+        clock_gettime(self == .processor ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+    }
+}

@@ -1,0 +1,61 @@
+import Synchronization
+
+/// What several workers have done: when batches ended, and what time went where.
+final class Tally: Sendable {
+    private struct State {
+        var cold: Int
+        /// The ends of batches since all workers are warm; the first is where the time starts.
+        var ends: [ContinuousClock.Instant] = []
+        var spent: Spent?
+    }
+
+    private let repeats: Int
+    private let batches: Int
+    private let state: Mutex<State>
+
+    /// `batches` of each repeat.
+    init(workers: Int, repeats: Int, batches: Int) {
+        self.repeats = repeats
+        self.batches = batches
+        state = Mutex(State(cold: workers))
+    }
+
+    /// Whether all repeats are done.
+    var isComplete: Bool { state.withLock { $0.ends.count > repeats * batches } }
+
+    /// A worker has ended its first batch.
+    func warmedUp() {
+        state.withLock { state in
+            state.cold -= 1
+            if state.cold == 0 { state.ends.append(.now) }
+        }
+    }
+
+    /// A worker has ended another batch.
+    func finishedBatch() {
+        state.withLock { state in
+            if state.cold == 0 { state.ends.append(.now) }
+        }
+    }
+
+    /// Adds a worker's time.
+    func add(_ spent: Spent) {
+        state.withLock { state in
+            state.spent?.add(spent)
+            state.spent = state.spent ?? spent
+        }
+    }
+
+    /// The sum of it all, with so many images a repeat.
+    func timings(images: Int, batchSize: Int) -> EngineTimings {
+        state.withLock { state in
+            let marks = stride(from: 0, through: repeats * batches, by: batches).map { state.ends[$0] }
+            let spent = state.spent ?? Spent(layers: 0)
+            let perImage = 1 / Double(max(spent.batches * batchSize, 1))
+            return EngineTimings(
+                images: images, repeats: zip(marks, marks.dropFirst()).map { ($1 - $0) / .seconds(1) },
+                layerSeconds: spent.layers.map { $0 * perImage }, workerSeconds: spent.total * perImage,
+                processorShare: min(spent.processor / max(spent.wall, .leastNormalMagnitude), 1))
+        }
+    }
+}

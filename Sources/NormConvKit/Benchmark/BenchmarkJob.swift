@@ -1,0 +1,93 @@
+import Foundation
+import Inference
+import Networks
+import Tensors
+
+/// What is timed, and how.
+public struct BenchmarkOptions: Sendable {
+    /// Height, width and channels of an image; what goes with the network where it is nil.
+    public var input: Shape?
+    /// Images of a repeat, rounded up to a batch for each worker; about a second's where it is nil.
+    public var images: Int?
+    /// How often they are run, at least once.
+    public var repeats = 5
+    /// Threads, each with a batch of its own; all cores where it is nil.
+    public var workers: Int?
+    /// Images that a worker runs at once; what suits their size where it is nil.
+    public var batch: Int?
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A network that is ready to be timed on random images, which are made in memory.
+public struct BenchmarkJob: Sendable {
+    private let model: Model
+    private let input: Shape
+    private let engine: OneDNNEngine
+    private let repeats: Int
+    private let images: Int
+    private let startSeconds: Double
+
+    /// Opens a file, makes the network ready, and runs it for the first time.
+    ///
+    /// `architecture` is a Keras configuration, for files of weights alone. Throws what `Model.init` and
+    /// `Model.engine` throw.
+    public init(path: String, architecture: String? = nil, options: BenchmarkOptions = BenchmarkOptions())
+        throws
+    {
+        let clock = ContinuousClock()
+        let start = clock.now
+        model = try Model(path: path, architecture: architecture)
+        input = options.input ?? model.usualImageShape
+        engine = try model.fastEngine(
+            imageShape: input, workers: options.workers ?? ProcessInfo.processInfo.activeProcessorCount,
+            batch: options.batch)
+        let blank = Tensor(shape: Shape([1] + input.extents), values: Array(repeating: 0, count: input.count))
+        _ = try engine.run(on: ImageSource(blank))
+        startSeconds = (clock.now - start) / .seconds(1)
+        repeats = max(options.repeats, 1)
+        images = try options.images ?? Self.imagesOfASecond(engine.timings(images: 1, repeats: 1))
+    }
+
+    /// Images that are run in all, at least; those of the latency are not counted.
+    public var totalImages: Int { images * repeats }
+
+    /// Times the network. `progress` is told how many more images are done, from any thread.
+    public func run(
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> BenchmarkReport {
+        let throughput = try engine.timings(images: images, repeats: repeats, progress: progress)
+        let memory = peakMemory()
+        let single = try model.fastEngine(imageShape: input, workers: 1, batch: 1, team: engine.workers)
+        let latency = try Self.latency(of: single)
+        let profile = TimeProfile(
+            layers: engine.layers, throughput: throughput, latency: latency, workers: engine.workers)
+        let rates = BenchmarkReport.Spread(throughput.imagesPerSecond)
+        let multiplyAdds = model.logits.multiplyAdds(
+            shapes: try model.network.shapes(height: input[0], width: input[1]))
+        return BenchmarkReport(
+            model: model.path, architecture: model.network.architecture, library: oneDNNDescription,
+            input: input.extents, images: throughput.images, batch: engine.batchSize, workers: engine.workers,
+            imagesPerSecond: rates, latency: BenchmarkReport.Spread(latency.repeats),
+            latencyThreads: engine.workers, multiplyAdds: multiplyAdds,
+            gigaflops: 2e-9 * multiplyAdds * rates.median, processorShare: throughput.processorShare,
+            peakMemory: memory, startSeconds: startSeconds,
+            kinds: profile.kindRows, layers: profile.layerRows)
+    }
+
+    /// One image again and again for about a second, and at least five times.
+    private static func latency(of engine: OneDNNEngine) throws -> EngineTimings {
+        let repeats = imagesOfASecond(try engine.timings(images: 1, repeats: 1, clock: .wall))
+        return try engine.timings(images: 1, repeats: min(max(repeats, 5), 1000), clock: .wall)
+    }
+
+    private static func imagesOfASecond(_ timings: EngineTimings) -> Int {
+        Int(min(max(timings.imagesPerSecond[0], 1), 1_000_000))
+    }
+}
+
+extension Model {
+    /// Height, width and channels of the images that the network is made for.
+    var usualImageShape: Shape { [inputSize.height, inputSize.width, network.input.channels] }
+}

@@ -1,0 +1,150 @@
+import Inference
+import Tensors
+
+/// How fast a network runs on this machine, for machines.
+public struct BenchmarkReport: Codable, Sendable {
+    /// The form of this report.
+    public var schemaVersion = 1
+    /// The network's file.
+    public var model: String
+    /// What was recognised.
+    public var architecture: String
+    /// The library that runs it.
+    public var library: String
+    /// Height, width and channels of an image.
+    public var input: [Int]
+    /// Images of a repeat.
+    public var images: Int
+    /// Images that a worker runs at once.
+    public var batch: Int
+    /// Threads, each with a batch of its own.
+    public var workers: Int
+    /// Images per second over the repeats.
+    public var imagesPerSecond: Spread
+    /// Seconds for one image alone, over as many repeats as fit.
+    public var latency: Spread
+    /// Threads that share the one image.
+    public var latencyThreads: Int
+    /// Multiply-adds of convolutions and dense layers for an image.
+    public var multiplyAdds: Double
+    /// 10⁹ floating-point operations per second, two for a multiply-add, at the median of the images per second.
+    public var gigaflops: Double
+    /// Share of the time for which the workers had a processor: below 1 where other programs ran.
+    public var processorShare: Double
+    /// The most bytes of memory in use at once, before the latency was measured; nil where the system does not say.
+    public var peakMemory: Int?
+    /// Seconds from opening the file to the first batch's outputs: reading, compiling, packing weights, running.
+    public var startSeconds: Double
+    /// Kinds of layers, the costliest first, and what is outside of layers.
+    public var kinds: [Share]
+    /// Layers in the order in which they are executed; what is fused into one is not named.
+    public var layers: [Layer]
+
+    /// Repeats of one measurement.
+    public struct Spread: Codable, Sendable, Equatable {
+        /// The middle one, or the mean of the two in the middle.
+        public var median: Double
+        /// The smallest.
+        public var min: Double
+        /// The largest.
+        public var max: Double
+        /// How many there are.
+        public var repeats: Int
+
+        /// The spread of at least one value.
+        public init(_ values: [Double]) {
+            precondition(!values.isEmpty)
+            let sorted = values.sorted()
+            median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+            (min, max, repeats) = (sorted[0], sorted[sorted.count - 1], sorted.count)
+        }
+    }
+
+    /// What a kind of layers costs.
+    public struct Share: Codable, Sendable, Equatable {
+        /// The kind.
+        public var kind: String
+        /// Share of the workers' time on a processor; all shares sum to 1.
+        public var share: Double
+        /// Seconds on a processor for an image.
+        public var seconds: Double
+        /// Multiply-adds for an image.
+        public var multiplyAdds: Double
+        /// 10⁹ floating-point operations per second of all workers together, while they have a processor and are in such
+        /// layers; nil where nothing is multiplied and added.
+        public var gigaflops: Double?
+        /// Share of the time of one image alone.
+        public var latencyShare: Double
+    }
+
+    /// What a layer costs.
+    public struct Layer: Codable, Sendable, Equatable {
+        /// The layer's name.
+        public var layer: String
+        /// Its kind.
+        public var kind: String
+        /// `56×56×64 → 56×56×256`.
+        public var shape: String
+        /// Share of the workers' time on a processor.
+        public var share: Double
+        /// Seconds on a processor for an image.
+        public var seconds: Double
+        /// Multiply-adds for an image.
+        public var multiplyAdds: Double
+        /// 10⁹ floating-point operations per second, as for kinds.
+        public var gigaflops: Double?
+        /// Seconds for one image alone.
+        public var latencySeconds: Double
+    }
+}
+
+/// Where the time of a run goes.
+struct TimeProfile {
+    let layers: [EngineLayer]
+    let throughput: EngineTimings
+    let latency: EngineTimings
+    let workers: Int
+
+    /// Every layer, in the order in which they are executed.
+    var layerRows: [BenchmarkReport.Layer] {
+        layers.indices.map { index in
+            let (layer, seconds) = (layers[index], throughput.layerSeconds[index])
+            return BenchmarkReport.Layer(
+                layer: layer.layer, kind: layer.kind.description, shape: "\(layer.input) → \(layer.output)",
+                share: seconds / throughput.workerSeconds, seconds: seconds,
+                multiplyAdds: layer.multiplyAdds, gigaflops: gigaflops(layer.multiplyAdds, seconds),
+                latencySeconds: latency.layerSeconds[index])
+        }
+    }
+
+    /// The kinds, the costliest first, then what is outside of layers: the shares sum to 1.
+    var kindRows: [BenchmarkReport.Share] {
+        let kinds = layers.map(\.kind)
+        let distinct = kinds.reduce(into: [LayerKind]()) { if !$0.contains($1) { $0.append($1) } }
+        var rows = distinct.map { kind in
+            let members = layers.indices.filter { kinds[$0] == kind }
+            return row(
+                kind.description, members.reduce(0) { $0 + throughput.layerSeconds[$1] },
+                members.reduce(0) { $0 + latency.layerSeconds[$1] },
+                members.reduce(0) { $0 + layers[$1].multiplyAdds })
+        }
+        rows.sort { $0.seconds > $1.seconds }
+        let outside = { (timings: EngineTimings) in
+            timings.workerSeconds - timings.layerSeconds.reduce(0, +)
+        }
+        return rows + [row("outside of layers", outside(throughput), outside(latency), 0)]
+    }
+
+    private func row(
+        _ kind: String, _ seconds: Double, _ latencySeconds: Double, _ multiplyAdds: Double
+    ) -> BenchmarkReport.Share {
+        BenchmarkReport.Share(
+            kind: kind, share: seconds / throughput.workerSeconds, seconds: seconds,
+            multiplyAdds: multiplyAdds, gigaflops: gigaflops(multiplyAdds, seconds),
+            latencyShare: latencySeconds / latency.workerSeconds)
+    }
+
+    private func gigaflops(_ multiplyAdds: Double, _ seconds: Double) -> Double? {
+        multiplyAdds > 0 && seconds > 0 ? 2e-9 * multiplyAdds * Double(workers) / seconds : nil
+    }
+}
