@@ -19,7 +19,8 @@ import time
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "Fixtures"
 NETWORK = str(FIXTURES / "mnist-resnet.keras3.h5")
 SPLIT = str(FIXTURES / "mnist-test.h5")
-SECONDS = 2.0
+# What waits for nothing takes as long on an idle machine; longer than the other, by the clock, is a hang.
+MOST_SECONDS = 60.0
 MEBIBYTES = 300
 
 
@@ -45,11 +46,10 @@ def commands(use, file, output):
 
 
 def run(command):
-    """Exit code (negative for a signal), both outputs, seconds and peak memory in MiB."""
+    """Exit code (negative for a signal), both outputs, seconds of processor time and peak memory in MiB."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        start = time.monotonic()
         process = subprocess.Popen(command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL)
-        deadline = start + 10 * SECONDS
+        deadline = time.monotonic() + MOST_SECONDS
         while True:
             identifier, status, usage = os.wait4(process.pid, os.WNOHANG)
             if identifier:
@@ -57,7 +57,7 @@ def run(command):
             if time.monotonic() > deadline:
                 process.kill()
             time.sleep(0.002)
-        seconds = time.monotonic() - start
+        seconds = usage.ru_utime + usage.ru_stime
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
@@ -65,7 +65,7 @@ def run(command):
         return process.returncode, output.read(), errors.read(), seconds, usage.ru_maxrss / unit
 
 
-def defects(case, command, folder, result):
+def defects(case, command, folder, result, most_seconds):
     """What is wrong with a run, in words."""
     code, output, errors, seconds, memory = result
     found = []
@@ -84,8 +84,8 @@ def defects(case, command, folder, result):
         found.append("the error does not name the file")
     if len(errors) > 2000:
         found.append(f"an error of {len(errors)} bytes")
-    if seconds > SECONDS:
-        found.append(f"{seconds:.1f} s")
+    if seconds > most_seconds:
+        found.append(f"{seconds:.1f} s of processor time")
     if memory > MEBIBYTES:
         found.append(f"{memory:.0f} MiB")
     left = os.listdir(folder)
@@ -102,6 +102,7 @@ def main():
     parser.add_argument("--normconv", default=".build/release/normconv")
     parser.add_argument("--only", default="", help="cases whose name has this in it")
     parser.add_argument("--show", action="store_true", help="print every error")
+    parser.add_argument("--seconds", type=float, default=2.0, help="processor time that a run may take")
     options = parser.parse_args()
     cases = json.loads((options.corpus / "manifest.json").read_text())
     cases = [case for case in cases if options.only in case["file"]]
@@ -118,15 +119,11 @@ def main():
             for arguments in commands(case["use"], file, os.path.join(folder, "output.h5")):
                 command = [options.normconv, *arguments]
                 result = run(command)
-                # A busy machine: what is slow once is looked at again.
-                if SECONDS < result[3] < 10 * SECONDS:
-                    again = run(command)
-                    result = again if again[3] < result[3] else result
                 runs += 1
                 slowest = max(slowest, (result[3], f"{arguments[0]} {case['file']}"))
                 largest = max(largest, (result[4], f"{arguments[0]} {case['file']}"))
                 shown = result[2].decode(errors="replace").strip() or shown
-                found = defects(case, command, folder, result)
+                found = defects(case, command, folder, result, options.seconds)
                 if found:
                     failures += 1
                     print(f"FAILED {arguments[0]} {case['file']}: " + "; ".join(found), flush=True)
