@@ -37,7 +37,7 @@ struct Fuzz: ParsableCommand {
     var only: String?
 
     @Option(help: "Seconds that an input may take.")
-    var seconds = 10.0
+    var seconds = 30.0
 
     @Option(help: "A folder for the inputs that were not survived.")
     var keep: String?
@@ -49,7 +49,7 @@ struct Fuzz: ParsableCommand {
         let corpus = try Corpus(folder: seeds, only: only, seed: seed)
         if let worker {
             // Crashes and endless loops inside a C library end with exit code 1, as in normconv.
-            nc_guard_install(3)
+            nc_guard_install(1)
             let reader = try Worker(
                 corpus: corpus, state: SharedState(path: worker), weights: seeds + "/weights.h5")
             try reader.run(first..<first + count)

@@ -29,7 +29,7 @@ enum OneLine {
                 result += code
                 rest = rest.dropFirst(code.count)
             } else {
-                result += isControl(scalar) ? scalar.escaped(asASCII: false) : String(scalar)
+                result += isControl(scalar) ? scalar.escaped(asASCII: true) : String(scalar)
                 rest.unicodeScalars.removeFirst()
             }
         }
