@@ -26,12 +26,12 @@ conformance: build
 conformance-light: build
 	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --light
 
-# 300 hostile files, each with its own error, and 200,000 damaged copies of good ones: a quarter of an hour. See SECURITY.md.
+# 299 hostile files, each with its own error, and 200,000 damaged copies of good ones. See SECURITY.md.
 hostile: build
 	$(SWIFT_BUILD) --product normconv-fuzz
 	folder=$$(swift build -c release --show-bin-path) && scripts/hostile "$$folder/normconv" "$$folder/normconv-fuzz" 200000
 
-# Kills, full disks, vanishing inputs, signals: Conformance/README.md. Linux; ten minutes.
+# Kills, full disks, vanishing inputs, signals: Conformance/README.md. Linux only.
 faults: build
 	Conformance/faults.py --normconv "$$(swift build -c release --show-bin-path)/normconv"
 

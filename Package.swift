@@ -48,7 +48,7 @@ let package = Package(
         library("Tensors", []),
         library("OrderedJSON", []),
         library("Archives", ["CZlib"]),
-        library("HDF5", ["CHDF5", "CCrashGuard", "Tensors"]),
+        library("HDF5", ["CHDF5", "CCrashGuard", "Archives", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),
 

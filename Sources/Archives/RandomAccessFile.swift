@@ -53,6 +53,12 @@ public final class RandomAccessFile: Sendable {
         return bytes
     }
 
+    /// The first bytes of a file, at most `count`; none where it cannot be read, which whoever opens it then says.
+    public static func firstBytes(_ count: Int, of path: String) -> [UInt8] {
+        guard let file = try? RandomAccessFile(path: path) else { return [] }
+        return (try? file.read(at: 0, count: min(file.size, count))) ?? []
+    }
+
     private func checkUnchanged() throws(ArchiveError) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {

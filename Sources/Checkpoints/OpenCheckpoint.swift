@@ -24,7 +24,7 @@ public func openCheckpoint(_ path: String, modelConfig: String? = nil) throws ->
 
 /// Whether a file begins as an object of JSON does.
 private func isJSON(_ path: String) -> Bool {
-    firstBytes(64, of: path).first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
+    RandomAccessFile.firstBytes(64, of: path).first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
 }
 
 extension CheckpointError {
@@ -47,7 +47,7 @@ extension CheckpointError {
 /// The text of a configuration beside a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
 /// read.
 public func readConfiguration(_ path: String) throws -> String {
-    let limit = 16 << 20
+    let limit = HDF5Limits().attributeBytes
     let file = try RandomAccessFile(path: path)
     guard file.size <= limit else {
         throw CheckpointError.configurationTooLarge(path: path, found: file.size, limit: limit)

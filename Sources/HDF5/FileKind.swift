@@ -1,3 +1,4 @@
+import Archives
 import Foundation
 
 /// What a file that is not HDF5 is instead, judged by its first bytes.
@@ -45,31 +46,6 @@ public enum FileKind: Sendable, Equatable {
 extension FileKind {
     /// Judges a file by its first bytes; `unknown` where it cannot be read, which whoever reads it then says.
     public init(path: String) {
-        self.init(firstBytes: firstBytes(512, of: path))
+        self.init(firstBytes: RandomAccessFile.firstBytes(512, of: path))
     }
-}
-
-/// The first bytes of a file, at most `count`; none where it cannot be read. Interrupted calls are made again, which
-/// Foundation's `FileHandle` does not do, and a named pipe is not waited for.
-public func firstBytes(_ count: Int, of path: String) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return [] }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: count)
-    let found = readFully(descriptor, &bytes, at: 0)
-    return Array(bytes.prefix(max(0, found)))
-}
-
-/// Fills an array from a place in a file; gives how much of it there was, negative where the system refuses.
-func readFully(_ descriptor: Int32, _ bytes: inout [UInt8], at offset: Int) -> Int {
-    var done = 0
-    while done < bytes.count {
-        let count = bytes.withUnsafeMutableBytes {
-            pread(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done, off_t(offset + done))
-        }
-        if count < 0, errno == EINTR { continue }
-        if count <= 0 { return count < 0 ? count : done }
-        done += count
-    }
-    return done
 }

@@ -146,6 +146,20 @@ public final class HDF5File: Sendable {
         return false
     }
 
+    /// Fills an array from a place in a file; gives how much of it there was, negative where the system refuses.
+    private static func readFully(_ descriptor: Int32, _ bytes: inout [UInt8], at offset: Int) -> Int {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done, off_t(offset + done))
+            }
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { return count < 0 ? count : done }
+            done += count
+        }
+        return done
+    }
+
     private static func systemReason() -> String { String(cString: strerror(errno)) }
 }
 

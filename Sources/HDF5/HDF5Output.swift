@@ -1,5 +1,5 @@
+import Archives
 import CHDF5
-import Foundation
 
 /// A new HDF5 file that is made after the model of another: groups, attributes and datasets are copied as they
 /// stand, or created with the settings of the ones they replace. The same calls write the same bytes.
@@ -9,8 +9,8 @@ import Foundation
 public final class HDF5Output {
     private let location: HDF5Location
     private var file: Handle?
-    /// The file on the disk; negative where there is none.
-    private var descriptor: Int32 = -1
+    /// The file on the disk; nil where there is none.
+    private var disk: FileOutput?
 
     /// Creates the file, or empties it, with the root group's settings of `model`, or h5py's where it is nil.
     /// Errors name it `name`, which it will have in the end.
@@ -18,11 +18,10 @@ public final class HDF5Output {
         creating path: String, named name: String? = nil, like model: HDF5File? = nil
     ) throws(HDF5Error) {
         try self.init(inMemoryNamed: name ?? path, like: model)
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw systemFailure("creating the file") }
+        disk = try onDisk("creating the file") { () throws(ArchiveError) in
+            try FileOutput(path: path, named: location.file)
+        }
     }
-
-    deinit { if descriptor >= 0 { Foundation.close(descriptor) } }
 
     /// Creates a file in memory, whose bytes `image` gives. Errors name it `name`.
     public init(inMemoryNamed name: String, like model: HDF5File? = nil) throws(HDF5Error) {
@@ -98,29 +97,30 @@ public final class HDF5Output {
 
     /// Writes the file and closes it: a full disk shows here.
     public func close() throws(HDF5Error) {
-        let bytes = descriptor >= 0 ? try image() : []
+        let bytes = disk == nil ? [] : try image()
         try onFile("/") { (file, place) throws(HDF5Error) -> Void in
             try file.closeNow("closing the file", place)
         }
         file = nil
-        guard descriptor >= 0 else { return }
-        var done = 0
-        while done < bytes.count {
-            let written = bytes.withUnsafeBytes {
-                Foundation.write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done)
-            }
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw systemFailure("writing the file") }
-            done += written
+        guard let disk else { return }
+        try onDisk("writing the file") { () throws(ArchiveError) in
+            try disk.write(bytes)
+            try disk.close()
         }
-        // Some file systems tell only now that they are full.
-        let status = Foundation.close(descriptor)
-        descriptor = -1
-        guard status == 0 else { throw systemFailure("closing the file") }
     }
 
-    private func systemFailure(_ action: String) -> HDF5Error {
-        .systemFailure(location, action: action, reason: String(cString: strerror(errno)))
+    /// Runs `body`, whose failure becomes one of this file.
+    private func onDisk<Result>(
+        _ action: String, _ body: () throws(ArchiveError) -> Result
+    ) throws(HDF5Error) -> Result {
+        do throws(ArchiveError) {
+            return try body()
+        } catch {
+            guard case .unwritable(_, let reason) = error else {
+                throw .systemFailure(location, action: action, reason: "\(error)")
+            }
+            throw .systemFailure(location, action: action, reason: reason)
+        }
     }
 
     // MARK: Pieces

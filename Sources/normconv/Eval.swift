@@ -53,12 +53,6 @@ struct Eval: ParsableCommand {
             """)
     var preprocess: Preprocessing?
 
-    @Option(help: "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw.")
-    var layout: ImageLayout?
-
-    @Option(help: "What float images hold: bytes (0…255) or unit (0…1).")
-    var scale = PixelScale.bytes
-
     @Option(help: "fast (oneDNN) or reference (plain, every sum in double, slow).")
     var engine = EngineKind.fast
 
@@ -79,7 +73,7 @@ struct Eval: ParsableCommand {
 
     @OptionGroup var images: ImageOptions
 
-    @OptionGroup var classes: ClassesOption
+    @OptionGroup var labels: LabelledSplitOptions
 
     @OptionGroup var architecture: ArchitectureOptions
 
@@ -106,16 +100,13 @@ struct Eval: ParsableCommand {
 
     func run() throws {
         let paths = against.map { models.contains($0) ? models : models + [$0] } ?? models
-        let inputs = paths + [data] + [classes.classes, architecture.architecture].compactMap { $0 }
+        let inputs = paths + [data] + [labels.classes, architecture.architecture].compactMap { $0 }
         try files.check(overwrite: force, inputs: inputs)
         for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
         if let outputs { try AtomicFile.check(outputs, overwrite: force) }
         let networks = try paths.map(architecture.model)
-        var options = SplitOptions()
-        options.layout = layout
-        options.scale = scale
-        options.classes = try classes.indices()
-        let split = try images.split(data, for: networks[0], options: options, quiet: output.quiet)
+        let split = try images.split(
+            data, for: networks[0], options: labels.splitOptions, quiet: output.quiet)
         let job = try ScoringJob(
             networks, on: split, baseline: paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil,
             preprocessing: preprocess, engine: engine)

@@ -77,8 +77,14 @@ extension ImageTransform.Resize: ExpressibleByArgument {
 
 extension Interpolation: ExpressibleByArgument {}
 
-/// `--classes`: a file that says which output the name of a class means.
-struct ClassesOption: ParsableArguments {
+/// How the arrays and labels of a split are read.
+struct LabelledSplitOptions: ParsableArguments {
+    @Option(help: "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw.")
+    var layout: ImageLayout?
+
+    @Option(help: "What float images hold: bytes (0…255) or unit (0…1).")
+    var scale = PixelScale.bytes
+
     @Option(
         help: """
             A text file: a line 'NAME INDEX' for each class of a folder or list, or the names of all outputs in order. \
@@ -86,5 +92,14 @@ struct ClassesOption: ParsableArguments {
             """, completion: .file())
     var classes: String?
 
-    func indices() throws -> ClassIndices? { try classes.map(ClassIndices.init(path:)) }
+    /// What a split is opened with.
+    var splitOptions: SplitOptions {
+        get throws {
+            var options = SplitOptions()
+            options.layout = layout
+            options.scale = scale
+            options.classes = try classes.map(ClassIndices.init(path:))
+            return options
+        }
+    }
 }

@@ -41,12 +41,6 @@ struct Sweep: ParsableCommand {
     @Option(help: "Preprocessing for all networks. Default: what goes with each.")
     var preprocess: Preprocessing?
 
-    @Option(help: "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw.")
-    var layout: ImageLayout?
-
-    @Option(help: "What float images hold: bytes (0…255) or unit (0…1).")
-    var scale = PixelScale.bytes
-
     @Option(help: "Threads; the figures do not depend on it. Default: all cores.")
     var workers: Int?
 
@@ -58,7 +52,7 @@ struct Sweep: ParsableCommand {
 
     @OptionGroup var images: ImageOptions
 
-    @OptionGroup var classes: ClassesOption
+    @OptionGroup var labels: LabelledSplitOptions
 
     @OptionGroup var architecture: ArchitectureOptions
 
@@ -78,15 +72,13 @@ struct Sweep: ParsableCommand {
 
     func run() throws {
         if let html {
-            try OutputIsInput.check(html, models + [data])
+            let inputs = models + [data] + [labels.classes, architecture.architecture].compactMap { $0 }
+            try OutputIsInput.check(html, inputs)
             try AtomicFile.check(html, overwrite: force)
         }
         let networks = try models.map(architecture.model)
-        var splitOptions = SplitOptions()
-        splitOptions.layout = layout
-        splitOptions.scale = scale
-        splitOptions.classes = try classes.indices()
-        let split = try images.split(data, for: networks[0], options: splitOptions, quiet: output.quiet)
+        let split = try images.split(
+            data, for: networks[0], options: labels.splitOptions, quiet: output.quiet)
         var options = SweepOptions()
         options.batchSizes = batchSizes.sizes
         options.shuffles = shuffles

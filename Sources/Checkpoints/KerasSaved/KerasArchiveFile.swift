@@ -17,7 +17,7 @@ struct KerasArchiveFile: Checkpoint {
 
     static let configMember = "config.json"
     /// As many as an attribute may have where a configuration is one.
-    private static let mostConfigBytes = 16 << 20
+    private static let mostConfigBytes = HDF5Limits().attributeBytes
     static let metadataMember = "metadata.json"
     static let weightsMember = "model.weights.h5"
 

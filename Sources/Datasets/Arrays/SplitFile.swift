@@ -17,7 +17,7 @@ struct SplitFile {
     /// Opens a file by its content: npz, IDX or CIFAR; everything else has to be HDF5. Of a folder the test files.
     init(path: String) throws(DatasetError) {
         let path = isFolder(path) ? ArrayFolder.testFile(in: path) ?? path : path
-        let start = Self.firstBytes(of: path)
+        let start = RandomAccessFile.firstBytes(4, of: path)
         self =
             if start.starts(with: [0x50, 0x4B, 3, 4]) || start.starts(with: [0x50, 0x4B, 5, 6]) {
                 try Self.openNpz(path)
@@ -35,12 +35,6 @@ struct SplitFile {
     ) {
         (self.images, self.labels, self.classNames, self.labelsName) =
             (images, labels, classNames, labelsName)
-    }
-
-    private static func firstBytes(of path: String) -> [UInt8] {
-        // A named pipe would block here; who opens it later refuses it.
-        guard let file = try? RandomAccessFile(path: path) else { return [] }
-        return (try? file.read(at: 0, count: min(file.size, 4))) ?? []
     }
 
     private static func openNpz(_ path: String) throws(DatasetError) -> SplitFile {

@@ -77,7 +77,7 @@ struct CalibrationRun {
         workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
         shapes = try source.shapes(forImage: drawn.shape)
         let fitted = drawn.count - drawn.count / 4
-        effort = Effort(cost: source.multiplications(shapes: shapes) * fitted, images: fitted)
+        effort = Effort(cost: source.multiplyAdds(shapes: shapes) * Double(fitted), images: fitted)
         images = try CalibrationImages(drawn, addsMirrored: effort.addsMirrored)
         let needed = Self.liveBytes(source, shapes, images: images.store.count)
         precision = needed > calibration.memory ? .half : .single

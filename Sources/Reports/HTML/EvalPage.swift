@@ -34,7 +34,7 @@ public struct EvalPage: Sendable {
         command: [String], picture: @escaping (Int) throws -> Picture?
     ) throws {
         let names = ClassNames(classNames)
-        let networks = NetworkName.all(report)
+        let networks = NetworkName.all(report.names)
         let complete = try outcomes.map { try $0.complete() }
         let labels = outcomes.first?.labels ?? []
         var pictures = PictureCache(picture)
@@ -90,9 +90,9 @@ struct NetworkName {
     let text: String
     let series: String
 
-    /// The networks of a report, each with a colour.
-    static func all(_ report: EvalReport) -> [NetworkName] {
-        report.names.enumerated().map { NetworkName(text: $1, series: "s\($0 % 6)") }
+    /// Networks, each with a colour.
+    static func all(_ names: [String]) -> [NetworkName] {
+        names.enumerated().map { NetworkName(text: $1, series: "s\($0 % 6)") }
     }
 }
 

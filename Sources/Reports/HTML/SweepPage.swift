@@ -8,7 +8,7 @@ public struct SweepPage: Sendable {
 
     /// Lays out a page; `command` is what was typed, to repeat it.
     public init(_ report: SweepReport, command: [String]) {
-        let names = report.names.enumerated().map { NetworkName(text: $1, series: "s\($0 % 6)") }
+        let names = NetworkName.all(report.names)
         view = SweepView(
             css: PageTemplates.css, heading: names.map(\.text).joined(separator: ", "), split: report.data,
             imageCount: Formatting.grouped(report.images), chart: SweepChart(report, names),
