@@ -4,8 +4,8 @@ import CHDF5
 /// A new HDF5 file that is made after the model of another: groups, attributes and datasets are copied as they
 /// stand, or created with the settings of the ones they replace. The same calls write the same bytes.
 ///
-/// The file grows in memory and is written as a whole: libhdf5 1.10 reads through a null pointer where a copy finds the
-/// disk full, and so it gets to see no disk.
+/// The file grows in memory and is written as a whole, so that libhdf5 1.10 gets to see no disk: it reads through a null
+/// pointer where a copy finds the disk full, and after one write that failed it may end well with a damaged file.
 public final class HDF5Output {
     private let location: HDF5Location
     private var file: Handle?
