@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(
             name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .target(name: "CKernels"),
+        .target(name: "CConvolutions"),
         .target(name: "CCrashGuard"),
         .target(
             name: "CLAPACK",
@@ -55,7 +56,7 @@ let package = Package(
         // The five rooms that never import each other.
         library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives", "CCrashGuard"]),
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
-        library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels"]),
+        library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels", "CConvolutions"]),
         library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         .target(
             name: "Reports",

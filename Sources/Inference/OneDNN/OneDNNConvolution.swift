@@ -68,14 +68,11 @@ final class OneDNNConvolution: @unchecked Sendable {
         self.compiled = compiled
     }
 
-    /// Compiles a convolution with a checkpoint's weights. Folds the norm, if any, into them in Double.
-    convenience init(_ step: ConvolutionStep, batch: Int, weights: Weights, device: OneDNNDevice) throws {
+    /// Compiles a convolution with a checkpoint's weights.
+    convenience init(_ step: ConvolutionStep, batch: Int, weights: FoldedKernel, device: OneDNNDevice) throws
+    {
         try self.init(step, batch: batch, device: device)
-        let convolution = step.convolution
-        var kernel = try weights.kernel(of: convolution)
-        var bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
-        if let affine = step.affine { affine.fold(into: &kernel, &bias, convolution) }
-        try setWeights(kernel, bias: bias, on: OneDNNStream(device))
+        try setWeights(weights.kernel, bias: weights.bias, on: OneDNNStream(device))
     }
 
     deinit { nc_convolution_destroy(&compiled) }
@@ -102,8 +99,17 @@ final class OneDNNConvolution: @unchecked Sendable {
     }
 }
 
+extension OneDNNConvolution: CompiledConvolution {
+    func bind(
+        source: UnsafeMutablePointer<Float>, destination: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutableRawPointer, team: Int
+    ) throws(InferenceError) -> any BoundConvolution {
+        try OneDNNExecution(self, source: source, destination: destination, scratch: scratch)
+    }
+}
+
 /// A convolution, or its way back, bound to one worker's buffers.
-final class OneDNNExecution {
+final class OneDNNExecution: BoundConvolution {
     private let convolution: OneDNNConvolution
     private var memories = nc_convolution_memories()
 
@@ -122,38 +128,12 @@ final class OneDNNExecution {
 
     deinit { nc_memories_destroy(&memories) }
 
+    /// Runs the convolution on what the buffers hold: on all places of the batch.
+    func run(images: Int, on stream: OneDNNStream) throws(InferenceError) { try run(on: stream) }
+
     /// Runs the convolution on what the buffers hold.
     func run(on stream: OneDNNStream) throws(InferenceError) {
         try check("convolution", nc_convolution_execute(&convolution.compiled, &memories, stream.handle))
-    }
-}
-
-extension ChannelAffine {
-    /// Makes y = (conv(x) + b)·scale + shift a convolution: w·scale, b·scale + shift.
-    func fold(into kernel: inout [Float], _ bias: inout [Float], _ convolution: Convolution) {
-        let outputs = convolution.outputs
-        for output in 0..<outputs {
-            bias[output] = Float(Double(bias[output]) * scale[output] + shift[output])
-        }
-        switch convolution.kernelLayout {
-        case .hwio, .hwim:
-            kernel.withUnsafeMutableBufferPointer { kernel in
-                for start in stride(from: 0, to: kernel.count, by: outputs) {
-                    for output in 0..<outputs {
-                        kernel[start + output] = Float(Double(kernel[start + output]) * scale[output])
-                    }
-                }
-            }
-        case .oihw:
-            let taps = kernel.count / outputs
-            kernel.withUnsafeMutableBufferPointer { kernel in
-                for output in 0..<outputs {
-                    for tap in output * taps..<(output + 1) * taps {
-                        kernel[tap] = Float(Double(kernel[tap]) * scale[output])
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -3,8 +3,8 @@ import Networks
 import Synchronization
 import Tensors
 
-/// A section of a network, compiled: oneDNN convolutions on channels-last maps with norms folded in, and vector
-/// kernels for the rest.
+/// A section of a network, compiled: convolutions on channels-last maps with norms folded in, by oneDNN or kernels of our
+/// own, and vector kernels for the rest.
 ///
 /// Each worker takes a batch of images at a time through the section on one thread of its own; the packed weights are
 /// shared. A batch always has the same number of places, so that an image's values do not depend on its neighbours, on
@@ -17,7 +17,7 @@ public final class OneDNNSection: Sendable {
 
     private let program: Program
     private let plan: BufferPlan
-    private let convolutions: [Int: OneDNNConvolution]
+    private let convolutions: [Int: any CompiledConvolution]
     private let device: OneDNNDevice
     /// Images that are run at once.
     let batch: Int
@@ -43,7 +43,7 @@ public final class OneDNNSection: Sendable {
         let program = try Lowering.program(for: network, section, shapes: shapes, weights: weights)
         let batch = batch ?? Self.batchSize(for: program)
         let device = try OneDNNDevice()
-        let compiled = Mutex<Result<[Int: OneDNNConvolution], any Error>>(.success([:]))
+        let compiled = Mutex<Result<[Int: any CompiledConvolution], any Error>>(.success([:]))
         onWorkerThreads(1, team: team) { _ in
             let result = Result {
                 try Self.compile(program, batch: batch, weights: weights, device: device)
@@ -85,7 +85,9 @@ public final class OneDNNSection: Sendable {
     }
 
     /// The buffers of one thread.
-    func makeWorker() throws -> Worker { try Worker(program, plan, convolutions, device, batch: batch) }
+    func makeWorker() throws -> Worker {
+        try Worker(program, plan, convolutions, device, batch: batch, team: team)
+    }
 
     /// Few enough images that their activations stay in cache, enough that the weights are worth streaming: 4 at
     /// ResNet-50's 224×224, measured; small images go by more at a time.
@@ -97,12 +99,14 @@ public final class OneDNNSection: Sendable {
     /// The convolution of each step that is one.
     private static func compile(
         _ program: Program, batch: Int, weights: Weights, device: OneDNNDevice
-    ) throws -> [Int: OneDNNConvolution] {
-        var convolutions: [Int: OneDNNConvolution] = [:]
+    ) throws -> [Int: any CompiledConvolution] {
+        var convolutions: [Int: any CompiledConvolution] = [:]
         for (index, step) in program.steps.enumerated() {
             guard case .convolution(let convolution) = step.operation else { continue }
-            convolutions[index] = try OneDNNConvolution(
-                convolution, batch: batch, weights: weights, device: device)
+            let folded = try FoldedKernel(convolution, weights)
+            convolutions[index] =
+                try VectorConvolution(convolution, batch: batch, weights: folded)
+                ?? OneDNNConvolution(convolution, batch: batch, weights: folded, device: device)
         }
         return convolutions
     }

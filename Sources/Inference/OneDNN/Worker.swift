@@ -8,13 +8,13 @@ final class Worker {
     private let buffers: [AlignedMemory]
     private let buffer: [Int]
     private let scratch: AlignedMemory
-    private let executions: [Int: OneDNNExecution]
+    private let executions: [Int: any BoundConvolution]
     private let stream: OneDNNStream
     private let normalizer: Normalizer
 
     init(
-        _ program: Program, _ plan: BufferPlan, _ convolutions: [Int: OneDNNConvolution],
-        _ device: OneDNNDevice, batch: Int
+        _ program: Program, _ plan: BufferPlan, _ convolutions: [Int: any CompiledConvolution],
+        _ device: OneDNNDevice, batch: Int, team: Int
     ) throws {
         let buffers = try plan.capacities.map {
             try AlignedMemory(bytes: $0 * batch * MemoryLayout<Float>.stride)
@@ -23,9 +23,10 @@ final class Worker {
         executions = try Dictionary(
             uniqueKeysWithValues: convolutions.map { index, convolution in
                 let step = program.steps[index]
-                let execution = try OneDNNExecution(
-                    convolution, source: buffers[plan.buffer[step.operands[0]]].floats,
-                    destination: buffers[plan.buffer[step.result]].floats, scratch: scratch.address)
+                let execution = try convolution.bind(
+                    source: buffers[plan.buffer[step.operands[0]]].floats,
+                    destination: buffers[plan.buffer[step.result]].floats, scratch: scratch.address,
+                    team: team)
                 return (index, execution)
             })
         self.program = program
@@ -67,7 +68,7 @@ final class Worker {
 
     private func runStep(_ index: Int, images: Int) throws {
         if let execution = executions[index] {
-            try execution.run(on: stream)
+            try execution.run(images: images, on: stream)
         } else {
             run(program.steps[index], images: images)
         }

@@ -1,0 +1,48 @@
+#if defined(__linux__)
+#define _GNU_SOURCE
+#endif
+#include "convolver.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+// The threads that oneDNN's own convolutions run on: a second pool beside them would take their processors. Looked up
+// by name, because neither the compiler nor every platform brings OpenMP.
+
+typedef struct {
+    void (*parallel)(void (*body)(void *), void *context, unsigned threads, unsigned flags);
+    int (*thread)(void);
+    int (*threads)(void);
+} openmp;
+
+static openmp library;
+
+static void find_library(void) {
+    library.parallel = (void (*)(void (*)(void *), void *, unsigned, unsigned))dlsym(RTLD_DEFAULT, "GOMP_parallel");
+    library.thread = (int (*)(void))dlsym(RTLD_DEFAULT, "omp_get_thread_num");
+    library.threads = (int (*)(void))dlsym(RTLD_DEFAULT, "omp_get_num_threads");
+}
+
+typedef struct {
+    size_t count;
+    void (*body)(void *context, size_t index);
+    void *context;
+} task;
+
+/// On every thread of the team, of which there may be fewer than were asked for.
+static void run_share(void *context) {
+    const task *t = context;
+    const size_t threads = (size_t)library.threads();
+    for (size_t index = (size_t)library.thread(); index < t->count; index += threads) t->body(t->context, index);
+}
+
+void nc_spread(size_t count, void (*body)(void *context, size_t index), void *context) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_library);
+    if (count > 1 && library.parallel && library.thread && library.threads) {
+        task t = {.count = count, .body = body, .context = context};
+        library.parallel(run_share, &t, (unsigned)count, 0);
+    } else {
+        for (size_t index = 0; index < count; index++) body(context, index);
+    }
+}

@@ -1,0 +1,62 @@
+import Networks
+import Tensors
+
+/// A convolution for maps of one shape with its weights packed, shared by all workers.
+protocol CompiledConvolution: AnyObject, Sendable {
+    /// Bytes of scratchpad that an execution needs.
+    var scratchBytes: Int { get }
+
+    /// The convolution between a worker's buffers, shared by `team` threads.
+    func bind(
+        source: UnsafeMutablePointer<Float>, destination: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutableRawPointer, team: Int
+    ) throws(InferenceError) -> any BoundConvolution
+}
+
+/// A convolution bound to one worker's buffers.
+protocol BoundConvolution {
+    /// Runs the convolution on the first `images` maps of its source, or on more.
+    func run(images: Int, on stream: OneDNNStream) throws(InferenceError)
+}
+
+/// A convolution's kernel in its own layout and its bias, with the norm behind it, if any, folded in.
+struct FoldedKernel {
+    private(set) var kernel: [Float]
+    private(set) var bias: [Float]
+
+    init(_ step: ConvolutionStep, _ weights: Weights) throws {
+        let convolution = step.convolution
+        kernel = try weights.kernel(of: convolution)
+        bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
+        if let affine = step.affine { affine.fold(into: &kernel, &bias, convolution) }
+    }
+}
+
+extension ChannelAffine {
+    /// Makes y = (conv(x) + b)·scale + shift a convolution: w·scale, b·scale + shift.
+    func fold(into kernel: inout [Float], _ bias: inout [Float], _ convolution: Convolution) {
+        let outputs = convolution.outputs
+        for output in 0..<outputs {
+            bias[output] = Float(Double(bias[output]) * scale[output] + shift[output])
+        }
+        switch convolution.kernelLayout {
+        case .hwio, .hwim:
+            kernel.withUnsafeMutableBufferPointer { kernel in
+                for start in stride(from: 0, to: kernel.count, by: outputs) {
+                    for output in 0..<outputs {
+                        kernel[start + output] = Float(Double(kernel[start + output]) * scale[output])
+                    }
+                }
+            }
+        case .oihw:
+            let taps = kernel.count / outputs
+            kernel.withUnsafeMutableBufferPointer { kernel in
+                for output in 0..<outputs {
+                    for tap in output * taps..<(output + 1) * taps {
+                        kernel[tap] = Float(Double(kernel[tap]) * scale[output])
+                    }
+                }
+            }
+        }
+    }
+}
