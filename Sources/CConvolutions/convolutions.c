@@ -38,11 +38,17 @@ static size_t point_step(size_t tiles, size_t channels) { return tiles * channel
 
 static size_t tile_count(size_t extent) { return (extent + NC_TILE - 1) / NC_TILE; }
 
-/// Tiles of a block: few enough for the caches, enough that the transformed kernel is worth reading.
+/// Tiles of a block at most: few enough for the caches, enough that the transformed kernel is worth reading. A multiple
+/// of all convolvers' positions.
+enum { NC_MOST_TILES = 72 };
+
+static size_t all_tiles(const nc_shape *s, size_t images) {
+    return images * tile_count(s->output_rows) * tile_count(s->output_columns);
+}
+
+/// Tiles of a block, where blocks are of nearly the same size.
 static size_t block_tiles(const nc_plan *plan, size_t images) {
-    const nc_shape *s = &plan->shape;
-    const size_t tiles = images * tile_count(s->output_rows) * tile_count(s->output_columns);
-    const size_t most = 72, blocks = (tiles + most - 1) / most;
+    const size_t tiles = all_tiles(&plan->shape, images), blocks = (tiles + NC_MOST_TILES - 1) / NC_MOST_TILES;
     return nc_round_up((tiles + blocks - 1) / blocks, plan->convolver->positions);
 }
 
@@ -54,7 +60,8 @@ size_t nc_packed_floats(const nc_plan *plan) {
 
 size_t nc_scratch_floats(const nc_plan *plan, size_t images) {
     if (!plan->is_winograd) return 0;
-    const size_t tiles = block_tiles(plan, images);
+    // Fewer images may make a larger block.
+    const size_t tiles = nc_round_up(nc_min(all_tiles(&plan->shape, images), NC_MOST_TILES), plan->convolver->positions);
     return NC_POINTS * (point_step(tiles, plan->shape.inputs) + point_step(tiles, plan->shape.outputs));
 }
 
@@ -124,7 +131,7 @@ static void output_part(void *context, size_t index) {
 static void convolve_winograd(job *j, const nc_plan *plan, float *scratch) {
     const nc_shape *s = &plan->shape;
     const size_t rows = tile_count(s->output_rows), columns = tile_count(s->output_columns);
-    const size_t all = j->images * rows * columns, tiles = block_tiles(plan, j->images);
+    const size_t all = all_tiles(s, j->images), tiles = block_tiles(plan, j->images);
     j->transformed = scratch;
     j->products = scratch + NC_POINTS * point_step(tiles, s->inputs);
     for (size_t first = 0; first < all; first += tiles) {

@@ -124,6 +124,12 @@ static void run_any_strip(const strip *s, size_t positions) {
 #undef NC_CASE
 }
 
+/// Positions of the next strip, where so many are left: strips are of nearly the same length.
+static size_t next_strip(size_t left) {
+    const size_t strips = (left + NC_POSITIONS - 1) / NC_POSITIONS;
+    return (left + strips - 1) / strips;
+}
+
 // MARK: Direct
 
 /// Taps of a window that lie in the map, and where the window begins.
@@ -151,7 +157,7 @@ static void run_row(
         if (columns.count == shape->kernel_columns) {
             // As many more as have all their taps inside.
             const size_t last = (size_t)((ptrdiff_t)(shape->columns - shape->kernel_columns) + shape->left);
-            positions = nc_min(nc_min(NC_POSITIONS, end - column), last / shape->stride_columns + 1 - column);
+            positions = next_strip(nc_min(end - column, last / shape->stride_columns + 1 - column));
         }
         const ptrdiff_t at = (rows.start + (ptrdiff_t)rows.first) * (ptrdiff_t)row_length
             + (columns.start + (ptrdiff_t)columns.first) * (ptrdiff_t)inputs;
@@ -172,7 +178,7 @@ static void run_row(
 static size_t block_positions(const nc_shape *shape) {
     const size_t inputs = shape->inputs * shape->stride_rows * shape->stride_columns;
     const size_t strips = (size_t)(32 << 10) / (inputs * NC_POSITIONS);
-    return NC_POSITIONS * (strips < 2 ? 2 : strips > 64 ? 64 : strips);
+    return NC_POSITIONS * (strips < 16 ? 16 : strips > 64 ? 64 : strips);
 }
 
 static void direct(
@@ -277,10 +283,10 @@ static void multiply(const nc_block *b, const float *u, const float *v, float *m
     for (size_t point = first; point < end; point++)
         for (size_t channel = 0; channel < outputs; channel += NC_CHANNELS) {
             s.w = u + (point * outputs + channel) * inputs;
-            for (size_t tile = 0; tile < b->tiles; tile += NC_POSITIONS) {
+            for (size_t tile = 0, positions; tile < b->tiles; tile += positions) {
                 s.x = v + point * b->input_step + tile * inputs;
                 s.y = m + point * b->product_step + tile * outputs + channel;
-                const size_t positions = nc_min(NC_POSITIONS, b->tiles - tile);
+                positions = next_strip(b->tiles - tile);
                 if (positions == NC_POSITIONS)
                     run_whole_strip(&s);
                 else

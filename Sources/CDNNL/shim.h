@@ -248,7 +248,7 @@ static inline void nc_memories_destroy(nc_convolution_memories *m) {
     memset(m, 0, sizeof *m);
 }
 
-/// Memories over the caller's buffers; `memories` must be zeroed, and is to be destroyed whatever is returned.
+/// Memories over the caller's buffers, source and destination NULL where they are set later; `memories` must be zeroed, and is to be destroyed whatever is returned.
 static inline dnnl_status_t nc_memories_create(
     nc_convolution_memories *m, const nc_convolution *conv, dnnl_engine_t engine, const float *source,
     void *packed, const float *bias, float *destination, void *scratch) {
@@ -259,6 +259,13 @@ static inline dnnl_status_t nc_memories_create(
     NC_TRY_(dnnl_memory_create(&m->destination, NC_DESC(conv->destination), engine, destination));
     NC_TRY_(dnnl_memory_create(&m->scratch, NC_DESC(conv->scratch), engine, scratch));
 done:
+    return status;
+}
+
+/// Sets where an execution reads and writes.
+static inline dnnl_status_t nc_memories_move(nc_convolution_memories *m, const float *source, float *destination) {
+    dnnl_status_t status = dnnl_memory_set_data_handle(m->source, (void *)source);
+    if (status == dnnl_success) status = dnnl_memory_set_data_handle(m->destination, destination);
     return status;
 }
 

@@ -15,6 +15,12 @@
 #define NC_VECTORIZED
 #endif
 
+/// NaN stays NaN: both comparisons are false for it.
+static inline __attribute__((always_inline)) float nc_clamp(float value, float floor, float ceiling) {
+    value = value < floor ? floor : value;
+    return value > ceiling ? ceiling : value;
+}
+
 /// Positions summed in float before the sums go on in double.
 enum { NC_BLOCK = 64 };
 

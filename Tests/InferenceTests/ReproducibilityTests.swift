@@ -31,6 +31,43 @@ struct ReproducibilityTests {
         }
     }
 
+    /// Every kind of convolution, and norms of maps large enough to be executed in parts.
+    private static func wideGraph() -> Graph {
+        var graph = Graph([40, 36, 3])
+        let stem = graph.groupNorm(graph.convolution(0, 3, 64), 64, groups: 8)
+        let wide = graph.groupNorm(graph.convolution(stem, 64, 128, size: Extent2D(1)), 128, groups: 4)
+        let side = graph.groupNorm(graph.convolution(stem, 64, 128, size: Extent2D(1)), 128, groups: 1)
+        let sum = graph.add(.activation(.relu), graph.add(.add, wide, side))
+        let narrow = graph.convolution(sum, 128, 32, size: Extent2D(1))
+        let small = graph.batchNorm(
+            graph.convolution(graph.convolution(narrow, 32, 32), 32, 48, strides: 5), 48)
+        let last = graph.groupNorm(graph.convolution(small, 48, 64, size: Extent2D(1)), 64, groups: 16)
+        graph.dense(graph.add(.globalPool(.average, keepsDimensions: false), last), 64, 10)
+        return graph
+    }
+
+    @Test(
+        "Any batch and any number of threads for one image give the same bits", arguments: [1, 2, 3, 4, 6],
+        [1, 2])
+    func batches(batch: Int, team: Int) throws {
+        let graph = Self.wideGraph()
+        let source = ImageSource(graph.images(7))
+        func outputs(batch: Int, team: Int) throws -> [Float] {
+            try OneDNNEngine(
+                network: graph.network, parameters: graph.parameters, imageShape: graph.imageShape,
+                workers: 1,
+                batch: batch, team: team
+            ).run(on: source)
+        }
+        let found = try outputs(batch: batch, team: team)
+        let expected = try outputs(batch: 8, team: 1)
+        #expect(bits(found) == bits(expected))
+        let reference = try graph.reference().run(on: source)
+        let largest = reference.map(abs).max() ?? 0
+        let worst = zip(reference, found).map { abs($0 - $1) }.max() ?? .infinity
+        #expect(worst <= 1e-5 * largest)
+    }
+
     @Test("Reordered images give reordered bits", arguments: EngineChoice.allCases)
     func order(choice: EngineChoice) throws {
         let graph = Self.graph()

@@ -44,7 +44,7 @@ bool nc_make_plan(nc_plan *plan, const nc_shape *shape, size_t lanes);
 /// Floats of a packed kernel.
 size_t nc_packed_floats(const nc_plan *plan);
 
-/// Floats of scratch memory that a run on so many images needs.
+/// Floats of scratch memory that a run on so many images, or fewer, needs.
 size_t nc_scratch_floats(const nc_plan *plan, size_t images);
 
 /// Packs a kernel whose elements are `strides` [output, input, row, column] apart. `packed` is aligned to 64 bytes.

@@ -12,6 +12,28 @@
 void nc_channel_moments(
     const float *x, size_t positions, size_t channels, double *mean, double *squares, float *scratch);
 
+// The same in parts: begin with a map's first positions, add all parts, finish with the number of all positions.
+
+/// Chooses each channel's pivot from the first positions, and empties its sums.
+void nc_begin_moments(
+    const float *x, size_t positions, size_t channels, float *pivot, double *sums, double *squares);
+
+/// Adds x − pivot and its square to the sums; `scratch` holds 2 × channels floats.
+void nc_add_moments(
+    const float *x, size_t positions, size_t channels, const float *pivot, double *sums, double *squares,
+    float *scratch);
+
+/// Makes the sums a mean and a sum of squared deviations.
+void nc_finish_moments(size_t positions, size_t channels, const float *pivot, double *sums, double *squares);
+
+/// Group normalization for `nc_normalize`: mean, scale and shift of each channel, one after another in 3 × channels floats.
+///
+/// A group's sum of squares is that of its channels about their own means, plus that of the means about the group's, so
+/// that nothing large is subtracted from something large.
+void nc_group_coefficients(
+    const double *mean, const double *squares, size_t positions, size_t channels, size_t groups, double epsilon,
+    const float *gamma, const float *beta, float *coefficients);
+
 /// y = activation((x − mean)·scale + shift + residual) with a mean, scale and shift per channel. `residual` may be NULL;
 /// y may be x or the residual. The activation is min(max(·, floor), ceiling), with infinities where there is none.
 void nc_normalize(

@@ -5,8 +5,10 @@ struct BufferPlan: Equatable {
     /// Floats per image of each buffer.
     var capacities: [Int]
 
-    /// Walks the steps once, giving each result the smallest free buffer that holds it.
-    init(_ program: Program) {
+    /// Walks the stages once, giving each result the smallest free buffer that holds it.
+    ///
+    /// Steps of one stage alternate on parts of the batch: what one of them reads is free only behind the stage.
+    init(_ program: Program, _ stages: [Stage]) {
         var lastUse = [Int](repeating: -1, count: program.sizes.count)
         for (index, step) in program.steps.enumerated() {
             for value in step.operands { lastUse[value] = index }
@@ -17,17 +19,21 @@ struct BufferPlan: Equatable {
         capacities = []
         var free: [Int] = []
         for value in program.inputs { buffer[value] = take(program.sizes[value], from: &free) }
-        for (index, step) in program.steps.enumerated() {
-            let size = program.sizes[step.result]
-            let reusable = step.overwrites ?? step.reusableOperand(size, program.sizes, lastUse, index)
-            if let operand = reusable {
-                buffer[step.result] = buffer[operand]
-            } else {
-                buffer[step.result] = take(size, from: &free)
+        for stage in stages {
+            for index in stage.steps {
+                let step = program.steps[index]
+                let size = program.sizes[step.result]
+                let reusable = step.overwrites ?? step.reusableOperand(size, program.sizes, lastUse, index)
+                if let operand = reusable {
+                    buffer[step.result] = buffer[operand]
+                } else {
+                    buffer[step.result] = take(size, from: &free)
+                }
             }
-            for value in Set(step.operands).sorted()
-            where lastUse[value] == index && buffer[value] != buffer[step.result] {
-                free.append(buffer[value])
+            let touched = Set(stage.steps.flatMap { program.steps[$0].operands + [program.steps[$0].result] })
+            let kept = Set(touched.filter { !stage.steps.contains(lastUse[$0]) }.map { buffer[$0] })
+            for value in touched.sorted() where !kept.contains(buffer[value]) {
+                if !free.contains(buffer[value]) { free.append(buffer[value]) }
             }
         }
     }
@@ -50,6 +56,6 @@ extension Program.Step {
     /// An operand whose buffer the result may take because this is its last use.
     fileprivate func reusableOperand(_ size: Int, _ sizes: [Int], _ lastUse: [Int], _ index: Int) -> Int? {
         guard operation.worksInPlace else { return nil }
-        return operands.first { lastUse[$0] == index && sizes[$0] == size }
+        return maps.first { lastUse[$0] == index && sizes[$0] == size }
     }
 }

@@ -6,17 +6,17 @@ protocol CompiledConvolution: AnyObject, Sendable {
     /// Bytes of scratchpad that an execution needs.
     var scratchBytes: Int { get }
 
-    /// The convolution between a worker's buffers, shared by `team` threads.
-    func bind(
-        source: UnsafeMutablePointer<Float>, destination: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutableRawPointer, team: Int
-    ) throws(InferenceError) -> any BoundConvolution
+    /// The convolution with a worker's scratchpad, shared by `team` threads.
+    func bind(scratch: UnsafeMutableRawPointer, team: Int) throws(InferenceError) -> any BoundConvolution
 }
 
-/// A convolution bound to one worker's buffers.
+/// A convolution that a worker executes.
 protocol BoundConvolution {
-    /// Runs the convolution on the first `images` maps of its source, or on more.
-    func run(images: Int, on stream: OneDNNStream) throws(InferenceError)
+    /// Convolves the first `images` maps of the source, or more.
+    func run(
+        _ source: UnsafeMutablePointer<Float>, to destination: UnsafeMutablePointer<Float>, images: Int,
+        on stream: OneDNNStream
+    ) throws(InferenceError)
 }
 
 /// A convolution's kernel in its own layout and its bias, with the norm behind it, if any, folded in.

@@ -121,7 +121,7 @@ struct Lowering {
         let tail = tail(behind: last, overwritesResidual: true)
         step.accumulates = tail.residual != nil
         step.clamp = tail.clamp
-        let operands = [value(of: source)] + (tail.residual.map { [$0] } ?? [])
+        let operands = [value(of: source)] + tail.operands
         emit(.convolution(step), of: index, operands, for: tail.last, overwrites: tail.residual)
     }
 
@@ -131,16 +131,17 @@ struct Lowering {
         let tail = tail(behind: index)
         let step = GroupNormStep(
             groups: norm.groups, epsilon: norm.epsilon, gamma: gamma, beta: beta, clamp: tail.clamp)
-        emit(
-            .groupNorm(step), of: index, tail.operands(value(of: network.nodes[index].inputs[0])),
-            for: tail.last)
+        let source = value(of: network.nodes[index].inputs[0])
+        let statistics = program.append(
+            .groupStatistics(step), node: index, [source], size: 3 * norm.channels)
+        emit(.groupNorm(step), of: index, [source, statistics] + tail.operands, for: tail.last)
     }
 
     private mutating func affine(_ affine: ChannelAffine, at index: Int) {
         let tail = tail(behind: index)
         emit(
             .affine(affine, tail.clamp), of: index,
-            tail.operands(value(of: network.nodes[index].inputs[0])), for: tail.last)
+            [value(of: network.nodes[index].inputs[0])] + tail.operands, for: tail.last)
     }
 
     private mutating func lower(_ pool: Pool, at index: Int) {
@@ -176,12 +177,9 @@ struct Lowering {
         var sum = value(of: inputs[0])
         for (place, input) in inputs.enumerated().dropFirst() {
             let isLast = place == inputs.count - 1 && tail.residual == nil
-            let result = program.makeValue(size: shapes[index].count)
-            program.steps.append(
-                Program.Step(
-                    operation: .add(isLast ? tail.clamp : .none), node: index,
-                    operands: [sum, value(of: input)], result: result))
-            sum = result
+            sum = program.append(
+                .add(isLast ? tail.clamp : .none), node: index, [sum, value(of: input)],
+                size: shapes[index].count)
         }
         if let residual = tail.residual {
             emit(.add(tail.clamp), of: index, [sum, residual], for: tail.last)
@@ -203,7 +201,7 @@ struct Lowering {
         var residual: Int?
         var clamp = Clamp.none
 
-        func operands(_ first: Int) -> [Int] { [first] + (residual.map { [$0] } ?? []) }
+        var operands: [Int] { residual.map { [$0] } ?? [] }
     }
 
     /// The sum with a value that is already there, then the clamp, as far as nothing else reads what is between.

@@ -1,6 +1,37 @@
 import CKernels
 
-/// Normalizations of one image's map in two passes: statistics, then the affine with the sum and the clamp.
+/// Moments of a map's channels that are added up part by part, for the statistics of a group norm.
+final class ChannelMoments {
+    private var pivot: [Float]
+    private var sums: [Double]
+    private var squares: [Double]
+    private var scratch: [Float]
+
+    init(channels: Int) {
+        pivot = [Float](repeating: 0, count: channels)
+        sums = [Double](repeating: 0, count: channels)
+        squares = sums
+        scratch = [Float](repeating: 0, count: 2 * channels)
+    }
+
+    /// Adds positions of a map that has `total`, in their order, and writes the norm's coefficients with the last.
+    func add(
+        _ x: UnsafePointer<Float>, positions: Range<Int>, of total: Int, _ norm: GroupNormStep,
+        into coefficients: UnsafeMutablePointer<Float>
+    ) {
+        let channels = norm.gamma.count
+        if positions.lowerBound == 0 {
+            nc_begin_moments(x, positions.count, channels, &pivot, &sums, &squares)
+        }
+        nc_add_moments(x, positions.count, channels, pivot, &sums, &squares, &scratch)
+        guard positions.upperBound == total else { return }
+        nc_finish_moments(total, channels, pivot, &sums, &squares)
+        nc_group_coefficients(
+            sums, squares, total, channels, norm.groups, norm.epsilon, norm.gamma, norm.beta, coefficients)
+    }
+}
+
+/// Normalizations of one image's map, or of a part of it.
 final class Normalizer {
     private var means: [Double] = []
     private var squares: [Double] = []
@@ -9,29 +40,31 @@ final class Normalizer {
     private var scale: [Float] = []
     private var shift: [Float] = []
     private var slope: [Float] = []
+    private var coefficients: [Float] = []
 
-    /// Group normalization. A group's sum of squares is that of its channels about their own means, plus that of
-    /// the means about the group's, so that nothing large is subtracted from something large.
+    /// Group normalization in two passes: statistics, then the affine with the clamp.
     func groupNorm(
         _ norm: GroupNormStep, _ operands: [UnsafePointer<Float>], _ y: UnsafeMutableBufferPointer<Float>
     ) {
         let channels = norm.gamma.count
         let positions = y.count / channels
-        for (group, (center, factor)) in groupStatistics(norm, operands[0], positions: positions).enumerated()
-        {
-            let perGroup = channels / norm.groups
-            for channel in group * perGroup..<(group + 1) * perGroup {
-                mean[channel] = Float(center)
-                // What rounding the mean to Float leaves over goes into the shift.
-                let rest = center - Double(mean[channel])
-                let gamma = Double(norm.gamma[channel]) * factor
-                scale[channel] = Float(gamma)
-                shift[channel] = Float(Double(norm.beta[channel]) - rest * gamma)
-            }
-        }
+        resize(channels)
+        nc_channel_moments(operands[0], positions, channels, &means, &squares, &scratch)
+        nc_group_coefficients(
+            means, squares, positions, channels, norm.groups, norm.epsilon, norm.gamma, norm.beta,
+            &coefficients)
+        Self.apply(coefficients, of: norm, operands[0], nil, y)
+    }
+
+    /// (x − mean)·scale + shift with the coefficients of group statistics, then the sum and the clamp.
+    static func apply(
+        _ coefficients: UnsafePointer<Float>, of norm: GroupNormStep, _ x: UnsafePointer<Float>,
+        _ residual: UnsafePointer<Float>?, _ y: UnsafeMutableBufferPointer<Float>
+    ) {
+        let channels = norm.gamma.count
         nc_normalize(
-            operands[0], operands.count > 1 ? operands[1] : nil, y.baseAddress, positions, channels, mean,
-            scale, shift, norm.clamp.floor, norm.clamp.ceiling)
+            x, residual, y.baseAddress, y.count / channels, channels, coefficients, coefficients + channels,
+            coefficients + 2 * channels, norm.clamp.floor, norm.clamp.ceiling)
     }
 
     /// Mean and 1/√(variance + ε) of each group of a map.
@@ -136,5 +169,6 @@ final class Normalizer {
         scale = mean
         shift = mean
         slope = mean
+        coefficients = [Float](repeating: 0, count: 3 * channels)
     }
 }

@@ -100,11 +100,8 @@ final class OneDNNConvolution: @unchecked Sendable {
 }
 
 extension OneDNNConvolution: CompiledConvolution {
-    func bind(
-        source: UnsafeMutablePointer<Float>, destination: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutableRawPointer, team: Int
-    ) throws(InferenceError) -> any BoundConvolution {
-        try OneDNNExecution(self, source: source, destination: destination, scratch: scratch)
+    func bind(scratch: UnsafeMutableRawPointer, team: Int) throws(InferenceError) -> any BoundConvolution {
+        try OneDNNExecution(self, source: nil, destination: nil, scratch: scratch)
     }
 }
 
@@ -115,8 +112,8 @@ final class OneDNNExecution: BoundConvolution {
 
     /// `packed` and `bias` take the place of the shared weights where the pass makes their gradients.
     init(
-        _ convolution: OneDNNConvolution, source: UnsafeMutablePointer<Float>,
-        destination: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer,
+        _ convolution: OneDNNConvolution, source: UnsafeMutablePointer<Float>?,
+        destination: UnsafeMutablePointer<Float>?, scratch: UnsafeMutableRawPointer,
         packed: AlignedMemory? = nil, bias: AlignedMemory? = nil
     ) throws(InferenceError) {
         self.convolution = convolution
@@ -128,8 +125,14 @@ final class OneDNNExecution: BoundConvolution {
 
     deinit { nc_memories_destroy(&memories) }
 
-    /// Runs the convolution on what the buffers hold: on all places of the batch.
-    func run(images: Int, on stream: OneDNNStream) throws(InferenceError) { try run(on: stream) }
+    /// Runs the convolution on all places of a batch in other buffers.
+    func run(
+        _ source: UnsafeMutablePointer<Float>, to destination: UnsafeMutablePointer<Float>, images: Int,
+        on stream: OneDNNStream
+    ) throws(InferenceError) {
+        try check("memory", nc_memories_move(&memories, source, destination))
+        try run(on: stream)
+    }
 
     /// Runs the convolution on what the buffers hold.
     func run(on stream: OneDNNStream) throws(InferenceError) {

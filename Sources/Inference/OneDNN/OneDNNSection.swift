@@ -16,6 +16,7 @@ public final class OneDNNSection: Sendable {
     public typealias Store = @Sendable (Range<Int>, [UnsafeBufferPointer<Float>]) throws -> Void
 
     private let program: Program
+    private let stages: [Stage]
     private let plan: BufferPlan
     private let convolutions: [Int: any CompiledConvolution]
     private let device: OneDNNDevice
@@ -42,22 +43,18 @@ public final class OneDNNSection: Sendable {
         let weights = Weights(parameters)
         let program = try Lowering.program(for: network, section, shapes: shapes, weights: weights)
         let batch = batch ?? Self.batchSize(for: program)
+        let stages = Stage.stages(of: program, batch: batch)
         let device = try OneDNNDevice()
-        let compiled = Mutex<Result<[Int: any CompiledConvolution], any Error>>(.success([:]))
-        onWorkerThreads(1, team: team) { _ in
-            let result = Result {
-                try Self.compile(program, batch: batch, weights: weights, device: device)
-            }
-            compiled.withLock { $0 = result }
-        }
         self.program = program
         self.device = device
         self.batch = batch
         self.workers = max(workers, 1)
         self.team = team
         layers = program.layers(of: network, shapes: shapes)
-        plan = BufferPlan(program)
-        convolutions = try compiled.withLock { try $0.get() }
+        self.stages = stages
+        plan = BufferPlan(program, stages)
+        convolutions = try Compiler(program, stages, batch: batch, weights: weights, device: device)
+            .compile(threads: max(workers, team), team: team)
     }
 
     /// Runs the section for `count` images. `load` and `store` are called from several threads at once, for disjoint
@@ -86,7 +83,7 @@ public final class OneDNNSection: Sendable {
 
     /// The buffers of one thread.
     func makeWorker() throws -> Worker {
-        try Worker(program, plan, convolutions, device, batch: batch, team: team)
+        try Worker(program, stages, plan, convolutions, device, batch: batch, team: team)
     }
 
     /// Few enough images that their activations stay in cache, enough that the weights are worth streaming: 4 at
@@ -94,20 +91,5 @@ public final class OneDNNSection: Sendable {
     private static func batchSize(for program: Program) -> Int {
         let largest = program.sizes.max() ?? 1
         return max(1, min(32, 3_300_000 / max(largest, 1)))
-    }
-
-    /// The convolution of each step that is one.
-    private static func compile(
-        _ program: Program, batch: Int, weights: Weights, device: OneDNNDevice
-    ) throws -> [Int: any CompiledConvolution] {
-        var convolutions: [Int: any CompiledConvolution] = [:]
-        for (index, step) in program.steps.enumerated() {
-            guard case .convolution(let convolution) = step.operation else { continue }
-            let folded = try FoldedKernel(convolution, weights)
-            convolutions[index] =
-                try VectorConvolution(convolution, batch: batch, weights: folded)
-                ?? OneDNNConvolution(convolution, batch: batch, weights: folded, device: device)
-        }
-        return convolutions
     }
 }

@@ -21,6 +21,19 @@ struct Program {
         var result: Int
         /// The operand whose buffer the result must take, for operations that add to what is there.
         var overwrites: Int?
+
+        /// The operands that are maps, not statistics of one.
+        var maps: [Int] {
+            guard case .groupNorm = operation else { return operands }
+            return operands.enumerated().filter { $0.offset != 1 }.map(\.element)
+        }
+    }
+
+    /// Adds a step whose result is a new value of the given size.
+    mutating func append(_ operation: StepOperation, node: Int, _ operands: [Int], size: Int) -> Int {
+        let result = makeValue(size: size)
+        steps.append(Step(operation: operation, node: node, operands: operands, result: result))
+        return result
     }
 
     /// A new value of the given size.
@@ -56,7 +69,9 @@ struct Clamp: Equatable {
 enum StepOperation {
     /// Convolution with the norm behind it folded in; a second operand is added before the clamp.
     case convolution(ConvolutionStep)
-    /// A second operand is added before the clamp.
+    /// Mean, scale and shift of each channel of group normalization, from a map: 3 × channels values.
+    case groupStatistics(GroupNormStep)
+    /// (x − mean)·scale + shift with the channels' statistics as second operand; a third is added before the clamp.
     case groupNorm(GroupNormStep)
     /// x·scale + shift per channel; a second operand is added before the clamp.
     case affine(ChannelAffine, Clamp)

@@ -41,25 +41,22 @@ final class VectorConvolution: CompiledConvolution, @unchecked Sendable {
             && convolution.inputs >= 16
     }
 
-    func bind(
-        source: UnsafeMutablePointer<Float>, destination: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutableRawPointer, team: Int
-    ) -> any BoundConvolution {
+    func bind(scratch: UnsafeMutableRawPointer, team: Int) -> any BoundConvolution {
         VectorExecution(
-            convolution: self, source: source, destination: destination,
-            scratch: scratch.assumingMemoryBound(to: Float.self), team: team)
+            convolution: self, scratch: scratch.assumingMemoryBound(to: Float.self), team: team)
     }
 }
 
-/// A convolution bound to one worker's buffers.
+/// A convolution with one worker's scratchpad.
 private struct VectorExecution: BoundConvolution {
     let convolution: VectorConvolution
-    let source: UnsafeMutablePointer<Float>
-    let destination: UnsafeMutablePointer<Float>
     let scratch: UnsafeMutablePointer<Float>
     let team: Int
 
-    func run(images: Int, on stream: OneDNNStream) {
+    func run(
+        _ source: UnsafeMutablePointer<Float>, to destination: UnsafeMutablePointer<Float>, images: Int,
+        on stream: OneDNNStream
+    ) {
         var tail = nc_tail(
             bias: convolution.bias.floats, accumulates: convolution.accumulates,
             floor: convolution.clamp.floor,

@@ -4,6 +4,7 @@ import Tensors
 /// One thread's buffers, and the program bound to them.
 final class Worker {
     private let program: Program
+    private let stages: [Stage]
     private let batch: Int
     private let buffers: [AlignedMemory]
     private let buffer: [Int]
@@ -11,25 +12,27 @@ final class Worker {
     private let executions: [Int: any BoundConvolution]
     private let stream: OneDNNStream
     private let normalizer: Normalizer
+    private let moments: [Int: ChannelMoments]
 
     init(
-        _ program: Program, _ plan: BufferPlan, _ convolutions: [Int: any CompiledConvolution],
+        _ program: Program, _ stages: [Stage], _ plan: BufferPlan,
+        _ convolutions: [Int: any CompiledConvolution],
         _ device: OneDNNDevice, batch: Int, team: Int
     ) throws {
         let buffers = try plan.capacities.map {
             try AlignedMemory(bytes: $0 * batch * MemoryLayout<Float>.stride)
         }
         let scratch = try AlignedMemory(bytes: convolutions.values.map(\.scratchBytes).max() ?? 0)
-        executions = try Dictionary(
-            uniqueKeysWithValues: convolutions.map { index, convolution in
-                let step = program.steps[index]
-                let execution = try convolution.bind(
-                    source: buffers[plan.buffer[step.operands[0]]].floats,
-                    destination: buffers[plan.buffer[step.result]].floats, scratch: scratch.address,
-                    team: team)
-                return (index, execution)
-            })
+        executions = try convolutions.mapValues { try $0.bind(scratch: scratch.address, team: team) }
+        let statistics = program.steps.enumerated().compactMap { index, step in
+            guard case .groupStatistics(let norm) = step.operation else {
+                return nil as (Int, ChannelMoments)?
+            }
+            return (index, ChannelMoments(channels: norm.gamma.count))
+        }
+        moments = Dictionary(uniqueKeysWithValues: statistics)
         self.program = program
+        self.stages = stages
         self.batch = batch
         self.buffers = buffers
         self.scratch = scratch
@@ -52,56 +55,130 @@ final class Worker {
 
     /// Executes the program for at most `batch` images whose inputs are written.
     func run(count: Int) throws {
-        for index in program.steps.indices { try runStep(index, images: count) }
+        for stage in stages { try run(stage, images: count) { _ in } }
     }
 
-    /// Executes the program and returns the seconds that each step took by a clock.
+    /// Executes the program and returns the seconds that each layer took by a clock.
     func timedRun(count: Int, clock: LayerClock) throws -> [Double] {
+        let layers = program.layerOfStep
+        var seconds = [Double](repeating: 0, count: (layers.last ?? -1) + 1)
         var start = clock.seconds
-        return try program.steps.indices.map { index in
-            try runStep(index, images: count)
-            let end = clock.seconds
-            defer { start = end }
-            return end - start
+        for stage in stages {
+            try run(stage, images: count) { step in
+                let end = clock.seconds
+                seconds[layers[step]] += end - start
+                start = end
+            }
+        }
+        return seconds
+    }
+
+    /// Executes a stage's steps, whole or part after part, and tells of each that it is done.
+    private func run(_ stage: Stage, images: Int, done: (Int) -> Void) throws {
+        guard let parts = stage.parts else {
+            for index in stage.steps {
+                try runWhole(index, images: images)
+                done(index)
+            }
+            return
+        }
+        let total = images * parts.positions
+        for first in stride(from: 0, to: total, by: parts.length) {
+            for index in stage.steps {
+                try run(index, from: first, to: min(first + parts.length, total), parts.positions)
+                done(index)
+            }
         }
     }
 
-    private func runStep(_ index: Int, images: Int) throws {
+    private func runWhole(_ index: Int, images: Int) throws {
+        let step = program.steps[index]
         if let execution = executions[index] {
-            try execution.run(images: images, on: stream)
+            try execution.run(
+                floats(step.operands[0]), to: floats(step.result), images: images, on: stream)
         } else {
-            run(program.steps[index], images: images)
+            for image in 0..<images { run(index, Place(image: image, positions: 0..<1, of: 1)) }
+        }
+    }
+
+    /// Executes a step on positions of the batch's maps, which follow one another.
+    private func run(_ index: Int, from first: Int, to end: Int, _ positions: Int) throws {
+        let step = program.steps[index]
+        if let execution = executions[index] {
+            let (source, result) = (step.operands[0], step.result)
+            try execution.run(
+                floats(source) + program.sizes[source] / positions * first,
+                to: floats(result) + program.sizes[result] / positions * first, images: 1, on: stream)
+            return
+        }
+        for image in first / positions...(end - 1) / positions {
+            let start = image * positions
+            let part = max(first - start, 0)..<min(end - start, positions)
+            run(index, Place(image: image, positions: part, of: positions))
         }
     }
 
     private func floats(_ value: Int) -> UnsafeMutablePointer<Float> { buffers[buffer[value]].floats }
 
+    /// Positions of one image's maps.
+    private struct Place {
+        var image: Int
+        var positions: Range<Int>
+        var total: Int
+
+        init(image: Int, positions: Range<Int>, of total: Int) {
+            (self.image, self.positions, self.total) = (image, positions, total)
+        }
+    }
+
+    /// A map's values at a place.
+    private func map(_ value: Int, at place: Place) -> UnsafeMutableBufferPointer<Float> {
+        let size = program.sizes[value]
+        let each = size / place.total
+        return UnsafeMutableBufferPointer(
+            start: floats(value) + place.image * size + place.positions.lowerBound * each,
+            count: place.positions.count * each)
+    }
+
+    /// An image's values that are no map.
+    private func statistics(_ value: Int, of image: Int) -> UnsafeMutablePointer<Float> {
+        floats(value) + image * program.sizes[value]
+    }
+
     /// Everything but convolutions, image by image: an image's map stays in cache between two passes over it.
-    private func run(_ step: Program.Step, images: Int) {
-        let size = program.sizes[step.result]
-        for image in 0..<images {
-            let operands = step.operands.map { UnsafePointer(floats($0) + image * program.sizes[$0]) }
-            let y = UnsafeMutableBufferPointer(start: floats(step.result) + image * size, count: size)
-            switch step.operation {
-            case .convolution: break
-            case .groupNorm(let norm): normalizer.groupNorm(norm, operands, y)
-            case .affine(let affine, let clamp): normalizer.affine(affine, clamp, operands, y)
-            case .layerNorm(let gamma, let beta, let epsilon):
-                normalizer.layerNorm(gamma, beta, epsilon, operands[0], y)
-            case .add(let clamp): MapOperations.add(operands, y, clamp)
-            case .broadcast(let strides, let isProduct):
-                MapOperations.broadcast(operands, strides, y, isProduct ? (*) : (+))
-            case .activation(let activation, let features):
-                MapOperations.activate(activation, features, operands[0], y)
-            case .pool(let pool): MapOperations.pool(pool, operands[0], y)
-            case .globalPool(let kind, let channels):
-                let positions = program.sizes[step.operands[0]] / channels
-                MapOperations.globalPool(kind, positions, channels, operands[0], y)
-            case .zeroPad(let margins, let shape): MapOperations.pad(margins, shape, operands[0], y)
-            case .padChannels(let before, let from, let to):
-                MapOperations.padChannels(before: before, from: from, to: to, operands[0], y)
-            case .concatenate(let features): MapOperations.concatenate(operands, features, y)
-            }
+    private func run(_ index: Int, _ place: Place) {
+        let step = program.steps[index]
+        let operands = step.maps.compactMap { map($0, at: place).baseAddress.map { UnsafePointer($0) } }
+        if case .groupStatistics(let norm) = step.operation {
+            let each = program.sizes[step.operands[0]] / place.total / norm.gamma.count
+            moments[index]?.add(
+                operands[0], positions: place.positions.lowerBound * each..<place.positions.upperBound * each,
+                of: place.total * each, norm, into: statistics(step.result, of: place.image))
+            return
+        }
+        let y = map(step.result, at: place)
+        switch step.operation {
+        case .convolution, .groupStatistics: break
+        case .groupNorm(let norm):
+            Normalizer.apply(
+                statistics(step.operands[1], of: place.image), of: norm, operands[0],
+                operands.count > 1 ? operands[1] : nil, y)
+        case .affine(let affine, let clamp): normalizer.affine(affine, clamp, operands, y)
+        case .layerNorm(let gamma, let beta, let epsilon):
+            normalizer.layerNorm(gamma, beta, epsilon, operands[0], y)
+        case .add(let clamp): MapOperations.add(operands, y, clamp)
+        case .broadcast(let strides, let isProduct):
+            MapOperations.broadcast(operands, strides, y, isProduct ? (*) : (+))
+        case .activation(let activation, let features):
+            MapOperations.activate(activation, features, operands[0], y)
+        case .pool(let pool): MapOperations.pool(pool, operands[0], y)
+        case .globalPool(let kind, let channels):
+            let positions = program.sizes[step.operands[0]] / channels
+            MapOperations.globalPool(kind, positions, channels, operands[0], y)
+        case .zeroPad(let margins, let shape): MapOperations.pad(margins, shape, operands[0], y)
+        case .padChannels(let before, let from, let to):
+            MapOperations.padChannels(before: before, from: from, to: to, operands[0], y)
+        case .concatenate(let features): MapOperations.concatenate(operands, features, y)
         }
     }
 }

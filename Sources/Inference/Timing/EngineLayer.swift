@@ -47,9 +47,9 @@ extension LayerKind: CustomStringConvertible {
 }
 
 extension Program {
-    /// What the steps are, for a network whose nodes have these shapes.
+    /// What the steps are, for a network whose nodes have these shapes. A norm's statistics are a part of it.
     func layers(of network: Network, shapes: [Shape]) -> [EngineLayer] {
-        steps.map { step in
+        steps.filter { !$0.operation.isStatistics }.map { step in
             let node = network.nodes[step.node]
             let input = shapes[node.inputs[0]]
             return EngineLayer(
@@ -60,7 +60,24 @@ extension Program {
     }
 }
 
+extension Program {
+    /// The index among `layers` that each step counts for.
+    var layerOfStep: [Int] {
+        var next = 0
+        return steps.map { step in
+            defer { if !step.operation.isStatistics { next += 1 } }
+            return next
+        }
+    }
+}
+
 extension StepOperation {
+    /// Whether it only prepares the step behind it.
+    var isStatistics: Bool {
+        guard case .groupStatistics = self else { return false }
+        return true
+    }
+
     fileprivate func kind(in node: Node) -> LayerKind {
         switch self {
         case .convolution(let step):
@@ -69,7 +86,7 @@ extension StepOperation {
             return .convolution(
                 rows: convolution.size.rows, columns: convolution.size.columns,
                 isGrouped: convolution.groups > 1)
-        case .groupNorm, .layerNorm: return .norm
+        case .groupStatistics, .groupNorm, .layerNorm: return .norm
         case .affine:
             // Keras' Rescaling and Normalization are no norms between layers.
             if case .batchNorm = node.operation { return .norm }

@@ -1,0 +1,49 @@
+import Synchronization
+
+/// Compiles the convolutions of a program and packs their weights, several at once.
+struct Compiler: Sendable {
+    private let weights: Weights
+    private let device: OneDNNDevice
+    /// The convolutions, by step, for a part of the batch or the whole.
+    private let jobs: [(step: Int, convolution: ConvolutionStep, images: Int)]
+
+    init(_ program: Program, _ stages: [Stage], batch: Int, weights: Weights, device: OneDNNDevice) {
+        self.weights = weights
+        self.device = device
+        jobs = stages.flatMap { stage in
+            stage.steps.compactMap { index in
+                guard case .convolution(let step) = program.steps[index].operation else { return nil }
+                guard let parts = stage.parts else { return (index, step, batch) }
+                return (index, step.part(length: parts.length), 1)
+            }
+        }
+    }
+
+    /// Compiles for workers whose convolutions are shared by `team` threads. Of several errors the first convolution's
+    /// is thrown.
+    func compile(threads: Int, team: Int) throws -> [Int: any CompiledConvolution] {
+        let results = Mutex<[Int: Result<any CompiledConvolution, any Error>]>([:])
+        let next = Atomic<Int>(0)
+        onWorkerThreads(min(threads, max(jobs.count, 1)), team: team) { _ in
+            while true {
+                let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard place < self.jobs.count else { break }
+                let result = Result {
+                    try self.compile(self.jobs[place].convolution, self.jobs[place].images)
+                }
+                results.withLock { $0[place] = result }
+            }
+        }
+        let compiled = results.withLock(\.self)
+        return try Dictionary(
+            uniqueKeysWithValues: jobs.enumerated().compactMap { place, job in
+                try compiled[place].map { (job.step, try $0.get()) }
+            })
+    }
+
+    private func compile(_ step: ConvolutionStep, _ images: Int) throws -> any CompiledConvolution {
+        let folded = try FoldedKernel(step, weights)
+        return try VectorConvolution(step, batch: images, weights: folded)
+            ?? OneDNNConvolution(step, batch: images, weights: folded, device: device)
+    }
+}

@@ -1,0 +1,90 @@
+import Networks
+
+/// Steps that are executed together: where their results at a position depend on that position alone, part of the batch
+/// after part, so that a map is still in the cache when the next step reads it.
+struct Stage: Equatable {
+    /// Consecutive steps of the program.
+    var steps: Range<Int>
+    /// Positions of a map, and how many of them are a part; a part may be several whole maps. Nil for a step that is
+    /// executed whole.
+    var parts: Parts?
+
+    struct Parts: Equatable {
+        var positions: Int
+        var length: Int
+    }
+
+    /// The stages of a program whose batches have so many images.
+    static func stages(of program: Program, batch: Int) -> [Stage] {
+        var stages: [Stage] = []
+        var start = 0
+        while start < program.steps.count {
+            var end = start + 1
+            let positions = program.positions(start)
+            if let positions {
+                while end < program.steps.count, program.mayJoin(end, start..<end, positions) { end += 1 }
+            }
+            let steps = start..<end
+            let parts = steps.count > 1 ? positions.map { program.parts(of: steps, $0, batch: batch) } : nil
+            stages.append(Stage(steps: steps, parts: parts))
+            start = end
+        }
+        return stages
+    }
+}
+
+extension Program {
+    /// Floats of a part's largest map: half of a processor's second cache.
+    private static let partSize = 64 << 10
+
+    /// Positions of a step's maps where a position's result depends on that position alone.
+    fileprivate func positions(_ index: Int) -> Int? {
+        let step = steps[index]
+        let size = sizes[step.operands[0]]
+        switch step.operation {
+        case .convolution(let step): return step.isPointwise ? step.output[0] * step.output[1] : nil
+        case .groupStatistics(let norm), .groupNorm(let norm): return size / norm.gamma.count
+        case .affine(let affine, _): return size / affine.scale.count
+        default: return nil
+        }
+    }
+
+    /// Whether a step may follow others in a stage: a norm waits for the statistics of the whole map.
+    fileprivate func mayJoin(_ index: Int, _ others: Range<Int>, _ positions: Int) -> Bool {
+        let step = steps[index]
+        if case .add = step.operation { return sizes[step.result] % positions == 0 }
+        if case .groupNorm = step.operation, others.contains(where: { steps[$0].result == step.operands[1] })
+        {
+            return false
+        }
+        return self.positions(index) == positions
+    }
+
+    /// Parts of a map that are equal and not too large, or as many whole maps.
+    fileprivate func parts(of stage: Range<Int>, _ positions: Int, batch: Int) -> Stage.Parts {
+        let largest = stage.flatMap { steps[$0].maps + [steps[$0].result] }.map { sizes[$0] }.max() ?? 0
+        let most = max(1, Self.partSize * positions / max(largest, 1))
+        // At least an eighth of what would fit: a map whose size is prime is left whole.
+        let divisor = (max(most / 8, 1)...max(most, 1)).reversed().first { positions % $0 == 0 }
+        if most < positions { return Stage.Parts(positions: positions, length: divisor ?? positions) }
+        let maps = (1...min(most / positions, batch)).reversed().first { batch % $0 == 0 } ?? 1
+        return Stage.Parts(positions: positions, length: maps * positions)
+    }
+}
+
+extension ConvolutionStep {
+    /// Whether it is a product of a matrix with every position.
+    fileprivate var isPointwise: Bool {
+        convolution.size == Extent2D(1) && convolution.strides == Extent2D(1)
+            && input[0] == output[0] && input[1] == output[1]
+            && margins == Margins(0)
+    }
+
+    /// The same for a part of a map.
+    func part(length: Int) -> ConvolutionStep {
+        var step = self
+        step.input = [1, length, input[2]]
+        step.output = [1, length, output[2]]
+        return step
+    }
+}
