@@ -37,6 +37,7 @@ let package = Package(
             name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .target(name: "CKernels"),
         .target(name: "CCrashGuard"),
+        .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(
             name: "CLAPACK",
             linkerSettings: [
@@ -48,7 +49,7 @@ let package = Package(
         library("Tensors", []),
         library("OrderedJSON", []),
         library("Archives", ["CZlib"]),
-        library("HDF5", ["CHDF5", "CCrashGuard", "Archives", "Tensors"]),
+        library("HDF5", ["CHDF5", "CHDF5Driver", "CCrashGuard", "Archives", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),
 

@@ -1,0 +1,32 @@
+import CHDF5
+import CHDF5Driver
+import Foundation
+
+/// Owns a file on the disk that libhdf5 writes without hearing of failures: see `hdf5_driver.h`. Whoever calls the
+/// library asks for them.
+final class OutputDisk {
+    private let disk: OpaquePointer
+
+    /// Creates the file, or empties it.
+    init(_ path: String, _ location: HDF5Location) throws(HDF5Error) {
+        guard let disk = nc_hdf5_disk_open(path) else {
+            throw .systemFailure(
+                location, action: "creating the file", reason: String(cString: strerror(errno)))
+        }
+        self.disk = disk
+    }
+
+    deinit { Library.locked { nc_hdf5_disk_release(disk) } }
+
+    /// Makes access properties lead here.
+    func use(_ access: hid_t) -> herr_t { nc_hdf5_disk_use(disk, access) }
+
+    /// What the system said first of something that could not be written; nil where all was.
+    var failure: String? {
+        let code = nc_hdf5_disk_failure(disk)
+        return code == 0 ? nil : String(cString: strerror(code))
+    }
+
+    /// Closes the file, which the library has closed: some file systems tell only now that they are full.
+    func close() { nc_hdf5_disk_close(disk) }
+}
