@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "hdf5_driver.h"
 
 #include <errno.h>
@@ -94,6 +95,15 @@ static int write_all(int descriptor, haddr_t place, size_t count, const unsigned
         bytes += written;
     }
     return 0;
+}
+
+/// Has the system begin with bringing a large piece to the disk, so that less is left to wait for in the end.
+static void begin_write_back(int descriptor, haddr_t place, size_t count) {
+#ifdef __linux__
+    if (count >= 1 << 20) sync_file_range(descriptor, (off_t)place, (off_t)count, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)descriptor, (void)place, (void)count;
+#endif
 }
 
 /// Reads what there is of a part of the file; the rest is zeros, as in a file with holes.
@@ -193,6 +203,7 @@ static herr_t write_bytes(
     driver_file *own = (driver_file *)file;
     if (!disk->failure && write_all(disk->descriptor, place, count, bytes) != 0) note_failure(disk);
     if (disk->failure) keep(disk, place, count, bytes);
+    else begin_write_back(disk->descriptor, place, count);
     if (place + count > own->written) own->written = place + count;
     return 0;
 }
