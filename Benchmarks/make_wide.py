@@ -1,10 +1,11 @@
 """Makes a ResNet-50 of any width in PyTorch's names as HDF5, one tensor in memory at a time. Weights are random: what a
 conversion costs does not depend on them.
 
-    make_wide.py wide.h5 --width 5.5     3.1 GB, its largest tensor 285 MB
+    make_wide.py wide.h5 --width 5.5     2.9 GB, its largest tensor 285 MB
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import h5py
@@ -66,8 +67,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="the file to write")
     parser.add_argument("--width", type=float, default=1.0, help="times ResNet-50's channels (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print sizes in JSON")
     options = parser.parse_args()
     largest = make(options.path, options.width)
+    if options.json:
+        return print(json.dumps({"bytes": options.path.stat().st_size, "largest": largest}))
     print(f"{options.path}: {options.path.stat().st_size / 1e6:.0f} MB, largest tensor {largest / 1e6:.0f} MB")
 
 
