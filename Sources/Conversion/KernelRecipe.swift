@@ -50,7 +50,8 @@ struct KernelRecipe: Sendable, Equatable {
                 geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
                     for output in first + offsets.lowerBound..<first + offsets.upperBound {
                         nc_standardize_filter(
-                            weights + output * size, size, direction.baseAddress, shift[output], scale[output])
+                            weights + output * size, size, direction.baseAddress, shift[output], scale[output]
+                        )
                     }
                 }
             }
