@@ -38,6 +38,7 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "CConvolutions"),
         .target(name: "CCrashGuard"),
+        .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(
             name: "CLAPACK",
             linkerSettings: [
@@ -49,7 +50,7 @@ let package = Package(
         library("Tensors", []),
         library("OrderedJSON", []),
         library("Archives", ["CZlib"]),
-        library("HDF5", ["CHDF5", "CCrashGuard", "Archives", "Tensors"]),
+        library("HDF5", ["CHDF5", "CHDF5Driver", "CCrashGuard", "Archives", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),
 

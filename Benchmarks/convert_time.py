@@ -5,13 +5,20 @@ the model, clones it with GroupNormalization for BatchNormalization, sets the cl
 saves; it does not standardize weights, so give normconv `--ws off` for the same work.
 
     convert_time.py --normconv normconv --file resnet50.keras.h5 --options "--ws off"
+
+`--width` makes a wide ResNet-50 in PyTorch's names instead, and deletes it afterwards: the largest tensor is what memory
+must be judged by.
+
+    convert_time.py --normconv normconv --width 5.5 --rounds 1
 """
 
 import argparse
 import json
 import os
 import shlex
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -76,11 +83,23 @@ def run(command):
     return elapsed, usage.ru_maxrss * unit / 1e6
 
 
-def commands(options, folder):
-    source, target = str(options.file), str(Path(folder) / "result.h5")
+def make_wide(folder, width):
+    """A wide network's path and the bytes of its largest tensor, made by a process of its own: this one stays small."""
+    path = Path(folder) / "wide.h5"
+    free, needed = shutil.disk_usage(folder).free, 3 * 103e6 * width**2
+    if free < needed:
+        sys.exit(f"{folder}: {needed / 1e9:.0f} GB are needed, {free / 1e9:.0f} GB are free")
+    script = Path(__file__).with_name("make_wide.py")
+    command = [sys.executable, script, path, "--width", str(width), "--json"]
+    made = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return path, made["largest"]
+
+
+def commands(options, source, folder):
+    source, target = str(source), str(Path(folder) / "result.h5")
     convert = [*shlex.split(options.normconv), "convert", source, target, *shlex.split(options.options)]
     every = {"normconv": convert, "cp": ["cp", source, target]}
-    if not options.no_keras:
+    if not options.no_keras and not options.width:
         every["keras"] = [sys.executable, "-W", "ignore", __file__, "--keras-swap", source, target]
     return every, Path(target)
 
@@ -89,6 +108,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--normconv", default="normconv", help="the program (default: normconv)")
     parser.add_argument("--file", type=Path, help="Keras full model .h5 with BatchNormalization")
+    parser.add_argument("--width", type=float, help="a network of so many times ResNet-50's channels; 5.5: 2.9 GB")
     parser.add_argument("--options", default="", help="further options of `normconv convert`")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: 5)")
     parser.add_argument("--folder", help="where results are written (default: the system's temporary folder)")
@@ -98,12 +118,16 @@ def main():
     options = parser.parse_args()
     if options.keras_swap:
         return keras_swap(*options.keras_swap)
-    if not options.file:
-        parser.error("--file is missing")
-    warm(options.file)
+    if not options.file and not options.width:
+        parser.error("--file or --width is missing")
     turns = {}
+    largest = None
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        every, target = commands(options, folder)
+        source = options.file
+        if options.width:
+            source, largest = make_wide(folder, options.width)
+        warm(source)
+        every, target = commands(options, source, folder)
         for _ in range(options.rounds):
             for name, command in every.items():
                 target.unlink(missing_ok=True)
@@ -117,6 +141,12 @@ def main():
         seconds, memory = (statistics.median(column) for column in zip(*values))
         results[name] = {"seconds": seconds, "peakMegabytes": memory, "timesCopy": seconds / copy}
         print(f"{name:10} {seconds:8.3f} {seconds / copy:7.1f} {memory:8.0f}")
+    if "keras" in results:
+        print(f"Keras takes {results['keras']['seconds'] / results['normconv']['seconds']:.1f} times normconv's time")
+    if largest:
+        results["largestTensorMegabytes"] = largest / 1e6
+        beside = results["normconv"]["peakMegabytes"] - largest / 1e6
+        print(f"largest tensor {largest / 1e6:.0f} MB: {beside:.0f} MB beside it")
     if options.output:
         Path(options.output).write_text(json.dumps(results, indent=1, sort_keys=True))
 

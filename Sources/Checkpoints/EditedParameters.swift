@@ -31,7 +31,7 @@ extension ParameterTable {
 
 extension Parameter {
     fileprivate func changed(
-        by change: @escaping @Sendable (Tensor) throws -> Tensor, path: String
+        by change: @escaping @Sendable (consuming Tensor) throws -> Tensor, path: String
     ) -> Parameter {
         Parameter(name: name, shape: shape, elementType: elementType) {
             let new = try change(try read())

@@ -46,11 +46,11 @@ struct EditedTree {
         switch edits[name] {
         case .remove: break
         case .replace(let change):
-            let old = Tensor(shape: Shape(dataset.shape), values: try dataset.readFloats())
-            let new = try change(old)
-            guard new.shape == old.shape else {
+            let shape = Shape(dataset.shape)
+            let new = try change(Tensor(shape: shape, values: try dataset.readFloats()))
+            guard new.shape == shape else {
                 throw CheckpointError.wrongEdit(
-                    path: path, name: name, found: new.shape.count, expected: old.shape.count)
+                    path: path, name: name, found: new.shape.count, expected: shape.count)
             }
             try checkRange(new.values, of: name, in: dataset)
             try output.write(new.values, to: place, replacing: dataset)
@@ -67,8 +67,8 @@ struct EditedTree {
     /// Refuses values that would be written as an infinity or NaN.
     private func checkRange(_ values: [Float], of name: String, in dataset: Dataset) throws(CheckpointError) {
         let type = dataset.elementType
-        guard let value = values.first(where: { !Elements.fits($0, type) }) else { return }
-        throw .doesNotFit(path: path, name: name, value: value, type: type.rawValue)
+        guard let misfit = Elements.firstMisfit(values, type) else { return }
+        throw .doesNotFit(path: path, name: name, value: misfit.value, type: type.rawValue)
     }
 
     private func insert(

@@ -25,7 +25,9 @@ enum Elements {
         switch type {
         case .float16: encode(values) { fits($0, type) ? HalfPrecision.half($0) : nil }
         case .bfloat16: encode(values) { fits($0, type) ? HalfPrecision.brain($0) : nil }
-        case .float32: encode(values) { fits($0, type) ? $0.bitPattern : nil }
+        case .float32:
+            firstMisfit(values, type).map { .failure($0) }
+                ?? .success(values.withUnsafeBytes { Array($0) })
         case .float64: encode(values) { fits($0, type) ? Double($0).bitPattern : nil }
         case .int8: encode(values) { Int8(exactly: $0) }
         case .int16: encode(values) { Int16(exactly: $0) }
@@ -45,6 +47,14 @@ enum Elements {
         case .float16: abs(value) <= 65_504
         case .bfloat16: value.isFinite && HalfPrecision.brain(value) & 0x7F80 != 0x7F80
         default: value.isFinite
+        }
+    }
+
+    /// The first value that is not written as a finite number of a type of floats.
+    static func firstMisfit(_ values: [Float], _ type: ElementType) -> Misfit? {
+        switch type {
+        case .float16, .bfloat16: values.first { !fits($0, type) }.map(Misfit.init)
+        default: values.firstNonFinite.map { Misfit(value: values[$0]) }
         }
     }
 

@@ -49,7 +49,7 @@ struct FilterSums {
         }
     }
 
-    /// One filter after another: four partial sums, because Doubles added in order cannot be vectorized.
+    /// One filter after another.
     private mutating func accumulateFilters(
         _ weights: UnsafeBufferPointer<Float>, _ geometry: KernelGeometry, _ a: [Double], _ q: [Double]
     ) {
@@ -62,9 +62,11 @@ struct FilterSums {
                         let first = group * geometry.outputsPerGroup
                         geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
                             for output in first + offsets.lowerBound..<first + offsets.upperBound {
-                                let filter = UnsafeBufferPointer(
-                                    rebasing: weights[output * size..<(output + 1) * size])
-                                (plain[output], linear[output], quadratic[output]) = filterSums(filter, a, q)
+                                nc_add_filter(
+                                    weights.baseAddress.map { $0 + output * size }, size, a, q,
+                                    plain.baseAddress.map { $0 + output },
+                                    linear.baseAddress.map { $0 + output },
+                                    quadratic.baseAddress.map { $0 + output })
                             }
                         }
                     }
@@ -72,30 +74,4 @@ struct FilterSums {
             }
         }
     }
-}
-
-private func filterSums(
-    _ filter: UnsafeBufferPointer<Float>, _ a: [Double], _ q: [Double]
-) -> (plain: Double, linear: Double, quadratic: Double) {
-    var (plain, linear, quadratic) = (SIMD4<Double>.zero, SIMD4<Double>.zero, SIMD4<Double>.zero)
-    let vectorized = filter.count & ~3
-    a.withUnsafeBufferPointer { a in
-        q.withUnsafeBufferPointer { q in
-            for index in stride(from: 0, to: vectorized, by: 4) {
-                let weight = SIMD4(
-                    Double(filter[index]), Double(filter[index + 1]), Double(filter[index + 2]),
-                    Double(filter[index + 3]))
-                plain += weight
-                linear += SIMD4(a[index], a[index + 1], a[index + 2], a[index + 3]) * weight
-                quadratic += SIMD4(q[index], q[index + 1], q[index + 2], q[index + 3]) * weight * weight
-            }
-            for index in vectorized..<filter.count {
-                let weight = Double(filter[index])
-                plain[0] += weight
-                linear[0] += a[index] * weight
-                quadratic[0] += q[index] * weight * weight
-            }
-        }
-    }
-    return (plain.sum(), linear.sum(), quadratic.sum())
 }

@@ -13,54 +13,45 @@ struct KernelRecipe: Sendable, Equatable {
     /// What each filter is multiplied with then, one value per output channel.
     let scale: [Double]
 
-    /// The new weights, in the layout of the old ones; `kernel` has the geometry's number of weights.
-    func apply(to kernel: Tensor) -> Tensor {
-        let values = [Float](unsafeUninitializedCapacity: kernel.values.count) { result, count in
-            kernel.values.withUnsafeBufferPointer { weights in
-                if geometry.outputsAreInnermost {
-                    applyToRows(weights, result)
-                } else {
-                    applyToFilters(weights, result)
-                }
+    /// The new weights, in the layout of the old ones and in their memory where nobody else has them; `kernel` has the
+    /// geometry's number of weights.
+    func apply(to kernel: consuming Tensor) -> Tensor {
+        kernel.values.withUnsafeMutableBufferPointer { weights in
+            guard let weights = weights.baseAddress else { return }
+            if geometry.outputsAreInnermost {
+                applyToRows(weights)
+            } else {
+                applyToFilters(weights)
             }
-            count = kernel.values.count
         }
-        return Tensor(shape: kernel.shape, values: values)
+        return kernel
     }
 
-    private func applyToRows(
-        _ weights: UnsafeBufferPointer<Float>, _ result: UnsafeMutableBufferPointer<Float>
-    ) {
-        let width = geometry.outputsPerGroup
+    private func applyToRows(_ weights: UnsafeMutablePointer<Float>) {
         shift.withUnsafeBufferPointer { shift in
             scale.withUnsafeBufferPointer { scale in
-                geometry.concurrently(over: width) { offsets in
+                geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
                     geometry.forEachRun { start, output, input in
-                        let (place, first) = (start + offsets.lowerBound, output + offsets.lowerBound)
-                        nc_standardize(
-                            weights.baseAddress.map { $0 + place }, result.baseAddress.map { $0 + place },
-                            offsets.count, direction[input], shift.baseAddress.map { $0 + first },
-                            scale.baseAddress.map { $0 + first })
+                        let first = output + offsets.lowerBound
+                        nc_standardize_row(
+                            weights + start + offsets.lowerBound, offsets.count, direction[input],
+                            shift.baseAddress.map { $0 + first }, scale.baseAddress.map { $0 + first })
                     }
                 }
             }
         }
     }
 
-    private func applyToFilters(
-        _ weights: UnsafeBufferPointer<Float>, _ result: UnsafeMutableBufferPointer<Float>
-    ) {
+    private func applyToFilters(_ weights: UnsafeMutablePointer<Float>) {
         let size = geometry.filterSize
         for group in 0..<geometry.groups {
             geometry.expanded(direction, group: group).withUnsafeBufferPointer { direction in
                 let first = group * geometry.outputsPerGroup
                 geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
                     for output in first + offsets.lowerBound..<first + offsets.upperBound {
-                        let (shift, scale, start) = (shift[output], scale[output], output * size)
-                        for index in 0..<size {
-                            let moved = Double(weights[start + index]) - shift * direction[index]
-                            result[start + index] = Float(moved * scale)
-                        }
+                        nc_standardize_filter(
+                            weights + output * size, size, direction.baseAddress, shift[output], scale[output]
+                        )
                     }
                 }
             }

@@ -18,7 +18,7 @@ struct ParameterReader: Sendable {
             throw ConversionError.wrongShape(
                 parameter: name, layer: layer, found: tensor.shape, expected: shape)
         }
-        if let index = firstNonFinite(tensor.values) {
+        if let index = tensor.firstNonFinite {
             throw ConversionError.notFinite(parameter: name, index: index, value: tensor.values[index])
         }
         return tensor
@@ -38,13 +38,4 @@ struct ParameterReader: Sendable {
         }
         return values.map(Double.init)
     }
-}
-
-/// The first NaN or infinity. A whole kernel is looked through without a branch first: its largest exponent tells.
-private func firstNonFinite(_ values: [Float]) -> Int? {
-    let infinity = Float.infinity.bitPattern
-    let largest = values.withUnsafeBufferPointer { values in
-        values.reduce(into: UInt32(0)) { $0 = max($0, $1.bitPattern & infinity) }
-    }
-    return largest == infinity ? values.firstIndex { !$0.isFinite } : nil
 }

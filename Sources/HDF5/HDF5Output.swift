@@ -1,50 +1,53 @@
-import Archives
 import CHDF5
 
 /// A new HDF5 file that is made after the model of another: groups, attributes and datasets are copied as they
 /// stand, or created with the settings of the ones they replace. The same calls write the same bytes.
-///
-/// The file grows in memory and is written as a whole, so that libhdf5 1.10 gets to see no disk: it reads through a null
-/// pointer where a copy finds the disk full, and after one write that failed it may end well with a damaged file.
 public final class HDF5Output {
     private let location: HDF5Location
     private var file: Handle?
-    /// The file on the disk; nil where there is none.
-    private var disk: FileOutput?
+    /// The file on the disk; nil of one in memory.
+    let disk: OutputDisk?
 
     /// Creates the file, or empties it, with the root group's settings of `model`, or h5py's where it is nil.
     /// Errors name it `name`, which it will have in the end.
-    public convenience init(
+    public init(
         creating path: String, named name: String? = nil, like model: HDF5File? = nil
     ) throws(HDF5Error) {
-        try self.init(inMemoryNamed: name ?? path, like: model)
-        disk = try onDisk("creating the file") { () throws(ArchiveError) in
-            try FileOutput(path: path, named: location.file)
-        }
+        let location = HDF5Location(file: name ?? path)
+        let disk = try OutputDisk(path, location)
+        (self.location, self.disk) = (location, disk)
+        file = try Self.create(like: model, location) { disk.use($0) }
+        try checkDisk()
     }
 
     /// Creates a file in memory, whose bytes `image` gives. Errors name it `name`.
     public init(inMemoryNamed name: String, like model: HDF5File? = nil) throws(HDF5Error) {
-        let location = HDF5Location(file: name)
-        self.location = location
-        file = try Library.locked { () throws(HDF5Error) in
+        (location, disk) = (HDF5Location(file: name), nil)
+        // Memory is taken in pieces of an eighth of what may be needed.
+        let piece = max(1 << 20, (model?.byteCount ?? 32 << 20) / 8)
+        file = try Self.create(like: model, location) { H5Pset_fapl_core($0, piece, false) }
+    }
+
+    /// Creates the file where `prepare`, which gets access properties, says.
+    private static func create(
+        like model: HDF5File?, _ location: HDF5Location, at prepare: (hid_t) -> herr_t
+    ) throws(HDF5Error) -> Handle {
+        try Library.locked { () throws(HDF5Error) in
             let creation =
                 if let model {
-                    try Self.creationProperties(like: model, location)
+                    try creationProperties(like: model, location)
                 } else {
                     try Handle.properties(H5Pcreate(chdf5_file_create_class()), location)
                 }
             let access = try Handle.properties(H5Pcreate(chdf5_file_access_class()), location)
-            // Memory is taken in pieces of an eighth of what may be needed.
-            let piece = max(1 << 20, (model?.byteCount ?? 32 << 20) / 8)
-            try Library.check(H5Pset_fapl_core(access.id, piece, false), "preparing the file", location)
+            try Library.check(prepare(access.id), "preparing the file", location)
             try Library.check(chdf5_disable_locking(access.id), "switching file locks off", location)
             // The oldest format that can hold what is written, as Keras and h5py do.
             try Library.check(chdf5_oldest_format(access.id), "preparing the file", location)
             try Library.check(
                 H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG), "preparing the file", location)
             // A name that no file has, so that the library does not look into one first.
-            let id = H5Fcreate(name + "/image", chdf5_truncate(), creation.id, access.id)
+            let id = H5Fcreate(location.file + "/image", chdf5_truncate(), creation.id, access.id)
             return try Handle(id, "creating the file", location) { H5Fclose($0) }
         }
     }
@@ -95,32 +98,14 @@ public final class HDF5Output {
         return bytes
     }
 
-    /// Writes the file and closes it: a full disk shows here.
+    /// Writes what is left and closes the file: a full disk shows here at the latest.
     public func close() throws(HDF5Error) {
-        let bytes = disk == nil ? [] : try image()
         try onFile("/") { (file, place) throws(HDF5Error) -> Void in
             try file.closeNow("closing the file", place)
         }
         file = nil
-        guard let disk else { return }
-        try onDisk("writing the file") { () throws(ArchiveError) in
-            try disk.write(bytes)
-            try disk.close()
-        }
-    }
-
-    /// Runs `body`, whose failure becomes one of this file.
-    private func onDisk<Result>(
-        _ action: String, _ body: () throws(ArchiveError) -> Result
-    ) throws(HDF5Error) -> Result {
-        do throws(ArchiveError) {
-            return try body()
-        } catch {
-            guard case .unwritable(_, let reason) = error else {
-                throw .systemFailure(location, action: action, reason: "\(error)")
-            }
-            throw .systemFailure(location, action: action, reason: reason)
-        }
+        disk?.close()
+        try checkDisk()
     }
 
     // MARK: Pieces
@@ -134,7 +119,20 @@ public final class HDF5Output {
             guard let file else {
                 throw .libraryFailure(place, action: "writing the file", reason: "it is closed")
             }
-            try body(file, place)
+            do throws(HDF5Error) {
+                try body(file, place)
+            } catch {
+                try checkDisk()
+                throw error
+            }
+            try checkDisk()
+        }
+    }
+
+    /// Throws where something could not be written.
+    private func checkDisk() throws(HDF5Error) {
+        if let reason = disk?.failure {
+            throw .systemFailure(location, action: "writing the file", reason: reason)
         }
     }
 

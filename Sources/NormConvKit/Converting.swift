@@ -102,10 +102,10 @@ extension Model {
         try naming(path) {
             for parameter in checkpoint.parameters
             where parameter.elementType.isFloat && plan.edits[parameter.name] == nil {
-                let values = try parameter.read().values
-                if let index = values.firstIndex(where: { !$0.isFinite }) {
+                let tensor = try parameter.read()
+                if let index = tensor.firstNonFinite {
                     throw ConvertFailure.notFinite(
-                        parameter: parameter.name, index: index, value: values[index])
+                        parameter: parameter.name, index: index, value: tensor.values[index])
                 }
             }
         }

@@ -3,8 +3,9 @@
 public enum ParameterEdit: Sendable {
     /// The parameter is left out.
     case remove
-    /// The values become what the closure makes of the old ones: same shape, same element type.
-    case replace(@Sendable (Tensor) throws -> Tensor)
+    /// The values become what the closure makes of the old ones, in their memory where nobody else has
+    /// them: same shape, same element type.
+    case replace(@Sendable (consuming Tensor) throws -> Tensor)
     /// A new parameter beside the existing parameter `neighbour`, whose element type it takes. Keras reads the
     /// weights of a layer by position, so the place matters.
     case insert(Tensor, Place, neighbour: String)

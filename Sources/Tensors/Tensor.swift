@@ -20,6 +20,21 @@ public struct Tensor: Sendable, Equatable {
     /// A vector.
     public init(_ values: [Float]) { self.init(shape: [values.count], values: values) }
 
+    /// The place of the first NaN or infinity.
+    public var firstNonFinite: Int? { values.firstNonFinite }
+
     /// The same values under another shape of the same count.
     public func reshaped(_ shape: Shape) -> Tensor { Tensor(shape: shape, values: values) }
+}
+
+extension [Float] {
+    /// The place of the first NaN or infinity. All are looked through without a branch first.
+    public var firstNonFinite: Int? {
+        let exponent = Float.infinity.bitPattern
+        // An exponent of ones alone carries into the sign's bit.
+        let carries = withUnsafeBufferPointer { values in
+            values.reduce(into: UInt32(0)) { $0 |= ($1.bitPattern & exponent) &+ (1 << 23) }
+        }
+        return carries >> 31 == 0 ? nil : firstIndex { !$0.isFinite }
+    }
 }

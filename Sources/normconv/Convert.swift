@@ -1,4 +1,5 @@
 import ArgumentParser
+import CKernels
 import NormConvKit
 
 struct Convert: ParsableCommand {
@@ -182,6 +183,7 @@ struct Convert: ParsableCommand {
     }
 
     func run() throws {
+        if calibrate == nil { nc_return_freed_memory() }
         let model = try architecture.model(input)
         let layout =
             self.layout.map(\.layout) ?? LayoutArgument.expected(of: output, from: model.checkpoint.layout)

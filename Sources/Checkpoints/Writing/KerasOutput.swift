@@ -108,7 +108,7 @@ struct KerasOutput {
             try output.write([config], toAttribute: "model_config", of: "/", form: .variableUTF8)
         }
         try output.write([contents.note], toAttribute: "normconv", of: "/", form: .variableUTF8)
-        for place in Set(["", root]) {
+        for place in isWhole ? ["", root] : [""] {
             for (key, value) in [("keras_version", Self.kerasVersion), ("backend", "jax")] {
                 try output.write(
                     [value], toAttribute: key, of: place.isEmpty ? "/" : place, form: .variableUTF8)
