@@ -133,6 +133,26 @@ void nc_flush_denormals(void) {
 #endif
 }
 
+void nc_forget_overflow(void) {
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() & ~0x3Fu);
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpsr, %0" ::"r"((uint64_t)0));
+#endif
+}
+
+int nc_overflowed(void) {
+#if defined(__x86_64__)
+    return (_mm_getcsr() & 0x0D) != 0;
+#elif defined(__aarch64__)
+    uint64_t status;
+    __asm__ __volatile__("mrs %0, fpsr" : "=r"(status));
+    return (status & 0x07) != 0;
+#else
+    return 0;
+#endif
+}
+
 void nc_keep_freed_memory(void) {
 #if defined(__GLIBC__)
     mallopt(M_MMAP_THRESHOLD, 64 << 20);

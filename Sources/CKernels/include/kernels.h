@@ -111,6 +111,11 @@ void nc_blend_rows(
 /// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
 void nc_flush_denormals(void);
 
+/// Whether the calling thread came from finite numbers to one that is not, by overflow, by division by zero or by an invalid
+/// operation, since it last forgot: the processor keeps count of it for nothing. Copies and comparisons do not count.
+void nc_forget_overflow(void);
+int nc_overflowed(void);
+
 /// Keep freed memory for the next allocation. Kernels of many megabytes come and go one after another: memory that is
 /// handed back to the system in between costs a page fault for every 4 kB of the next one.
 void nc_keep_freed_memory(void);

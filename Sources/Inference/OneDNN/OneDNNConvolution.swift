@@ -74,7 +74,12 @@ final class OneDNNConvolution: @unchecked Sendable {
         let convolution = step.convolution
         var kernel = try weights.kernel(of: convolution)
         var bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
-        if let affine = step.affine { affine.fold(into: &kernel, &bias, convolution) }
+        if let affine = step.affine {
+            affine.fold(into: &kernel, &bias, convolution)
+            guard kernel.allSatisfy(\.isFinite), bias.allSatisfy(\.isFinite) else {
+                throw InferenceError.foldedOverflow(kernel: convolution.kernel)
+            }
+        }
         try setWeights(kernel, bias: bias, on: OneDNNStream(device))
     }
 
