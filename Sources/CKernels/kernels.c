@@ -12,11 +12,39 @@
 #include <immintrin.h>
 #endif
 
+void nc_forget_overflow(void) {
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() & ~0x3Fu);
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpsr, %0" ::"r"((uint64_t)0));
+#endif
+}
+
+int nc_overflowed(void) {
+#if defined(__x86_64__)
+    return (_mm_getcsr() & 0x0D) != 0;
+#elif defined(__aarch64__)
+    uint64_t status;
+    __asm__ __volatile__("mrs %0, fpsr" : "=r"(status));
+    return (status & 0x07) != 0;
+#else
+    return 0;
+#endif
+}
+
+void nc_tell_overflow(void) {
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() | 0x08);
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpsr, %0" ::"r"((uint64_t)0x04));
+#endif
+}
+
 /// Positions, spread over the map, whose average is a channel's pivot.
 enum { NC_PIVOT_SAMPLES = 8 };
 
 NC_VECTORIZED
-void nc_channel_moments(
+static void nc_quick_moments(
     const float *restrict x, size_t positions, size_t channels, double *restrict mean, double *restrict squares,
     float *restrict scratch) {
     float *restrict pivot = scratch, *restrict sum = scratch + channels, *restrict square = scratch + 2 * channels;
@@ -51,6 +79,31 @@ void nc_channel_moments(
         mean[c] = (double)pivot[c] + shifted;
         squares[c] = rest > 0 || rest != rest ? rest : 0;
     }
+}
+
+/// All in double, two passes.
+static void nc_exact_moments(const float *x, size_t positions, size_t channels, double *mean, double *squares) {
+    for (size_t c = 0; c < channels; c++) {
+        mean[c] = squares[c] = 0;
+        for (size_t p = 0; p < positions; p++) mean[c] += x[p * channels + c];
+        mean[c] /= (double)positions;
+        for (size_t p = 0; p < positions; p++) {
+            const double d = x[p * channels + c] - mean[c];
+            squares[c] += d * d;
+        }
+    }
+}
+
+void nc_channel_moments(
+    const float *x, size_t positions, size_t channels, double *mean, double *squares, float *scratch) {
+    const int overflowed = nc_overflowed();
+    nc_quick_moments(x, positions, channels, mean, squares, scratch);
+    double zero = 0;
+    for (size_t c = 0; c < channels; c++) zero += (mean[c] - mean[c]) + (squares[c] - squares[c]);
+    if (zero == 0) return;
+    // Squares of floats end at 1.8e19: what overflowed so is not told.
+    if (!overflowed) nc_forget_overflow();
+    nc_exact_moments(x, positions, channels, mean, squares);
 }
 
 /// NaN stays NaN: both comparisons are false for it.
@@ -130,26 +183,6 @@ void nc_flush_denormals(void) {
     uint64_t control;
     __asm__ __volatile__("mrs %0, fpcr" : "=r"(control));
     __asm__ __volatile__("msr fpcr, %0" ::"r"(control | (1u << 24)));
-#endif
-}
-
-void nc_forget_overflow(void) {
-#if defined(__x86_64__)
-    _mm_setcsr(_mm_getcsr() & ~0x3Fu);
-#elif defined(__aarch64__)
-    __asm__ __volatile__("msr fpsr, %0" ::"r"((uint64_t)0));
-#endif
-}
-
-int nc_overflowed(void) {
-#if defined(__x86_64__)
-    return (_mm_getcsr() & 0x0D) != 0;
-#elif defined(__aarch64__)
-    uint64_t status;
-    __asm__ __volatile__("mrs %0, fpsr" : "=r"(status));
-    return (status & 0x07) != 0;
-#else
-    return 0;
 #endif
 }
 

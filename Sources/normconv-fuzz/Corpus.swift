@@ -38,7 +38,8 @@ struct Corpus {
 
         /// Whether the file still is what was written.
         func isUnchanged(in folder: String) -> Bool {
-            (try? Data(contentsOf: URL(fileURLWithPath: path(in: folder)))).map { Array($0) == bytes } ?? false
+            (try? Data(contentsOf: URL(fileURLWithPath: path(in: folder)))).map { Array($0) == bytes }
+                ?? false
         }
     }
 

@@ -197,7 +197,8 @@ import Testing
         let size = 5 << 20
         var elements = [UInt8](repeating: 0, count: 2 * size * 4)
         elements.replaceSubrange(0..<4, with: MadeArray.little(Int(Float(255).bitPattern), 4))
-        elements.replaceSubrange((size + 1) * 4..<(size + 2) * 4, with: MadeArray.little(Int(Float(3e38).bitPattern), 4))
+        elements.replaceSubrange(
+            (size + 1) * 4..<(size + 2) * 4, with: MadeArray.little(Int(Float(3e38).bitPattern), 4))
         try MadeSplit.open(MadeArray("images", "<f4", [2, size, 1], elements)) { split in
             let expected = DatasetError.overflowingPixel(
                 file: split.file, object: "images", image: 1, preprocessing: "0,0.001")

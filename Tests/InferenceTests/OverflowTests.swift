@@ -58,7 +58,9 @@ struct OverflowTests {
         try expect(graph, choice)
     }
 
-    @Test("An infinite factor of a group norm without epsilon, over equal values", arguments: EngineChoice.allCases)
+    @Test(
+        "An infinite factor of a group norm without epsilon, over equal values",
+        arguments: EngineChoice.allCases)
     func division(choice: EngineChoice) throws {
         var graph = Graph([1, 1, 1])
         graph.add(.activation(.relu), graph.groupNorm(0, 1, groups: 1, epsilon: 0))
@@ -66,12 +68,29 @@ struct OverflowTests {
     }
 
     @Test(
-        "Large values alone, and what a sigmoid makes of them, are not told", arguments: EngineChoice.allCases,
+        "Large values alone, and what a sigmoid makes of them, are not told",
+        arguments: EngineChoice.allCases,
         [Activation.relu, .sigmoid, .swish, .tanh, .leakyReLU(slope: 0.1)])
     func large(choice: EngineChoice, activation: Activation) throws {
         for weight: Float in [-1e30, 1e30] {
             let graph = graph(weight) { $0.add(.activation(activation), $1) }
             #expect(try outputs(graph, choice, [1, 100, 1e6]) == [1, 1, 1])
+        }
+    }
+
+    @Test("Norms and averages of values whose squares overflow are as exact as any", arguments: [1e20, 1e30])
+    func squares(factor: Float) throws {
+        var graph = Graph([6, 6, 8])
+        let norm = graph.groupNorm(0, 8, groups: 4)
+        graph.add(.globalPool(.average, keepsDimensions: false), norm)
+        var averages = Graph([6, 6, 8])
+        averages.add(.globalPool(.average, keepsDimensions: false), 0)
+        var images = graph.images(3)
+        for index in images.values.indices { images.values[index] *= factor }
+        for (graph, unit) in [(graph, Float(1)), (averages, factor)] {
+            let expected = try graph.reference().run(on: ImageSource(images))
+            let found = try graph.oneDNN().run(on: ImageSource(images))
+            #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-6 * unit })
         }
     }
 

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /// Mean and sum of squared deviations of each channel over all positions. Sums run in float over short blocks of
-/// values shifted by a nearby pivot, then in double, so that a mean far from zero costs no digits.
+/// values shifted by a nearby pivot, then in double, so that a mean far from zero costs no digits. Where squares overflow in
+/// float all is in double.
 /// `scratch` holds 3 × channels floats.
 void nc_channel_moments(
     const float *x, size_t positions, size_t channels, double *mean, double *squares, float *scratch);
@@ -115,6 +116,8 @@ void nc_flush_denormals(void);
 /// operation, since it last forgot: the processor keeps count of it for nothing. Copies and comparisons do not count.
 void nc_forget_overflow(void);
 int nc_overflowed(void);
+/// Has the calling thread count as one that did.
+void nc_tell_overflow(void);
 
 /// Keep freed memory for the next allocation. Kernels of many megabytes come and go one after another: memory that is
 /// handed back to the system in between costs a page fault for every 4 kB of the next one.

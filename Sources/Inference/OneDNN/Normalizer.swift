@@ -20,6 +20,8 @@ final class Normalizer {
         for (group, (center, factor)) in groupStatistics(norm, operands[0], positions: positions).enumerated()
         {
             let perGroup = channels / norm.groups
+            // The factor would be a denormal, which is zero here.
+            if factor < 1e-37 { nc_tell_overflow() }
             for channel in group * perGroup..<(group + 1) * perGroup {
                 mean[channel] = Float(center)
                 // What rounding the mean to Float leaves over goes into the shift.
