@@ -19,10 +19,11 @@
 #endif
 #endif
 
-enum { place_bytes = 1001, path_bytes = 4096, most_temporaries = 64 };
+enum { place_bytes = 1001, path_bytes = 4096, most_temporaries = 64, stack_bytes = 1 << 16 };
 
 /* Whether this thread is inside; the rest is of the one that is. */
 static _Thread_local int depth;
+static int is_installed;
 static const char *library = "";
 static char place[place_bytes];
 
@@ -48,9 +49,25 @@ static void enter_clock(void) {}
 static void leave_clock(void) {}
 #endif
 
+/* A stack for the handler, once for each thread: the crash may be that the other one is full. The address sanitizer has
+ * such stacks of its own. */
+static void add_stack(void) {
+#ifndef nc_sanitized
+    static _Thread_local char stack[stack_bytes];
+    static _Thread_local int is_there;
+    if (is_there || !is_installed) return;
+    stack_t alternative = {0};
+    alternative.ss_sp = stack;
+    alternative.ss_size = sizeof stack;
+    is_there = sigaltstack(&alternative, NULL) == 0;
+#endif
+}
+
 void nc_guard_enter(const char *name) {
     library = name;
-    if (depth++ == 0) enter_clock();
+    if (depth++ > 0) return;
+    add_stack();
+    enter_clock();
 }
 
 void nc_guard_leave(void) {
@@ -154,14 +171,7 @@ static void install(int number, void (*handler)(int), int flags) {
 }
 
 void nc_guard_install(unsigned seconds) {
-#ifndef nc_sanitized
-    /* A stack of its own for this thread: the crash may be that the other one is full. The address sanitizer has one. */
-    static char stack[1 << 16];
-    stack_t alternative = {0};
-    alternative.ss_sp = stack;
-    alternative.ss_size = sizeof stack;
-    sigaltstack(&alternative, NULL);
-#endif
+    is_installed = 1;
     const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         install(numbers[i], handle, SA_ONSTACK | SA_NODEFER);
