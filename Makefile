@@ -44,7 +44,7 @@ sanitize-thread: setup
 
 # And the hostile files, and 2,000 damaged ones. Swift's runtime never frees some of its memory; libhdf5 asks for as much as a
 # damaged file says; reports have an exit code of their own.
-sanitize-address: export ASAN_OPTIONS = detect_leaks=0:allocator_may_return_null=1:exitcode=99
+sanitize-address: export ASAN_OPTIONS = detect_leaks=0:allocator_may_return_null=1:exitcode=99:suppressions=$(CURDIR)/scripts/address-sanitizer.supp
 sanitize-address: setup
 	swift test -c release -Xswiftc -enable-testing --sanitize=address --scratch-path .build-asan $$(scripts/swift-flags)
 	scripts/hostile .build-asan/release/normconv .build-asan/release/normconv-fuzz 2000 --sanitized
