@@ -92,7 +92,7 @@ let package = Package(
         tests("TensorsTests", ["Tensors"]),
         tests("OrderedJSONTests", ["OrderedJSON"]),
         tests("ArchivesTests", ["Archives"]),
-        tests("HDF5Tests", ["HDF5", "CHDF5"]),
+        tests("HDF5Tests", ["HDF5", "CHDF5", "CCrashGuard"]),
         tests("NetworksTests", ["Networks"]),
         tests("CheckpointsTests", ["Checkpoints", "Archives"]),
         tests("ConversionTests", ["Conversion", "HDF5"]),

@@ -3,6 +3,8 @@
 #endif
 #include "crash_guard.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -11,14 +13,22 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { place_bytes = 1001, path_bytes = 4096, most_temporaries = 16 };
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define nc_sanitized
+#endif
+#endif
+
+enum { place_bytes = 1001, path_bytes = 4096, most_temporaries = 64, stack_bytes = 1 << 16 };
 
 /* Whether this thread is inside; the rest is of the one that is. */
 static _Thread_local int depth;
+static int is_installed;
 static const char *library = "";
 static char place[place_bytes];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Files are made and deleted under the lock, so that no moment hides one from `nc_guard_delete_temporaries_for_good`. */
 static char temporaries[most_temporaries][path_bytes];
 
 #ifdef __linux__
@@ -39,9 +49,25 @@ static void enter_clock(void) {}
 static void leave_clock(void) {}
 #endif
 
+/* A stack for the handler, once for each thread: the crash may be that the other one is full. The address sanitizer has
+ * such stacks of its own. */
+static void add_stack(void) {
+#ifndef nc_sanitized
+    static _Thread_local char stack[stack_bytes];
+    static _Thread_local int is_there;
+    if (is_there || !is_installed) return;
+    stack_t alternative = {0};
+    alternative.ss_sp = stack;
+    alternative.ss_size = sizeof stack;
+    is_there = sigaltstack(&alternative, NULL) == 0;
+#endif
+}
+
 void nc_guard_enter(const char *name) {
     library = name;
-    if (depth++ == 0) enter_clock();
+    if (depth++ > 0) return;
+    add_stack();
+    enter_clock();
 }
 
 void nc_guard_leave(void) {
@@ -58,24 +84,44 @@ void nc_guard_place(const char *text) {
     place[length] = 0;
 }
 
-void nc_guard_add_temporary(const char *path) {
-    if (strlen(path) >= path_bytes) return;
+int nc_guard_create_temporary(const char *path) {
+    if (strlen(path) >= path_bytes) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int descriptor = -1;
     pthread_mutex_lock(&lock);
-    for (int i = 0; i < most_temporaries; i++) {
-        if (temporaries[i][0] == 0) {
-            strcpy(temporaries[i], path);
-            break;
-        }
+    int place = 0;
+    while (place < most_temporaries && temporaries[place][0] != 0) place++;
+    if (place == most_temporaries) {
+        errno = EMFILE;
+    } else {
+        descriptor = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+        if (descriptor >= 0) strcpy(temporaries[place], path);
     }
     pthread_mutex_unlock(&lock);
+    return descriptor;
 }
 
-void nc_guard_remove_temporary(const char *path) {
+void nc_guard_delete_temporary(const char *path) {
     pthread_mutex_lock(&lock);
+    unlink(path);
     for (int i = 0; i < most_temporaries; i++) {
         if (strcmp(temporaries[i], path) == 0) temporaries[i][0] = 0;
     }
     pthread_mutex_unlock(&lock);
+}
+
+/* The list as it is: in a crash whoever has the lock comes no further. */
+static void delete_all(void) {
+    for (int i = 0; i < most_temporaries; i++) {
+        if (temporaries[i][0] != 0) unlink(temporaries[i]);
+    }
+}
+
+void nc_guard_delete_temporaries_for_good(void) {
+    pthread_mutex_lock(&lock);
+    delete_all();
 }
 
 static void say(const char *text) {
@@ -93,9 +139,7 @@ static const char *name(int number) {
 
 /* The error, and the end. Only what may be called in a signal handler; the memory may be damaged. */
 static void end(const char *what, const char *how) {
-    for (int i = 0; i < most_temporaries; i++) {
-        if (temporaries[i][0] != 0) unlink(temporaries[i]);
-    }
+    delete_all();
     const char *parts[] = {"Error: ", place, ": ", library, what, how, ", expected a file that is not damaged\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) say(parts[i]);
     _exit(1);
@@ -127,12 +171,7 @@ static void install(int number, void (*handler)(int), int flags) {
 }
 
 void nc_guard_install(unsigned seconds) {
-    /* A stack of its own for this thread: the crash may be that the other one is full. */
-    static char stack[1 << 16];
-    stack_t alternative = {0};
-    alternative.ss_sp = stack;
-    alternative.ss_size = sizeof stack;
-    sigaltstack(&alternative, NULL);
+    is_installed = 1;
     const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         install(numbers[i], handle, SA_ONSTACK | SA_NODEFER);

@@ -12,6 +12,34 @@
 #include <immintrin.h>
 #endif
 
+void nc_forget_overflow(void) {
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() & ~0x3Fu);
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpsr, %0" ::"r"((uint64_t)0));
+#endif
+}
+
+int nc_overflowed(void) {
+#if defined(__x86_64__)
+    return (_mm_getcsr() & 0x0D) != 0;
+#elif defined(__aarch64__)
+    uint64_t status;
+    __asm__ __volatile__("mrs %0, fpsr" : "=r"(status));
+    return (status & 0x07) != 0;
+#else
+    return 0;
+#endif
+}
+
+void nc_tell_overflow(void) {
+#if defined(__x86_64__)
+    _mm_setcsr(_mm_getcsr() | 0x08);
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpsr, %0" ::"r"((uint64_t)0x04));
+#endif
+}
+
 NC_VECTORIZED
 void nc_add(const float *a, const float *b, float *y, size_t count, float floor, float ceiling) {
     if (b) {

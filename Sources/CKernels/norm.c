@@ -24,7 +24,7 @@ void nc_begin_moments(
 }
 
 NC_VECTORIZED
-void nc_add_moments(
+static void nc_sum_moments(
     const float *restrict x, size_t positions, size_t channels, const float *restrict pivot, double *restrict sums,
     double *restrict squares, float *restrict scratch) {
     float *restrict sum = scratch, *restrict square = scratch + channels;
@@ -57,6 +57,21 @@ void nc_add_moments(
     }
 }
 
+int nc_add_moments(
+    const float *x, size_t positions, size_t channels, const float *pivot, double *sums, double *squares, float *scratch) {
+    const int overflowed = nc_overflowed();
+    nc_sum_moments(x, positions, channels, pivot, sums, squares, scratch);
+    if (overflowed) {
+        // Of what is told already these sums are seldom the cause; where they are, they are not finite.
+        double zero = 0;
+        for (size_t c = 0; c < channels; c++) zero += (sums[c] - sums[c]) + (squares[c] - squares[c]);
+        return zero != 0;
+    }
+    if (!nc_overflowed()) return 0;
+    nc_forget_overflow();
+    return 1;
+}
+
 NC_VECTORIZED
 void nc_finish_moments(
     size_t positions, size_t channels, const float *restrict pivot, double *restrict sums, double *restrict squares) {
@@ -68,11 +83,26 @@ void nc_finish_moments(
     }
 }
 
+void nc_exact_moments(const float *x, size_t positions, size_t channels, double *mean, double *squares) {
+    for (size_t c = 0; c < channels; c++) {
+        mean[c] = squares[c] = 0;
+        for (size_t p = 0; p < positions; p++) mean[c] += x[p * channels + c];
+        mean[c] /= (double)positions;
+        for (size_t p = 0; p < positions; p++) {
+            const double d = x[p * channels + c] - mean[c];
+            squares[c] += d * d;
+        }
+    }
+}
+
 void nc_channel_moments(
     const float *x, size_t positions, size_t channels, double *mean, double *squares, float *scratch) {
     nc_begin_moments(x, positions, channels, scratch, mean, squares);
-    nc_add_moments(x, positions, channels, scratch, mean, squares, scratch + channels);
-    nc_finish_moments(positions, channels, scratch, mean, squares);
+    const int overflowed = nc_add_moments(x, positions, channels, scratch, mean, squares, scratch + channels);
+    if (overflowed)
+        nc_exact_moments(x, positions, channels, mean, squares);
+    else
+        nc_finish_moments(positions, channels, scratch, mean, squares);
 }
 
 void nc_group_coefficients(
@@ -89,6 +119,8 @@ void nc_group_coefficients(
             sum += squares[c] + (double)positions * offset * offset;
         }
         const double factor = 1 / sqrt(sum / (double)(positions * members) + epsilon);
+        // The scale would be a denormal, which is zero here.
+        if (factor < 1e-37) nc_tell_overflow();
         // What rounding the mean to float leaves over goes into the shift.
         const double rest = average - (double)(float)average;
         for (size_t c = start; c < start + members; c++) {

@@ -1,4 +1,5 @@
 import Archives
+import CCrashGuard
 import Foundation
 
 /// Files that appear under their name whole or not at all.
@@ -50,10 +51,9 @@ public enum AtomicFile {
     /// Deletes every temporary file of this process and ends it, with `last` in between: for a handler of Ctrl-C. Threads
     /// that are writing come no further.
     public static func exitRemovingTemporaries(_ code: Int32, _ last: () -> Void) -> Never {
-        TemporaryFile.removeAllForGood {
-            last()
-            _exit(code)
-        }
+        nc_guard_delete_temporaries_for_good()
+        last()
+        _exit(code)
     }
 
     /// The mode of a file that is to be replaced; nil where there is none.

@@ -1,6 +1,5 @@
 import CCrashGuard
 import Foundation
-import Synchronization
 
 /// A file that is written under a name of its own, `.TARGET.normconv-PROCESS-RANDOM.tmp`, beside its target. For as long
 /// as it is there its process holds a lock on it (`flock`), which the system takes back however the process ends: a
@@ -9,10 +8,6 @@ struct TemporaryFile: ~Copyable {
     /// Where it is.
     let path: String
     private let descriptor: Int32
-
-    /// The temporary files of this process. Files are made and forgotten under this lock, so that no moment hides one
-    /// from `removeAllForGood`.
-    private static let existing = Mutex<Set<String>>([])
 
     /// Makes an empty file, and deletes what killed runs left for the same target. `path` is the output that errors
     /// name.
@@ -23,7 +18,7 @@ struct TemporaryFile: ~Copyable {
         while true {
             let random = String(UInt32.random(in: .min ... .max), radix: 36)
             let temporary = "\(folder)/\(prefix)\(getpid())-\(random).tmp"
-            let descriptor = Self.create(temporary)
+            let descriptor = nc_guard_create_temporary(temporary)
             guard descriptor >= 0 else { throw .systemFailure(path) }
             // File systems without locks keep leftovers: nobody there can tell that they are.
             while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
@@ -33,43 +28,15 @@ struct TemporaryFile: ~Copyable {
                 return
             }
             // Another run took it for a leftover between the two calls.
-            Self.forget(temporary)
+            nc_guard_delete_temporary(temporary)
             close(descriptor)
         }
     }
 
     /// Deletes the file, if it has not been renamed, and gives the lock back.
     consuming func remove() {
-        unlink(path)
-        Self.forget(path)
+        nc_guard_delete_temporary(path)
         close(descriptor)
-    }
-
-    /// Deletes all of this process's files, and makes every thread wait that would make or delete another.
-    static func removeAllForGood(_ end: () -> Never) -> Never {
-        existing.withLock { paths in
-            for path in paths { unlink(path) }
-            end()
-        }
-    }
-
-    /// The descriptor of a new file; negative where there cannot be one.
-    private static func create(_ path: String) -> Int32 {
-        existing.withLock { paths in
-            let descriptor = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o666)
-            if descriptor >= 0 {
-                paths.insert(path)
-                nc_guard_add_temporary(path)
-            }
-            return descriptor
-        }
-    }
-
-    private static func forget(_ path: String) {
-        existing.withLock { paths in
-            paths.remove(path)
-            nc_guard_remove_temporary(path)
-        }
     }
 
     /// How the names of a target's temporary files begin. Long names are cut: the system allows 255 bytes.

@@ -29,6 +29,8 @@ public enum DatasetError: Error, Equatable {
     case notOneHot(file: String, object: String, image: Int)
     /// Text that is no preprocessing.
     case unknownPreprocessing(found: String, expected: String)
+    /// A preprocessing that makes pixels infinite.
+    case overflowingPreprocessing(found: String)
     /// A preprocessing for another number of channels than the images have.
     case wrongChannels(file: String, object: String, found: Int, preprocessing: String, expected: Int)
     /// Float images whose values do not lie where the preprocessing expects them.
@@ -36,6 +38,8 @@ public enum DatasetError: Error, Equatable {
         file: String, object: String, low: Float, high: Float, preprocessing: String, expected: String)
     /// A pixel that is NaN or infinite; some engines would hide it.
     case nonFinitePixel(file: String, object: String, image: Int)
+    /// A pixel that is finite, and no more behind the preprocessing.
+    case overflowingPixel(file: String, object: String, image: Int, preprocessing: String)
     /// Images that the split does not have.
     case rangeOutOfBounds(file: String, found: Range<Int>, count: Int)
     /// A file of another format than HDF5 and npz that contradicts it.
@@ -105,6 +109,10 @@ extension DatasetError: CustomStringConvertible {
         case .wrongScale(let file, let object, let low, let high, let preprocessing, let expected):
             "\(file): '\(object)': values from \(low) to \(high), but preprocessing '\(preprocessing)' expects "
                 + "\(expected); 'raw' takes values as they are"
+        case .overflowingPreprocessing(let found):
+            "preprocessing '\(found)' makes pixels that are not finite, expected a larger deviation"
+        case .overflowingPixel(let file, let object, let image, let preprocessing):
+            "\(file): '\(object)': image \(image) has a pixel that is not finite behind preprocessing '\(preprocessing)'"
         case .nonFinitePixel(let file, let object, let image):
             "\(file): '\(object)': image \(image) has a pixel that is not finite, expected numbers"
         case .rangeOutOfBounds(let file, let found, let count):

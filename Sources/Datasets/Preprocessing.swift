@@ -47,7 +47,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         (self.description, self.operation) = (description, operation)
     }
 
-    /// Reads `raw`, `unit`, `torch`, `caffe`, `tf` or `MEAN,STD`.
+    /// Reads `raw`, `unit`, `torch`, `caffe`, `tf` or `MEAN,STD`. Throws where a pixel would not be finite.
     public init(parsing text: String) throws(DatasetError) {
         if let preset = [Self.raw, .unit, .torch, .caffe, .tf].first(where: { $0.description == text }) {
             self = preset
@@ -58,6 +58,11 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
             mean.count == std.count || mean.count == 1 || std.count == 1
         else { throw .unknownPreprocessing(found: text, expected: Self.forms) }
         self.init(description: text, operation: .standardize(mean: mean, std: std))
+        // The ends of what a pixel may be: in between nothing is larger.
+        let ends = (0..<(channels ?? 1)).flatMap { channel in
+            [0, 1].map { apply($0, channel: channel, scale: .unit) }
+        }
+        guard ends.allSatisfy(\.isFinite) else { throw .overflowingPreprocessing(found: text) }
     }
 
     private static func numbers(_ text: Substring) -> [Float]? {

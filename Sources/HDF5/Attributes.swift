@@ -70,7 +70,7 @@ public struct Attributes: Sendable {
             guard H5Tget_class(attribute.type.id) == H5T_STRING else {
                 throw attribute.mismatch(location, expected: "strings")
             }
-            return try attribute.strings(location, limit: limit)
+            return try attribute.strings(location)
         }
     }
 

@@ -10,9 +10,12 @@ struct OpenAttribute {
     let extents: [hsize_t]
     /// Elements; 0 for a null dataspace.
     let count: Int
+    /// Bytes at most.
+    private let limit: Int
 
     init(_ name: String, of object: Handle, _ location: HDF5Location, limit: Int) throws(HDF5Error) {
         self.name = name
+        self.limit = limit
         handle = try .attribute(H5Aopen(object.id, name, chdf5_default()), name, location)
         // A transient copy: a committed type belongs to its own file.
         let stored = try Handle.type(H5Aget_type(handle.id), location)
@@ -36,17 +39,17 @@ struct OpenAttribute {
     }
 
     /// Strings without their padding.
-    func strings(_ location: HDF5Location, limit: Int) throws(HDF5Error) -> [String] {
+    func strings(_ location: HDF5Location) throws(HDF5Error) -> [String] {
         let isVariable = H5Tis_variable_str(type.id) > 0
-        if isVariable { try checkLengths(location, limit: limit) }
         return try withRawValues(location) { (bytes) throws(HDF5Error) in
             isVariable ? variableStrings(bytes) : fixedStrings(bytes)
         }
     }
 
-    /// The lengths of strings of variable length, before the library allocates them: many may share the same bytes of
-    /// the file.
-    private func checkLengths(_ location: HDF5Location, limit: Int) throws(HDF5Error) {
+    /// The lengths of strings and lists of variable length, before the library allocates them: many may share the same
+    /// bytes of the file, and an element, a character too, has as many bytes as the file says.
+    private func checkLengths(_ location: HDF5Location) throws(HDF5Error) {
+        let element = try Handle.type(H5Tget_super(type.id), location)
         let stored = Int(clamping: H5Aget_storage_size(handle.id))
         guard count > 0, stored / count >= 4 else { return }
         let size = stored / count
@@ -57,8 +60,9 @@ struct OpenAttribute {
         let total = stride(from: 0, to: bytes.count, by: size).reduce(0) { sum, start in
             sum + bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
         }
-        guard total <= limit else {
-            throw .attributeTooLarge(location, name: name, found: total, limit: limit)
+        let (found, overflow) = total.multipliedReportingOverflow(by: H5Tget_size(element.id))
+        guard !overflow, found <= limit else {
+            throw .attributeTooLarge(location, name: name, found: overflow ? .max : found, limit: limit)
         }
     }
 
@@ -71,6 +75,7 @@ struct OpenAttribute {
         defer { buffer.deallocate() }
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
         guard buffer.count > 0 else { return try body(buffer) }
+        if H5Tget_class(type.id) == H5T_VLEN || H5Tis_variable_str(type.id) > 0 { try checkLengths(location) }
         try Library.check(
             H5Aread(handle.id, type.id, buffer.baseAddress), "reading attribute '\(name)'", location)
         defer { _ = H5Dvlen_reclaim(type.id, space.id, chdf5_default(), buffer.baseAddress) }

@@ -8,6 +8,8 @@ public enum InferenceError: Error, Equatable {
     case wrongParameterShape(name: String, found: Shape, expected: String)
     /// A parameter holds NaN or an infinity.
     case nonFiniteParameter(name: String, index: Int)
+    /// A kernel, or its bias, overflows where the batch normalization behind it is multiplied in.
+    case foldedOverflow(kernel: String)
     /// A running variance is below zero.
     case negativeVariance(name: String, index: Int)
     /// The images are not of the size that the engine was made for.
@@ -29,6 +31,8 @@ extension InferenceError: CustomStringConvertible {
             "parameter '\(name)': shape is \(found), expected \(expected)"
         case .nonFiniteParameter(let name, let index):
             "parameter '\(name)': the value at index \(index) is not finite"
+        case .foldedOverflow(let kernel):
+            "parameter '\(kernel)': not finite with the batch normalization behind it, expected smaller values"
         case .negativeVariance(let name, let index):
             "parameter '\(name)': the variance at index \(index) is negative"
         case .wrongImageShape(let found, let expected): "images are \(found), expected \(expected)"

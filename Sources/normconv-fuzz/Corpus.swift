@@ -32,6 +32,15 @@ struct Corpus {
         let format: Format
         let ending: String
         let bytes: [UInt8]
+
+        /// Where it is read from.
+        func path(in folder: String) -> String { "\(folder)/input\(format == .idx ? "-" : ".")\(ending)" }
+
+        /// Whether the file still is what was written.
+        func isUnchanged(in folder: String) -> Bool {
+            (try? Data(contentsOf: URL(fileURLWithPath: path(in: folder)))).map { Array($0) == bytes }
+                ?? false
+        }
     }
 
     init(folder: String, only: String?, seed: UInt64) throws {
@@ -45,8 +54,6 @@ struct Corpus {
     }
 
     var count: Int { seeds.count }
-
-    func format(of number: Int) -> Format { seeds[number % seeds.count].format }
 
     /// The input of that number.
     func input(_ number: Int) -> Input {

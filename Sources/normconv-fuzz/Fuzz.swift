@@ -18,7 +18,7 @@ struct Fuzz: ParsableCommand {
               normconv-fuzz seeds --first 4711 --count 1 --keep here
 
             Exit codes: 0 nothing but crashes inside C libraries, of which normconv
-            makes errors, 1 anything else.
+            makes errors, 1 anything else, also where reading changed a file.
             """)
 
     @Argument(help: "A folder of good files, small ones.")
@@ -39,6 +39,9 @@ struct Fuzz: ParsableCommand {
     @Option(help: "Seconds that an input may take.")
     var seconds = 30.0
 
+    @Option(help: "MiB that reading may come to; 0, for a sanitizer, is no limit.")
+    var memory = 600
+
     @Option(help: "A folder for the inputs that were not survived.")
     var keep: String?
 
@@ -51,7 +54,8 @@ struct Fuzz: ParsableCommand {
             // Crashes and endless loops inside a C library end with exit code 1, as in normconv.
             nc_guard_install(1)
             let reader = try Worker(
-                corpus: corpus, state: SharedState(path: worker), weights: seeds + "/weights.h5")
+                corpus: corpus, state: SharedState(path: worker), weights: seeds + "/weights.h5",
+                mostMemory: memory << 20)
             try reader.run(first..<first + count)
         } else {
             try supervise(corpus)
@@ -71,11 +75,11 @@ struct Fuzz: ParsableCommand {
         while next < first + count {
             let end = try child(from: next, folder: folder, state: state)
             guard let end else { break }
-            let format = corpus.format(of: state.input)
-            failures.append(Failure(input: state.input, format: format, end: end))
+            let input = corpus.input(state.input)
+            failures.append(Failure(input: state.input, format: input.format, end: end))
+            if !input.isUnchanged(in: folder) { state.countChanged(input.format) }
             if let keep {
                 try FileManager.default.createDirectory(atPath: keep, withIntermediateDirectories: true)
-                let input = corpus.input(state.input)
                 let name = "\(keep)/\(end)-\(state.input).\(input.ending)".replacingOccurrences(
                     of: " ", with: "-")
                 try Data(input.bytes).write(to: URL(fileURLWithPath: name))
@@ -86,7 +90,8 @@ struct Fuzz: ParsableCommand {
         print(Self.table(failures, state: state))
         print("\(count) inputs of \(corpus.count) files, seed \(seed), \(Int(seconds)) s")
         for failure in failures.prefix(50) { print(failure) }
-        if failures.contains(where: { $0.end != .library }) { throw ExitCode.failure }
+        let anyChanged = Format.allCases.contains { state.changed($0) > 0 }
+        if anyChanged || failures.contains(where: { $0.end != .library }) { throw ExitCode.failure }
     }
 
     /// Runs a child until it ends. Nil where it came to the end of all inputs.
@@ -95,7 +100,7 @@ struct Fuzz: ParsableCommand {
         process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         process.arguments =
             [seeds, "--first", "\(number)", "--count", "\(first + count - number)", "--seed", "\(seed)"]
-            + ["--worker", folder + "/state"] + (only.map { ["--only", $0] } ?? [])
+            + ["--memory", "\(memory)", "--worker", folder + "/state"] + (only.map { ["--only", $0] } ?? [])
         process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder]) { $1 }
         process.standardError = FileHandle.nullDevice
         state.input = number
@@ -120,7 +125,7 @@ struct Fuzz: ParsableCommand {
     }
 
     private static func table(_ failures: [Failure], state: SharedState) -> String {
-        var lines = ["format         inputs  accepted  in C libraries  crashes  hangs  memory"]
+        var lines = ["format         inputs  accepted  in C libraries  crashes  hangs  memory  changed"]
         for format in Format.allCases {
             let own = failures.filter { $0.format == format }
             let crashes = own.count { if case .crash = $0.end { true } else { false } }
@@ -128,6 +133,7 @@ struct Fuzz: ParsableCommand {
                 (state.tried(format) + own.count, 10), (state.accepted(format), 10),
                 (own.count { $0.end == .library }, 16), (crashes, 9),
                 (own.count { $0.end == .hang }, 7), (own.count { $0.end == .memory }, 8),
+                (state.changed(format), 9),
             ].map { number, width in
                 String(repeating: " ", count: max(0, width - "\(number)".count)) + "\(number)"
             }

@@ -27,12 +27,17 @@ final class SharedState {
 
     func accepted(_ format: Format) -> Int { numbers[Self.place(format) + 1] }
 
+    /// Inputs whose file was not the same any more after it was read.
+    func changed(_ format: Format) -> Int { numbers[Self.place(format) + 2] }
+
     func count(_ format: Format, accepted: Bool) {
         numbers[Self.place(format)] += 1
         numbers[Self.place(format) + 1] += accepted ? 1 : 0
     }
 
+    func countChanged(_ format: Format) { numbers[Self.place(format) + 2] += 1 }
+
     private static func place(_ format: Format) -> Int {
-        1 + 2 * (Format.allCases.firstIndex(of: format) ?? 0)
+        1 + 3 * (Format.allCases.firstIndex(of: format) ?? 0)
     }
 }

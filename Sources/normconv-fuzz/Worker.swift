@@ -15,12 +15,13 @@ struct Worker {
 
     /// The exit code where an input took too much memory.
     static let memoryExit: Int32 = 3
-    /// Bytes that the process may come to. The program's own limit is 300 MiB for files as small as these; readers that
-    /// ran before may have left something.
-    private static let mostMemory = 600 << 20
+    /// Bytes that the process may come to, or 0. The program's own limit is 300 MiB for files as small as these; readers
+    /// that ran before may have left something.
+    private let mostMemory: Int
 
-    init(corpus: Corpus, state: SharedState, weights: String) {
-        (self.corpus, self.state, self.weights) = (corpus, state, weights)
+    init(corpus: Corpus, state: SharedState, weights: String, mostMemory: Int) {
+        (self.corpus, self.state, self.weights, self.mostMemory) = (corpus, state, weights, mostMemory)
+        guard mostMemory > 0 else { return }
         // A bomb ends this process and not the machine.
         var limit = rlimit(rlim_cur: 8 << 30, rlim_max: 8 << 30)
         setrlimit(.init(RLIMIT_AS.rawValue), &limit)
@@ -30,11 +31,12 @@ struct Worker {
         for number in numbers {
             state.input = number
             let input = corpus.input(number)
-            let path = "\(folder)/input\(input.format == .idx ? "-" : ".")\(input.ending)"
+            let path = input.path(in: folder)
             try Data(input.bytes).write(to: URL(fileURLWithPath: path))
             let isAccepted = read(path, input.format)
+            if mostMemory > 0, Self.peakMemory > mostMemory { exit(Self.memoryExit) }
             state.count(input.format, accepted: isAccepted)
-            if Self.peakMemory > Self.mostMemory { exit(Self.memoryExit) }
+            if !input.isUnchanged(in: folder) { state.countChanged(input.format) }
         }
         state.input = numbers.upperBound
     }

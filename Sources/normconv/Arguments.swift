@@ -113,11 +113,6 @@ struct ByteCount: ExpressibleByArgument {
     var defaultValueDescription: String { "\(bytes >> 30)G" }
 }
 
-extension Preprocessing: ExpressibleByArgument {
-    /// As `Preprocessing.init(parsing:)` reads it.
-    public init?(argument: String) { try? self.init(parsing: argument) }
-}
-
 extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}

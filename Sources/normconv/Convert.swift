@@ -85,7 +85,9 @@ struct Convert: ParsableCommand {
             """)
     var calibrationMemory: ByteCount?
 
-    @Option(help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.")
+    @Option(
+        help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.",
+        transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Option(

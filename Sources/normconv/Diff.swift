@@ -31,7 +31,9 @@ struct Diff: ParsableCommand {
     @Option(help: "How many of the images to look at.")
     var images = 256
 
-    @Option(help: "Preprocessing for both. Default: what goes with each.")
+    @Option(
+        help: "Preprocessing for both. Default: what goes with each.",
+        transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Flag(help: "Show all layers.")

@@ -50,7 +50,8 @@ struct Eval: ParsableCommand {
         help: """
             raw, unit, torch, caffe, tf, or MEAN,STD on the scale of 0…1 (0.5,0.25 or one value a channel: \
             0.49:0.48:0.45,0.25:0.24:0.26). Default: what the file remembers, else its family's.
-            """)
+            """,
+        transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Option(help: "fast (oneDNN) or reference (plain, every sum in double, slow).")

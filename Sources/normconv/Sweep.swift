@@ -38,7 +38,9 @@ struct Sweep: ParsableCommand {
     @Option(help: "Where the random numbers start.")
     var seed: UInt64 = 0
 
-    @Option(help: "Preprocessing for all networks. Default: what goes with each.")
+    @Option(
+        help: "Preprocessing for all networks. Default: what goes with each.",
+        transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Option(help: "Threads; the figures do not depend on it. Default: all cores.")

@@ -30,7 +30,9 @@ private func run(_ executable: URL, _ arguments: [String]) throws -> Run {
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
-    process.environment = ["NO_COLOR": "1", "PATH": "/usr/bin:/bin"]
+    // What a sanitizer is told holds for the program too.
+    let sanitizers = ProcessInfo.processInfo.environment.filter { $0.key.hasSuffix("SAN_OPTIONS") }
+    process.environment = ["NO_COLOR": "1", "PATH": "/usr/bin:/bin"].merging(sanitizers) { $1 }
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors

@@ -100,6 +100,15 @@ import Testing
         #expect(throws: expected) { try Preprocessing(parsing: text) }
     }
 
+    @Test(
+        "Numbers that make pixels infinite are refused",
+        arguments: ["0,1e-39", "0,1e-44", "3e38,0.5", "-3e38,0.1", "0:0:0,1:1:1e-40"])
+    func overflowing(text: String) {
+        #expect(throws: DatasetError.overflowingPreprocessing(found: text)) {
+            try Preprocessing(parsing: text)
+        }
+    }
+
     @Test("On images of 0…1 nothing is divided by 255, and presets for 0…255 multiply first")
     func unitScale() {
         #expect(Preprocessing.unit.apply(0.5, channel: 0, scale: .unit) == 0.5)

@@ -191,6 +191,22 @@ import Testing
         }
     }
 
+    @Test("A pixel that the preprocessing makes infinite is named")
+    func overflowingPixel() throws {
+        // Two blocks: only the values of the first are compared with what a preprocessing expects.
+        let size = 5 << 20
+        var elements = [UInt8](repeating: 0, count: 2 * size * 4)
+        elements.replaceSubrange(0..<4, with: MadeArray.little(Int(Float(255).bitPattern), 4))
+        elements.replaceSubrange(
+            (size + 1) * 4..<(size + 2) * 4, with: MadeArray.little(Int(Float(3e38).bitPattern), 4))
+        try MadeSplit.open(MadeArray("images", "<f4", [2, size, 1], elements)) { split in
+            let expected = DatasetError.overflowingPixel(
+                file: split.file, object: "images", image: 1, preprocessing: "0,0.001")
+            let preprocessing = try Preprocessing(parsing: "0,0.001")
+            #expect(throws: expected) { try split.read(0..<2, preprocessing: preprocessing) }
+        }
+    }
+
     @Test("Images outside the split are refused", arguments: [-1..<1, 1..<3, 3..<3])
     func rangeOutOfBounds(range: Range<Int>) throws {
         try MadeSplit.open(.bytes("images", [2, 4, 4])) { split in

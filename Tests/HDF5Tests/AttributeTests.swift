@@ -1,5 +1,7 @@
 import CHDF5
+import Foundation
 import HDF5
+import TestSupport
 import Testing
 
 /// Attributes are read in every form that Keras, h5py and libhdf5's own tools write.
@@ -124,6 +126,30 @@ struct AttributeTests {
             let error = HDF5Error.attributeTooLarge(
                 HDF5Location(in: root), name: "names", found: 90, limit: limit)
             #expect(throws: error) { try root.attributes.strings("names") }
+        }
+    }
+
+    @Test("characters count with the bytes that the file says they have")
+    func largeCharacters() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let path = folder + "/made.h5"
+            try MadeFile.write(to: path) { file in
+                let variable = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
+                try "three".withCString { try file.attribute("name", [], type: variable, values: [$0]) }
+            }
+            // The type of a string of variable length: 16 bytes in the file, of unsigned integers of 1 byte and 8 bits.
+            var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            let type: [UInt8] = [0x10, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0]
+            let places = bytes.indices.dropLast(type.count).filter {
+                bytes[$0..<$0 + type.count].elementsEqual(type)
+            }
+            try #require(places.count == 1)
+            bytes[places[0] + 11] = 1
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            let root = try HDF5File(reading: path).root
+            let error = HDF5Error.attributeTooLarge(
+                HDF5Location(in: root), name: "name", found: 5 * (1 << 24 + 1), limit: 16 << 20)
+            #expect(throws: error) { try root.attributes.string("name") }
         }
     }
 

@@ -17,8 +17,12 @@ void nc_guard_leave(void);
 /* What this thread has the library look at, for the message. Cut after 1,000 bytes; control characters become '?'. */
 void nc_guard_place(const char *place);
 
-/* A file to delete in a crash, and one no more. Paths of more than 4,095 bytes and more than 16 files are left alone. */
-void nc_guard_add_temporary(const char *path);
-void nc_guard_remove_temporary(const char *path);
+/* Makes an empty file that is to be deleted in a crash, and opens it for reading and writing; -1 and errno where that cannot
+ * be, as where 64 others are there. Nobody may have a file of that name. */
+int nc_guard_create_temporary(const char *path);
+/* Deletes such a file, if it has not been renamed, and forgets it. */
+void nc_guard_delete_temporary(const char *path);
+/* Deletes all of them, and makes every thread wait that would make or delete another: before the process ends. */
+void nc_guard_delete_temporaries_for_good(void);
 
 #endif

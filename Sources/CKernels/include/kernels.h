@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /// Mean and sum of squared deviations of each channel over all positions. Sums run in float over short blocks of
-/// values shifted by a nearby pivot, then in double, so that a mean far from zero costs no digits.
+/// values shifted by a nearby pivot, then in double, so that a mean far from zero costs no digits. Where squares overflow in
+/// float all is in double.
 /// `scratch` holds 3 × channels floats.
 void nc_channel_moments(
     const float *x, size_t positions, size_t channels, double *mean, double *squares, float *scratch);
@@ -18,10 +19,14 @@ void nc_channel_moments(
 void nc_begin_moments(
     const float *x, size_t positions, size_t channels, float *pivot, double *sums, double *squares);
 
-/// Adds x − pivot and its square to the sums; `scratch` holds 2 × channels floats.
-void nc_add_moments(
+/// Adds x − pivot and its square to the sums; `scratch` holds 2 × channels floats. Whether squares overflowed, which end at
+/// 1.8e19 in float: the moments of the whole map are then to be taken by `nc_exact_moments`, and the overflow is not told.
+int nc_add_moments(
     const float *x, size_t positions, size_t channels, const float *pivot, double *sums, double *squares,
     float *scratch);
+
+/// Mean and sum of squared deviations in double, in two passes over the whole map.
+void nc_exact_moments(const float *x, size_t positions, size_t channels, double *mean, double *squares);
 
 /// Makes the sums a mean and a sum of squared deviations.
 void nc_finish_moments(size_t positions, size_t channels, const float *pivot, double *sums, double *squares);
@@ -132,6 +137,13 @@ void nc_blend_rows(
 
 /// Treat denormals as zero on the calling thread: they slow convolutions down a hundredfold.
 void nc_flush_denormals(void);
+
+/// Whether the calling thread came from finite numbers to one that is not, by overflow, by division by zero or by an invalid
+/// operation, since it last forgot: the processor keeps count of it for nothing. Copies and comparisons do not count.
+void nc_forget_overflow(void);
+int nc_overflowed(void);
+/// Has the calling thread count as one that did.
+void nc_tell_overflow(void);
 
 /// Keep freed memory for the next allocation. Kernels of many megabytes come and go one after another: memory that is
 /// handed back to the system in between costs a page fault for every 4 kB of the next one.

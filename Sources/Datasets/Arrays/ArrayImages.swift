@@ -58,6 +58,15 @@ struct ArrayImages: ImageStore {
             let start = target + (row - range.lowerBound) * format.size
             converter.convert(
                 block.pixels, row - block.rows.lowerBound..<end - block.rows.lowerBound, to: start)
+            // Only the first block's values were compared with what the preprocessing expects.
+            if case .floats = block.pixels {
+                let values = UnsafeBufferPointer(start: start, count: (end - row) * format.size)
+                if let index = values.firstIndex(where: { !$0.isFinite }) {
+                    throw .overflowingPixel(
+                        file: file, object: name, image: row + index / format.size,
+                        preprocessing: preprocessing.description)
+                }
+            }
             row = end
         }
     }

@@ -24,11 +24,16 @@ struct FoldedKernel {
     private(set) var kernel: [Float]
     private(set) var bias: [Float]
 
+    /// Throws `InferenceError` for a parameter, or where the folded kernel overflows.
     init(_ step: ConvolutionStep, _ weights: Weights) throws {
         let convolution = step.convolution
         kernel = try weights.kernel(of: convolution)
         bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
-        if let affine = step.affine { affine.fold(into: &kernel, &bias, convolution) }
+        guard let affine = step.affine else { return }
+        affine.fold(into: &kernel, &bias, convolution)
+        guard kernel.allSatisfy(\.isFinite), bias.allSatisfy(\.isFinite) else {
+            throw InferenceError.foldedOverflow(kernel: convolution.kernel)
+        }
     }
 }
 

@@ -6,6 +6,7 @@ final class ChannelMoments {
     private var sums: [Double]
     private var squares: [Double]
     private var scratch: [Float]
+    private var overflowed = false
 
     init(channels: Int) {
         pivot = [Float](repeating: 0, count: channels)
@@ -22,10 +23,17 @@ final class ChannelMoments {
         let channels = norm.gamma.count
         if positions.lowerBound == 0 {
             nc_begin_moments(x, positions.count, channels, &pivot, &sums, &squares)
+            overflowed = false
         }
-        nc_add_moments(x, positions.count, channels, pivot, &sums, &squares, &scratch)
+        if nc_add_moments(x, positions.count, channels, pivot, &sums, &squares, &scratch) != 0 {
+            overflowed = true
+        }
         guard positions.upperBound == total else { return }
-        nc_finish_moments(total, channels, pivot, &sums, &squares)
+        if overflowed {
+            nc_exact_moments(x - positions.lowerBound * channels, total, channels, &sums, &squares)
+        } else {
+            nc_finish_moments(total, channels, pivot, &sums, &squares)
+        }
         nc_group_coefficients(
             sums, squares, total, channels, norm.groups, norm.epsilon, norm.gamma, norm.beta, coefficients)
     }

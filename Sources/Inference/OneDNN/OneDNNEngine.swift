@@ -47,23 +47,11 @@ public final class OneDNNEngine: Engine {
 
     /// Buffers for one thread, which is made ready for convolutions.
     public func makeWorker() throws -> any EngineWorker {
-        OneDNNEngineWorker(worker: try makeOwnWorker())
+        OneDNNEngineWorker(worker: try makeOwnWorker(), batch: batchSize)
     }
 
     func makeOwnWorker() throws -> Worker {
         prepareWorkerThread(team: section.team)
         return try section.makeWorker()
-    }
-}
-
-private struct OneDNNEngineWorker: EngineWorker {
-    let worker: Worker
-
-    func run(
-        _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>
-    ) throws {
-        _ = worker.input(0, count: count).update(fromContentsOf: images)
-        try worker.run(count: count)
-        _ = outputs.update(fromContentsOf: worker.output(0, count: count))
     }
 }

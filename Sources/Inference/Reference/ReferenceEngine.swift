@@ -50,15 +50,21 @@ public struct ReferenceEngine: Engine {
 }
 
 extension ReferenceEngine: EngineWorker {
-    /// Runs the network image by image.
+    /// Runs the network image by image. Where a value inside it is not finite the outputs are NaN: a rectifier may have
+    /// hidden it.
     public func run(
         _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>
     ) {
         for image in 0..<count {
             let size = imageShape.count
             let pixels = Tensor(shape: imageShape, values: Array(images[image * size..<(image + 1) * size]))
-            let result = values(for: pixels)[network.output].values
-            _ = outputs[image * outputCount..<(image + 1) * outputCount].update(fromContentsOf: result)
+            let values = values(for: pixels)
+            let own = outputs[image * outputCount..<(image + 1) * outputCount]
+            if values.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) {
+                _ = own.update(fromContentsOf: values[network.output].values)
+            } else {
+                own.update(repeating: .nan)
+            }
         }
     }
 }

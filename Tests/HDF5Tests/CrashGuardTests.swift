@@ -1,0 +1,69 @@
+// Tests of how a process ends came with Swift 6.2.
+#if compiler(>=6.2)
+    import CCrashGuard
+    import Foundation
+    import Testing
+
+    /// What is left of a process where a library crashes over a damaged file.
+    @Suite("A crash inside a library")
+    struct CrashGuardTests {
+        private static let line =
+            "Error: made.h5: /a: libhdf5 crashed over it with SIGSEGV, expected a file that is not damaged\n"
+
+        @Test("ends with an error that names the file, and without temporary files")
+        func inside() async throws {
+            let result = await #expect(
+                processExitsWith: .exitCode(1), observing: [\.standardErrorContent]
+            ) {
+                let path = NSTemporaryDirectory() + "/" + UUID().uuidString
+                guard nc_guard_create_temporary(path) >= 0 else { exit(2) }
+                FileHandle.standardError.write(Data((path + "\n").utf8))
+                nc_guard_install(10)
+                nc_guard_enter("libhdf5")
+                nc_guard_place("made.h5: /a")
+                raise(SIGSEGV)
+            }
+            let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+            let path = try #require(text.split(separator: "\n").first)
+            #expect(text == path + "\n" + Self.line)
+            #expect(!FileManager.default.fileExists(atPath: String(path)))
+        }
+
+        @Test("is told where a thread's stack is full too")
+        func fullStack() async throws {
+            let result = await #expect(
+                processExitsWith: .exitCode(1), observing: [\.standardErrorContent]
+            ) {
+                nc_guard_install(10)
+                let thread = Thread {
+                    nc_guard_enter("libhdf5")
+                    nc_guard_place("made.h5: /a")
+                    _ = CrashGuardTests.depth(below: 0)
+                }
+                thread.start()
+                pause()
+            }
+            let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+            #expect(text == Self.line)
+        }
+
+        @Test("stays a crash where no library is at work")
+        func outside() async {
+            await #expect(processExitsWith: .signal(SIGSEGV)) {
+                nc_guard_install(10)
+                nc_guard_enter("libhdf5")
+                nc_guard_leave()
+                raise(SIGSEGV)
+            }
+        }
+
+        /// Has no end.
+        @inline(never)
+        private static func depth(below other: Int) -> Int {
+            withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { page in
+                page[0] = UInt8(truncatingIfNeeded: other)
+                return depth(below: other + 1) + Int(page[0])
+            }
+        }
+    }
+#endif
