@@ -5,9 +5,6 @@
 #include <fcntl.h>
 #include <hdf5.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,33 +21,14 @@ typedef struct lost_bytes {
     unsigned char bytes[];
 } lost_bytes;
 
-/// What another thread writes.
-typedef struct {
-    haddr_t place;
-    size_t count;
-    /// NULL: nothing.
-    const unsigned char *bytes;
-} piece;
-
 struct nc_hdf5_disk {
     /// The caller, and the library's open file.
     int owners;
     int descriptor;
     /// The first errno.
-    atomic_int failure;
+    int failure;
     /// In the order they were written.
     lost_bytes *first_lost, **last_lost;
-    /// Memory that stays as it is.
-    const unsigned char *lent;
-    size_t lent_count;
-    /// The thread that writes pieces of it, from the first one on.
-    pthread_t writer;
-    int has_writer;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    /// Of both threads, under the mutex.
-    piece at_work;
-    int is_ending;
 };
 
 /// The library's view of the file.
@@ -65,11 +43,44 @@ typedef struct {
 static nc_hdf5_disk *disk_of(const H5FD_t *file) { return ((const driver_file *)file)->disk; }
 
 static void note_failure(nc_hdf5_disk *disk) {
-    int none = 0;
-    atomic_compare_exchange_strong(&disk->failure, &none, errno ? errno : EIO);
+    if (!disk->failure) disk->failure = errno ? errno : EIO;
 }
 
-// Bytes
+// The disk
+
+nc_hdf5_disk *nc_hdf5_disk_open(const char *path) {
+    int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor < 0) return NULL;
+    nc_hdf5_disk *disk = calloc(1, sizeof *disk);
+    if (!disk) {
+        close(descriptor);
+        errno = ENOMEM;
+        return NULL;
+    }
+    disk->owners = 1;
+    disk->descriptor = descriptor;
+    disk->last_lost = &disk->first_lost;
+    return disk;
+}
+
+int nc_hdf5_disk_failure(const nc_hdf5_disk *disk) { return disk->failure; }
+
+void nc_hdf5_disk_close(nc_hdf5_disk *disk) {
+    if (disk->descriptor >= 0 && close(disk->descriptor) != 0) note_failure(disk);
+    disk->descriptor = -1;
+}
+
+static void give_up(nc_hdf5_disk *disk) {
+    if (--disk->owners > 0) return;
+    nc_hdf5_disk_close(disk);
+    for (lost_bytes *lost = disk->first_lost, *next; lost; lost = next) {
+        next = lost->next;
+        free(lost);
+    }
+    free(disk);
+}
+
+void nc_hdf5_disk_release(nc_hdf5_disk *disk) { give_up(disk); }
 
 static int write_all(int descriptor, haddr_t place, size_t count, const unsigned char *bytes) {
     while (count > 0) {
@@ -84,15 +95,6 @@ static int write_all(int descriptor, haddr_t place, size_t count, const unsigned
         bytes += written;
     }
     return 0;
-}
-
-/// Has the system begin with bringing a large piece to the disk, so that less is left to wait for in the end.
-static void begin_write_back(int descriptor, haddr_t place, size_t count) {
-#ifdef __linux__
-    if (count >= 1 << 20) sync_file_range(descriptor, (off_t)place, (off_t)count, SYNC_FILE_RANGE_WRITE);
-#else
-    (void)descriptor, (void)place, (void)count;
-#endif
 }
 
 /// Reads what there is of a part of the file; the rest is zeros, as in a file with holes.
@@ -129,128 +131,6 @@ static void restore(const nc_hdf5_disk *disk, haddr_t place, size_t count, unsig
         haddr_t end = place + count < lost->place + lost->count ? place + count : lost->place + lost->count;
         if (start < end) memcpy(bytes + (start - place), lost->bytes + (start - lost->place), (size_t)(end - start));
     }
-}
-
-// The other thread
-
-/// Writes a piece, unless the file is given up.
-static void write_piece(nc_hdf5_disk *disk, piece piece) {
-    if (disk->failure) return;
-    if (write_all(disk->descriptor, piece.place, piece.count, piece.bytes) != 0)
-        note_failure(disk);
-    else
-        begin_write_back(disk->descriptor, piece.place, piece.count);
-}
-
-static void *write_pieces(void *context) {
-    nc_hdf5_disk *disk = context;
-    pthread_mutex_lock(&disk->mutex);
-    for (;;) {
-        while (!disk->at_work.bytes && !disk->is_ending) pthread_cond_wait(&disk->changed, &disk->mutex);
-        if (!disk->at_work.bytes) break;
-        piece piece = disk->at_work;
-        pthread_mutex_unlock(&disk->mutex);
-        write_piece(disk, piece);
-        pthread_mutex_lock(&disk->mutex);
-        disk->at_work.bytes = NULL;
-        pthread_cond_signal(&disk->changed);
-    }
-    pthread_mutex_unlock(&disk->mutex);
-    return NULL;
-}
-
-/// Starts the thread, which no signal reaches.
-static int start_writer(nc_hdf5_disk *disk) {
-    if (disk->has_writer) return 1;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    disk->has_writer = pthread_create(&disk->writer, NULL, write_pieces, disk) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return disk->has_writer;
-}
-
-static void end_writer(nc_hdf5_disk *disk) {
-    if (!disk->has_writer) return;
-    pthread_mutex_lock(&disk->mutex);
-    disk->is_ending = 1;
-    pthread_cond_signal(&disk->changed);
-    pthread_mutex_unlock(&disk->mutex);
-    pthread_join(disk->writer, NULL);
-    disk->has_writer = disk->is_ending = 0;
-}
-
-/// Waits until nothing is being written.
-static void finish_piece(nc_hdf5_disk *disk) {
-    pthread_mutex_lock(&disk->mutex);
-    while (disk->at_work.bytes) pthread_cond_wait(&disk->changed, &disk->mutex);
-    pthread_mutex_unlock(&disk->mutex);
-}
-
-/// Hands bytes over to the other thread, if they are lent and it is not at work; gives whether that was done. What is
-/// lost of them the library does not see again: they are values of a dataset.
-static int hand_over(nc_hdf5_disk *disk, haddr_t place, size_t count, const unsigned char *bytes) {
-    int is_lent = disk->lent && bytes >= disk->lent && bytes + count <= disk->lent + disk->lent_count;
-    if (!is_lent || !start_writer(disk)) return 0;
-    pthread_mutex_lock(&disk->mutex);
-    int is_free = !disk->at_work.bytes;
-    if (is_free) {
-        disk->at_work = (piece){.place = place, .count = count, .bytes = bytes};
-        pthread_cond_signal(&disk->changed);
-    }
-    pthread_mutex_unlock(&disk->mutex);
-    return is_free;
-}
-
-// The disk
-
-nc_hdf5_disk *nc_hdf5_disk_open(const char *path) {
-    int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor < 0) return NULL;
-    nc_hdf5_disk *disk = calloc(1, sizeof *disk);
-    if (!disk) {
-        close(descriptor);
-        errno = ENOMEM;
-        return NULL;
-    }
-    disk->owners = 1;
-    disk->descriptor = descriptor;
-    disk->last_lost = &disk->first_lost;
-    pthread_mutex_init(&disk->mutex, NULL);
-    pthread_cond_init(&disk->changed, NULL);
-    return disk;
-}
-
-int nc_hdf5_disk_failure(const nc_hdf5_disk *disk) { return disk->failure; }
-
-void nc_hdf5_disk_lend(nc_hdf5_disk *disk, const void *bytes, size_t count) {
-    finish_piece(disk);
-    disk->lent = bytes;
-    disk->lent_count = count;
-}
-
-void nc_hdf5_disk_close(nc_hdf5_disk *disk) {
-    nc_hdf5_disk_lend(disk, NULL, 0);
-    end_writer(disk);
-    if (disk->descriptor >= 0 && close(disk->descriptor) != 0) note_failure(disk);
-    disk->descriptor = -1;
-}
-
-static void give_up(nc_hdf5_disk *disk) {
-    if (--disk->owners > 0) return;
-    nc_hdf5_disk_close(disk);
-    pthread_cond_destroy(&disk->changed);
-    pthread_mutex_destroy(&disk->mutex);
-    for (lost_bytes *lost = disk->first_lost, *next; lost; lost = next) {
-        next = lost->next;
-        free(lost);
-    }
-    free(disk);
-}
-
-void nc_hdf5_disk_release(nc_hdf5_disk *disk) {
-    nc_hdf5_disk_lend(disk, NULL, 0);
-    give_up(disk);
 }
 
 // What the library calls
@@ -299,7 +179,6 @@ static haddr_t get_written(const H5FD_t *file, H5FD_mem_t type) {
 static herr_t read_bytes(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t place, size_t count, void *bytes) {
     (void)type, (void)transfer;
     nc_hdf5_disk *disk = disk_of(file);
-    finish_piece(disk);
     if (read_all(disk->descriptor, place, count, bytes) != 0) {
         note_failure(disk);
         memset(bytes, 0, count);
@@ -313,10 +192,8 @@ static herr_t write_bytes(
     (void)type, (void)transfer;
     nc_hdf5_disk *disk = disk_of(file);
     driver_file *own = (driver_file *)file;
-    if (disk->failure || !hand_over(disk, place, count, bytes)) {
-        write_piece(disk, (piece){.place = place, .count = count, .bytes = bytes});
-        if (disk->failure) keep(disk, place, count, bytes);
-    }
+    if (!disk->failure && write_all(disk->descriptor, place, count, bytes) != 0) note_failure(disk);
+    if (disk->failure) keep(disk, place, count, bytes);
     if (place + count > own->written) own->written = place + count;
     return 0;
 }
@@ -326,7 +203,6 @@ static herr_t truncate_file(H5FD_t *file, hid_t transfer, hbool_t closing) {
     nc_hdf5_disk *disk = disk_of(file);
     driver_file *own = (driver_file *)file;
     if (own->written == own->allocated) return 0;
-    finish_piece(disk);
     if (!disk->failure) {
         int status;
         do status = ftruncate(disk->descriptor, (off_t)own->allocated);

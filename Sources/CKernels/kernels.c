@@ -78,13 +78,6 @@ void nc_add_filter_sums(
     }
 }
 
-NC_VECTORIZED
-void nc_standardize(
-    const float *restrict w, float *restrict y, size_t count, double step, const double *restrict shift,
-    const double *restrict scale) {
-    for (size_t o = 0; o < count; o++) y[o] = (float)((w[o] - shift[o] * step) * scale[o]);
-}
-
 void nc_flush_denormals(void) {
 #if defined(__x86_64__)
     _mm_setcsr(_mm_getcsr() | 0x8040);

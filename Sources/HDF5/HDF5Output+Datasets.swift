@@ -111,7 +111,6 @@ extension HDF5Output {
         _ elements: [Element], of kind: ElementKind, into dataset: Handle, _ place: HDF5Location
     ) throws(HDF5Error) {
         let type = try kind.nativeType(place)
-        disk?.lend(elements)
         let status = H5Dwrite(dataset.id, type.id, chdf5_all(), chdf5_all(), chdf5_default(), elements)
         try Library.check(status, "writing the values", place)
     }

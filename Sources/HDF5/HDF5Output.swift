@@ -6,7 +6,7 @@ public final class HDF5Output {
     private let location: HDF5Location
     private var file: Handle?
     /// The file on the disk; nil of one in memory.
-    let disk: OutputDisk?
+    private let disk: OutputDisk?
 
     /// Creates the file, or empties it, with the root group's settings of `model`, or h5py's where it is nil.
     /// Errors name it `name`, which it will have in the end.

@@ -6,8 +6,6 @@ import Foundation
 /// library asks for them.
 final class OutputDisk {
     private let disk: OpaquePointer
-    /// What `disk` may still be writing.
-    private var lent: Any?
 
     /// Creates the file, or empties it.
     init(_ path: String, _ location: HDF5Location) throws(HDF5Error) {
@@ -22,18 +20,6 @@ final class OutputDisk {
 
     /// Makes access properties lead here.
     func use(_ access: hid_t) -> herr_t { nc_hdf5_disk_use(disk, access) }
-
-    /// Lends the elements of an array that the library is to write as they are, so that it need not wait for the disk.
-    /// The array stays alive as long; of large ones there is never a second one that waits.
-    func lend<Element: BitwiseCopyable>(_ elements: [Element]) {
-        // Elements stay where they are while somebody holds the array, and whoever changes it gets a copy.
-        elements.withUnsafeBytes { bytes in
-            guard bytes.count >= 1 << 18 else { return }
-            let isLarge = bytes.count > 16 << 20
-            nc_hdf5_disk_lend(disk, isLarge ? nil : bytes.baseAddress, isLarge ? 0 : bytes.count)
-            lent = isLarge ? nil : elements
-        }
-    }
 
     /// What the system said first of something that could not be written; nil where all was.
     var failure: String? {

@@ -5,7 +5,7 @@ import Testing
 
 /// How `HDF5Output` deals with the disk.
 struct OutputDiskTests {
-    /// Enough for the thread that writes while the library goes on.
+    /// Half a megabyte: more than libhdf5 buffers.
     private func values(_ seed: Float) -> [Float] { (0..<(1 << 17)).map { seed + Float($0) } }
 
     @Test("large arrays are written as they were given, whatever the caller does with them afterwards")

@@ -7,11 +7,9 @@
 #ifndef NORMCONV_HDF5_DRIVER_H
 #define NORMCONV_HDF5_DRIVER_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-/// A file on the disk. All calls, those of libhdf5 included, are made by one thread at a time; a thread of its own writes
-/// what is lent.
+/// A file on the disk. All calls, those of libhdf5 included, are made by one thread at a time.
 typedef struct nc_hdf5_disk nc_hdf5_disk;
 
 /// Creates a file, or empties it; NULL where the system refuses, with `errno` saying why.
@@ -21,16 +19,11 @@ nc_hdf5_disk *nc_hdf5_disk_open(const char *path);
 /// the library refuses.
 int nc_hdf5_disk_use(nc_hdf5_disk *disk, int64_t access);
 
-/// Lends memory, which stays as it is until the next such call, `nc_hdf5_disk_close` or `nc_hdf5_disk_release` has come
-/// back: these wait for what is being written of it. The values of a dataset that the library writes straight out of it
-/// are written while the library goes on. NULL lends none.
-void nc_hdf5_disk_lend(nc_hdf5_disk *disk, const void *bytes, size_t count);
-
-/// The first `errno` of what could not be written so far; 0 where all was.
+/// The first `errno` of what could not be written; 0 where all was.
 int nc_hdf5_disk_failure(const nc_hdf5_disk *disk);
 
-/// Closes the descriptor; some file systems tell only then that they are full. `nc_hdf5_disk_failure` has all failures
-/// now. What the library still writes after that is one.
+/// Closes the descriptor, as which some file systems tell that they are full: asked for by `nc_hdf5_disk_failure`.
+/// What the library still writes after that is a failure.
 void nc_hdf5_disk_close(nc_hdf5_disk *disk);
 
 /// Closes the descriptor and gives the memory back, once the library has closed the file too.

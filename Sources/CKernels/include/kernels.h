@@ -61,10 +61,6 @@ void nc_scale(float *y, float factor, size_t count);
 void nc_add_filter_sums(
     const float *w, size_t count, double a, double q, double *plain, double *linear, double *quadratic);
 
-/// y = (w − shift·step)·scale for each of `count` output channels of a kernel's row.
-void nc_standardize(
-    const float *w, float *y, size_t count, double step, const double *shift, const double *scale);
-
 // The way back, for training. Gradients are added to what `dx` holds.
 
 /// Σ dy and Σ dy·(x − mean) of each channel over all positions, in double; `scratch` holds 2 × channels floats.
