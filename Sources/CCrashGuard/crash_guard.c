@@ -147,6 +147,8 @@ static void end(const char *what, const char *how) {
 
 static void handle(int number) {
     if (depth > 0) end(" crashed over it with ", name(number));
+    // Not inside: memory that the library damaged before, or a fault of ours. It ends as any crash, but leaves no file.
+    delete_all();
     signal(number, SIG_DFL);
     raise(number);
 }

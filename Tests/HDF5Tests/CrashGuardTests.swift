@@ -47,14 +47,22 @@
             #expect(text == Self.line)
         }
 
-        @Test("stays a crash where no library is at work")
-        func outside() async {
-            await #expect(processExitsWith: .signal(SIGSEGV)) {
+        @Test("stays a crash where no library is at work, but leaves no temporary file")
+        func outside() async throws {
+            let result = await #expect(
+                processExitsWith: .signal(SIGSEGV), observing: [\.standardErrorContent]
+            ) {
+                let path = NSTemporaryDirectory() + "/" + UUID().uuidString
+                guard nc_guard_create_temporary(path) >= 0 else { exit(2) }
+                FileHandle.standardError.write(Data((path + "\n").utf8))
                 nc_guard_install(10)
                 nc_guard_enter("libhdf5")
                 nc_guard_leave()
                 raise(SIGSEGV)
             }
+            let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+            let path = try #require(text.split(separator: "\n").first)
+            #expect(path.hasPrefix("/") && !FileManager.default.fileExists(atPath: String(path)))
         }
 
         /// Has no end.
