@@ -56,8 +56,8 @@ public final class HDF5File: Sendable {
     ) throws(HDF5Error) {
         self.path = path
         self.limits = limits
-        byteCount = size
         let location = HDF5Location(file: path)
+        // Of the file that the library opened: since `size` was seen its name may have gone to another one.
         (handle, stamp, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
             let handle = try open()
@@ -68,6 +68,7 @@ public final class HDF5File: Sendable {
             }
             return (handle, FileStamp(handle), root, try ObjectInfo(root, location).address)
         }
+        byteCount = stamp?.size ?? size
     }
 
     /// Throws `HDF5Error.changed` where the file was written since it was opened: called after values were read, some of
