@@ -67,7 +67,7 @@ size_t nc_scratch_floats(const nc_plan *plan, size_t images) {
 
 void nc_pack(const nc_plan *plan, const float *kernel, const size_t strides[4], float *packed) {
     const nc_shape *s = &plan->shape;
-    if (plan->is_winograd) return plan->convolver->transform_kernel(s, kernel, strides, packed, 0, s->outputs);
+    if (plan->is_winograd) return plan->convolver->transform_kernel(s, kernel, strides, packed);
     const size_t channels = plan->convolver->channels, taps = s->kernel_rows * s->kernel_columns;
     memset(packed, 0, nc_packed_floats(plan) * sizeof(float));
     for (size_t group = 0; group < s->outputs; group += channels)

@@ -29,9 +29,8 @@ struct nc_convolver {
     /// The outputs [first, end) of a block's tiles.
     void (*transform_outputs)(
         const nc_block *block, const float *m, const nc_tail *tail, float *y, size_t first, size_t end);
-    /// A kernel's outputs [first, end), transformed in double.
-    void (*transform_kernel)(
-        const nc_shape *shape, const float *kernel, const size_t strides[4], float *u, size_t first, size_t end);
+    /// A kernel, transformed in double.
+    void (*transform_kernel)(const nc_shape *shape, const float *kernel, const size_t strides[4], float *u);
 };
 
 /// Runs `body(context, index)` for each index below `count`, each on a thread of its own where there is OpenMP.

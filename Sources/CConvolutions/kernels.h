@@ -340,10 +340,9 @@ NC_INLINE void spread_three(const wide_vector *g, size_t step, wide_vector *u, s
     u[5 * u_step] = g[2 * step];
 }
 
-static void transform_kernel(
-    const nc_shape *shape, const float *kernel, const size_t strides[4], float *u, size_t first, size_t end) {
+static void transform_kernel(const nc_shape *shape, const float *kernel, const size_t strides[4], float *u) {
     const size_t inputs = shape->inputs, outputs = shape->outputs;
-    for (size_t output = first; output < end; output += NC_LANES)
+    for (size_t output = 0; output < outputs; output += NC_LANES)
         for (size_t input = 0; input < inputs; input++) {
             wide_vector g[9], t[3 * NC_PATCH], r[NC_POINTS];
             const float *from = kernel + output * strides[0] + input * strides[1];

@@ -248,7 +248,8 @@ static inline void nc_memories_destroy(nc_convolution_memories *m) {
     memset(m, 0, sizeof *m);
 }
 
-/// Memories over the caller's buffers, source and destination NULL where they are set later; `memories` must be zeroed, and is to be destroyed whatever is returned.
+/// Memories over the caller's buffers, source and destination NULL where they are set later; `memories` must be zeroed,
+/// and is to be destroyed whatever is returned.
 static inline dnnl_status_t nc_memories_create(
     nc_convolution_memories *m, const nc_convolution *conv, dnnl_engine_t engine, const float *source,
     void *packed, const float *bias, float *destination, void *scratch) {

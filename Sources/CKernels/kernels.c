@@ -4,10 +4,6 @@
 
 #include <stdint.h>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -85,12 +81,5 @@ void nc_flush_denormals(void) {
     uint64_t control;
     __asm__ __volatile__("mrs %0, fpcr" : "=r"(control));
     __asm__ __volatile__("msr fpcr, %0" ::"r"(control | (1u << 24)));
-#endif
-}
-
-void nc_keep_freed_memory(void) {
-#if defined(__GLIBC__)
-    mallopt(M_MMAP_THRESHOLD, 64 << 20);
-    mallopt(M_TRIM_THRESHOLD, 256 << 20);
 #endif
 }

@@ -5,9 +5,16 @@
 #include <malloc.h>
 #endif
 
-void nc_return_freed_memory(void) {
+/// Arrays of `own_map` bytes are mapped alone; `trim` free bytes at the end of the heap go back to the system.
+static void limit(int own_map, int trim) {
 #if defined(__GLIBC__)
-    mallopt(M_MMAP_THRESHOLD, 16 << 20);
-    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_MMAP_THRESHOLD, own_map);
+    mallopt(M_TRIM_THRESHOLD, trim);
+#else
+    (void)own_map, (void)trim;
 #endif
 }
+
+void nc_keep_freed_memory(void) { limit(64 << 20, 256 << 20); }
+
+void nc_return_freed_memory(void) { limit(16 << 20, 32 << 20); }

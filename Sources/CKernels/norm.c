@@ -105,20 +105,28 @@ void nc_channel_moments(
         nc_finish_moments(positions, channels, scratch, mean, squares);
 }
 
+void nc_group_moments(
+    const double *mean, const double *squares, size_t positions, size_t members, double epsilon, double *center,
+    double *factor) {
+    double average = 0, sum = 0;
+    for (size_t c = 0; c < members; c++) average += mean[c];
+    average /= (double)members;
+    for (size_t c = 0; c < members; c++) {
+        const double offset = mean[c] - average;
+        sum += squares[c] + (double)positions * offset * offset;
+    }
+    *center = average;
+    *factor = 1 / sqrt(sum / (double)(positions * members) + epsilon);
+}
+
 void nc_group_coefficients(
     const double *mean, const double *squares, size_t positions, size_t channels, size_t groups, double epsilon,
     const float *gamma, const float *beta, float *restrict coefficients) {
     const size_t members = channels / groups;
     float *restrict center = coefficients, *restrict scale = coefficients + channels, *restrict shift = scale + channels;
     for (size_t start = 0; start < channels; start += members) {
-        double average = 0, sum = 0;
-        for (size_t c = start; c < start + members; c++) average += mean[c];
-        average /= (double)members;
-        for (size_t c = start; c < start + members; c++) {
-            const double offset = mean[c] - average;
-            sum += squares[c] + (double)positions * offset * offset;
-        }
-        const double factor = 1 / sqrt(sum / (double)(positions * members) + epsilon);
+        double average, factor;
+        nc_group_moments(mean + start, squares + start, positions, members, epsilon, &average, &factor);
         // The scale would be a denormal, which is zero here.
         if (factor < 1e-37) nc_tell_overflow();
         // What rounding the mean to float leaves over goes into the shift.

@@ -15,7 +15,7 @@ struct Weights {
                 name: name, found: parameter.shape, expected: "\(count) values")
         }
         let values = try parameter.read().values
-        if let index = values.firstIndex(where: { !$0.isFinite }) {
+        if let index = values.firstNonFinite {
             throw InferenceError.nonFiniteParameter(name: name, index: index)
         }
         return values

@@ -28,13 +28,16 @@ public struct Tensor: Sendable, Equatable {
 }
 
 extension [Float] {
+    /// The place of the first NaN or infinity.
+    public var firstNonFinite: Int? { withUnsafeBufferPointer(\.firstNonFinite) }
+}
+
+extension UnsafeBufferPointer<Float> {
     /// The place of the first NaN or infinity. All are looked through without a branch first.
     public var firstNonFinite: Int? {
         let exponent = Float.infinity.bitPattern
         // An exponent of ones alone carries into the sign's bit.
-        let carries = withUnsafeBufferPointer { values in
-            values.reduce(into: UInt32(0)) { $0 |= ($1.bitPattern & exponent) &+ (1 << 23) }
-        }
+        let carries = reduce(into: UInt32(0)) { $0 |= ($1.bitPattern & exponent) &+ (1 << 23) }
         return carries >> 31 == 0 ? nil : firstIndex { !$0.isFinite }
     }
 }

@@ -31,10 +31,15 @@ void nc_exact_moments(const float *x, size_t positions, size_t channels, double 
 /// Makes the sums a mean and a sum of squared deviations.
 void nc_finish_moments(size_t positions, size_t channels, const float *pivot, double *sums, double *squares);
 
-/// Group normalization for `nc_normalize`: mean, scale and shift of each channel, one after another in 3 × channels floats.
+/// Mean and 1/√(variance + ε) of a group of `members` channels.
 ///
-/// A group's sum of squares is that of its channels about their own means, plus that of the means about the group's, so
-/// that nothing large is subtracted from something large.
+/// Its sum of squares is that of its channels about their own means, plus that of the means about the group's, so that
+/// nothing large is subtracted from something large.
+void nc_group_moments(
+    const double *mean, const double *squares, size_t positions, size_t members, double epsilon, double *center,
+    double *factor);
+
+/// Group normalization for `nc_normalize`: mean, scale and shift of each channel, one after another in 3 × channels floats.
 void nc_group_coefficients(
     const double *mean, const double *squares, size_t positions, size_t channels, size_t groups, double epsilon,
     const float *gamma, const float *beta, float *coefficients);
@@ -140,9 +145,5 @@ void nc_forget_overflow(void);
 int nc_overflowed(void);
 /// Has the calling thread count as one that did.
 void nc_tell_overflow(void);
-
-/// Keep freed memory for the next allocation. Kernels of many megabytes come and go one after another: memory that is
-/// handed back to the system in between costs a page fault for every 4 kB of the next one.
-void nc_keep_freed_memory(void);
 
 #endif

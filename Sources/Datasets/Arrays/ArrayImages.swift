@@ -1,3 +1,5 @@
+import Tensors
+
 /// Images that stand one after another in an array, uint8 or floats.
 struct ArrayImages: ImageStore {
     let format: ImageFormat
@@ -61,7 +63,7 @@ struct ArrayImages: ImageStore {
             // Only the first block's values were compared with what the preprocessing expects.
             if case .floats = block.pixels {
                 let values = UnsafeBufferPointer(start: start, count: (end - row) * format.size)
-                if let index = values.firstIndex(where: { !$0.isFinite }) {
+                if let index = values.firstNonFinite {
                     throw .overflowingPixel(
                         file: file, object: name, image: row + index / format.size,
                         preprocessing: preprocessing.description)

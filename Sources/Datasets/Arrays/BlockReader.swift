@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Consecutive images as they are stored.
 struct Block: Sendable {
@@ -14,7 +15,7 @@ struct Block: Sendable {
     init(rows: Range<Int>, pixels: Pixels) {
         self.rows = rows
         self.pixels = pixels
-        if case .floats(let values) = pixels, let index = values.firstIndex(where: { !$0.isFinite }) {
+        if case .floats(let values) = pixels, let index = values.firstNonFinite {
             nonFiniteRow = rows.lowerBound + index / (values.count / rows.count)
         } else {
             nonFiniteRow = nil

@@ -31,7 +31,7 @@ struct FoldedKernel {
         bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
         guard let affine = step.affine else { return }
         affine.fold(into: &kernel, &bias, convolution)
-        guard kernel.allSatisfy(\.isFinite), bias.allSatisfy(\.isFinite) else {
+        guard kernel.firstNonFinite == nil, bias.firstNonFinite == nil else {
             throw InferenceError.foldedOverflow(kernel: convolution.kernel)
         }
     }

@@ -84,13 +84,16 @@ final class Normalizer {
         nc_channel_moments(x, positions, channels, &means, &squares, &scratch)
         let perGroup = channels / norm.groups
         return stride(from: 0, to: channels, by: perGroup).map { start in
-            let group = start..<start + perGroup
-            let center = group.reduce(0) { $0 + means[$1] } / Double(perGroup)
-            let sum = group.reduce(0) { sum, channel in
-                let offset = means[channel] - center
-                return sum + squares[channel] + Double(positions) * offset * offset
+            var (center, factor) = (0.0, 0.0)
+            means.withUnsafeBufferPointer { means in
+                squares.withUnsafeBufferPointer { squares in
+                    nc_group_moments(
+                        means.baseAddress.map { $0 + start }, squares.baseAddress.map { $0 + start },
+                        positions,
+                        perGroup, norm.epsilon, &center, &factor)
+                }
             }
-            return (center, 1 / (sum / Double(positions * perGroup) + norm.epsilon).squareRoot())
+            return (center, factor)
         }
     }
 

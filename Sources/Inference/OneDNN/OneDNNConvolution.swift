@@ -108,6 +108,8 @@ extension OneDNNConvolution: CompiledConvolution {
 /// A convolution, or its way back, bound to one worker's buffers.
 final class OneDNNExecution: BoundConvolution {
     private let convolution: OneDNNConvolution
+    /// The convolution's: C gets its address from several threads at once.
+    private var compiled: nc_convolution
     private var memories = nc_convolution_memories()
 
     /// `packed` and `bias` take the place of the shared weights where the pass makes their gradients.
@@ -117,8 +119,9 @@ final class OneDNNExecution: BoundConvolution {
         packed: AlignedMemory? = nil, bias: AlignedMemory? = nil
     ) throws(InferenceError) {
         self.convolution = convolution
+        compiled = convolution.compiled
         let status = nc_memories_create(
-            &memories, &convolution.compiled, convolution.device.handle, source,
+            &memories, &compiled, convolution.device.handle, source,
             (packed ?? convolution.packed).address, (bias ?? convolution.bias).floats, destination, scratch)
         try check("memory creation", status)
     }
@@ -136,7 +139,7 @@ final class OneDNNExecution: BoundConvolution {
 
     /// Runs the convolution on what the buffers hold.
     func run(on stream: OneDNNStream) throws(InferenceError) {
-        try check("convolution", nc_convolution_execute(&convolution.compiled, &memories, stream.handle))
+        try check("convolution", nc_convolution_execute(&compiled, &memories, stream.handle))
     }
 }
 

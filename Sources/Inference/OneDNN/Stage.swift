@@ -34,7 +34,7 @@ struct Stage: Equatable {
 }
 
 extension Program {
-    /// Floats of a part's largest map: half of a processor's second cache.
+    /// Floats of a part's largest map: a quarter of a megabyte, half of many processors' second cache.
     private static let partSize = 64 << 10
 
     /// Positions of a step's maps where a position's result depends on that position alone.
@@ -64,10 +64,12 @@ extension Program {
     fileprivate func parts(of stage: Range<Int>, _ positions: Int, batch: Int) -> Stage.Parts {
         let largest = stage.flatMap { steps[$0].maps + [steps[$0].result] }.map { sizes[$0] }.max() ?? 0
         let most = max(1, Self.partSize * positions / max(largest, 1))
-        // At least an eighth of what would fit: a map whose size is prime is left whole.
-        let divisor = (max(most / 8, 1)...max(most, 1)).reversed().first { positions % $0 == 0 }
-        if most < positions { return Stage.Parts(positions: positions, length: divisor ?? positions) }
-        let maps = (1...min(most / positions, batch)).reversed().first { batch % $0 == 0 } ?? 1
+        if most < positions {
+            // At least an eighth of what would fit: a map whose size is prime is left whole.
+            let divisor = (max(most / 8, 1)...most).last { positions % $0 == 0 }
+            return Stage.Parts(positions: positions, length: divisor ?? positions)
+        }
+        let maps = (1...min(most / positions, batch)).last { batch % $0 == 0 } ?? 1
         return Stage.Parts(positions: positions, length: maps * positions)
     }
 }

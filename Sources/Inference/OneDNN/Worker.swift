@@ -97,7 +97,7 @@ final class Worker {
             try execution.run(
                 floats(step.operands[0]), to: floats(step.result), images: images, on: stream)
         } else {
-            for image in 0..<images { run(index, Place(image: image, positions: 0..<1, of: 1)) }
+            for image in 0..<images { run(index, Place(image: image, positions: 0..<1, total: 1)) }
         }
     }
 
@@ -114,7 +114,7 @@ final class Worker {
         for image in first / positions...(end - 1) / positions {
             let start = image * positions
             let part = max(first - start, 0)..<min(end - start, positions)
-            run(index, Place(image: image, positions: part, of: positions))
+            run(index, Place(image: image, positions: part, total: positions))
         }
     }
 
@@ -124,11 +124,8 @@ final class Worker {
     private struct Place {
         var image: Int
         var positions: Range<Int>
+        /// Of a map.
         var total: Int
-
-        init(image: Int, positions: Range<Int>, of total: Int) {
-            (self.image, self.positions, self.total) = (image, positions, total)
-        }
     }
 
     /// A map's values at a place.

@@ -60,7 +60,7 @@ extension ReferenceEngine: EngineWorker {
             let pixels = Tensor(shape: imageShape, values: Array(images[image * size..<(image + 1) * size]))
             let values = values(for: pixels)
             let own = outputs[image * outputCount..<(image + 1) * outputCount]
-            if values.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) {
+            if values.allSatisfy({ $0.firstNonFinite == nil }) {
                 _ = own.update(fromContentsOf: values[network.output].values)
             } else {
                 own.update(repeating: .nan)

@@ -273,7 +273,7 @@ struct CalibrationRun {
         do {
             let trained = try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
             // Training that diverges is a step that is not kept.
-            guard !trained.values.contains(where: { $0.values.contains { !$0.isFinite } }) else {
+            guard trained.values.allSatisfy({ $0.firstNonFinite == nil }) else {
                 report.skip("training", "it diverged")
                 return nil
             }
