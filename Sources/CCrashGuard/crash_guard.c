@@ -26,6 +26,8 @@ static _Thread_local int depth;
 static int is_installed;
 static const char *library = "";
 static char place[place_bytes];
+/* The first place where a library failed, whose memory may be damaged since. */
+static char suspect[place_bytes];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Files are made and deleted under the lock, so that no moment hides one from `nc_guard_delete_temporaries_for_good`. */
@@ -84,6 +86,10 @@ void nc_guard_place(const char *text) {
     place[length] = 0;
 }
 
+void nc_guard_suspect(void) {
+    if (suspect[0] == 0) memcpy(suspect, place, place_bytes);
+}
+
 int nc_guard_create_temporary(const char *path) {
     if (strlen(path) >= path_bytes) {
         errno = ENAMETOOLONG;
@@ -138,16 +144,18 @@ static const char *name(int number) {
 }
 
 /* The error, and the end. Only what may be called in a signal handler; the memory may be damaged. */
-static void end(const char *what, const char *how) {
+static void end(const char *where, const char *what, const char *how) {
     delete_all();
-    const char *parts[] = {"Error: ", place, ": ", library, what, how, ", expected a file that is not damaged\n"};
+    const char *parts[] = {"Error: ", where, ": ", library, what, how, ", expected a file that is not damaged\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) say(parts[i]);
     _exit(1);
 }
 
 static void handle(int number) {
-    if (depth > 0) end(" crashed over it with ", name(number));
-    // Not inside: memory that the library damaged before, or a fault of ours. It ends as any crash, but leaves no file.
+    if (depth > 0) end(place, " crashed over it with ", name(number));
+    // Not inside. Where the library failed before, it may have damaged memory that others use: glibc tells such with SIGABRT.
+    if (suspect[0] != 0) end(suspect, " failed over it, and all crashed afterwards with ", name(number));
+    // A fault of ours. It ends as any crash, but leaves no file.
     delete_all();
     signal(number, SIG_DFL);
     raise(number);
@@ -159,7 +167,7 @@ static void tick(int number) {
     (void)number;
     struct timespec now;
     if (!is_inside || clock_gettime(inside_clock, &now) != 0) return;
-    if (now.tv_sec - entry.tv_sec > (time_t)most_seconds) end(" did not come to an end with it", "");
+    if (now.tv_sec - entry.tv_sec > (time_t)most_seconds) end(place, " did not come to an end with it", "");
 }
 #endif
 

@@ -6,6 +6,8 @@ public struct Attributes: Sendable {
     let location: HDF5Location
     /// Bytes of one attribute at most.
     let limit: Int
+    /// Of the file that they are in.
+    let fileBytes: Int
 
     /// How strings of an attribute are stored, so that new ones can be stored alike.
     public struct StringForm: Sendable, Equatable {
@@ -29,15 +31,17 @@ public struct Attributes: Sendable {
     public func names() throws(HDF5Error) -> [String] {
         try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
-            let order = try tracksCreationOrder() ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME
+            let isOrdered = try tracksCreationOrder()
             let names = NameList(limit: 65_536)
             let status = chdf5_attributes(
-                handle.id, order, { _, name, _, context in NameList.append(name, to: context) },
-                Unmanaged.passUnretained(names).toOpaque())
+                handle.id,
+                { _, name, info, context in
+                    NameList.append(name, place: Int64(info?.pointee.corder ?? 0), to: context)
+                }, Unmanaged.passUnretained(names).toOpaque())
             if names.isMalformed { throw .nameNotUTF8(location) }
             if names.isFull { throw .tooManyObjects(location, limit: 65_536) }
             try Library.check(status, "listing the attributes", location)
-            return names.list
+            return names.sorted(byPlace: isOrdered)
         }
     }
 
@@ -109,7 +113,7 @@ public struct Attributes: Sendable {
 
     func open(_ name: String) throws(HDF5Error) -> OpenAttribute {
         guard try contains(name) else { throw .attributeMissing(location, name: name) }
-        return try OpenAttribute(name, of: handle, location, limit: limit)
+        return try OpenAttribute(name, of: handle, location, limit: limit, fileBytes: fileBytes)
     }
 
     func tracksCreationOrder() throws(HDF5Error) -> Bool {

@@ -18,7 +18,8 @@ public struct Dataset: Sendable {
 
     /// The attributes of the dataset.
     public var attributes: Attributes {
-        Attributes(handle: handle, location: location, limit: file.limits.attributeBytes)
+        Attributes(
+            handle: handle, location: location, limit: file.limits.attributeBytes, fileBytes: file.byteCount)
     }
 
     /// Bytes of all elements in memory.

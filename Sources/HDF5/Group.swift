@@ -27,22 +27,25 @@ public struct Group: Sendable {
 
     /// The attributes of the group.
     public var attributes: Attributes {
-        Attributes(handle: handle, location: location, limit: file.limits.attributeBytes)
+        Attributes(
+            handle: handle, location: location, limit: file.limits.attributeBytes, fileBytes: file.byteCount)
     }
 
     /// Names of all links in file order: as created where the file tracks that, otherwise by name.
     public func names() throws(HDF5Error) -> [String] {
         try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
-            let order = try tracksCreationOrder() ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME
+            let isOrdered = try tracksCreationOrder()
             let names = NameList(limit: file.limits.objects)
             let status = chdf5_links(
-                handle.id, order, { _, name, _, context in NameList.append(name, to: context) },
-                Unmanaged.passUnretained(names).toOpaque())
+                handle.id,
+                { _, name, info, context in
+                    NameList.append(name, place: info?.pointee.corder ?? 0, to: context)
+                }, Unmanaged.passUnretained(names).toOpaque())
             if names.isFull { throw .tooManyObjects(location, limit: file.limits.objects) }
             if names.isMalformed { throw .nameNotUTF8(location) }
             try Library.check(status, "listing the group", location)
-            return names.list
+            return names.sorted(byPlace: isOrdered)
         }
     }
 
@@ -152,15 +155,17 @@ public struct Group: Sendable {
 
 /// Collects names from the library's C callbacks.
 final class NameList {
-    private(set) var list: [String] = []
+    private var list: [(name: String, place: Int64)] = []
     private(set) var isMalformed = false
     private(set) var isFull = false
     private let limit: Int
 
     init(limit: Int) { self.limit = limit }
 
-    /// 0 to go on, 1 to stop.
-    static func append(_ name: UnsafePointer<CChar>?, to context: UnsafeMutableRawPointer?) -> herr_t {
+    /// Takes a name with its place in the order of creation. 0 to go on, 1 to stop.
+    static func append(
+        _ name: UnsafePointer<CChar>?, place: Int64, to context: UnsafeMutableRawPointer?
+    ) -> herr_t {
         guard let name, let context else { return 1 }
         let names = Unmanaged<NameList>.fromOpaque(context).takeUnretainedValue()
         names.isFull = names.list.count >= names.limit
@@ -168,7 +173,15 @@ final class NameList {
             names.isMalformed = !names.isFull
             return 1
         }
-        names.list.append(text)
+        names.list.append((text, place))
         return 0
+    }
+
+    /// The names as they were created, or by their bytes.
+    func sorted(byPlace: Bool) -> [String] {
+        list.sorted { one, other in
+            if byPlace, one.place != other.place { return one.place < other.place }
+            return one.name.utf8.lexicographicallyPrecedes(other.name.utf8)
+        }.map(\.name)
     }
 }

@@ -60,6 +60,8 @@ public enum HDF5Error: Error, Equatable {
     case attributeTooLarge(HDF5Location, name: String, found: Int, limit: Int)
     /// An attribute of another type or shape.
     case wrongAttribute(HDF5Location, name: String, found: String, expected: String)
+    /// An attribute of strings or lists of variable length that the file does not have as it says.
+    case damagedAttribute(HDF5Location, name: String, reason: String)
 
     // The library and the system
     /// The operating system refused: disk full, input error.
@@ -87,6 +89,8 @@ extension HDF5Error: CustomStringConvertible {
             "\(place): attribute '\(name)' takes \(found) bytes, at most \(limit) are read"
         case .wrongAttribute(let place, let name, let found, let expected):
             "\(place): attribute '\(name)' is \(found), expected \(expected)"
+        case .damagedAttribute(let place, let name, let reason):
+            "\(place): attribute '\(name)' \(reason), expected a file that is not damaged"
         default: objectDescription
         }
     }

@@ -53,6 +53,7 @@ enum Library {
         if let reason = reasons.lazy.compactMap(systemError).first {
             throw .systemFailure(location, action: action, reason: reason)
         }
+        nc_guard_suspect()
         throw .libraryFailure(location, action: action, reason: reasons.first ?? "unknown reason")
     }
 

@@ -12,10 +12,14 @@ struct OpenAttribute {
     let count: Int
     /// Bytes at most.
     private let limit: Int
+    private let fileBytes: Int
 
-    init(_ name: String, of object: Handle, _ location: HDF5Location, limit: Int) throws(HDF5Error) {
+    init(
+        _ name: String, of object: Handle, _ location: HDF5Location, limit: Int, fileBytes: Int
+    ) throws(HDF5Error) {
         self.name = name
         self.limit = limit
+        self.fileBytes = fileBytes
         handle = try .attribute(H5Aopen(object.id, name, chdf5_default()), name, location)
         // A transient copy: a committed type belongs to its own file.
         let stored = try Handle.type(H5Aget_type(handle.id), location)
@@ -46,23 +50,54 @@ struct OpenAttribute {
         }
     }
 
-    /// The lengths of strings and lists of variable length, before the library allocates them: many may share the same
-    /// bytes of the file, and an element, a character too, has as many bytes as the file says.
-    private func checkLengths(_ location: HDF5Location) throws(HDF5Error) {
+    /// Looks at strings and lists of variable length before the library allocates and copies them: many may share the same
+    /// bytes of the file, an element, a character too, has as many bytes as the file says, and the heap that they stand in
+    /// may not have them.
+    private func checkReferences(_ location: HDF5Location) throws(HDF5Error) {
         let element = try Handle.type(H5Tget_super(type.id), location)
-        let stored = Int(clamping: H5Aget_storage_size(handle.id))
-        guard count > 0, stored / count >= 4 else { return }
-        let size = stored / count
+        guard try !Self.refersToHeap(element, location) else {
+            throw mismatch(location, expected: "strings or lists of numbers")
+        }
+        let size = Int(clamping: H5Aget_storage_size(handle.id)) / count
         var bytes = [UInt8](repeating: 0, count: size * count)
         try Library.check(
             chdf5_read_references(handle.id, type.id, size, &bytes),
             "reading the lengths of attribute '\(name)'", location)
-        let total = stride(from: 0, to: bytes.count, by: size).reduce(0) { sum, start in
-            sum + bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
-        }
-        let (found, overflow) = total.multipliedReportingOverflow(by: H5Tget_size(element.id))
+        let references = (0..<count).map { bytes[$0 * size..<($0 + 1) * size] }
+        let elements = references.reduce(0) { $0 + GlobalHeap.length(of: $1) }
+        let elementBytes = H5Tget_size(element.id)
+        let (found, overflow) = elements.multipliedReportingOverflow(by: elementBytes)
         guard !overflow, found <= limit else {
             throw .attributeTooLarge(location, name: name, found: overflow ? .max : found, limit: limit)
+        }
+        var heap = try GlobalHeap(of: handle.id, fileBytes: fileBytes, location)
+        for reference in references {
+            do throws(GlobalHeap.Damage) {
+                try heap.check(reference, elementBytes: elementBytes)
+            } catch {
+                throw .damagedAttribute(location, name: name, reason: error.reason)
+            }
+        }
+    }
+
+    /// Whether values of a type have parts of variable length.
+    private static func refersToHeap(
+        _ type: Handle, _ location: HDF5Location, depth: Int = 0
+    ) throws(HDF5Error) -> Bool {
+        // Deeper types are taken for such: nobody needs them.
+        guard depth < 16 else { return true }
+        switch H5Tget_class(type.id) {
+        case H5T_VLEN: return true
+        case H5T_STRING: return H5Tis_variable_str(type.id) != 0
+        case H5T_ARRAY:
+            return try refersToHeap(.type(H5Tget_super(type.id), location), location, depth: depth + 1)
+        case H5T_COMPOUND:
+            for index in 0..<UInt32(max(H5Tget_nmembers(type.id), 0)) {
+                let member = try Handle.type(H5Tget_member_type(type.id, index), location)
+                if try refersToHeap(member, location, depth: depth + 1) { return true }
+            }
+            return false
+        default: return false
         }
     }
 
@@ -75,7 +110,11 @@ struct OpenAttribute {
         defer { buffer.deallocate() }
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
         guard buffer.count > 0 else { return try body(buffer) }
-        if H5Tget_class(type.id) == H5T_VLEN || H5Tis_variable_str(type.id) > 0 { try checkLengths(location) }
+        if H5Tget_class(type.id) == H5T_VLEN || H5Tis_variable_str(type.id) > 0 {
+            try checkReferences(location)
+        } else if try Self.refersToHeap(type, location) {
+            throw mismatch(location, expected: "strings, numbers, or lists or records of numbers")
+        }
         try Library.check(
             H5Aread(handle.id, type.id, buffer.baseAddress), "reading attribute '\(name)'", location)
         defer { _ = H5Dvlen_reclaim(type.id, space.id, chdf5_default(), buffer.baseAddress) }

@@ -5,8 +5,8 @@ import Tensors
 
 /// Damages good files in every way and reads them: the readers must neither crash nor hang nor fill the memory.
 ///
-/// The inputs are numbered; the same number, seed and files give the same input. They are read by a child process, which
-/// goes on behind an input that it did not survive.
+/// The inputs are numbered; the same number, seed and files give the same input. Each is read by a process of its own, as
+/// normconv is one for each command: what a library damages in its memory is found where it shows.
 @main
 struct Fuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,8 +36,8 @@ struct Fuzz: ParsableCommand {
     @Option(help: "Only seeds whose name has this in it.")
     var only: String?
 
-    @Option(help: "Seconds that an input may take.")
-    var seconds = 30.0
+    @Option(help: "Seconds by the clock that an input may take.")
+    var seconds: UInt32 = 60
 
     @Option(help: "MiB that reading may come to; 0, for a sanitizer, is no limit.")
     var memory = 600
@@ -51,18 +51,16 @@ struct Fuzz: ParsableCommand {
     func run() throws {
         let corpus = try Corpus(folder: seeds, only: only, seed: seed)
         if let worker {
-            // Crashes and endless loops inside a C library end with exit code 1, as in normconv.
-            nc_guard_install(1)
             let reader = try Worker(
                 corpus: corpus, state: SharedState(path: worker), weights: seeds + "/weights.h5",
-                mostMemory: memory << 20)
-            try reader.run(first..<first + count)
+                seconds: seconds, mostMemory: memory << 20)
+            reader.run(first..<first + count)
         } else {
             try supervise(corpus)
         }
     }
 
-    /// Starts a child for all inputs, and another one behind each input that one does not survive.
+    /// Starts a worker for all inputs, and another one behind each input that is not survived.
     private func supervise(_ corpus: Corpus) throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("normconv-fuzz-\(ProcessInfo.processInfo.processIdentifier)").path
@@ -73,8 +71,7 @@ struct Fuzz: ParsableCommand {
         var next = first
         let start = ContinuousClock.now
         while next < first + count {
-            let end = try child(from: next, folder: folder, state: state)
-            guard let end else { break }
+            guard let end = try worker(from: next, folder: folder, state: state) else { break }
             let input = corpus.input(state.input)
             failures.append(Failure(input: state.input, format: input.format, end: end))
             if !input.isUnchanged(in: folder) { state.countChanged(input.format) }
@@ -91,47 +88,48 @@ struct Fuzz: ParsableCommand {
         print("\(count) inputs of \(corpus.count) files, seed \(seed), \(Int(seconds)) s")
         for failure in failures.prefix(50) { print(failure) }
         let anyChanged = Format.allCases.contains { state.changed($0) > 0 }
-        if anyChanged || failures.contains(where: { $0.end != .library }) { throw ExitCode.failure }
+        if anyChanged || failures.contains(where: { ![.library, .afterwards].contains($0.end) }) {
+            throw ExitCode.failure
+        }
     }
 
-    /// Runs a child until it ends. Nil where it came to the end of all inputs.
-    private func child(from number: Int, folder: String, state: SharedState) throws -> Failure.End? {
+    /// Runs a worker until it ends. Nil where it came to the end of all inputs.
+    private func worker(from number: Int, folder: String, state: SharedState) throws -> Failure.End? {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         process.arguments =
             [seeds, "--first", "\(number)", "--count", "\(first + count - number)", "--seed", "\(seed)"]
-            + ["--memory", "\(memory)", "--worker", folder + "/state"] + (only.map { ["--only", $0] } ?? [])
+            + ["--seconds", "\(seconds)", "--memory", "\(memory)", "--worker", folder + "/state"]
+            + (only.map { ["--only", $0] } ?? [])
         process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder]) { $1 }
-        process.standardError = FileHandle.nullDevice
+        let errors = folder + "/errors"
+        _ = FileManager.default.createFile(atPath: errors, contents: nil)
+        process.standardError = FileHandle(forWritingAtPath: errors)
         state.input = number
         try process.run()
-        var (seen, since) = (number, ContinuousClock.now)
-        while process.isRunning {
-            usleep(10_000)
-            if state.input != seen { (seen, since) = (state.input, .now) }
-            guard ContinuousClock.now - since < .seconds(seconds) else {
-                kill(process.processIdentifier, SIGKILL)
-                process.waitUntilExit()
-                return .hang
-            }
-        }
         process.waitUntilExit()
         switch (process.terminationReason, process.terminationStatus) {
         case (.exit, 0): return nil
-        case (.exit, 1): return .library
+        case (.exit, 1):
+            let text = (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
+            return text.contains("crashed afterwards") ? .afterwards : .library
         case (.exit, Worker.memoryExit): return .memory
+        case (.uncaughtSignal, SIGALRM): return .hang
         case (_, let code): return .crash(code)
         }
     }
 
     private static func table(_ failures: [Failure], state: SharedState) -> String {
-        var lines = ["format         inputs  accepted  in C libraries  crashes  hangs  memory  changed"]
+        var lines = [
+            "format         inputs  accepted  in C libraries  afterwards  crashes  hangs  memory  changed"
+        ]
         for format in Format.allCases {
             let own = failures.filter { $0.format == format }
             let crashes = own.count { if case .crash = $0.end { true } else { false } }
             let numbers = [
                 (state.tried(format) + own.count, 10), (state.accepted(format), 10),
-                (own.count { $0.end == .library }, 16), (crashes, 9),
+                (own.count { $0.end == .library }, 16), (own.count { $0.end == .afterwards }, 12),
+                (crashes, 9),
                 (own.count { $0.end == .hang }, 7), (own.count { $0.end == .memory }, 8),
                 (state.changed(format), 9),
             ].map { number, width in
@@ -144,7 +142,7 @@ struct Fuzz: ParsableCommand {
     }
 }
 
-/// An input that a child did not survive.
+/// An input that was not survived.
 struct Failure: CustomStringConvertible {
     let input: Int
     let format: Format
@@ -153,6 +151,8 @@ struct Failure: CustomStringConvertible {
     enum End: Equatable, CustomStringConvertible {
         /// A crash or an endless loop inside a C library, of which normconv makes an error.
         case library
+        /// A crash elsewhere after a C library failed, of which normconv makes one too.
+        case afterwards
         case crash(Int32)
         case hang
         case memory
@@ -160,6 +160,7 @@ struct Failure: CustomStringConvertible {
         var description: String {
             switch self {
             case .library: "library"
+            case .afterwards: "afterwards"
             case .crash(let signal): "signal \(signal)"
             case .hang: "hang"
             case .memory: "memory"

@@ -1,3 +1,4 @@
+import CCrashGuard
 import Foundation
 import HDF5
 import Networks
@@ -15,30 +16,57 @@ struct Worker {
 
     /// The exit code where an input took too much memory.
     static let memoryExit: Int32 = 3
-    /// Bytes that the process may come to, or 0. The program's own limit is 300 MiB for files as small as these; readers
-    /// that ran before may have left something.
+    /// The exit code where an input could not be written or no child be made: a failure as a crash is one.
+    private static let systemExit: Int32 = 4
+    /// Seconds by the clock that an input may take.
+    private let seconds: UInt32
+    /// Bytes that reading one may come to, or 0. The program's own limit is 300 MiB for files as small as these.
     private let mostMemory: Int
 
-    init(corpus: Corpus, state: SharedState, weights: String, mostMemory: Int) {
-        (self.corpus, self.state, self.weights, self.mostMemory) = (corpus, state, weights, mostMemory)
+    init(corpus: Corpus, state: SharedState, weights: String, seconds: UInt32, mostMemory: Int) {
+        (self.corpus, self.state, self.weights) = (corpus, state, weights)
+        (self.seconds, self.mostMemory) = (seconds, mostMemory)
         guard mostMemory > 0 else { return }
         // A bomb ends this process and not the machine.
         var limit = rlimit(rlim_cur: 8 << 30, rlim_max: 8 << 30)
         setrlimit(.init(RLIMIT_AS.rawValue), &limit)
     }
 
-    func run(_ numbers: Range<Int>) throws {
-        for number in numbers {
-            state.input = number
-            let input = corpus.input(number)
-            let path = input.path(in: folder)
-            try Data(input.bytes).write(to: URL(fileURLWithPath: path))
-            let isAccepted = read(path, input.format)
-            if mostMemory > 0, Self.peakMemory > mostMemory { exit(Self.memoryExit) }
-            state.count(input.format, accepted: isAccepted)
-            if !input.isUnchanged(in: folder) { state.countChanged(input.format) }
+    /// Reads all inputs, each in a child. Where one does not end well, this process ends in the same way.
+    func run(_ numbers: Range<Int>) {
+        for input in numbers {
+            state.input = input
+            let child = Self.fork()
+            guard child >= 0 else { _exit(Self.systemExit) }
+            if child == 0 { runChild(input) }
+            var status: Int32 = 0
+            while waitpid(child, &status, 0) < 0, errno == EINTR {}
+            let number = status & 0x7F
+            if number != 0 {
+                signal(number, SIG_DFL)
+                kill(getpid(), number)
+            }
+            if status != 0 { _exit(status >> 8) }
         }
-        state.input = numbers.upperBound
+    }
+
+    /// Swift hides it, as most of what runs on several threads must not be used behind it; here nothing has run yet.
+    private static let fork = unsafeBitCast(
+        dlsym(dlopen(nil, RTLD_NOW), "fork"), to: (@convention(c) () -> pid_t).self)
+
+    private func runChild(_ number: Int) -> Never {
+        alarm(seconds)
+        // Crashes and endless loops inside a C library end with exit code 1, as in normconv.
+        nc_guard_install(1)
+        let input = corpus.input(number)
+        guard (try? Data(input.bytes).write(to: URL(fileURLWithPath: input.path(in: folder)))) != nil else {
+            _exit(Self.systemExit)
+        }
+        let isAccepted = read(input.path(in: folder), input.format)
+        if mostMemory > 0, Self.peakMemory > mostMemory { _exit(Self.memoryExit) }
+        state.count(input.format, accepted: isAccepted)
+        if !input.isUnchanged(in: folder) { state.countChanged(input.format) }
+        _exit(0)
     }
 
     private static var peakMemory: Int {

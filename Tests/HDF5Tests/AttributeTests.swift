@@ -153,6 +153,75 @@ struct AttributeTests {
         }
     }
 
+    /// What is changed in the heap of a file, which stands at an address behind its signature, and what is said of it.
+    private static let damages: [(at: Int, byte: UInt8, reason: @Sendable (Int) -> String)] = [
+        // The first object's length, as the library would copy it over what stands behind five bytes.
+        (24, 8, { "refers to 5 bytes in the heap at \($0), whose object 1 has 8" }),
+        (16, 7, { "refers to object 1 of the heap at \($0), which is not there" }),
+        (0, 0, { "refers to a heap at \($0) that is damaged" }),
+        // Another version, a length beyond the file, an object that ends behind the collection.
+        (4, 2, { "refers to a heap at \($0) that is damaged" }),
+        (14, 1, { "refers to a heap at \($0) that is damaged" }),
+        (26, 1, { "refers to a heap at \($0) that is damaged" }),
+        // Free space without a length, over which the library never comes.
+        (40, 0, { "refers to a heap at \($0) that is damaged" }),
+    ]
+
+    @Test(
+        "strings of their own lengths that are not in the file as it says are refused before the library copies them",
+        arguments: damages.indices, [0, 512])
+    func damagedHeap(damage: Int, userBlock: Int) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let path = folder + "/made.h5"
+            try MadeFile.write(to: path, userBlock: userBlock) { file in
+                let variable = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
+                try "three".withCString { try file.attribute("name", [1], type: variable, values: [$0]) }
+            }
+            #expect(try HDF5File(reading: path).root.attributes.string("name") == "three")
+            var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            let heap = try #require(bytes.firstRange(of: Array("GCOL".utf8))?.lowerBound)
+            let (place, byte, reason) = Self.damages[damage]
+            // An object of five bytes takes 16 + 8, and free space follows.
+            try #require(bytes[heap + 40] == 0 && bytes[(heap + 48)...].prefix(8).contains { $0 != 0 })
+            if place == 40 {
+                bytes.replaceSubrange(heap + 48..<heap + 56, with: [UInt8](repeating: 0, count: 8))
+            } else {
+                bytes[heap + place] = byte
+            }
+            let error = { (path: String) in
+                HDF5Error.damagedAttribute(
+                    HDF5Location(file: path), name: "name", reason: reason(heap - userBlock))
+            }
+            #expect(throws: error("inside.h5")) {
+                guard userBlock == 0 else { throw error("inside.h5") }
+                _ = try HDF5File(image: bytes, named: "inside.h5").root.attributes.string("name")
+            }
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            #expect(throws: error(path)) { try HDF5File(reading: path).root.attributes.string("name") }
+        }
+    }
+
+    @Test(
+        "many names keep their order, by creation or by their bytes, in groups of every kind",
+        arguments: [3, 40])
+    func namesInOrder(count: Int) throws {
+        let names = (0..<count).map { "n\($0 * 11 % count)" }
+        for tracksOrder in [false, true] {
+            try MadeFile.reading(tracksOrder: tracksOrder) { file in
+                for name in names { try file.group(name) }
+                let group = try file.group("attributes \(count)")
+                for name in names {
+                    try file.attribute(name, of: group, [1], type: chdf5_native_float(), values: [Float(1)])
+                }
+            } then: { root throws in
+                let found = try root.names().filter { $0.hasPrefix("n") }
+                #expect(found == (tracksOrder ? names : names.sorted()))
+                #expect(
+                    try root.group("attributes \(count)").attributes.names().sorted() == names.sorted())
+            }
+        }
+    }
+
     @Test("an attribute of another type or number says what it is")
     func wrongAttribute() throws {
         try MadeFile.reading { file in

@@ -47,6 +47,28 @@
             #expect(text == Self.line)
         }
 
+        @Test("is told where it comes after the library failed, with the file over which it did")
+        func afterwards() async throws {
+            let result = await #expect(
+                processExitsWith: .exitCode(1), observing: [\.standardErrorContent]
+            ) {
+                nc_guard_install(10)
+                nc_guard_enter("libhdf5")
+                nc_guard_place("made.h5: /a")
+                nc_guard_suspect()
+                nc_guard_place("another.h5: /b")
+                nc_guard_leave()
+                raise(SIGSEGV)
+            }
+            #expect(
+                String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+                    == """
+                    Error: made.h5: /a: libhdf5 failed over it, and all crashed afterwards with SIGSEGV, \
+                    expected a file that is not damaged
+
+                    """)
+        }
+
         @Test("stays a crash where no library is at work, but leaves no temporary file")
         func outside() async throws {
             let result = await #expect(
@@ -57,6 +79,7 @@
                 FileHandle.standardError.write(Data((path + "\n").utf8))
                 nc_guard_install(10)
                 nc_guard_enter("libhdf5")
+                nc_guard_place("weights.h5: /conv1")
                 nc_guard_leave()
                 raise(SIGSEGV)
             }

@@ -105,6 +105,32 @@ struct OutputTests {
         }
     }
 
+    @Test("records and lists with parts of variable length, whose lengths nobody checks, are not copied")
+    func nestedLengths() throws {
+        for isList in [false, true] {
+            try rewrite { file in
+                let string = try stringType(chdf5_variable_size(), padding: H5T_STR_NULLTERM)
+                var type = try accept(H5Tvlen_create(string))
+                if !isList {
+                    type = try accept(H5Tcreate(H5T_COMPOUND, 8))
+                    try accept(H5Tinsert(type, "name", 0, string))
+                }
+                try file.attribute("nested", [1], type: type, values: [UnsafePointer<CChar>]())
+            } write: { root, output in
+                #expect(
+                    throws: HDF5Error.wrongAttribute(
+                        HDF5Location(in: root), name: "nested",
+                        found: isList ? "a variable-length sequence" : "a compound",
+                        expected: isList
+                            ? "strings or lists of numbers"
+                            : "strings, numbers, or lists or records of numbers")
+                ) { try output.copyAttributes(of: root, to: "/") }
+            } then: { root throws in
+                #expect(try root.attributes.names().isEmpty)
+            }
+        }
+    }
+
     @Test("strings are written in the form asked for", arguments: [true, false])
     func strings(isVariable: Bool) throws {
         let form: Attributes.StringForm = isVariable ? .variableUTF8 : .fixedASCII

@@ -6,7 +6,7 @@
 #define NORMCONV_CRASH_GUARD_H
 
 /* Says what crashed and over which file, deletes the temporary files, ends with exit code 1: for SIGSEGV, SIGBUS, SIGFPE
- * and SIGABRT of a thread that is inside a library. Any other crash is ours and stays one. On Linux the same where a
+ * and SIGABRT of a thread that is inside a library. The same for a crash anywhere after a library failed. Any other is ours and stays one. On Linux the same where a
  * thread stays inside for so many seconds of computing: an endless loop over a damaged file. */
 void nc_guard_install(unsigned seconds);
 
@@ -16,6 +16,9 @@ void nc_guard_leave(void);
 
 /* What this thread has the library look at, for the message. Cut after 1,000 bytes; control characters become '?'. */
 void nc_guard_place(const char *place);
+
+/* A library failed at this place, so that its memory may be damaged: the first such place is kept. */
+void nc_guard_suspect(void);
 
 /* Makes an empty file that is to be deleted in a crash, and opens it for reading and writing; -1 and errno where that cannot
  * be, as where 64 others are there. Nobody may have a file of that name. */
