@@ -18,3 +18,9 @@ static void limit(int own_map, int trim) {
 void nc_keep_freed_memory(void) { limit(64 << 20, 256 << 20); }
 
 void nc_return_freed_memory(void) { limit(16 << 20, 32 << 20); }
+
+void nc_release_freed_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}

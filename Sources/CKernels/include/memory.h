@@ -10,4 +10,7 @@ void nc_keep_freed_memory(void);
 /// and none twice.
 void nc_return_freed_memory(void);
 
+/// What is free now goes back to the system.
+void nc_release_freed_memory(void);
+
 #endif

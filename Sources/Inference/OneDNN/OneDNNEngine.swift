@@ -1,4 +1,5 @@
 import CDNNL
+import CKernels
 import Foundation
 import Networks
 import Tensors
@@ -34,6 +35,8 @@ public final class OneDNNEngine: Engine {
         section = try OneDNNSection(
             Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers,
             batch: batch, team: team)
+        // Kernels as they were read: the workers' buffers need other sizes.
+        nc_release_freed_memory()
         imageShape = shape
         outputCount = shapes[network.output].count
     }
