@@ -31,6 +31,8 @@ typedef struct {
     /// Forward only: cuts the result at zero and, where it is finite, at `ceiling`.
     bool rectifies;
     float ceiling;
+    /// Whether factors may be rounded to bfloat16.
+    bool rounds;
 } nc_convolution_shape;
 
 /// A compiled convolution and the descriptors that its memories are made with. On the way back, source, packed
@@ -98,6 +100,15 @@ static inline const char *nc_dnnl_instructions(void) {
     return NULL;
 }
 
+/// Whether the processor multiplies bfloat16 numbers, and the library uses that.
+static inline bool nc_dnnl_has_bfloat16(void) {
+#if defined(__x86_64__)
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+#else
+    return false;
+#endif
+}
+
 static inline dnnl_status_t nc_engine_create(dnnl_engine_t *engine) { return dnnl_engine_create(engine, dnnl_cpu, 0); }
 
 static inline dnnl_status_t nc_stream_create(dnnl_stream_t *stream, dnnl_engine_t engine) {
@@ -121,6 +132,7 @@ static inline dnnl_status_t nc_attributes_(const nc_convolution_shape *shape, dn
     dnnl_status_t status;
     NC_TRY_(dnnl_primitive_attr_create(attributes));
     NC_TRY_(dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user));
+    if (shape->rounds) NC_TRY_(dnnl_primitive_attr_set_fpmath_mode(*attributes, dnnl_fpmath_mode_bf16));
     NC_TRY_(dnnl_post_ops_create(&operations));
     const bool clipped = shape->ceiling < __builtin_inff();
     const dnnl_alg_kind_t kind = clipped ? dnnl_eltwise_clip : dnnl_eltwise_relu;

@@ -16,6 +16,8 @@ public enum InferenceError: Error, Equatable {
     case wrongImageShape(found: Shape, expected: Shape)
     /// A layer's operation is one that training does not know.
     case cannotTrain(layer: String)
+    /// bfloat16 was asked for, which the processor does not multiply; its widest vector instructions, if they are known.
+    case noBFloat16(instructions: String?)
     /// oneDNN refused a call.
     case library(operation: String, status: Int)
     /// Memory could not be had.
@@ -37,6 +39,9 @@ extension InferenceError: CustomStringConvertible {
             "parameter '\(name)': the variance at index \(index) is negative"
         case .wrongImageShape(let found, let expected): "images are \(found), expected \(expected)"
         case .cannotTrain(let layer): "layer '\(layer)': its operation cannot be trained through"
+        case .noBFloat16(let instructions):
+            "this processor does not multiply bfloat16 numbers: found \(instructions ?? "unknown instructions"), "
+                + "expected AVX-512 with BF16, or AMX"
         case .library(let operation, let status): "oneDNN: \(operation) failed with status \(status)"
         case .outOfMemory(let bytes): "cannot allocate \(bytes) bytes"
         }

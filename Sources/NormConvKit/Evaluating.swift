@@ -71,7 +71,7 @@ extension Model {
             _ = try classes(imageShape: imageShape)
             return try OneDNNEngine(
                 network: logits, parameters: parameters, imageShape: imageShape, workers: workers,
-                batch: batch, team: team)
+                batch: batch, team: team, precision: precision)
         }
     }
 

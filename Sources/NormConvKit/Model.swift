@@ -1,5 +1,6 @@
 import Checkpoints
 import Datasets
+import Inference
 import Networks
 import OrderedJSON
 import Tensors
@@ -18,6 +19,8 @@ public struct Model: Sendable {
     public let assumptions: [String]
     /// How the file was converted, if it was.
     public let note: ConversionNote?
+    /// In what numbers the fast engine convolves.
+    public var precision = Precision.float32
     /// The configuration, in layouts that have one.
     let config: JSON?
 
@@ -71,6 +74,13 @@ public struct Model: Sendable {
         return try KerasConfigEditor.convertedConfig(config, norms: norms)
     }
 
+    /// The same network, with convolutions in other numbers.
+    public func running(in precision: Precision) -> Model {
+        var model = self
+        model.precision = precision
+        return model
+    }
+
     /// The parameters as the network's operations take them: kernels of convolutions that standardize their weights
     /// are standardized when they are read.
     public var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
@@ -106,6 +116,9 @@ public struct Model: Sendable {
 
     /// The path as it was given.
     public var path: String { checkpoint.path }
+
+    /// The path, and the precision where it is not the usual one.
+    public var title: String { precision == .float32 ? path : "\(path) (\(precision.rawValue))" }
 
     /// What the file remembers, else what the network's family was trained with.
     public var preprocessing: Preprocessing {

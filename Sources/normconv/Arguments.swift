@@ -117,4 +117,5 @@ extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
 extension PixelScale: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}

@@ -46,6 +46,9 @@ struct Benchmark: ParsableCommand {
     @Option(help: "Images that a worker runs at once. Default: what suits their size, 4 for 224x224.")
     var batch: Int?
 
+    @Option(help: "f32, or bf16 where the processor multiplies bfloat16 numbers. Default: f32.")
+    var precision = Precision.float32
+
     @Flag(help: "Show every layer.")
     var layers = false
 
@@ -72,6 +75,7 @@ struct Benchmark: ParsableCommand {
         options.repeats = repeats
         options.workers = workers
         options.batch = batch
+        options.precision = precision
         let job = try BenchmarkJob(path: model, architecture: try architecture.text, options: options)
         let progress = ProgressLine(
             URL(fileURLWithPath: model).lastPathComponent, total: job.totalImages, isOn: !output.quiet)

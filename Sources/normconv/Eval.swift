@@ -16,6 +16,7 @@ struct Eval: ParsableCommand {
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
               normconv eval r50.safetensors --data imagenette/val --classes names.txt
               normconv eval pets.h5 --data annotations/test.txt --skip-broken
+              normconv eval resnet50.h5 --data val --precision bf16
               normconv eval resnet50.h5 --data val --resume resnet50.json
               normconv eval resnet50.h5 --data val --shard 3/8 --partial part-3.json
 
@@ -57,6 +58,13 @@ struct Eval: ParsableCommand {
     @Option(help: "fast (oneDNN) or reference (plain, every sum in double, slow).")
     var engine = EngineKind.fast
 
+    @Option(
+        help: """
+            f32, or bf16: the networks are also run with bfloat16 convolutions and compared with themselves, where the \
+            processor multiplies such numbers.
+            """)
+    var precision = Precision.float32
+
     @Option(help: "Threads; the figures do not depend on it. Default: all cores.")
     var workers: Int?
 
@@ -87,6 +95,13 @@ struct Eval: ParsableCommand {
         if workers != nil, engine == .reference {
             throw ValidationError("--workers goes with the fast engine only.")
         }
+        if precision != .float32, engine == .reference || outputs != nil || part.file != nil {
+            throw ValidationError(
+                "--precision goes with the fast engine, and without --outputs, --partial and --resume.")
+        }
+        if precision != .float32, against != nil {
+            throw ValidationError("--precision compares networks with themselves: leave --against out.")
+        }
         if outputs != nil, models.count > 1 {
             throw ValidationError("--outputs goes with one network only; --csv takes several.")
         }
@@ -105,11 +120,13 @@ struct Eval: ParsableCommand {
         try files.check(overwrite: force, inputs: inputs)
         for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
         if let outputs { try AtomicFile.check(outputs, overwrite: force) }
-        let networks = try paths.map(architecture.model)
+        try precision.check()
+        let stored = try paths.map(architecture.model)
+        let networks = (precision == .float32 ? [] : stored.map { $0.running(in: precision) }) + stored
         let split = try images.split(
             data, for: networks[0], options: labels.splitOptions, quiet: output.quiet)
         let job = try ScoringJob(
-            networks, on: split, baseline: paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil,
+            networks, on: split, baseline: baseline(paths),
             preprocessing: preprocess, engine: engine)
         let partial = part.options(architecture: try architecture.text, force: force)
         let scores = try run(job, networks, on: split, partial)
@@ -121,6 +138,13 @@ struct Eval: ParsableCommand {
         let result = try job.result(scores)
         try files.write(result, overwrite: force) { try split.picture($0) }
         try output.show(result.report, isAlone: models.count == 1)
+    }
+
+    /// The place of the network that the others are compared with: networks in another precision come before the same in
+    /// floats.
+    private func baseline(_ paths: [String]) -> Int? {
+        if precision != .float32 { return paths.count }
+        return paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil
     }
 
     /// Runs all networks in one pass; outputs as a whole are there only where they are wanted.

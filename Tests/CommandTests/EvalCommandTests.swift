@@ -54,6 +54,22 @@ struct EvalCommandTests {
         #expect(added.map { $0["comparison"] == nil } == [false, true])
     }
 
+    @Test("bfloat16 is compared with floats, or refused before anything is read")
+    func precision() throws {
+        let run = try normconv("eval", keras, "--data", split, "--precision", "bf16", "--json")
+        if run.code == 0 {
+            let models = try #require(try run.json()["models"] as? [[String: Any]])
+            #expect(models.map { $0["model"] as? String } == [keras + " (bf16)", keras])
+            #expect(models.map { $0["comparison"] == nil } == [false, true])
+        } else {
+            #expect(run.code == 1 && run.errors.contains("does not multiply bfloat16 numbers: found"))
+        }
+        for extra in [["--against", other], ["--engine", "reference"], ["--outputs", "new.npy"]] {
+            let run = try normconv(["eval", keras, "--data", split, "--precision", "bf16"] + extra)
+            #expect(run.code == 64 && run.errors.contains("--precision"))
+        }
+    }
+
     @Test("the tables fit 80 columns")
     func width() throws {
         for arguments in [[keras], [keras, "--against", other], [keras, sequential, other]] {

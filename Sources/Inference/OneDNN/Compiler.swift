@@ -4,10 +4,15 @@ import Synchronization
 struct Compiler: Sendable {
     private let weights: Weights
     private let device: OneDNNDevice
+    private let precision: Precision
     /// The convolutions, by step, for a part of the batch or the whole.
     private let jobs: [(step: Int, convolution: ConvolutionStep, images: Int)]
 
-    init(_ program: Program, _ stages: [Stage], batch: Int, weights: Weights, device: OneDNNDevice) {
+    init(
+        _ program: Program, _ stages: [Stage], batch: Int, precision: Precision, weights: Weights,
+        device: OneDNNDevice
+    ) {
+        self.precision = precision
         self.weights = weights
         self.device = device
         jobs = stages.flatMap { stage in
@@ -43,7 +48,10 @@ struct Compiler: Sendable {
 
     private func compile(_ step: ConvolutionStep, _ images: Int) throws -> any CompiledConvolution {
         let folded = try FoldedKernel(step, weights)
-        return try VectorConvolution(step, batch: images, weights: folded)
-            ?? OneDNNConvolution(step, batch: images, weights: folded, device: device)
+        if precision == .float32, let own = try VectorConvolution(step, batch: images, weights: folded) {
+            return own
+        }
+        return try OneDNNConvolution(
+            step, batch: images, weights: folded, device: device, precision: precision)
     }
 }

@@ -51,7 +51,8 @@ final class OneDNNConvolution: @unchecked Sendable {
 
     /// Compiles a convolution whose weights are still to be set.
     init(
-        _ step: ConvolutionStep, pass: nc_pass = nc_forward, batch: Int, device: OneDNNDevice
+        _ step: ConvolutionStep, pass: nc_pass = nc_forward, batch: Int, device: OneDNNDevice,
+        precision: Precision = .float32
     ) throws(InferenceError) {
         self.device = device
         bias = try AlignedMemory(bytes: step.convolution.outputs * MemoryLayout<Float>.stride)
@@ -59,6 +60,7 @@ final class OneDNNConvolution: @unchecked Sendable {
         var compiled = nc_convolution()
         do throws(InferenceError) {
             var shape = nc_convolution_shape(step, pass: pass, batch: batch)
+            shape.rounds = precision == .bfloat16
             try check("convolution", nc_convolution_create(&compiled, device.handle, &shape))
             packed = try AlignedMemory(bytes: compiled.packed_bytes)
         } catch {
@@ -69,9 +71,11 @@ final class OneDNNConvolution: @unchecked Sendable {
     }
 
     /// Compiles a convolution with a checkpoint's weights.
-    convenience init(_ step: ConvolutionStep, batch: Int, weights: FoldedKernel, device: OneDNNDevice) throws
-    {
-        try self.init(step, batch: batch, device: device)
+    convenience init(
+        _ step: ConvolutionStep, batch: Int, weights: FoldedKernel, device: OneDNNDevice,
+        precision: Precision = .float32
+    ) throws {
+        try self.init(step, batch: batch, device: device, precision: precision)
         try setWeights(weights.kernel, bias: weights.bias, on: OneDNNStream(device))
     }
 

@@ -26,15 +26,17 @@ public final class OneDNNEngine: Engine {
     /// `team` threads: one image is done sooner then, many images later.
     ///
     /// Throws `NetworkError` where the graph does not fit an image of `shape` (height, width, channels),
-    /// `InferenceError` for a parameter or where oneDNN refuses.
+    /// `InferenceError` for a parameter, where oneDNN refuses, or for a precision that the processor does not have.
     public init(
         network: Network, parameters: ParameterTable, imageShape shape: Shape,
-        workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1,
+        precision: Precision = .float32
     ) throws {
+        try precision.check()
         let shapes = try network.shapes(forImage: shape)
         section = try OneDNNSection(
             Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers,
-            batch: batch, team: team)
+            batch: batch, team: team, precision: precision)
         // Kernels as they were read: the workers' buffers need other sizes.
         nc_release_freed_memory()
         imageShape = shape

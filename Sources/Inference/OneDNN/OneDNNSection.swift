@@ -38,7 +38,8 @@ public final class OneDNNSection: Sendable {
     /// Throws `InferenceError` for a parameter or where oneDNN refuses.
     public init(
         _ section: Section, of network: Network, parameters: ParameterTable, shapes: [Shape],
-        workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1,
+        precision: Precision = .float32
     ) throws {
         let weights = Weights(parameters)
         let program = try Lowering.program(for: network, section, shapes: shapes, weights: weights)
@@ -53,8 +54,10 @@ public final class OneDNNSection: Sendable {
         layers = program.layers(of: network, shapes: shapes)
         self.stages = stages
         plan = BufferPlan(program, stages)
-        convolutions = try Compiler(program, stages, batch: batch, weights: weights, device: device)
-            .compile(threads: max(workers, team), team: team)
+        convolutions = try Compiler(
+            program, stages, batch: batch, precision: precision, weights: weights, device: device
+        )
+        .compile(threads: max(workers, team), team: team)
     }
 
     /// Runs the section for `count` images. `load` and `store` are called from several threads at once, for disjoint

@@ -15,6 +15,8 @@ public struct BenchmarkOptions: Sendable {
     public var workers: Int?
     /// Images that a worker runs at once; what suits their size where it is nil.
     public var batch: Int?
+    /// In what numbers to convolve.
+    public var precision = Precision.float32
 
     /// The defaults.
     public init() {}
@@ -38,7 +40,9 @@ public struct BenchmarkJob: Sendable {
     {
         let clock = ContinuousClock()
         let start = clock.now
-        model = try Model(path: path, architecture: architecture)
+        var model = try Model(path: path, architecture: architecture)
+        model.precision = options.precision
+        self.model = model
         input = options.input ?? model.usualImageShape
         engine = try model.fastEngine(
             imageShape: input, workers: options.workers ?? ProcessInfo.processInfo.activeProcessorCount,
@@ -67,7 +71,7 @@ public struct BenchmarkJob: Sendable {
         let multiplyAdds = model.logits.multiplyAdds(
             shapes: try model.network.shapes(height: input[0], width: input[1]))
         return BenchmarkReport(
-            model: model.path, architecture: model.network.architecture, library: oneDNNDescription,
+            model: model.title, architecture: model.network.architecture, library: oneDNNDescription,
             input: input.extents, images: throughput.images, batch: engine.batchSize, workers: engine.workers,
             imagesPerSecond: rates, latency: BenchmarkReport.Spread(latency.repeats),
             latencyThreads: engine.workers, multiplyAdds: multiplyAdds,

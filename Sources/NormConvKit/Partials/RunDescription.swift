@@ -34,7 +34,7 @@ struct RunDescription: Sendable, Codable, Equatable {
         baseline = job.baseline
         networks = job.models.indices.map {
             Network(
-                model: job.models[$0].path, classes: job.classes[$0],
+                model: job.models[$0].title, classes: job.classes[$0],
                 preprocess: job.preprocessing[$0].description)
         }
     }
