@@ -74,16 +74,62 @@ static inline hid_t chdf5_make_float16(size_t exponent_bits, size_t mantissa_bit
     return type;
 }
 
-/* Size and time of the last change of an open file; negative where it is in memory. */
-static inline herr_t chdf5_file_stamp(hid_t file, int64_t *size, int64_t *seconds, int64_t *nanoseconds) {
-    hid_t access = H5Fget_access_plist(file);
-    int is_system_file = access >= 0 && H5Pget_driver(access) == H5FD_SEC2;
+/* Where the bytes of an open file are, on the disk or in memory, and how numbers stand in it. */
+typedef struct {
+    /* -1 where the file is in memory. */
+    int descriptor;
+    const char *memory;
+    uint64_t size;
+    /* Bytes of a block of the user's own, behind which addresses count. */
+    uint64_t start;
+    size_t address_bytes, length_bytes;
+} chdf5_bytes;
+
+/* Valid while the file is open; negative for drivers other than those of `HDF5File`. */
+static inline herr_t chdf5_find_bytes(hid_t file, chdf5_bytes *bytes) {
+    hid_t creation = H5Fget_create_plist(file), access = H5Fget_access_plist(file);
+    hid_t driver = access >= 0 ? H5Pget_driver(access) : -1;
+    hsize_t size = 0, start = 0;
+    void *handle = NULL;
+    herr_t status = -1;
+    memset(bytes, 0, sizeof *bytes);
+    bytes->descriptor = -1;
+    if (creation >= 0 && H5Pget_userblock(creation, &start) >= 0
+        && H5Pget_sizes(creation, &bytes->address_bytes, &bytes->length_bytes) >= 0 && H5Fget_filesize(file, &size) >= 0
+        && H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && handle && start <= size) {
+        bytes->size = size;
+        bytes->start = start;
+        if (driver == H5FD_SEC2) bytes->descriptor = *(int *)handle;
+        if (driver == H5FD_CORE) bytes->memory = *(char **)handle;
+        status = bytes->descriptor >= 0 || bytes->memory ? 0 : -1;
+    }
     if (access >= 0) H5Pclose(access);
-    void *descriptor = NULL;
+    if (creation >= 0) H5Pclose(creation);
+    return status;
+}
+
+/* Copies bytes at an address of the file; negative where they are not all there. */
+static inline herr_t chdf5_copy_bytes(const chdf5_bytes *bytes, uint64_t address, size_t count, void *copy) {
+    const uint64_t size = bytes->size - bytes->start;
+    if (address > size || count > size - address) return -1;
+    if (bytes->memory) {
+        memcpy(copy, bytes->memory + bytes->start + address, count);
+        return 0;
+    }
+    for (size_t done = 0; done < count;) {
+        ssize_t read = pread(
+            bytes->descriptor, (char *)copy + done, count - done, (off_t)(bytes->start + address + done));
+        if (read < 0 && errno == EINTR) continue;
+        if (read <= 0) return -1;
+        done += (size_t)read;
+    }
+    return 0;
+}
+
+/* Size and time of the last change of a file on the disk; negative where it is in memory. */
+static inline herr_t chdf5_file_stamp(const chdf5_bytes *bytes, int64_t *size, int64_t *seconds, int64_t *nanoseconds) {
     struct stat status;
-    if (!is_system_file || H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) < 0 || !descriptor
-        || fstat(*(int *)descriptor, &status) != 0)
-        return -1;
+    if (bytes->descriptor < 0 || fstat(bytes->descriptor, &status) != 0) return -1;
     *size = (int64_t)status.st_size;
 #ifdef __APPLE__
     struct timespec time = status.st_mtimespec;
@@ -93,50 +139,6 @@ static inline herr_t chdf5_file_stamp(hid_t file, int64_t *size, int64_t *second
     *seconds = (int64_t)time.tv_sec;
     *nanoseconds = (int64_t)time.tv_nsec;
     return 0;
-}
-
-/* Bytes of the file that an object is in, at an address as they stand in it, behind a block of the user's own; negative
- * where they are not all there. Files that are open for reading, on the disk or in memory. */
-static inline herr_t chdf5_file_bytes(hid_t object, uint64_t address, size_t count, void *bytes) {
-    hid_t file = H5Iget_file_id(object);
-    if (file < 0) return -1;
-    hid_t creation = H5Fget_create_plist(file), access = H5Fget_access_plist(file);
-    hid_t driver = access >= 0 ? H5Pget_driver(access) : -1;
-    hsize_t size = 0, start = 0;
-    void *handle = NULL;
-    herr_t status = -1;
-    if (creation >= 0 && H5Pget_userblock(creation, &start) >= 0 && H5Fget_filesize(file, &size) >= 0
-        && H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && handle && start <= size && address <= size - start
-        && count <= size - start - address) {
-        if (driver == H5FD_CORE) {
-            memcpy(bytes, *(char **)handle + start + address, count);
-            status = 0;
-        } else if (driver == H5FD_SEC2) {
-            size_t done = 0;
-            while (done < count) {
-                ssize_t read = pread(*(int *)handle, (char *)bytes + done, count - done, (off_t)(start + address + done));
-                if (read < 0 && errno == EINTR) continue;
-                if (read <= 0) break;
-                done += (size_t)read;
-            }
-            status = done == count ? 0 : -1;
-        }
-    }
-    if (access >= 0) H5Pclose(access);
-    if (creation >= 0) H5Pclose(creation);
-    H5Fclose(file);
-    return status;
-}
-
-/* How many bytes the file that an object is in has for an address, and for a length. */
-static inline herr_t chdf5_number_sizes(hid_t object, size_t *address, size_t *length) {
-    hid_t file = H5Iget_file_id(object);
-    if (file < 0) return -1;
-    hid_t creation = H5Fget_create_plist(file);
-    herr_t status = creation >= 0 ? H5Pget_sizes(creation, address, length) : -1;
-    if (creation >= 0) H5Pclose(creation);
-    H5Fclose(file);
-    return status;
 }
 
 /* Address and type of an object, without collecting the sizes of its header. */

@@ -65,11 +65,13 @@ struct KernelGeometry: Sendable, Equatable {
 }
 
 extension KernelGeometry {
+    /// The system is asked once: it opens files for the answer.
+    private static let cores = ProcessInfo.processInfo.activeProcessorCount
+
     /// Runs the body for parts of `0..<count`, on all cores where the kernel is large. Output channels are
     /// independent of each other, so that results do not depend on the parts.
     func concurrently(over count: Int, _ body: (Range<Int>) -> Void) {
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        let parts = filterSize * outputs < 1 << 16 ? 1 : min(cores, max(count / 16, 1))
+        let parts = filterSize * outputs < 1 << 16 ? 1 : min(Self.cores, max(count / 16, 1))
         if parts == 1 { return body(0..<count) }
         withoutActuallyEscaping(body) { body in
             // Safe: each part reads what nobody writes, and writes its own channels only.

@@ -78,6 +78,9 @@ extension DatasetError: CustomStringConvertible {
     /// One line for people: the file, the object in it, what was found and what was expected.
     public var description: String {
         switch self {
+        case .hdf5(.notHDF5(let path, let kind)):
+            HDF5Error.notHDF5(path: path, looksLike: kind).description
+                + "; expected HDF5, .npz, IDX, CIFAR's .bin, a list (.csv, .txt) or a folder of images"
         case .hdf5(let error): error.description
         case .archive(let error): error.description
         case .noImages(let file, let found, let expected):

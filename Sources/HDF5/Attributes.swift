@@ -4,10 +4,7 @@ import CHDF5
 public struct Attributes: Sendable {
     let handle: Handle
     let location: HDF5Location
-    /// Bytes of one attribute at most.
-    let limit: Int
-    /// Of the file that they are in.
-    let fileBytes: Int
+    let file: HDF5File
 
     /// How strings of an attribute are stored, so that new ones can be stored alike.
     public struct StringForm: Sendable, Equatable {
@@ -113,7 +110,7 @@ public struct Attributes: Sendable {
 
     func open(_ name: String) throws(HDF5Error) -> OpenAttribute {
         guard try contains(name) else { throw .attributeMissing(location, name: name) }
-        return try OpenAttribute(name, of: handle, location, limit: limit, fileBytes: fileBytes)
+        return try OpenAttribute(name, of: handle, location, file: file)
     }
 
     func tracksCreationOrder() throws(HDF5Error) -> Bool {
@@ -136,6 +133,7 @@ public struct Attributes: Sendable {
                 throw attribute.mismatch(location, expected: expected)
             }
             // An 8-bit attribute takes eight times its bytes here; the limit is on those.
+            let limit = file.limits.attributeBytes
             guard attribute.count <= limit / 8 else {
                 throw .attributeTooLarge(location, name: name, found: attribute.count * 8, limit: limit)
             }

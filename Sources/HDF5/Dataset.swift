@@ -18,8 +18,7 @@ public struct Dataset: Sendable {
 
     /// The attributes of the dataset.
     public var attributes: Attributes {
-        Attributes(
-            handle: handle, location: location, limit: file.limits.attributeBytes, fileBytes: file.byteCount)
+        Attributes(handle: handle, location: location, file: file)
     }
 
     /// Bytes of all elements in memory.

@@ -5,9 +5,7 @@ import CHDF5
 ///
 /// HDF5 File Format Specification 3.0, III.E "Disk Format: Level 1E - Global Heap". Used under the library's lock.
 struct GlobalHeap {
-    private let object: hid_t
-    private let addressBytes: Int
-    private let lengthBytes: Int
+    private var file: chdf5_bytes
     private var collections: [UInt64: [Int: Int]] = [:]
     /// Bytes that may still be read: collections that do not overlap are no more than the file.
     private var remaining: Int
@@ -17,13 +15,7 @@ struct GlobalHeap {
         let reason: String
     }
 
-    init(of object: hid_t, fileBytes: Int, _ location: HDF5Location) throws(HDF5Error) {
-        var (address, length) = (0, 0)
-        try Library.check(
-            chdf5_number_sizes(object, &address, &length), "reading the size of addresses", location)
-        (self.object, addressBytes, lengthBytes) = (object, address, length)
-        remaining = fileBytes
-    }
+    init(of file: HDF5File) { (self.file, remaining) = (file.bytes, file.byteCount) }
 
     /// Elements that a reference says there are, the first 32 bits of it.
     static func length(of reference: ArraySlice<UInt8>) -> Int { Int(reference.prefix(4).littleEndian) }
@@ -31,6 +23,7 @@ struct GlobalHeap {
     /// Checks that a reference's object is there and has as many bytes as its elements: a length, the address of a
     /// collection, and the number of an object in it (32 bits).
     mutating func check(_ reference: ArraySlice<UInt8>, elementBytes: Int) throws(Damage) {
+        let addressBytes = file.address_bytes
         guard reference.count >= 8 + addressBytes else { throw Damage(reason: "is cut off") }
         let address = reference.dropFirst(4).prefix(addressBytes).littleEndian
         // The library takes it for a reference to nothing, whatever the length is.
@@ -52,16 +45,16 @@ struct GlobalHeap {
     private mutating func collection(at address: UInt64) throws(Damage) -> [Int: Int] {
         if let known = collections[address] { return known }
         let damage = Damage(reason: "refers to a heap at \(address) that is damaged")
-        let headerBytes = 8 + lengthBytes
+        let headerBytes = 8 + file.length_bytes
         var bytes = [UInt8](repeating: 0, count: headerBytes)
-        guard chdf5_file_bytes(object, address, bytes.count, &bytes) >= 0,
+        guard chdf5_copy_bytes(&file, address, bytes.count, &bytes) >= 0,
             bytes.starts(with: Array("GCOL\u{1}".utf8)),
             let size = Int(exactly: bytes[8...].littleEndian), size >= headerBytes, size <= remaining
         else { throw damage }
         remaining -= size
         bytes = [UInt8](repeating: 0, count: size)
-        guard chdf5_file_bytes(object, address, size, &bytes) >= 0 else { throw damage }
-        guard let objects = Self.objects(bytes, lengthBytes: lengthBytes) else { throw damage }
+        guard chdf5_copy_bytes(&file, address, size, &bytes) >= 0 else { throw damage }
+        guard let objects = Self.objects(bytes, lengthBytes: file.length_bytes) else { throw damage }
         collections[address] = objects
         return objects
     }

@@ -27,8 +27,7 @@ public struct Group: Sendable {
 
     /// The attributes of the group.
     public var attributes: Attributes {
-        Attributes(
-            handle: handle, location: location, limit: file.limits.attributeBytes, fileBytes: file.byteCount)
+        Attributes(handle: handle, location: location, file: file)
     }
 
     /// Names of all links in file order: as created where the file tracks that, otherwise by name.

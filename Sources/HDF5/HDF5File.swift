@@ -17,6 +17,8 @@ public final class HDF5File: Sendable {
 
     let handle: Handle
     let ledger = Ledger()
+    /// Where the file's own bytes are, as long as it is open. Nobody changes it.
+    nonisolated(unsafe) let bytes: chdf5_bytes
     /// Of the file when it was opened; nil of one in memory.
     private let stamp: FileStamp?
     private let rootHandle: Handle
@@ -58,16 +60,19 @@ public final class HDF5File: Sendable {
         self.limits = limits
         let location = HDF5Location(file: path)
         // Of the file that the library opened: since `size` was seen its name may have gone to another one.
-        (handle, stamp, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
+        (handle, bytes, rootHandle, rootAddress) = try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
             let handle = try open()
+            var bytes = chdf5_bytes()
+            try Library.check(chdf5_find_bytes(handle.id, &bytes), "finding the file's bytes", location)
             let root = try Handle(
                 H5Gopen2(handle.id, "/", chdf5_default()), "opening the root group", location
             ) {
                 H5Gclose($0)
             }
-            return (handle, FileStamp(handle), root, try ObjectInfo(root, location).address)
+            return (handle, bytes, root, try ObjectInfo(root, location).address)
         }
+        stamp = FileStamp(bytes)
         byteCount = stamp?.size ?? size
     }
 
@@ -75,7 +80,7 @@ public final class HDF5File: Sendable {
     /// which may be the old ones and some the new, or zeros where a file became shorter. A file whose name went to
     /// another one stays as it was. Called under the library's lock.
     func checkUnchanged() throws(HDF5Error) {
-        guard stamp == FileStamp(handle) else { throw .changed(path: path) }
+        guard stamp == FileStamp(bytes) else { throw .changed(path: path) }
     }
 
     /// Whether objects were written in the format of HDF5 1.6 (superblock 0 or 1), as Keras and h5py do; 2 and 3
@@ -170,10 +175,11 @@ private struct FileStamp: Equatable {
     let seconds: Int
     let nanoseconds: Int
 
-    /// Of an open file; nil where it is none of the file system's. Called under the library's lock.
-    init?(_ handle: Handle) {
+    /// Of an open file; nil where it is none of the file system's.
+    init?(_ bytes: chdf5_bytes) {
+        var bytes = bytes
         var (size, seconds, nanoseconds): (Int64, Int64, Int64) = (0, 0, 0)
-        guard chdf5_file_stamp(handle.id, &size, &seconds, &nanoseconds) >= 0 else { return nil }
+        guard chdf5_file_stamp(&bytes, &size, &seconds, &nanoseconds) >= 0 else { return nil }
         (self.size, self.seconds, self.nanoseconds) = (Int(size), Int(seconds), Int(nanoseconds))
     }
 }

@@ -12,14 +12,14 @@ struct OpenAttribute {
     let count: Int
     /// Bytes at most.
     private let limit: Int
-    private let fileBytes: Int
+    private let file: HDF5File
 
     init(
-        _ name: String, of object: Handle, _ location: HDF5Location, limit: Int, fileBytes: Int
+        _ name: String, of object: Handle, _ location: HDF5Location, file: HDF5File
     ) throws(HDF5Error) {
         self.name = name
-        self.limit = limit
-        self.fileBytes = fileBytes
+        self.file = file
+        limit = file.limits.attributeBytes
         handle = try .attribute(H5Aopen(object.id, name, chdf5_default()), name, location)
         // A transient copy: a committed type belongs to its own file.
         let stored = try Handle.type(H5Aget_type(handle.id), location)
@@ -70,7 +70,7 @@ struct OpenAttribute {
         guard !overflow, found <= limit else {
             throw .attributeTooLarge(location, name: name, found: overflow ? .max : found, limit: limit)
         }
-        var heap = try GlobalHeap(of: handle.id, fileBytes: fileBytes, location)
+        var heap = GlobalHeap(of: file)
         for reference in references {
             do throws(GlobalHeap.Damage) {
                 try heap.check(reference, elementBytes: elementBytes)

@@ -55,6 +55,20 @@ struct Corpus {
 
     var count: Int { seeds.count }
 
+    /// A good file of each format.
+    var examples: [Input] {
+        Format.allCases.compactMap { format in
+            seeds.first { $0.format == format }.map {
+                Input(format: format, ending: Self.ending($0.name, format), bytes: $0.bytes)
+            }
+        }
+    }
+
+    private static func ending(_ name: String, _ format: Format) -> String {
+        guard format == .idx else { return String(name.split(separator: ".").last ?? "") }
+        return name.hasSuffix(".gz") ? "images-idx3-ubyte.gz" : "images-idx3-ubyte"
+    }
+
     /// The input of that number.
     func input(_ number: Int) -> Input {
         var generator = SplitMix64(seed: seed &+ UInt64(number) &* 0x9E37_79B9)
@@ -63,10 +77,6 @@ struct Corpus {
         let others = seeds.filter { $0.format == format }
         let donor = others[Int.random(in: others.indices, using: &generator)].bytes
         var mutation = Mutation(generator: generator, donor: donor)
-        let ending =
-            format == .idx
-            ? name.hasSuffix(".gz") ? "images-idx3-ubyte.gz" : "images-idx3-ubyte"
-            : String(name.split(separator: ".").last ?? "")
         var damaged: [UInt8]
         if format.isZip, Bool.random(using: &mutation.generator) {
             damaged = (try? Self.rewritten(bytes, &mutation)) ?? mutation.damaged(bytes)
@@ -74,7 +84,7 @@ struct Corpus {
             damaged = mutation.damaged(bytes)
         }
         if format == .png, Bool.random(using: &mutation.generator) { Self.correctChecksums(&damaged) }
-        return Input(format: format, ending: ending, bytes: damaged)
+        return Input(format: format, ending: Self.ending(name, format), bytes: damaged)
     }
 
     /// The archive with a member damaged and its checksum right.

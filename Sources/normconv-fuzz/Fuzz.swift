@@ -115,6 +115,7 @@ struct Fuzz: ParsableCommand {
             return text.contains("crashed afterwards") ? .afterwards : .library
         case (.exit, Worker.memoryExit): return .memory
         case (.uncaughtSignal, SIGALRM): return .hang
+        case (.exit, Worker.systemExit): throw POSIXError(.EIO)
         case (_, let code): return .crash(code)
         }
     }

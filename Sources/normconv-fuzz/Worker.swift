@@ -16,8 +16,8 @@ struct Worker {
 
     /// The exit code where an input took too much memory.
     static let memoryExit: Int32 = 3
-    /// The exit code where an input could not be written or no child be made: a failure as a crash is one.
-    private static let systemExit: Int32 = 4
+    /// The exit code where an input could not be written or no child be made.
+    static let systemExit: Int32 = 4
     /// Seconds by the clock that an input may take.
     private let seconds: UInt32
     /// Bytes that reading one may come to, or 0. The program's own limit is 300 MiB for files as small as these.
@@ -34,6 +34,14 @@ struct Worker {
 
     /// Reads all inputs, each in a child. Where one does not end well, this process ends in the same way.
     func run(_ numbers: Range<Int>) {
+        // What libraries and runtime set up once, the children find done.
+        for example in corpus.examples {
+            let path = example.path(in: folder)
+            guard (try? Data(example.bytes).write(to: URL(fileURLWithPath: path))) != nil else {
+                _exit(Self.systemExit)
+            }
+            _ = read(path, example.format)
+        }
         for input in numbers {
             state.input = input
             let child = Self.fork()
@@ -50,7 +58,7 @@ struct Worker {
         }
     }
 
-    /// Swift hides it, as most of what runs on several threads must not be used behind it; here nothing has run yet.
+    /// Swift hides it, as most of what runs on several threads must not be used behind it; here one thread has.
     private static let fork = unsafeBitCast(
         dlsym(dlopen(nil, RTLD_NOW), "fork"), to: (@convention(c) () -> pid_t).self)
 
