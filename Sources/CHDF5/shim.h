@@ -7,13 +7,11 @@
 
 /* Object addresses instead of tokens, H5L_info_t as in 1.10, on every later version. */
 #define H5_USE_110_API
-#include <errno.h>
 #include <hdf5.h>
 
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* Defaults */
 static inline hid_t chdf5_default(void) { return H5P_DEFAULT; }
@@ -106,24 +104,6 @@ static inline herr_t chdf5_find_bytes(hid_t file, chdf5_bytes *bytes) {
     if (access >= 0) H5Pclose(access);
     if (creation >= 0) H5Pclose(creation);
     return status;
-}
-
-/* Copies bytes at an address of the file; negative where they are not all there. */
-static inline herr_t chdf5_copy_bytes(const chdf5_bytes *bytes, uint64_t address, size_t count, void *copy) {
-    const uint64_t size = bytes->size - bytes->start;
-    if (address > size || count > size - address) return -1;
-    if (bytes->memory) {
-        memcpy(copy, bytes->memory + bytes->start + address, count);
-        return 0;
-    }
-    for (size_t done = 0; done < count;) {
-        ssize_t read = pread(
-            bytes->descriptor, (char *)copy + done, count - done, (off_t)(bytes->start + address + done));
-        if (read < 0 && errno == EINTR) continue;
-        if (read <= 0) return -1;
-        done += (size_t)read;
-    }
-    return 0;
 }
 
 /* Size and time of the last change of a file on the disk; negative where it is in memory. */

@@ -1,11 +1,9 @@
-import CHDF5
-
 /// The heap of a file in which strings and lists of variable length stand, read by ourselves to see that each is as long as
 /// its attribute says: libhdf5 1.10 copies as many bytes as the heap says, over whatever stands behind its memory.
 ///
 /// HDF5 File Format Specification 3.0, III.E "Disk Format: Level 1E - Global Heap". Used under the library's lock.
 struct GlobalHeap {
-    private var file: chdf5_bytes
+    private let file: HDF5File
     private var collections: [UInt64: [Int: Int]] = [:]
     /// Bytes that may still be read: collections that do not overlap are no more than the file.
     private var remaining: Int
@@ -15,7 +13,7 @@ struct GlobalHeap {
         let reason: String
     }
 
-    init(of file: HDF5File) { (self.file, remaining) = (file.bytes, file.byteCount) }
+    init(of file: HDF5File) { (self.file, remaining) = (file, file.byteCount) }
 
     /// Elements that a reference says there are, the first 32 bits of it.
     static func length(of reference: ArraySlice<UInt8>) -> Int { Int(reference.prefix(4).littleEndian) }
@@ -23,7 +21,7 @@ struct GlobalHeap {
     /// Checks that a reference's object is there and has as many bytes as its elements: a length, the address of a
     /// collection, and the number of an object in it (32 bits).
     mutating func check(_ reference: ArraySlice<UInt8>, elementBytes: Int) throws(Damage) {
-        let addressBytes = file.address_bytes
+        let addressBytes = file.bytes.address_bytes
         guard reference.count >= 8 + addressBytes else { throw Damage(reason: "is cut off") }
         let address = reference.dropFirst(4).prefix(addressBytes).littleEndian
         // The library takes it for a reference to nothing, whatever the length is.
@@ -45,16 +43,17 @@ struct GlobalHeap {
     private mutating func collection(at address: UInt64) throws(Damage) -> [Int: Int] {
         if let known = collections[address] { return known }
         let damage = Damage(reason: "refers to a heap at \(address) that is damaged")
-        let headerBytes = 8 + file.length_bytes
+        let headerBytes = 8 + file.bytes.length_bytes
         var bytes = [UInt8](repeating: 0, count: headerBytes)
-        guard chdf5_copy_bytes(&file, address, bytes.count, &bytes) >= 0,
+        guard file.read(at: address, into: &bytes),
             bytes.starts(with: Array("GCOL\u{1}".utf8)),
             let size = Int(exactly: bytes[8...].littleEndian), size >= headerBytes, size <= remaining
         else { throw damage }
         remaining -= size
         bytes = [UInt8](repeating: 0, count: size)
-        guard chdf5_copy_bytes(&file, address, size, &bytes) >= 0 else { throw damage }
-        guard let objects = Self.objects(bytes, lengthBytes: file.length_bytes) else { throw damage }
+        guard file.read(at: address, into: &bytes),
+            let objects = Self.objects(bytes, lengthBytes: file.bytes.length_bytes)
+        else { throw damage }
         collections[address] = objects
         return objects
     }

@@ -83,6 +83,18 @@ public final class HDF5File: Sendable {
         guard stamp == FileStamp(bytes) else { throw .changed(path: path) }
     }
 
+    /// Fills an array with the file's own bytes at an address; false where they are not all there.
+    func read(at address: UInt64, into copy: inout [UInt8]) -> Bool {
+        let size = bytes.size - bytes.start
+        guard address <= size, copy.count <= size - address else { return false }
+        let offset = Int(bytes.start + address)
+        guard let memory = bytes.memory else {
+            return Self.readFully(bytes.descriptor, &copy, at: offset) == copy.count
+        }
+        copy.withUnsafeMutableBytes { $0.copyMemory(from: .init(start: memory + offset, count: $0.count)) }
+        return true
+    }
+
     /// Whether objects were written in the format of HDF5 1.6 (superblock 0 or 1), as Keras and h5py do; 2 and 3
     /// are those of 1.8 and 1.10.
     func superblockVersion() throws(HDF5Error) -> UInt32 {
@@ -177,9 +189,9 @@ private struct FileStamp: Equatable {
 
     /// Of an open file; nil where it is none of the file system's.
     init?(_ bytes: chdf5_bytes) {
-        var bytes = bytes
         var (size, seconds, nanoseconds): (Int64, Int64, Int64) = (0, 0, 0)
-        guard chdf5_file_stamp(&bytes, &size, &seconds, &nanoseconds) >= 0 else { return nil }
+        let status = withUnsafePointer(to: bytes) { chdf5_file_stamp($0, &size, &seconds, &nanoseconds) }
+        guard status >= 0 else { return nil }
         (self.size, self.seconds, self.nanoseconds) = (Int(size), Int(seconds), Int(nanoseconds))
     }
 }

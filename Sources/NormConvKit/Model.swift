@@ -20,7 +20,7 @@ public struct Model: Sendable {
     /// How the file was converted, if it was.
     public let note: ConversionNote?
     /// In what numbers the fast engine convolves.
-    public var precision = Precision.float32
+    public private(set) var precision = Precision.float32
     /// The configuration, in layouts that have one.
     let config: JSON?
 

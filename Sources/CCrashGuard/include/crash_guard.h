@@ -6,8 +6,9 @@
 #define NORMCONV_CRASH_GUARD_H
 
 /* Says what crashed and over which file, deletes the temporary files, ends with exit code 1: for SIGSEGV, SIGBUS, SIGFPE
- * and SIGABRT of a thread that is inside a library. The same for a crash anywhere after a library failed. Any other is ours and stays one. On Linux the same where a
- * thread stays inside for so many seconds of computing: an endless loop over a damaged file. */
+ * and SIGABRT of a thread that is inside a library, and for a crash anywhere after a library failed. Any other is ours and
+ * stays one. On Linux the same where a thread stays inside for so many seconds of computing: an endless loop over a
+ * damaged file. */
 void nc_guard_install(unsigned seconds);
 
 /* This thread goes into a library, and comes out of it; may be nested. One thread at a time. */

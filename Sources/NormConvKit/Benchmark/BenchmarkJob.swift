@@ -40,9 +40,7 @@ public struct BenchmarkJob: Sendable {
     {
         let clock = ContinuousClock()
         let start = clock.now
-        var model = try Model(path: path, architecture: architecture)
-        model.precision = options.precision
-        self.model = model
+        model = try Model(path: path, architecture: architecture).running(in: options.precision)
         input = options.input ?? model.usualImageShape
         engine = try model.fastEngine(
             imageShape: input, workers: options.workers ?? ProcessInfo.processInfo.activeProcessorCount,
