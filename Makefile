@@ -39,7 +39,7 @@ faults: build
 sanitize: sanitize-thread sanitize-address
 
 # Without those that start processes, whose pipes and signals do not get on with the sanitizer, and without the pretrained
-# networks, which take an hour.
+# networks, which had not ended after 38 minutes.
 sanitize-thread: setup
 	TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/thread-sanitizer.supp halt_on_error=0 exitcode=66" \
 	swift test -c release --skip CommandTests --skip CrashGuardTests --skip PretrainedTests -Xswiftc -enable-testing --sanitize=thread --scratch-path .build-tsan $$(scripts/swift-flags)
