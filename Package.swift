@@ -41,10 +41,8 @@ let package = Package(
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(
             name: "CLAPACK",
-            linkerSettings: [
-                .linkedLibrary("lapack", .when(platforms: [.linux])),
-                .linkedFramework("Accelerate", .when(platforms: [.macOS])),
-            ]),
+            // On Linux it is loaded when it is first needed.
+            linkerSettings: [.linkedFramework("Accelerate", .when(platforms: [.macOS]))]),
 
         // Leaves.
         library("Tensors", []),

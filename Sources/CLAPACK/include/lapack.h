@@ -1,6 +1,10 @@
-// Cholesky's factorization from LAPACK: OpenBLAS or the reference library on Linux, Accelerate on macOS.
+// Cholesky's factorization from LAPACK: OpenBLAS or the reference library on Linux, loaded when it is first needed;
+// Accelerate on macOS.
 #ifndef NORMCONV_LAPACK_H
 #define NORMCONV_LAPACK_H
+
+/// What both functions return where LAPACK cannot be loaded.
+enum { NC_NO_LAPACK = -1000 };
 
 /// Replaces a symmetric positive definite matrix of order n by its Cholesky factor. Returns 0, the order of the leading
 /// minor that is not positive definite, or −i where argument i is wrong. Only one triangle is read and written.
