@@ -13,6 +13,8 @@ public struct Dataset: Sendable {
     public let count: Int
     /// The type of the elements, whatever their byte order.
     public let elementKind: ElementKind
+    /// Rows (positions of the first dimension) that are only read together: those of a chunk, 1 where there are none.
+    public let rowsPerChunk: Int
     let handle: Handle
     let address: UInt64
 
@@ -31,6 +33,7 @@ public struct Dataset: Sendable {
         self.location = location
         self.address = address
         let storage = try Storage(handle, location)
+        rowsPerChunk = storage.rowsPerChunk
         let type = try Handle.type(H5Dget_type(handle.id), location)
         guard let kind = ElementKind(type: type.id) else {
             throw .wrongType(

@@ -8,6 +8,9 @@ struct Storage {
     private let isFiltered: Bool
     private let chunk: [hsize_t]
 
+    /// The first extent of a chunk, 1 where there are none.
+    var rowsPerChunk: Int { max(1, chunk.first.map { Int(clamping: $0) } ?? 1) }
+
     /// Refuses what leads out of the file or into foreign code. Comes before anything else is asked of the dataset:
     /// reading the shape of a virtual one opens its sources.
     init(_ handle: Handle, _ location: HDF5Location) throws(HDF5Error) {

@@ -114,9 +114,25 @@ import Testing
         try MadeSplit.open(.bytes("images", [3, 4, 4, 3])) { #expect($0.labels == nil) }
     }
 
+    @Test("Blocks are of 2 to 32 MiB and of whole chunks")
+    func blockSizes() {
+        let mebibyte = 1 << 20
+        // Bytes of an image, images of a chunk, images of a block.
+        let cases: [(rowBytes: Int, rowsPerChunk: Int, expected: Int)] = [
+            (mebibyte, 1, 2), (mebibyte, 16, 16), (mebibyte, 3, 3), (mebibyte, 33, 32), (mebibyte, .max, 32),
+            (3072, 1, 683), (3072, 64, 704), (mebibyte / 2 * 3, 1, 2),
+            // Images that are larger than a block.
+            (40 * mebibyte, 1, 1), (40 * mebibyte, 8, 1), (24 * mebibyte, 1, 1),
+        ]
+        for (rowBytes, rowsPerChunk, expected) in cases {
+            let found = BlockReader.rowsPerBlock(rowBytes: rowBytes, rowsPerChunk: rowsPerChunk)
+            #expect(found == expected, "\(rowsPerChunk) images of \(rowBytes) bytes a chunk")
+        }
+    }
+
     @Test("A split of several blocks reads the same in any order, from any thread")
     func blocks() throws {
-        // 1 MiB an image: blocks of 32 images, which ranges of four cross.
+        // 1 MiB an image: blocks of 2 images, which ranges of four cross.
         let (count, area) = (70, 1 << 20)
         let elements = (0..<count).flatMap { [UInt8](repeating: UInt8($0), count: area) }
         try MadeSplit.open(MadeArray("images", "|u1", [count, 1024, 1024], elements)) { split in

@@ -51,8 +51,11 @@ struct DatasetErrorTests {
                 try accept(H5Pset_deflate(creation, 6))
                 try accept(H5Pset_fletcher32(creation))
             }
+            try file.dataset("flat", [8, 8], values: values)
         } then: { root throws in
-            #expect(try root.dataset("data").readFloats() == values)
+            let (data, flat) = (try root.dataset("data"), try root.dataset("flat"))
+            #expect(try data.readFloats() == values)
+            #expect([data.rowsPerChunk, flat.rowsPerChunk] == [3, 1])
         }
     }
 

@@ -24,7 +24,7 @@ struct Block: Sendable {
 }
 
 /// Reads images in blocks of a fixed size and keeps the latest two, so that workers that ask for a few images each
-/// do not make HDF5 inflate the same compressed chunk again and again, and memory stays bounded.
+/// do not make HDF5 inflate the same compressed chunk again and again, and memory stays bounded whatever the array's size.
 final class BlockReader: @unchecked Sendable {
     // All mutable state is touched under the lock only.
     private let lock = NSLock()
@@ -32,16 +32,25 @@ final class BlockReader: @unchecked Sendable {
     private let array: any StoredArray
     private let rowsPerBlock: Int
 
-    /// A block is about this large, unless a single image is larger.
-    static let targetBytes = 32 << 20
+    /// What a block has at least, unless the array ends: reading costs little more than copying then.
+    static let leastBytes = 2 << 20
+    /// What it has at most, unless a single image is larger. Chunks that are larger are inflated for each of their blocks.
+    static let mostBytes = 32 << 20
 
     init(_ array: any StoredArray) {
         self.array = array
         let valueSize = array.isUInt8 ? 1 : MemoryLayout<Float>.size
-        let rowBytes = array.shape.dropFirst().reduce(valueSize, *)
-        // A power of two of rows: chunks of HDF5 mostly are one too, and then never straddle two blocks.
-        let rows = max(1, Self.targetBytes / max(1, rowBytes))
-        rowsPerBlock = 1 << (Int.bitWidth - 1 - rows.leadingZeroBitCount)
+        let rowBytes = max(1, array.shape.dropFirst().reduce(valueSize, *))
+        rowsPerBlock = Self.rowsPerBlock(rowBytes: rowBytes, rowsPerChunk: array.rowsPerChunk)
+    }
+
+    /// Whole chunks, where they are not too large.
+    static func rowsPerBlock(rowBytes: Int, rowsPerChunk: Int) -> Int {
+        let least = (leastBytes + rowBytes - 1) / rowBytes
+        let most = max(1, mostBytes / rowBytes)
+        guard rowsPerChunk <= most else { return most }
+        let chunks = (least + rowsPerChunk - 1) / rowsPerChunk
+        return min(chunks, max(1, most / rowsPerChunk)) * rowsPerChunk
     }
 
     /// The block that holds a row.

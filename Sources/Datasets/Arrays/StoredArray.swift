@@ -12,12 +12,18 @@ protocol StoredArray: Sendable {
     var isFloat: Bool { get }
     /// Bytes of an element.
     var elementSize: Int { get }
+    /// Rows that are only read together.
+    var rowsPerChunk: Int { get }
     /// Rows of a uint8 array.
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8]
     /// Rows of any array, as Float32.
     func floats(rows: Range<Int>) throws(DatasetError) -> [Float]
     /// All elements of an array of integers.
     func integers() throws(DatasetError) -> [Int]
+}
+
+extension StoredArray {
+    var rowsPerChunk: Int { 1 }
 }
 
 /// A dataset of an HDF5 file.
@@ -30,6 +36,7 @@ struct HDF5Array: StoredArray {
     var isUInt8: Bool { dataset.elementKind == .uint8 }
     var isFloat: Bool { dataset.elementKind.isFloat }
     var elementSize: Int { dataset.elementKind.size }
+    var rowsPerChunk: Int { dataset.rowsPerChunk }
 
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
         try hdf5Result { () throws(HDF5Error) in try dataset.readBytes(rows: rows) }
