@@ -194,7 +194,7 @@ struct FusionTests {
         #expect(try graph.disagreement() == 0)
     }
 
-    @Test("Values live in no more buffers than a chain needs")
+    @Test("A chain's values take the room of two maps")
     func buffers() throws {
         var graph = Graph([8, 8, 6])
         var last = 0
@@ -203,7 +203,8 @@ struct FusionTests {
         }
         let program = try graph.program()
         let plan = BufferPlan(program, Stage.stages(of: program, batch: 1))
-        #expect(plan.capacities == [8 * 8 * 6, 8 * 8 * 6])
+        // Of two maps and, between them, the statistics of a norm.
+        #expect(plan.size == 2 * 8 * 8 * 6)
     }
 
     @Test("Random graphs of all that is fused", arguments: 0..<40 as Range<UInt64>)

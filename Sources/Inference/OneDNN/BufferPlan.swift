@@ -1,61 +1,91 @@
-/// Which buffer each value of a program lives in: values that are never needed at the same time share one.
+/// Where each value of a program lives in a worker's memory: values that are never needed at the same time share room.
+///
+/// Largest first, each in the smallest gap that is free for as long as it lives: "greedy by size for offset calculation" of
+/// Pisarchyk & Lee 2020, Efficient Memory Management for Deep Neural Net Inference.
 struct BufferPlan: Equatable {
-    /// Index of each value's buffer.
-    var buffer: [Int]
-    /// Floats per image of each buffer.
-    var capacities: [Int]
+    /// Where each value begins, in floats per image.
+    private(set) var offsets: [Int]
+    /// Floats per image of all together.
+    private(set) var size = 0
 
-    /// Walks the stages once, giving each result the smallest free buffer that holds it.
-    ///
-    /// Steps of one stage alternate on parts of the batch: what one of them reads is free only behind the stage.
+    /// Offsets are multiples of this, in floats: a line of the cache.
+    private static let alignment = 16
+
     init(_ program: Program, _ stages: [Stage]) {
+        let tenancies = Tenancy.all(of: program, stages)
+        offsets = [Int](repeating: 0, count: program.sizes.count)
+        var placed: [(place: Range<Int>, stages: ClosedRange<Int>)] = []
+        for tenancy in tenancies.sorted(by: { ($0.size, $1.values[0]) > ($1.size, $0.values[0]) }) {
+            let length = (tenancy.size + Self.alignment - 1) / Self.alignment * Self.alignment
+            let taken = placed.filter { $0.stages.overlaps(tenancy.stages) }.map(\.place)
+            let start = Self.smallestGap(of: length, between: taken)
+            for value in tenancy.values { offsets[value] = start }
+            placed.append((start..<start + length, tenancy.stages))
+            size = max(size, start + length)
+        }
+    }
+
+    /// The start of the smallest gap that holds `length`; behind all where there is none.
+    private static func smallestGap(of length: Int, between taken: [Range<Int>]) -> Int {
+        var (end, best) = (0, nil as Range<Int>?)
+        for place in taken.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if place.lowerBound - end >= length, place.lowerBound - end < best?.count ?? .max {
+                best = end..<place.lowerBound
+            }
+            end = max(end, place.upperBound)
+        }
+        return best?.lowerBound ?? end
+    }
+}
+
+/// Values that share room because each is computed in the place of the one before it.
+private struct Tenancy {
+    var values: [Int]
+    /// Floats per image.
+    var size: Int
+    /// In which the values are needed. Steps of one stage alternate on parts of the batch: what one of them reads is free
+    /// only behind the stage.
+    var stages: ClosedRange<Int>
+
+    static func all(of program: Program, _ stages: [Stage]) -> [Tenancy] {
         var lastUse = [Int](repeating: -1, count: program.sizes.count)
         for (index, step) in program.steps.enumerated() {
             for value in step.operands { lastUse[value] = index }
         }
         for value in program.outputs { lastUse[value] = program.steps.count }
-
-        buffer = [Int](repeating: -1, count: program.sizes.count)
-        capacities = []
-        var free: [Int] = []
-        for value in program.inputs { buffer[value] = take(program.sizes[value], from: &free) }
-        for stage in stages {
+        var tenancies: [Tenancy] = []
+        var ofValue = [Int](repeating: -1, count: program.sizes.count)
+        func enter(_ value: Int, at stage: Int) {
+            ofValue[value] = tenancies.count
+            tenancies.append(
+                Tenancy(values: [value], size: program.sizes[value], stages: stage...stage))
+        }
+        func stay(_ value: Int, until stage: Int) {
+            let tenancy = ofValue[value]
+            tenancies[tenancy].stages = tenancies[tenancy].stages.lowerBound...stage
+        }
+        for value in program.inputs { enter(value, at: 0) }
+        for (number, stage) in stages.enumerated() {
             for index in stage.steps {
                 let step = program.steps[index]
-                let size = program.sizes[step.result]
-                let reusable = step.overwrites ?? step.reusableOperand(size, program.sizes, lastUse, index)
-                if let operand = reusable {
-                    buffer[step.result] = buffer[operand]
+                for value in step.operands { stay(value, until: number) }
+                if let operand = step.overwrites ?? step.reusableOperand(program.sizes, lastUse, index) {
+                    ofValue[step.result] = ofValue[operand]
+                    tenancies[ofValue[operand]].values.append(step.result)
                 } else {
-                    buffer[step.result] = take(size, from: &free)
+                    enter(step.result, at: number)
                 }
             }
-            let touched = Set(stage.steps.flatMap { program.steps[$0].operands + [program.steps[$0].result] })
-            let kept = Set(touched.filter { !stage.steps.contains(lastUse[$0]) }.map { buffer[$0] })
-            for value in touched.sorted() where !kept.contains(buffer[value]) {
-                if !free.contains(buffer[value]) { free.append(buffer[value]) }
-            }
         }
-    }
-
-    /// The smallest free buffer of at least this size, else the largest one grown, else a new one.
-    private mutating func take(_ size: Int, from free: inout [Int]) -> Int {
-        let fitting = free.indices.filter { capacities[free[$0]] >= size }
-        let best = fitting.min { capacities[free[$0]] < capacities[free[$1]] }
-        if let place = best ?? free.indices.max(by: { capacities[free[$0]] < capacities[free[$1]] }) {
-            let taken = free.remove(at: place)
-            capacities[taken] = max(capacities[taken], size)
-            return taken
-        }
-        capacities.append(size)
-        return capacities.count - 1
+        for value in program.outputs { stay(value, until: stages.count) }
+        return tenancies
     }
 }
 
 extension Program.Step {
-    /// An operand whose buffer the result may take because this is its last use.
-    fileprivate func reusableOperand(_ size: Int, _ sizes: [Int], _ lastUse: [Int], _ index: Int) -> Int? {
+    /// An operand whose room the result may take because this is its last use.
+    fileprivate func reusableOperand(_ sizes: [Int], _ lastUse: [Int], _ index: Int) -> Int? {
         guard operation.worksInPlace else { return nil }
-        return maps.first { lastUse[$0] == index && sizes[$0] == size }
+        return maps.first { lastUse[$0] == index && sizes[$0] == sizes[result] }
     }
 }

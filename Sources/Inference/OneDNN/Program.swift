@@ -22,6 +22,9 @@ struct Program {
         /// The operand whose buffer the result must take, for operations that add to what is there.
         var overwrites: Int?
 
+        /// Whether it reads or writes one of these values.
+        func touches(_ values: [Int]) -> Bool { values.contains { $0 == result || operands.contains($0) } }
+
         /// The operands that are maps, not statistics of one.
         var maps: [Int] {
             guard case .groupNorm = operation else { return operands }

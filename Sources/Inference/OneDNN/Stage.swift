@@ -49,9 +49,11 @@ extension Program {
         }
     }
 
-    /// Whether a step may follow others in a stage: a norm waits for the statistics of the whole map.
+    /// Whether a step may follow others in a stage: one that reads what they read or wrote, or nothing is won. A norm
+    /// waits for the statistics of the whole map.
     fileprivate func mayJoin(_ index: Int, _ others: Range<Int>, _ positions: Int) -> Bool {
         let step = steps[index]
+        guard others.contains(where: { steps[$0].touches(step.operands) }) else { return false }
         if case .add = step.operation { return sizes[step.result] % positions == 0 }
         if case .groupNorm = step.operation, others.contains(where: { steps[$0].result == step.operands[1] })
         {

@@ -6,8 +6,8 @@ final class Worker {
     private let program: Program
     private let stages: [Stage]
     private let batch: Int
-    private let buffers: [AlignedMemory]
-    private let buffer: [Int]
+    private let memory: AlignedMemory
+    private let offsets: [Int]
     private let scratch: AlignedMemory
     private let executions: [Int: any BoundConvolution]
     private let stream: OneDNNStream
@@ -19,9 +19,7 @@ final class Worker {
         _ convolutions: [Int: any CompiledConvolution],
         _ device: OneDNNDevice, batch: Int, team: Int
     ) throws {
-        let buffers = try plan.capacities.map {
-            try AlignedMemory(bytes: $0 * batch * MemoryLayout<Float>.stride)
-        }
+        let memory = try AlignedMemory(bytes: plan.size * batch * MemoryLayout<Float>.stride)
         let scratch = try AlignedMemory(bytes: convolutions.values.map(\.scratchBytes).max() ?? 0)
         executions = try convolutions.mapValues { try $0.bind(scratch: scratch.address, team: team) }
         let statistics = program.steps.enumerated().compactMap { index, step in
@@ -34,9 +32,9 @@ final class Worker {
         self.program = program
         self.stages = stages
         self.batch = batch
-        self.buffers = buffers
+        self.memory = memory
         self.scratch = scratch
-        buffer = plan.buffer
+        offsets = plan.offsets
         stream = try OneDNNStream(device)
         normalizer = Normalizer()
     }
@@ -118,7 +116,9 @@ final class Worker {
         }
     }
 
-    private func floats(_ value: Int) -> UnsafeMutablePointer<Float> { buffers[buffer[value]].floats }
+    private func floats(_ value: Int) -> UnsafeMutablePointer<Float> {
+        memory.floats + offsets[value] * batch
+    }
 
     /// Positions of one image's maps.
     private struct Place {
