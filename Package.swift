@@ -11,6 +11,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies + ["TestSupport"])
 }
 
+/// The system's oneDNN, unless DNNL_ROOT names another one, which scripts/swift-flags links by its path: the folders of
+/// other libraries, where the system's may lie, are searched first.
+let dnnl: [LinkerSetting] =
+    (Context.environment["DNNL_ROOT"] ?? "").isEmpty ? [.linkedLibrary("dnnl")] : []
+
 let package = Package(
     name: "normconv",
     platforms: [.macOS(.v14)],
@@ -55,7 +60,9 @@ let package = Package(
         // The five rooms that never import each other.
         library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives", "CCrashGuard"]),
         library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
-        library("Inference", ["Tensors", "Networks", "CDNNL", "CKernels", "CConvolutions"]),
+        .target(
+            name: "Inference", dependencies: ["Tensors", "Networks", "CDNNL", "CKernels", "CConvolutions"],
+            linkerSettings: dnnl),
         library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         .target(
             name: "Reports",
