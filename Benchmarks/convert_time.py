@@ -1,6 +1,7 @@
 """Wall time and peak memory of `normconv convert` beside a plain copy of the file and beside the same swap in Keras.
 
-Each runs as a process of its own, in alternating turns, with the file in the page cache. The Keras script loads
+normconv brings its file to the disk before it gives it its name, `cp` does not: "cp, synced" is a copy that is brought
+there too. Each runs as a process of its own, in alternating turns, with the file in the page cache. The Keras script loads
 the model, clones it with GroupNormalization for BatchNormalization, sets the closed-form affine parameters and
 saves; it does not standardize weights, so give normconv `--ws off` for the same work.
 
@@ -99,6 +100,7 @@ def commands(options, source, folder):
     source, target = str(source), str(Path(folder) / "result.h5")
     convert = [*shlex.split(options.normconv), "convert", source, target, *shlex.split(options.options)]
     every = {"normconv": convert, "cp": ["cp", source, target]}
+    every["cp, synced"] = ["sh", "-c", 'cp "$0" "$1" && sync "$1"', source, target]
     if not options.no_keras and not options.width:
         every["keras"] = [sys.executable, "-W", "ignore", __file__, "--keras-swap", source, target]
     return every, Path(target)
@@ -131,16 +133,18 @@ def main():
         for _ in range(options.rounds):
             for name, command in every.items():
                 target.unlink(missing_ok=True)
-                # normconv brings its file to the disk, cp does not: without this it would bring cp's along.
+                # What cp left in memory would be brought to the disk along with normconv's file.
                 os.sync()
                 turns.setdefault(name, []).append(run(command))
     results = {}
     copy = statistics.median(seconds for seconds, _ in turns["cp"])
-    print(f"{'':10} {'seconds':>8} {'x cp':>7} {'peak MB':>8}")
+    synced = statistics.median(seconds for seconds, _ in turns["cp, synced"])
+    print(f"{'':10} {'seconds':>8} {'x cp':>7} {'x synced':>9} {'peak MB':>8}")
     for name, values in turns.items():
         seconds, memory = (statistics.median(column) for column in zip(*values))
         results[name] = {"seconds": seconds, "peakMegabytes": memory, "timesCopy": seconds / copy}
-        print(f"{name:10} {seconds:8.3f} {seconds / copy:7.1f} {memory:8.0f}")
+        results[name]["timesSyncedCopy"] = seconds / synced
+        print(f"{name:10} {seconds:8.3f} {seconds / copy:7.1f} {seconds / synced:9.1f} {memory:8.0f}")
     if "keras" in results:
         print(f"Keras takes {results['keras']['seconds'] / results['normconv']['seconds']:.1f} times normconv's time")
     if largest:

@@ -10,6 +10,7 @@ The folder has the networks that `make_resnet50.py FOLDER --only torch` makes.
 
     peers.py FOLDER --normconv .build/release/normconv
     peers.py FOLDER --normconv .build/release/normconv --networks resnet50-gn --rounds 3
+    peers.py FOLDER --normconv .build/release/normconv --beside "normconv, oneDNN 3.2=other/normconv"
 """
 
 import argparse
@@ -57,10 +58,10 @@ class Peer:
         self.process.wait()
 
 
-def normconv_turn(network, options):
+def normconv_turn(program, network, options):
     """A turn as a peer's, and the whole report."""
     model = options.folder / f"{network}.torch.h5"
-    command = [options.normconv, "benchmark", model, "--json", "--workers", str(options.threads)]
+    command = [program, "benchmark", model, "--json", "--workers", str(options.threads)]
     command += ["--repeats", str(max(round(options.seconds), 1))]
     report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     processor = sum(kind["seconds"] for kind in report["kinds"])
@@ -101,16 +102,17 @@ def measure(network, options):
         check_agreement(peers)
         tried = probe(peers, options)
         best = {name: max(speeds, key=speeds.get) for name, speeds in tried.items()}
-        names = ["normconv"] + list(best)
+        builds = {"normconv": options.normconv, **dict(options.beside)}
+        names = list(builds) + list(best)
         turns, latencies = {name: [] for name in names}, {name: [] for name in names}
-        order, generator, report = [None, *peers], random.Random(0), {}
+        order, generator, reports = [*builds, *peers], random.Random(0), {}
         for turn in range(options.rounds):
             generator.shuffle(order)
             for peer in order:
-                if peer is None:
-                    throughput, latency, report = normconv_turn(network, options)
-                    turns["normconv"].append(throughput)
-                    latencies["normconv"].append(latency)
+                if peer in builds:
+                    throughput, latency, reports[peer] = normconv_turn(builds[peer], network, options)
+                    turns[peer].append(throughput)
+                    latencies[peer].append(latency)
                     continue
                 turns[peer.name].append(peer.ask(best[peer.name], options.seconds))
                 if peer.name != "openvino-streams":
@@ -119,9 +121,9 @@ def measure(network, options):
     finally:
         for peer in peers:
             peer.close()
-    best["normconv"] = report["batch"]
+    best |= {name: report["batch"] for name, report in reports.items()}
     rows = [row(name, best[name], tried.get(name), turns, latencies) for name in names]
-    return {"network": network, "engines": rows, "normconv": report}
+    return {"network": network, "engines": rows, "normconv": reports["normconv"]}
 
 
 def row(name, batch, tried, turns, latencies):
@@ -150,8 +152,9 @@ def ratio(ours, theirs):
 
 
 def ours_and_fastest(result):
-    """normconv's row, and the fastest peer's for throughput and for latency."""
-    ours, *peers = result["engines"]
+    """normconv's row, and the fastest peer's for throughput and for latency; other builds are none."""
+    ours, *others = result["engines"]
+    peers = [row for row in others if row["engine"] in TITLES]
     fastest = max(peers, key=lambda row: row["imagesPerSecond"]["median"])
     soonest = min((row for row in peers if row["latency"]), key=lambda row: row["latency"]["median"])
     return ours, fastest, soonest
@@ -165,7 +168,19 @@ def print_network(result):
         cells += [f"{row['processorSeconds']['median'] * 1000:7.1f} ms", times(row.get("processorRatio"))]
         if row["latency"]:
             cells += [f"{row['latency']['median'] * 1000:7.1f} ms", times(row.get("latencyRatio"))]
-        print(f"  {TITLES[row['engine']]:17}  batch {row['batch']:2}  " + " ".join(cells))
+        print(f"  {title(row['engine']):21}  batch {row['batch']:2}  " + " ".join(cells))
+
+
+def title(engine):
+    return TITLES.get(engine, engine)
+
+
+def build(text):
+    """NAME=PROGRAM"""
+    name, separator, program = text.rpartition("=")
+    if not (name and separator and program) or name in TITLES:
+        raise argparse.ArgumentTypeError(f"'{text}', expected a new name, '=' and a program")
+    return name, program
 
 
 def times(ratio):
@@ -215,6 +230,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the networks are")
     parser.add_argument("--normconv", required=True, help="the program")
+    parser.add_argument(
+        "--beside", type=build, action="append", default=[], metavar="NAME=PROGRAM", help="another build that takes turns"
+    )
     parser.add_argument("--networks", nargs="+", default=NETWORKS, metavar="NAME", help="default: all four")
     parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=ENGINES, help="default: all")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8, 16], help="that peers are tried with")
