@@ -25,7 +25,7 @@ public enum ConversionError: Error, Equatable {
     /// A system of equations that has no single solution.
     case notDefinite(order: Int)
     /// A library that is loaded when it is first needed is not installed.
-    case missingLibrary(String)
+    case missingLibrary(reason: String)
     /// The numbers that describe a layer do not fit together.
     case inconsistentLayer(layer: String, found: String, expected: String)
 }
@@ -56,8 +56,8 @@ extension ConversionError: CustomStringConvertible {
             "layer '\(layer)': input \(input) in \(groups) groups leaves one value a group, expected at least 2"
         case .notDefinite(let order):
             "a covariance of \(order) inputs is not positive definite, expected finite activations"
-        case .missingLibrary(let name):
-            "\(name) cannot be loaded, expected LAPACK (the package libopenblas0 or liblapack3)"
+        case .missingLibrary(let reason):
+            "LAPACK cannot be loaded (the packages libopenblas0 and liblapack3 have it): \(reason)"
         case .inconsistentLayer(let layer, let found, let expected):
             "layer '\(layer)': \(found), expected \(expected)"
         }

@@ -169,6 +169,21 @@ import Testing
         }
     }
 
+    @Test("A dark image at the start does not make its split one of 0…1")
+    func darkFirstImage() throws {
+        // 2 MiB an image, which are a block each.
+        let area = 512 * 1024
+        let values = [Float](repeating: 0, count: area) + [Float](repeating: 200, count: area)
+        try MadeSplit.open(.floats("images", [2, 512, 1024], values)) { split in
+            #expect(throws: Never.self) { try split.check(.tf) }
+        }
+        try MadeSplit.open(.floats("images", [2, 512, 1024], values), scale: .unit) { split in
+            let expected = DatasetError.wrongScale(
+                file: split.file, object: "images", low: 0, high: 200, preprocessing: "tf", expected: "0…1")
+            #expect(throws: expected) { try split.check(.tf) }
+        }
+    }
+
     @Test("Images that are said to be of 0…1 have to be")
     func wrongUnitScale() throws {
         try MadeSplit.open(.floats("images", [1, 1, 2], [0, 1]), scale: .unit) { split in
@@ -193,7 +208,7 @@ import Testing
 
     @Test("A pixel that the preprocessing makes infinite is named")
     func overflowingPixel() throws {
-        // Two blocks: only the values of the first are compared with what a preprocessing expects.
+        // 20 MiB an image: only the values of the first are compared with what a preprocessing expects.
         let size = 5 << 20
         var elements = [UInt8](repeating: 0, count: 2 * size * 4)
         elements.replaceSubrange(0..<4, with: MadeArray.little(Int(Float(255).bitPattern), 4))

@@ -146,3 +146,33 @@ extension Tensor {
         Tensor(shape: shape, values: (0..<shape.count).map { _ in Float.random(in: range, using: &random) })
     }
 }
+
+extension Graph {
+    /// A dozen operations of all that is fused, on maps of one shape.
+    static func random(seed: UInt64) -> Graph {
+        var random = SplitMix64(seed: seed)
+        var graph = Graph([6, 5, 6], seed: seed)
+        var maps = [0]
+        func pick() -> Int { maps.randomElement(using: &random) ?? 0 }
+        for _ in 0..<12 {
+            let node =
+                switch Int.random(in: 0..<10, using: &random) {
+                case 0, 1: graph.convolution(pick(), 6, 6)
+                case 8:
+                    graph.convolution(
+                        graph.convolution(pick(), 6, 20, size: Extent2D(1)), 20, 6, size: Extent2D(1))
+                case 9: graph.groupNorm(graph.convolution(pick(), 6, 6, size: Extent2D(1)), 6, groups: 2)
+                case 2: graph.batchNorm(pick(), 6)
+                case 3: graph.groupNorm(pick(), 6, groups: 3)
+                case 4: graph.add(.add, pick(), pick())
+                case 5: graph.add(.add, maps[maps.count - 1], pick(), pick())
+                case 6: graph.add(.activation(.relu), maps[maps.count - 1])
+                default:
+                    graph.convolution(graph.add(.zeroPad(Margins(1)), pick()), 6, 6, padding: .valid)
+                }
+            maps.append(node)
+        }
+        graph.add(.flatten, graph.groupNorm(graph.add(.add, maps[maps.count - 1], pick()), 6, groups: 2))
+        return graph
+    }
+}

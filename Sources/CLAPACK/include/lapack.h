@@ -3,8 +3,8 @@
 #ifndef NORMCONV_LAPACK_H
 #define NORMCONV_LAPACK_H
 
-/// What both functions return where LAPACK cannot be loaded.
-enum { NC_NO_LAPACK = -1000 };
+/// Loads LAPACK, which comes before the other functions. Returns why that failed, or a null pointer.
+const char *nc_lapack_failure(void);
 
 /// Replaces a symmetric positive definite matrix of order n by its Cholesky factor. Returns 0, the order of the leading
 /// minor that is not positive definite, or −i where argument i is wrong. Only one triangle is read and written.

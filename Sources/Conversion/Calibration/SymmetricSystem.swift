@@ -11,14 +11,18 @@ public struct SymmetricSystem: Sendable {
     public init(_ matrix: [Double], order: Int) throws(ConversionError) {
         precondition(matrix.count == order * order, "\(matrix.count) values for an order of \(order)")
         var factor = matrix
-        guard let size = Int32(exactly: order) else { throw .notDefinite(order: order) }
-        let status = nc_cholesky(&factor, size)
-        guard status != NC_NO_LAPACK else { throw .missingLibrary("liblapack.so.3") }
+        try Self.checkLibrary()
         // Not every LAPACK notices a NaN.
-        guard status == 0, (0..<order).allSatisfy({ factor[$0 * order + $0].isFinite })
+        guard let size = Int32(exactly: order), nc_cholesky(&factor, size) == 0,
+            (0..<order).allSatisfy({ factor[$0 * order + $0].isFinite })
         else { throw .notDefinite(order: order) }
         self.order = order
         self.factor = factor
+    }
+
+    /// Throws `ConversionError.missingLibrary` where LAPACK cannot be loaded.
+    public static func checkLibrary() throws(ConversionError) {
+        if let reason = nc_lapack_failure() { throw .missingLibrary(reason: String(cString: reason)) }
     }
 
     /// The solutions of `count` right-hand sides, one after another.

@@ -21,13 +21,22 @@ struct ArrayImages: ImageStore {
         (self.file, name) = (file, array.name)
         self.scale = array.isUInt8 ? .bytes : scale
         reader = BlockReader(array)
-        extremes = array.isUInt8 ? nil : Self.extremes(try reader.block(at: 0))
+        extremes = array.isUInt8 ? nil : try Self.extremes(reader, count: format.count)
     }
 
-    private static func extremes(_ block: Block) -> ClosedRange<Float>? {
-        guard case .floats(let values) = block.pixels else { return nil }
+    /// Of the first images, 16 MiB of them: the first alone may well be dark.
+    private static func extremes(
+        _ reader: BlockReader, count: Int
+    ) throws(DatasetError) -> ClosedRange<Float>? {
         var (low, high) = (Float.infinity, -Float.infinity)
-        for value in values { (low, high) = (min(low, value), max(high, value)) }
+        var (row, seen) = (0, 0)
+        while row < count, seen < 16 << 20 {
+            let block = try reader.block(at: row)
+            guard case .floats(let values) = block.pixels else { return nil }
+            for value in values { (low, high) = (min(low, value), max(high, value)) }
+            row = block.rows.upperBound
+            seen += values.count * MemoryLayout<Float>.size
+        }
         return low <= high ? low...high : nil
     }
 
@@ -60,7 +69,7 @@ struct ArrayImages: ImageStore {
             let start = target + (row - range.lowerBound) * format.size
             converter.convert(
                 block.pixels, row - block.rows.lowerBound..<end - block.rows.lowerBound, to: start)
-            // Only the first block's values were compared with what the preprocessing expects.
+            // Only the first images' values were compared with what the preprocessing expects.
             if case .floats = block.pixels {
                 let values = UnsafeBufferPointer(start: start, count: (end - row) * format.size)
                 if let index = values.firstNonFinite {

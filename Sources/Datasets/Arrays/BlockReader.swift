@@ -23,25 +23,29 @@ struct Block: Sendable {
     }
 }
 
-/// Reads images in blocks of a fixed size and keeps the latest two, so that workers that ask for a few images each
-/// do not make HDF5 inflate the same compressed chunk again and again, and memory stays bounded whatever the array's size.
+/// Reads images in blocks of a fixed size and keeps the latest ones, so that workers that ask for a few images each do not
+/// make HDF5 inflate the same compressed chunk again and again, and memory stays bounded whatever the array's size.
 final class BlockReader: @unchecked Sendable {
     // All mutable state is touched under the lock only.
     private let lock = NSLock()
     private var latest: [Block] = []
     private let array: any StoredArray
     private let rowsPerBlock: Int
+    private let blocksKept: Int
 
-    /// What a block has at least, unless the array ends: reading costs little more than copying then.
+    /// What a block has at least, unless the array ends: so much at once is read as fast as it is copied.
     static let leastBytes = 2 << 20
     /// What it has at most, unless a single image is larger. Chunks that are larger are inflated for each of their blocks.
     static let mostBytes = 32 << 20
+    /// What the blocks that are kept have together, unless two have more: workers are at several places of the array.
+    private static let keptBytes = 8 << 20
 
     init(_ array: any StoredArray) {
         self.array = array
         let valueSize = array.isUInt8 ? 1 : MemoryLayout<Float>.size
         let rowBytes = max(1, array.shape.dropFirst().reduce(valueSize, *))
         rowsPerBlock = Self.rowsPerBlock(rowBytes: rowBytes, rowsPerChunk: array.rowsPerChunk)
+        blocksKept = max(2, Self.keptBytes / (rowsPerBlock * rowBytes))
     }
 
     /// Whole chunks, where they are not too large.
@@ -49,8 +53,7 @@ final class BlockReader: @unchecked Sendable {
         let least = (leastBytes + rowBytes - 1) / rowBytes
         let most = max(1, mostBytes / rowBytes)
         guard rowsPerChunk <= most else { return most }
-        let chunks = (least + rowsPerChunk - 1) / rowsPerChunk
-        return min(chunks, max(1, most / rowsPerChunk)) * rowsPerChunk
+        return (least + rowsPerChunk - 1) / rowsPerChunk * rowsPerChunk
     }
 
     /// The block that holds a row.
@@ -60,8 +63,8 @@ final class BlockReader: @unchecked Sendable {
         if let block = latest.first(where: { $0.rows.contains(row) }) { return block }
         let first = row / rowsPerBlock * rowsPerBlock
         let rows = first..<min(first + rowsPerBlock, array.shape[0])
-        // The older one goes before its successor comes: never three in memory.
-        latest = Array(latest.suffix(1))
+        // The oldest one goes before its successor comes.
+        latest = Array(latest.suffix(blocksKept - 1))
         let pixels: Block.Pixels =
             array.isUInt8 ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
         let block = Block(rows: rows, pixels: pixels)

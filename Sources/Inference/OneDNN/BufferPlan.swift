@@ -43,7 +43,7 @@ private struct Tenancy {
     var values: [Int]
     /// Floats per image.
     var size: Int
-    /// In which the values are needed. Steps of one stage alternate on parts of the batch: what one of them reads is free
+    /// The stages in which the values are needed. Steps of one stage alternate on parts of the batch: what one of them reads is free
     /// only behind the stage.
     var stages: ClosedRange<Int>
 

@@ -35,7 +35,7 @@ public final class OneDNNSection: Sendable {
     /// `batch` images are run at once, as many as suit their size where it is nil. A worker's convolutions are shared by
     /// `team` threads: one image is done sooner then, many images later.
     ///
-    /// Throws `InferenceError` for a parameter or where oneDNN refuses.
+    /// Throws `InferenceError` for a parameter, for maps that do not fit into memory, or where oneDNN refuses.
     public init(
         _ section: Section, of network: Network, parameters: ParameterTable, shapes: [Shape],
         workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1,
@@ -44,6 +44,7 @@ public final class OneDNNSection: Sendable {
         let weights = Weights(parameters)
         let program = try Lowering.program(for: network, section, shapes: shapes, weights: weights)
         let batch = batch ?? Self.batchSize(for: program)
+        try program.checkSizes(batch: batch)
         let stages = Stage.stages(of: program, batch: batch)
         let device = try OneDNNDevice()
         self.program = program
@@ -84,7 +85,7 @@ public final class OneDNNSection: Sendable {
         try failure.rethrow()
     }
 
-    /// The buffers of one thread.
+    /// The memory of one thread.
     func makeWorker() throws -> Worker {
         try Worker(program, stages, plan, convolutions, device, batch: batch, team: team)
     }

@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// A network lowered to what the fast engine executes: steps in order, between values that live in buffers.
+/// A network lowered to what the fast engine executes: steps in order, between values.
 struct Program {
     /// Executed from first to last for every batch of images.
     var steps: [Step] = []
@@ -19,7 +19,7 @@ struct Program {
         var node: Int
         var operands: [Int]
         var result: Int
-        /// The operand whose buffer the result must take, for operations that add to what is there.
+        /// The operand whose room the result must take, for operations that add to what is there.
         var overwrites: Int?
 
         /// Whether it reads or writes one of these values.
@@ -37,6 +37,13 @@ struct Program {
         let result = makeValue(size: size)
         steps.append(Step(operation: operation, node: node, operands: operands, result: result))
         return result
+    }
+
+    /// Throws `InferenceError.outOfMemory` where a batch's values take more than 64 TiB together, which no machine has:
+    /// sizes can be added and multiplied from here on.
+    func checkSizes(batch: Int) throws(InferenceError) {
+        let bytes = sizes.reduce(0.0) { $0 + Double($1) } * Double(batch * MemoryLayout<Float>.stride)
+        guard bytes < 0x1p46 else { throw .outOfMemory(bytes: Int(exactly: bytes.rounded()) ?? .max) }
     }
 
     /// A new value of the given size.

@@ -53,7 +53,8 @@ extension Program {
     /// waits for the statistics of the whole map.
     fileprivate func mayJoin(_ index: Int, _ others: Range<Int>, _ positions: Int) -> Bool {
         let step = steps[index]
-        guard others.contains(where: { steps[$0].touches(step.operands) }) else { return false }
+        // Mostly it is the last one.
+        guard others.reversed().contains(where: { steps[$0].touches(step.operands) }) else { return false }
         if case .add = step.operation { return sizes[step.result] % positions == 0 }
         if case .groupNorm = step.operation, others.contains(where: { steps[$0].result == step.operands[1] })
         {

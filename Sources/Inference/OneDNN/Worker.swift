@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// One thread's buffers, and the program bound to them.
+/// One thread's memory, and the program bound to it.
 final class Worker {
     private let program: Program
     private let stages: [Stage]

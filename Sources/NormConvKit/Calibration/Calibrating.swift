@@ -33,7 +33,8 @@ extension Model {
         with calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
         progress: (CalibrationProgress) -> Void = { _ in }
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
-        try naming(path) {
+        try SymmetricSystem.checkLibrary()
+        return try naming(path) {
             try checkGraph()
             let images = try drawnImages(
                 calibration, from: split, preprocessing ?? self.preprocessing)
