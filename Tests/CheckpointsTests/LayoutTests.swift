@@ -7,6 +7,20 @@ import Testing
 
 /// Layouts are told by content, and what is wrong with one is said.
 struct LayoutTests {
+    @Test(
+        "Keras 1's names are told from later ones'",
+        arguments: [
+            "conv1_W", "conv1_W:0", "conv1_W_12", "conv1_W_1:0", "bn_running_mean", "bn_running_std_1:0",
+        ])
+    func keras1(name: String) {
+        #expect(KerasLegacyFile.isKeras1(name))
+        for other in [
+            name + "_", name + "x", name + "_1a", name + ":1", name + "_1_2", name.lowercased() + "s",
+        ] {
+            #expect(!KerasLegacyFile.isKeras1(other), "\(other)")
+        }
+    }
+
     @Test("lists of names in parts are read in order and kept so")
     func namesInParts() throws {
         try withFile { output, model in
