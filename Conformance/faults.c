@@ -75,6 +75,7 @@ WRITE(pwrite64, (int fd, const void *bytes, size_t count, off64_t place), (fd, b
       (fd, bytes, count, place))
 
 int fsync(int fd) { REAL(fsync); return interrupted() || strikes(0) ? -1 : real(fd); }
+int fdatasync(int fd) { REAL(fdatasync); return interrupted() || strikes(0) ? -1 : real(fd); }
 int ftruncate(int fd, off_t size) { REAL(ftruncate); return strikes(0) ? -1 : real(fd, size); }
 int ftruncate64(int fd, off64_t size) { REAL(ftruncate64); return strikes(0) ? -1 : real(fd, size); }
 int rename(const char *from, const char *to) { REAL(rename); return strikes(0) ? -1 : real(from, to); }

@@ -1,0 +1,75 @@
+#define _GNU_SOURCE
+#include "writeback.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+/// So many bytes at a time: a disk takes about as long for them as it takes to compute the next ones.
+static const size_t part = 8 << 20;
+
+void nc_writeback_init(nc_writeback *writeback, int descriptor) {
+    *writeback = (nc_writeback){.descriptor = descriptor};
+    pthread_mutex_init(&writeback->lock, NULL);
+    pthread_cond_init(&writeback->changed, NULL);
+}
+
+static int synchronize(int descriptor) {
+    int status;
+#if defined(__APPLE__)
+    do status = fsync(descriptor);
+#else
+    do status = fdatasync(descriptor);
+#endif
+    while (status != 0 && errno == EINTR);
+    // EINVAL: not a file that is on a disk.
+    return status == 0 || errno == EINVAL ? 0 : errno;
+}
+
+static void *run(void *argument) {
+    nc_writeback *writeback = argument;
+    pthread_mutex_lock(&writeback->lock);
+    for (;;) {
+        while (!writeback->ends && writeback->waiting < part)
+            pthread_cond_wait(&writeback->changed, &writeback->lock);
+        if (writeback->ends) break;
+        writeback->waiting = 0;
+        pthread_mutex_unlock(&writeback->lock);
+        int failure = synchronize(writeback->descriptor);
+        pthread_mutex_lock(&writeback->lock);
+        if (!writeback->failure) writeback->failure = failure;
+    }
+    pthread_mutex_unlock(&writeback->lock);
+    return NULL;
+}
+
+/// Without a thread the file is brought to the disk in the end, all at once.
+static void start(nc_writeback *writeback) {
+    sigset_t all, before;
+    sigfillset(&all);
+    // Signals are for the threads that wait for them.
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    writeback->runs = pthread_create(&writeback->thread, NULL, run, writeback) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void nc_writeback_add(nc_writeback *writeback, size_t count) {
+    pthread_mutex_lock(&writeback->lock);
+    writeback->waiting += count;
+    if (writeback->waiting >= part) {
+        if (!writeback->runs) start(writeback);
+        pthread_cond_signal(&writeback->changed);
+    }
+    pthread_mutex_unlock(&writeback->lock);
+}
+
+int nc_writeback_stop(nc_writeback *writeback) {
+    pthread_mutex_lock(&writeback->lock);
+    writeback->ends = true;
+    pthread_cond_signal(&writeback->changed);
+    pthread_mutex_unlock(&writeback->lock);
+    if (writeback->runs) pthread_join(writeback->thread, NULL);
+    pthread_mutex_destroy(&writeback->lock);
+    pthread_cond_destroy(&writeback->changed);
+    return writeback->failure;
+}

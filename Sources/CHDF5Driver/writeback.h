@@ -1,0 +1,31 @@
+// Brings a file that grows to the disk while more of it is computed, on a thread of its own: what is left to wait for in
+// the end is the last part. Small files have no thread.
+#ifndef NORMCONV_WRITEBACK_H
+#define NORMCONV_WRITEBACK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int descriptor;
+    bool runs, ends;
+    /// Bytes written since the thread last began to bring them to the disk.
+    size_t waiting;
+    /// The first errno.
+    int failure;
+} nc_writeback;
+
+void nc_writeback_init(nc_writeback *writeback, int descriptor);
+
+/// Tells of bytes that were written.
+void nc_writeback_add(nc_writeback *writeback, size_t count);
+
+/// Ends the thread. Returns the first `errno` of what could not be brought to the disk, which the system tells only once; 0
+/// where all was.
+int nc_writeback_stop(nc_writeback *writeback);
+
+#endif
