@@ -43,7 +43,7 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "CConvolutions"),
         .target(name: "CCrashGuard"),
-        .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
+        .target(name: "CHDF5Driver", dependencies: ["CHDF5", "CCrashGuard"]),
         .target(
             name: "CLAPACK",
             // On Linux it is loaded when it is first needed.
@@ -52,7 +52,7 @@ let package = Package(
         // Leaves.
         library("Tensors", []),
         library("OrderedJSON", []),
-        library("Archives", ["CZlib"]),
+        library("Archives", ["CZlib", "CCrashGuard"]),
         library("HDF5", ["CHDF5", "CHDF5Driver", "CCrashGuard", "Archives", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),

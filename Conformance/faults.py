@@ -98,6 +98,17 @@ def said(run):
     return report
 
 
+def write_large(source, target):
+    """A safetensors file with 20 MB more that the network does not use: a thread brings what is made of it to the disk."""
+    data = Path(source).read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header, count = json.loads(data[8:start]), 5_000_000
+    end = len(data) - start
+    header["extra.weight"] = {"dtype": "F32", "shape": [count], "data_offsets": [end, end + 4 * count]}
+    text = json.dumps(header).encode()
+    Path(target).write_bytes(len(text).to_bytes(8, "little") + text + data[start:] + bytes(4 * count))
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
@@ -121,6 +132,10 @@ class Bench:
             convert("mnist-sequential.keras", "out.keras"),
             convert("torchvision-bottleneck.pth", "out.safetensors"),
         ]
+        large = os.path.join(folder, "large.safetensors")
+        write_large(fixture("torchvision-bottleneck.safetensors"), large)
+        self.converts.append(
+            Job("convert to .h5, 20 MB", ["convert", large, "out.h5", "--layout", "torch", "--force", "--quiet"], ["out.h5"]))
         self.eval = Job(
             "eval --html --csv --resume",
             ["eval", self.resnet, "--data", self.test, "--html", "out.html", "--csv", "out.csv", "--resume", "part",

@@ -1,3 +1,4 @@
+import CCrashGuard
 import Foundation
 
 /// A file written from its beginning to its end.
@@ -11,7 +12,7 @@ public final class FileOutput {
     /// Opens a file for writing and empties it. Errors name it `name`, which it will have in the end.
     public init(path: String, named name: String) throws(ArchiveError) {
         self.name = name
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        descriptor = nc_guard_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure }
     }
 

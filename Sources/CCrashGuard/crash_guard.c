@@ -109,6 +109,15 @@ int nc_guard_create_temporary(const char *path) {
     return descriptor;
 }
 
+int nc_guard_open(const char *path, int flags) {
+    pthread_mutex_lock(&lock);
+    int descriptor = open(path, flags, 0666);
+    int error = errno;
+    pthread_mutex_unlock(&lock);
+    errno = error;
+    return descriptor;
+}
+
 void nc_guard_delete_temporary(const char *path) {
     pthread_mutex_lock(&lock);
     unlink(path);

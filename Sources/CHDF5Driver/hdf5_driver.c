@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "hdf5_driver.h"
 
+#include <crash_guard.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
@@ -53,7 +54,7 @@ static void note_failure(nc_hdf5_disk *disk) {
 // The disk
 
 nc_hdf5_disk *nc_hdf5_disk_open(const char *path) {
-    int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int descriptor = nc_guard_open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC);
     if (descriptor < 0) return NULL;
     nc_hdf5_disk *disk = calloc(1, sizeof *disk);
     if (!disk) {
@@ -200,8 +201,15 @@ static herr_t write_bytes(
     (void)type, (void)transfer;
     nc_hdf5_disk *disk = disk_of(file);
     driver_file *own = (driver_file *)file;
+    if (disk->descriptor < 0) {
+        errno = EBADF;
+        note_failure(disk);
+    }
     if (!disk->failure && write_all(disk->descriptor, place, count, bytes) != 0) note_failure(disk);
-    if (!disk->failure) nc_writeback_add(&disk->writeback, count);
+    if (!disk->failure) {
+        errno = nc_writeback_add(&disk->writeback, count);
+        if (errno) note_failure(disk);
+    }
     if (disk->failure) keep(disk, place, count, bytes);
     if (place + count > own->written) own->written = place + count;
     return 0;

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-/// So many bytes at a time: a disk takes about as long for them as it takes to compute the next ones.
+/// At least so many bytes at a time: a disk takes about as long for them as it takes to compute the next ones.
 static const size_t part = 8 << 20;
 
 void nc_writeback_init(nc_writeback *writeback, int descriptor) {
@@ -13,6 +13,8 @@ void nc_writeback_init(nc_writeback *writeback, int descriptor) {
     pthread_mutex_init(&writeback->lock, NULL);
     pthread_cond_init(&writeback->changed, NULL);
 }
+
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 static int synchronize(int descriptor) {
     int status;
@@ -22,8 +24,7 @@ static int synchronize(int descriptor) {
     do status = fdatasync(descriptor);
 #endif
     while (status != 0 && errno == EINTR);
-    // EINVAL: not a file that is on a disk.
-    return status == 0 || errno == EINVAL ? 0 : errno;
+    return status == 0 ? 0 : errno;
 }
 
 static void *run(void *argument) {
@@ -37,7 +38,8 @@ static void *run(void *argument) {
         pthread_mutex_unlock(&writeback->lock);
         int failure = synchronize(writeback->descriptor);
         pthread_mutex_lock(&writeback->lock);
-        if (!writeback->failure) writeback->failure = failure;
+        writeback->failure = failure;
+        if (failure) break;
     }
     pthread_mutex_unlock(&writeback->lock);
     return NULL;
@@ -45,22 +47,25 @@ static void *run(void *argument) {
 
 /// Without a thread the file is brought to the disk in the end, all at once.
 static void start(nc_writeback *writeback) {
-    sigset_t all, before;
-    sigfillset(&all);
-    // Signals are for the threads that wait for them.
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    // Signals are for the threads that wait for them, but for those that tell of a crash.
+    for (size_t index = 0; index < sizeof crashes / sizeof *crashes; index++) sigdelset(&blocked, crashes[index]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     writeback->runs = pthread_create(&writeback->thread, NULL, run, writeback) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void nc_writeback_add(nc_writeback *writeback, size_t count) {
+int nc_writeback_add(nc_writeback *writeback, size_t count) {
     pthread_mutex_lock(&writeback->lock);
     writeback->waiting += count;
     if (writeback->waiting >= part) {
         if (!writeback->runs) start(writeback);
         pthread_cond_signal(&writeback->changed);
     }
+    int failure = writeback->failure;
     pthread_mutex_unlock(&writeback->lock);
+    return failure;
 }
 
 int nc_writeback_stop(nc_writeback *writeback) {

@@ -1,5 +1,5 @@
-// Brings a file that grows to the disk while more of it is computed, on a thread of its own: what is left to wait for in
-// the end is the last part. Small files have no thread.
+// A thread that brings a growing file to the disk while the rest is computed, so that the final fsync has little left. Files
+// below 8 MiB have none.
 #ifndef NORMCONV_WRITEBACK_H
 #define NORMCONV_WRITEBACK_H
 
@@ -21,11 +21,11 @@ typedef struct {
 
 void nc_writeback_init(nc_writeback *writeback, int descriptor);
 
-/// Tells of bytes that were written.
-void nc_writeback_add(nc_writeback *writeback, size_t count);
+/// Tells of bytes that were written. Returns the first `errno` of what could not be brought to the disk, which the system
+/// tells only once; 0 as long as there is none.
+int nc_writeback_add(nc_writeback *writeback, size_t count);
 
-/// Ends the thread. Returns the first `errno` of what could not be brought to the disk, which the system tells only once; 0
-/// where all was.
+/// Ends the thread, which does not bring the rest to the disk. Returns as `nc_writeback_add` does.
 int nc_writeback_stop(nc_writeback *writeback);
 
 #endif
