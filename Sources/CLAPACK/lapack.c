@@ -13,7 +13,7 @@ typedef void (*solve_function)(
 // OpenBLAS starts threads as it is loaded, which wait in a loop for a while: only what solves something loads it.
 static factorize_function factorize;
 static solve_function solve;
-/// There where LAPACK is OpenBLAS.
+/// A null pointer unless LAPACK is OpenBLAS.
 static void (*set_threads)(int);
 static char failure[256];
 

@@ -57,7 +57,7 @@ extension ConversionError: CustomStringConvertible {
         case .notDefinite(let order):
             "a covariance of \(order) inputs is not positive definite, expected finite activations"
         case .missingLibrary(let reason):
-            "LAPACK cannot be loaded (the packages libopenblas0 and liblapack3 have it): \(reason)"
+            "LAPACK cannot be loaded (install libopenblas0 or liblapack3): \(reason)"
         case .inconsistentLayer(let layer, let found, let expected):
             "layer '\(layer)': \(found), expected \(expected)"
         }

@@ -16,7 +16,11 @@ final class OutputDisk {
         self.disk = disk
     }
 
-    deinit { Library.locked { nc_hdf5_disk_release(disk) } }
+    deinit {
+        // Outside of the lock, under which all others would wait for the disk. The library has closed the file by now.
+        close()
+        Library.locked { nc_hdf5_disk_release(disk) }
+    }
 
     /// Makes access properties lead here.
     func use(_ access: hid_t) -> herr_t { nc_hdf5_disk_use(disk, access) }

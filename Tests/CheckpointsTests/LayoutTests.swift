@@ -21,6 +21,13 @@ struct LayoutTests {
         }
     }
 
+    @Test(
+        "Later names are not Keras 1's",
+        arguments: [
+            "kernelW", "running_mean", "conv1_w", "bn/moving_mean:0", "conv_W2", "W", "", "conv1_kernel_1:0",
+        ])
+    func notKeras1(name: String) { #expect(!KerasLegacyFile.isKeras1(name)) }
+
     @Test("lists of names in parts are read in order and kept so")
     func namesInParts() throws {
         try withFile { output, model in

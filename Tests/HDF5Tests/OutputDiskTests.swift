@@ -14,14 +14,15 @@ struct OutputDiskTests {
             let model = try HDF5File(reading: TestFiles.fixture("mnist-resnet.torch.h5"))
             let weight = try model.root.dataset("conv1.weight")
             let output = try HDF5Output(creating: folder + "/out.h5")
-            for seed in 0..<20 {
+            // 20 MiB: a thread brings them to the disk.
+            for seed in 0..<40 {
                 var array = values(Float(seed))
                 try output.write(array, shape: [1 << 17], to: "\(seed)", like: weight)
                 for index in array.indices { array[index] = -1 }
             }
             try output.close()
             let root = try HDF5File(reading: folder + "/out.h5").root
-            for seed in 0..<20 {
+            for seed in 0..<40 {
                 #expect(try root.dataset("\(seed)").readFloats() == values(Float(seed)))
             }
         }
@@ -34,7 +35,9 @@ struct OutputDiskTests {
             let weight = try model.root.dataset("conv1.weight")
             for _ in 0..<3 {
                 let output = try HDF5Output(creating: folder + "/out.h5")
-                try output.write(values(1), shape: [1 << 17], to: "a", like: weight)
+                for seed in 0..<40 {
+                    try output.write(values(1), shape: [1 << 17], to: "\(seed)", like: weight)
+                }
             }
             let output = try HDF5Output(creating: folder + "/out.h5")
             try output.write(values(2), shape: [1 << 17], to: "a", like: weight)

@@ -3,7 +3,7 @@
 #ifndef NORMCONV_LAPACK_H
 #define NORMCONV_LAPACK_H
 
-/// Loads LAPACK, which comes before the other functions. Returns why that failed, or a null pointer.
+/// Loads LAPACK; to be called before the other functions. Returns why that failed, or a null pointer.
 const char *nc_lapack_failure(void);
 
 /// Replaces a symmetric positive definite matrix of order n by its Cholesky factor. Returns 0, the order of the leading

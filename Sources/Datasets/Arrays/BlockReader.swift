@@ -33,11 +33,11 @@ final class BlockReader: @unchecked Sendable {
     private let rowsPerBlock: Int
     private let blocksKept: Int
 
-    /// What a block has at least, unless the array ends: so much at once is read as fast as it is copied.
+    /// What a block has at least, unless the array ends: from this size on reading is as fast as copying.
     static let leastBytes = 2 << 20
     /// What it has at most, unless a single image is larger. Chunks that are larger are inflated for each of their blocks.
     static let mostBytes = 32 << 20
-    /// What the blocks that are kept have together, unless two have more: workers are at several places of the array.
+    /// Of the blocks that are kept together; two are kept even if they are larger. Workers are at several places of the array.
     private static let keptBytes = 8 << 20
 
     init(_ array: any StoredArray) {

@@ -43,8 +43,8 @@ private struct Tenancy {
     var values: [Int]
     /// Floats per image.
     var size: Int
-    /// The stages in which the values are needed. Steps of one stage alternate on parts of the batch: what one of them reads is free
-    /// only behind the stage.
+    /// The stages in which the values are needed. Steps of one stage alternate on parts of the batch: what one of them
+    /// reads is free only behind the stage.
     var stages: ClosedRange<Int>
 
     static func all(of program: Program, _ stages: [Stage]) -> [Tenancy] {

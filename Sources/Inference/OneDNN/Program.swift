@@ -39,7 +39,7 @@ struct Program {
         return result
     }
 
-    /// Throws `InferenceError.outOfMemory` where a batch's values take more than 64 TiB together, which no machine has:
+    /// Throws `InferenceError.outOfMemory` where a batch's values take 64 TiB or more together, which no machine has:
     /// sizes can be added and multiplied from here on.
     func checkSizes(batch: Int) throws(InferenceError) {
         let bytes = sizes.reduce(0.0) { $0 + Double($1) } * Double(batch * MemoryLayout<Float>.stride)
