@@ -18,7 +18,7 @@ let dnnl: [LinkerSetting] =
 
 let package = Package(
     name: "normconv",
-    platforms: [.macOS(.v14)],
+    platforms: [.macOS(.v15)],
     products: [
         .library(name: "NormConvKit", targets: ["NormConvKit"]),
         .executable(name: "normconv", targets: ["normconv"]),

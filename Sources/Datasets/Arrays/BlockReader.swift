@@ -1,4 +1,4 @@
-import Foundation
+import Synchronization
 import Tensors
 
 /// Consecutive images as they are stored.
@@ -25,10 +25,8 @@ struct Block: Sendable {
 
 /// Reads images in blocks of a fixed size and keeps the latest ones, so that workers that ask for a few images each do not
 /// make HDF5 inflate the same compressed chunk again and again, and memory stays bounded whatever the array's size.
-final class BlockReader: @unchecked Sendable {
-    // All mutable state is touched under the lock only.
-    private let lock = NSLock()
-    private var latest: [Block] = []
+final class BlockReader: Sendable {
+    private let latest = Mutex<[Block]>([])
     private let array: any StoredArray
     private let rowsPerBlock: Int
     private let blocksKept: Int
@@ -56,19 +54,19 @@ final class BlockReader: @unchecked Sendable {
         return (least + rowsPerChunk - 1) / rowsPerChunk * rowsPerChunk
     }
 
-    /// The block that holds a row.
+    /// The block that holds a row. One at a time is read.
     func block(at row: Int) throws(DatasetError) -> Block {
-        lock.lock()
-        defer { lock.unlock() }
-        if let block = latest.first(where: { $0.rows.contains(row) }) { return block }
-        let first = row / rowsPerBlock * rowsPerBlock
-        let rows = first..<min(first + rowsPerBlock, array.shape[0])
-        // The oldest one goes before its successor comes.
-        latest = Array(latest.suffix(blocksKept - 1))
-        let pixels: Block.Pixels =
-            array.isUInt8 ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
-        let block = Block(rows: rows, pixels: pixels)
-        latest.append(block)
-        return block
+        try latest.withLock { (latest) throws(DatasetError) in
+            if let block = latest.first(where: { $0.rows.contains(row) }) { return block }
+            let first = row / rowsPerBlock * rowsPerBlock
+            let rows = first..<min(first + rowsPerBlock, array.shape[0])
+            // The oldest one goes before its successor comes.
+            latest = Array(latest.suffix(blocksKept - 1))
+            let pixels: Block.Pixels =
+                array.isUInt8 ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
+            let block = Block(rows: rows, pixels: pixels)
+            latest.append(block)
+            return block
+        }
     }
 }
