@@ -142,8 +142,8 @@ def main():
     print(f"{'':10} {'seconds':>8} {'x cp':>7} {'x synced':>9} {'peak MB':>8}")
     for name, values in turns.items():
         seconds, memory = (statistics.median(column) for column in zip(*values))
-        results[name] = {"seconds": seconds, "peakMegabytes": memory, "timesCopy": seconds / copy}
-        results[name]["timesSyncedCopy"] = seconds / synced
+        results[name] = {"seconds": seconds, "peakMegabytes": memory}
+        results[name] |= {"timesCopy": seconds / copy, "timesSyncedCopy": seconds / synced}
         print(f"{name:10} {seconds:8.3f} {seconds / copy:7.1f} {seconds / synced:9.1f} {memory:8.0f}")
     if "keras" in results:
         print(f"Keras takes {results['keras']['seconds'] / results['normconv']['seconds']:.1f} times normconv's time")

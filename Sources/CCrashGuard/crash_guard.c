@@ -109,15 +109,6 @@ int nc_guard_create_temporary(const char *path) {
     return descriptor;
 }
 
-int nc_guard_open(const char *path, int flags) {
-    pthread_mutex_lock(&lock);
-    int descriptor = open(path, flags, 0666);
-    int error = errno;
-    pthread_mutex_unlock(&lock);
-    errno = error;
-    return descriptor;
-}
-
 void nc_guard_delete_temporary(const char *path) {
     pthread_mutex_lock(&lock);
     unlink(path);
@@ -125,6 +116,13 @@ void nc_guard_delete_temporary(const char *path) {
         if (strcmp(temporaries[i], path) == 0) temporaries[i][0] = 0;
     }
     pthread_mutex_unlock(&lock);
+}
+
+int nc_guard_open(const char *path, int flags) {
+    pthread_mutex_lock(&lock);
+    int descriptor = open(path, flags, 0666);
+    pthread_mutex_unlock(&lock);
+    return descriptor;
 }
 
 /* The list as it is: in a crash whoever has the lock comes no further. */

@@ -201,14 +201,10 @@ static herr_t write_bytes(
     (void)type, (void)transfer;
     nc_hdf5_disk *disk = disk_of(file);
     driver_file *own = (driver_file *)file;
-    if (disk->descriptor < 0) {
-        errno = EBADF;
-        note_failure(disk);
-    }
-    if (!disk->failure && write_all(disk->descriptor, place, count, bytes) != 0) note_failure(disk);
     if (!disk->failure) {
-        errno = nc_writeback_add(&disk->writeback, count);
-        if (errno) note_failure(disk);
+        int status = write_all(disk->descriptor, place, count, bytes);
+        if (status == 0) status = errno = nc_writeback_add(&disk->writeback, count);
+        if (status != 0) note_failure(disk);
     }
     if (disk->failure) keep(disk, place, count, bytes);
     if (place + count > own->written) own->written = place + count;

@@ -17,7 +17,7 @@ final class OutputDisk {
     }
 
     deinit {
-        // Outside of the lock, under which all others would wait for the disk. The library has closed the file by now.
+        // Outside of the lock, under which all others would wait for the disk.
         close()
         Library.locked { nc_hdf5_disk_release(disk) }
     }

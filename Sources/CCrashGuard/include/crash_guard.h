@@ -24,10 +24,10 @@ void nc_guard_suspect(void);
 /* Makes an empty file that is to be deleted in a crash, and opens it for reading and writing; -1 and errno where that cannot
  * be, as where 64 others are there. Nobody may have a file of that name. */
 int nc_guard_create_temporary(const char *path);
-/* As `open`. Who opens an output so does not make a temporary file anew that has just been deleted for good. */
-int nc_guard_open(const char *path, int flags);
 /* Deletes such a file, if it has not been renamed, and forgets it. */
 void nc_guard_delete_temporary(const char *path);
+/* `open` for outputs, with mode 0666: none makes a temporary file anew that has been deleted for good. */
+int nc_guard_open(const char *path, int flags);
 /* Deletes all of them, and makes every thread wait that would make, open or delete another: before the process ends. */
 void nc_guard_delete_temporaries_for_good(void);
 

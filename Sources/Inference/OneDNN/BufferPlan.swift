@@ -2,7 +2,7 @@
 ///
 /// Largest first, each in the smallest gap that is free for as long as it lives: "greedy by size for offset calculation" of
 /// Pisarchyk & Lee 2020, Efficient Memory Management for Deep Neural Net Inference.
-struct BufferPlan: Equatable {
+struct BufferPlan {
     /// Where each value begins, in floats per image.
     private(set) var offsets: [Int]
     /// Floats per image of all together.
