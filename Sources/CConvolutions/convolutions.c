@@ -8,12 +8,14 @@ extern const nc_convolver nc_avx2, nc_avx512;
 extern const nc_convolver nc_neon;
 #endif
 
-/// The convolver of vectors of so many floats, the widest that the processor has where it is 0; NULL where there is none.
-static const nc_convolver *convolver_of(size_t lanes) {
+/// The convolver of vectors of so many floats. Where it is 0, the one of the widest that the processor has, unless the last
+/// of its channels would be none of the convolution's; NULL where there is none.
+static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
 #if defined(__x86_64__)
     const bool has_avx512 = __builtin_cpu_supports("avx512f");
     const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (has_avx512 && (lanes == 0 || lanes == nc_avx512.lanes)) return &nc_avx512;
+    const bool fits_avx512 = lanes == 0 ? outputs % nc_avx512.channels == 0 : lanes == nc_avx512.lanes;
+    if (has_avx512 && fits_avx512) return &nc_avx512;
     if (has_avx2 && (lanes == 0 || lanes == nc_avx2.lanes)) return &nc_avx2;
 #elif defined(__aarch64__)
     if (lanes == 0 || lanes == nc_neon.lanes) return &nc_neon;
@@ -25,11 +27,12 @@ static const nc_convolver *convolver_of(size_t lanes) {
 enum { NC_GRAIN = 32 };
 
 bool nc_make_plan(nc_plan *plan, const nc_shape *s, size_t lanes) {
-    const nc_convolver *convolver = convolver_of(lanes);
+    const nc_convolver *convolver = convolver_of(lanes, s->outputs);
+    if (!convolver) return false;
     const bool is_winograd = s->kernel_rows == 3 && s->kernel_columns == 3 && s->stride_rows == 1 && s->stride_columns == 1
-        && s->inputs % NC_GRAIN == 0 && s->outputs % NC_GRAIN == 0;
+        && s->inputs % NC_GRAIN == 0 && s->outputs % NC_GRAIN == 0 && s->outputs % convolver->channels == 0;
     *plan = (nc_plan){.convolver = convolver, .shape = *s, .is_winograd = is_winograd};
-    return convolver != NULL;
+    return true;
 }
 
 /// A point's transformed inputs or products for so many tiles. One cache line more, so that the same tile's values of
@@ -39,7 +42,7 @@ static size_t point_step(size_t tiles, size_t channels) { return tiles * channel
 static size_t tile_count(size_t extent) { return (extent + NC_TILE - 1) / NC_TILE; }
 
 /// Tiles of a block at most: few enough for the caches, enough that the transformed kernel is worth reading. A multiple
-/// of all convolvers' positions.
+/// of a strip's positions.
 enum { NC_MOST_TILES = 72 };
 
 static size_t all_tiles(const nc_shape *s, size_t images) {
@@ -49,7 +52,7 @@ static size_t all_tiles(const nc_shape *s, size_t images) {
 /// Tiles of a block, where blocks are of nearly the same size.
 static size_t block_tiles(const nc_plan *plan, size_t images) {
     const size_t tiles = all_tiles(&plan->shape, images), blocks = (tiles + NC_MOST_TILES - 1) / NC_MOST_TILES;
-    return nc_round_up((tiles + blocks - 1) / blocks, plan->convolver->positions);
+    return nc_round_up((tiles + blocks - 1) / blocks, NC_POSITIONS);
 }
 
 size_t nc_packed_floats(const nc_plan *plan) {
@@ -61,7 +64,7 @@ size_t nc_packed_floats(const nc_plan *plan) {
 size_t nc_scratch_floats(const nc_plan *plan, size_t images) {
     if (!plan->is_winograd) return 0;
     // Fewer images may make a larger block.
-    const size_t tiles = nc_round_up(nc_min(all_tiles(&plan->shape, images), NC_MOST_TILES), plan->convolver->positions);
+    const size_t tiles = nc_round_up(nc_min(all_tiles(&plan->shape, images), NC_MOST_TILES), NC_POSITIONS);
     return NC_POINTS * (point_step(tiles, plan->shape.inputs) + point_step(tiles, plan->shape.outputs));
 }
 

@@ -7,6 +7,9 @@
 /// Tiles of 4×4 outputs, each from 6×6 inputs: F(4×4, 3×3), 36 products instead of 144.
 enum { NC_TILE = 4, NC_PATCH = 6, NC_POINTS = NC_PATCH * NC_PATCH };
 
+/// Positions whose sums are in registers at once.
+enum { NC_POSITIONS = 6 };
+
 /// A block of tiles, the same for all threads. `tiles` of them begin with `first`; images' tiles follow one another.
 typedef struct {
     const nc_shape *shape;
@@ -16,8 +19,8 @@ typedef struct {
 } nc_block;
 
 struct nc_convolver {
-    /// Floats of a vector, output channels that are packed together, and positions whose sums are in registers at once.
-    size_t lanes, channels, positions;
+    /// Floats of a vector, and output channels that are packed together.
+    size_t lanes, channels;
     /// Direct convolution of one range of channels, a multiple of `channels` from its start on.
     void (*direct)(
         const nc_shape *shape, const float *packed, const nc_tail *tail, const float *x, float *y, size_t images,

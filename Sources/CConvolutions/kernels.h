@@ -1,8 +1,8 @@
 // Private: the kernels, included once for each instruction set by a file that defines
 //   NC_LANES     floats of a vector,
 //   NC_VECTORS   vectors of output channels whose sums a position holds in registers,
-//   NC_POSITIONS positions whose sums are in registers at once,
 //   NC_NAME      the convolver's name.
+// Sums and weights together fit the registers, or the compiler spills them in the innermost loop.
 #include "convolver.h"
 
 #include <string.h>
@@ -100,10 +100,8 @@ static void run_any_strip(const strip *s, size_t positions) {
     const bool whole = s->channels == NC_CHANNELS;
 #define NC_CASE(n) \
     case n: \
-        if (n <= NC_POSITIONS) { \
-            if (whole) run_strip(s, n <= NC_POSITIONS ? n : 1, true); \
-            else run_strip(s, n <= NC_POSITIONS ? n : 1, false); \
-        } \
+        if (whole) run_strip(s, n, true); \
+        else run_strip(s, n, false); \
         break
     switch (positions) {
         NC_CASE(1);
@@ -112,14 +110,6 @@ static void run_any_strip(const strip *s, size_t positions) {
         NC_CASE(4);
         NC_CASE(5);
         NC_CASE(6);
-#if NC_POSITIONS > 6
-        NC_CASE(7);
-        NC_CASE(8);
-        NC_CASE(9);
-        NC_CASE(10);
-        NC_CASE(11);
-        NC_CASE(12);
-#endif
     }
 #undef NC_CASE
 }
@@ -360,7 +350,6 @@ static void transform_kernel(const nc_shape *shape, const float *kernel, const s
 const nc_convolver NC_NAME = {
     .lanes = NC_LANES,
     .channels = NC_CHANNELS,
-    .positions = NC_POSITIONS,
     .direct = direct,
     .transform_inputs = transform_inputs,
     .multiply = multiply,
