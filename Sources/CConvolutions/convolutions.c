@@ -18,7 +18,10 @@ static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
     if (has_avx512 && fits_avx512) return &nc_avx512;
     if (has_avx2 && (lanes == 0 || lanes == nc_avx2.lanes)) return &nc_avx2;
 #elif defined(__aarch64__)
+    (void)outputs;
     if (lanes == 0 || lanes == nc_neon.lanes) return &nc_neon;
+#else
+    (void)lanes, (void)outputs;
 #endif
     return NULL;
 }

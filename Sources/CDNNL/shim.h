@@ -31,7 +31,7 @@ typedef struct {
     /// Forward only: cuts the result at zero and, where it is finite, at `ceiling`.
     bool rectifies;
     float ceiling;
-    /// Whether factors may be rounded to bfloat16.
+    /// Forward only: rounds the source and the kernel to bfloat16. Not every processor has kernels for them.
     bool rounds;
 } nc_convolution_shape;
 
@@ -40,13 +40,15 @@ typedef struct {
 typedef struct {
     nc_pass pass;
     dnnl_primitive_t primitive;
-    dnnl_memory_desc_t source, packed, bias, destination, scratch, stored;
-    size_t packed_bytes, scratch_bytes;
+    /// Rounds the source, into the first bytes of the caller's scratchpad; NULL where it is taken as it is.
+    dnnl_primitive_t rounding;
+    dnnl_memory_desc_t source, rounded, packed, bias, destination, scratch, stored;
+    size_t packed_bytes, rounded_bytes, scratch_bytes;
 } nc_convolution;
 
 /// The memories of one execution, whose handles the caller sets.
 typedef struct {
-    dnnl_memory_t source, packed, bias, destination, scratch;
+    dnnl_memory_t source, rounded, packed, bias, destination, scratch;
 } nc_convolution_memories;
 
 #if DNNL_VERSION_MAJOR >= 3
@@ -54,8 +56,9 @@ typedef struct {
 static inline dnnl_status_t nc_strided_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, const dnnl_dims_t strides) {
     return dnnl_memory_desc_create_with_strides(md, n, dims, dnnl_f32, strides);
 }
-static inline dnnl_status_t nc_tagged_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
-    return dnnl_memory_desc_create_with_tag(md, n, dims, dnnl_f32, tag);
+static inline dnnl_status_t nc_tagged_(
+    dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
+    return dnnl_memory_desc_create_with_tag(md, n, dims, type, tag);
 }
 static inline dnnl_status_t nc_query_(dnnl_memory_desc_t *md, const_dnnl_primitive_desc_t pd, dnnl_query_t what) {
     return dnnl_memory_desc_clone(md, dnnl_primitive_desc_query_md(pd, what, 0));
@@ -69,8 +72,9 @@ static inline void nc_free_desc_(dnnl_memory_desc_t *md) {
 static inline dnnl_status_t nc_strided_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, const dnnl_dims_t strides) {
     return dnnl_memory_desc_init_by_strides(md, n, dims, dnnl_f32, strides);
 }
-static inline dnnl_status_t nc_tagged_(dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
-    return dnnl_memory_desc_init_by_tag(md, n, dims, dnnl_f32, tag);
+static inline dnnl_status_t nc_tagged_(
+    dnnl_memory_desc_t *md, int n, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
+    return dnnl_memory_desc_init_by_tag(md, n, dims, type, tag);
 }
 static inline dnnl_status_t nc_query_(dnnl_memory_desc_t *md, const_dnnl_primitive_desc_t pd, dnnl_query_t what) {
     *md = *dnnl_primitive_desc_query_md(pd, what, 0);
@@ -100,7 +104,7 @@ static inline const char *nc_dnnl_instructions(void) {
     return NULL;
 }
 
-/// Whether the processor multiplies bfloat16 numbers, and the library uses that.
+/// Whether the processor multiplies bfloat16 numbers, and the library uses that: with AVX512_BF16, which all with AMX have.
 static inline bool nc_dnnl_has_bfloat16(void) {
 #if defined(__x86_64__)
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
@@ -117,7 +121,9 @@ static inline dnnl_status_t nc_stream_create(dnnl_stream_t *stream, dnnl_engine_
 
 static inline void nc_convolution_destroy(nc_convolution *conv) {
     if (conv->primitive) dnnl_primitive_destroy(conv->primitive);
+    if (conv->rounding) dnnl_primitive_destroy(conv->rounding);
     nc_free_desc_(&conv->source);
+    nc_free_desc_(&conv->rounded);
     nc_free_desc_(&conv->packed);
     nc_free_desc_(&conv->bias);
     nc_free_desc_(&conv->destination);
@@ -132,7 +138,6 @@ static inline dnnl_status_t nc_attributes_(const nc_convolution_shape *shape, dn
     dnnl_status_t status;
     NC_TRY_(dnnl_primitive_attr_create(attributes));
     NC_TRY_(dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user));
-    if (shape->rounds) NC_TRY_(dnnl_primitive_attr_set_fpmath_mode(*attributes, dnnl_fpmath_mode_bf16));
     NC_TRY_(dnnl_post_ops_create(&operations));
     const bool clipped = shape->ceiling < __builtin_inff();
     const dnnl_alg_kind_t kind = clipped ? dnnl_eltwise_clip : dnnl_eltwise_relu;
@@ -147,6 +152,18 @@ static inline dnnl_status_t nc_attributes_(const nc_convolution_shape *shape, dn
     NC_TRY_(dnnl_primitive_attr_set_post_ops(*attributes, operations));
 done:
     if (operations) dnnl_post_ops_destroy(operations);
+    return status;
+}
+
+/// Compiles a copy from one layout, or type, to another.
+static inline dnnl_status_t nc_reorder_create_(
+    dnnl_primitive_t *primitive, dnnl_engine_t engine, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_status_t status;
+    NC_TRY_(dnnl_reorder_primitive_desc_create(&description, NC_DESC(*from), engine, NC_DESC(*to), engine, NULL));
+    NC_TRY_(dnnl_primitive_create(primitive, description));
+done:
+    if (description) dnnl_primitive_desc_destroy(description);
     return status;
 }
 
@@ -166,19 +183,21 @@ static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_eng
     const dnnl_dims_t dilations = {s->dilation_rows - 1, s->dilation_columns - 1};
     const dnnl_dims_t before = {s->top, s->left}, after = {s->bottom, s->right};
     const int first = grouped ? 0 : 1;
+    const dnnl_data_type_t factors = s->rounds ? dnnl_bf16 : dnnl_f32;
 
     conv->pass = s->pass;
     NC_TRY_(nc_attributes_(s, &attributes));
-    NC_TRY_(nc_tagged_(&conv->source, 4, source, dnnl_nhwc));
-    NC_TRY_(nc_tagged_(&conv->destination, 4, destination, dnnl_nhwc));
-    NC_TRY_(nc_tagged_(&conv->bias, 1, bias, dnnl_x));
+    NC_TRY_(nc_tagged_(&conv->source, 4, source, dnnl_f32, dnnl_nhwc));
+    NC_TRY_(nc_tagged_(&conv->rounded, 4, source, factors, dnnl_nhwc));
+    NC_TRY_(nc_tagged_(&conv->destination, 4, destination, dnnl_f32, dnnl_nhwc));
+    NC_TRY_(nc_tagged_(&conv->bias, 1, bias, dnnl_f32, dnnl_x));
     NC_TRY_(nc_strided_(&conv->stored, 5 - first, kernel + first, s->kernel_strides + first));
-    NC_TRY_(nc_tagged_(&any, 5 - first, kernel + first, dnnl_format_tag_any));
+    NC_TRY_(nc_tagged_(&any, 5 - first, kernel + first, factors, dnnl_format_tag_any));
     const dnnl_prop_kind_t kind = s->pass == nc_forward ? dnnl_forward_inference : dnnl_forward_training;
     dnnl_primitive_desc_t *forward = s->pass == nc_forward ? &description : &hint;
 #if DNNL_VERSION_MAJOR >= 3
     NC_TRY_(dnnl_convolution_forward_primitive_desc_create(
-        forward, engine, kind, dnnl_convolution_direct, conv->source, any, conv->bias, conv->destination, strides,
+        forward, engine, kind, dnnl_convolution_direct, conv->rounded, any, conv->bias, conv->destination, strides,
         dilations, before, after, attributes));
     if (s->pass == nc_backward_data)
         NC_TRY_(dnnl_convolution_backward_data_primitive_desc_create(
@@ -191,7 +210,7 @@ static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_eng
 #else
     dnnl_convolution_desc_t operation;
     NC_TRY_(dnnl_dilated_convolution_forward_desc_init(
-        &operation, kind, dnnl_convolution_direct, &conv->source, &any, &conv->bias, &conv->destination, strides,
+        &operation, kind, dnnl_convolution_direct, &conv->rounded, &any, &conv->bias, &conv->destination, strides,
         dilations, before, after));
     NC_TRY_(dnnl_primitive_desc_create(forward, &operation, attributes, engine, NULL));
     if (s->pass == nc_backward_data)
@@ -208,8 +227,12 @@ static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_eng
     NC_TRY_(nc_query_(&conv->packed, description, makes_kernel ? dnnl_query_diff_weights_md : dnnl_query_weights_md));
     NC_TRY_(nc_query_(&conv->scratch, description, dnnl_query_scratchpad_md));
     NC_TRY_(dnnl_primitive_create(&conv->primitive, description));
+    if (s->rounds) {
+        NC_TRY_(nc_reorder_create_(&conv->rounding, engine, &conv->source, &conv->rounded));
+        conv->rounded_bytes = (dnnl_memory_desc_get_size(NC_DESC(conv->rounded)) + 63) / 64 * 64;
+    }
     conv->packed_bytes = dnnl_memory_desc_get_size(NC_DESC(conv->packed));
-    conv->scratch_bytes = dnnl_memory_desc_get_size(NC_DESC(conv->scratch));
+    conv->scratch_bytes = conv->rounded_bytes + dnnl_memory_desc_get_size(NC_DESC(conv->scratch));
 done:
     nc_free_desc_(&any);
     if (description) dnnl_primitive_desc_destroy(description);
@@ -223,20 +246,16 @@ static inline dnnl_status_t nc_reorder_(
     dnnl_engine_t engine, dnnl_stream_t stream, const dnnl_memory_desc_t *from_layout, const void *source,
     const dnnl_memory_desc_t *to_layout, void *target) {
     dnnl_memory_t from = NULL, to = NULL;
-    dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t primitive = NULL;
     dnnl_status_t status;
     NC_TRY_(dnnl_memory_create(&from, NC_DESC(*from_layout), engine, (void *)source));
     NC_TRY_(dnnl_memory_create(&to, NC_DESC(*to_layout), engine, target));
-    NC_TRY_(dnnl_reorder_primitive_desc_create(
-        &description, NC_DESC(*from_layout), engine, NC_DESC(*to_layout), engine, NULL));
-    NC_TRY_(dnnl_primitive_create(&primitive, description));
+    NC_TRY_(nc_reorder_create_(&primitive, engine, from_layout, to_layout));
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
     NC_TRY_(dnnl_primitive_execute(primitive, stream, 2, arguments));
     NC_TRY_(dnnl_stream_wait(stream));
 done:
     if (primitive) dnnl_primitive_destroy(primitive);
-    if (description) dnnl_primitive_desc_destroy(description);
     if (from) dnnl_memory_destroy(from);
     if (to) dnnl_memory_destroy(to);
     return status;
@@ -255,8 +274,8 @@ static inline dnnl_status_t nc_convolution_unpack(
 }
 
 static inline void nc_memories_destroy(nc_convolution_memories *m) {
-    dnnl_memory_t all[] = {m->source, m->packed, m->bias, m->destination, m->scratch};
-    for (int i = 0; i < 5; i++) if (all[i]) dnnl_memory_destroy(all[i]);
+    dnnl_memory_t all[] = {m->source, m->rounded, m->packed, m->bias, m->destination, m->scratch};
+    for (int i = 0; i < 6; i++) if (all[i]) dnnl_memory_destroy(all[i]);
     memset(m, 0, sizeof *m);
 }
 
@@ -270,7 +289,8 @@ static inline dnnl_status_t nc_memories_create(
     NC_TRY_(dnnl_memory_create(&m->packed, NC_DESC(conv->packed), engine, packed));
     NC_TRY_(dnnl_memory_create(&m->bias, NC_DESC(conv->bias), engine, (void *)bias));
     NC_TRY_(dnnl_memory_create(&m->destination, NC_DESC(conv->destination), engine, destination));
-    NC_TRY_(dnnl_memory_create(&m->scratch, NC_DESC(conv->scratch), engine, scratch));
+    if (conv->rounding) NC_TRY_(dnnl_memory_create(&m->rounded, NC_DESC(conv->rounded), engine, scratch));
+    NC_TRY_(dnnl_memory_create(&m->scratch, NC_DESC(conv->scratch), engine, (char *)scratch + conv->rounded_bytes));
 done:
     return status;
 }
@@ -285,8 +305,13 @@ static inline dnnl_status_t nc_memories_move(nc_convolution_memories *m, const f
 static inline dnnl_status_t nc_convolution_execute(
     const nc_convolution *conv, const nc_convolution_memories *m, dnnl_stream_t stream) {
     const bool data = conv->pass == nc_backward_data, weights = conv->pass == nc_backward_weights;
+    if (conv->rounding) {
+        const dnnl_exec_arg_t rounding[] = {{DNNL_ARG_FROM, m->source}, {DNNL_ARG_TO, m->rounded}};
+        dnnl_status_t status = dnnl_primitive_execute(conv->rounding, stream, 2, rounding);
+        if (status != dnnl_success) return status;
+    }
     const dnnl_exec_arg_t arguments[] = {
-        {data ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, m->source},
+        {data ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, conv->rounding ? m->rounded : m->source},
         {weights ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, m->packed},
         {data || weights ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, m->destination},
         {DNNL_ARG_SCRATCHPAD, m->scratch},

@@ -15,7 +15,7 @@ struct PrecisionTests {
         return graph
     }
 
-    @Test("A processor that does not multiply such numbers refuses by its name, one that does comes near")
+    @Test("are near the floats but not the same, or refused with the processor's instructions")
     func engine() throws {
         let graph = Self.graph()
         let images = ImageSource(graph.images(3))
@@ -32,22 +32,14 @@ struct PrecisionTests {
             #expect(throws: error) { try engine() }
             return
         }
-        let expected = try graph.reference().run(on: images)
-        expectNear(try engine().run(on: images), expected)
-    }
-
-    @Test("What oneDNN may round stays within a few of its 256ths, on every processor")
-    func section() throws {
-        let graph = Self.graph()
-        let images = graph.images(3)
-        let section = try OneDNNSection(
-            Section(whole: graph.network), of: graph.network, parameters: graph.parameters,
-            shapes: graph.network.shapes(forImage: graph.imageShape), workers: 1, precision: .bfloat16)
-        let worker = try section.makeWorker()
-        _ = worker.input(0, count: 3).update(fromContentsOf: images.values)
-        try worker.run(count: 3)
-        expectNear(
-            Array(worker.output(0, count: 3)), try graph.reference().run(on: ImageSource(images)))
+        let found = try engine().run(on: images)
+        expectNear(found, try graph.reference().run(on: images))
+        let floats = try OneDNNEngine(
+            network: graph.network, parameters: graph.parameters, imageShape: graph.imageShape
+        ).run(on: images)
+        let scale = floats.map(abs).max() ?? 0
+        let change = zip(found, floats).map { abs($0 - $1) }.max() ?? 0
+        #expect(change > 1e-4 * scale, "as if nothing were rounded")
     }
 
     /// Eight bits a factor, and sums of random signs: 2 % of the largest output.

@@ -140,7 +140,8 @@ void nc_blend_rows(
 void nc_flush_denormals(void);
 
 /// Whether the calling thread came from finite numbers to one that is not, by overflow, by division by zero or by an invalid
-/// operation, since it last forgot: the processor keeps count of it for nothing. Copies and comparisons do not count.
+/// operation, since it last forgot: the processor keeps count of it for nothing. Copies do not count, and comparisons only
+/// with NaN.
 void nc_forget_overflow(void);
 int nc_overflowed(void);
 /// Has the calling thread count as one that did.
