@@ -9,10 +9,13 @@
 #endif
 #endif
 
-#if defined(__x86_64__) && defined(__ELF__) && !defined(NC_ONE_VERSION)
-#define NC_VECTORIZED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
+#if !defined(__x86_64__) || !defined(__ELF__) || defined(NC_ONE_VERSION)
 #define NC_VECTORIZED
+#elif __clang_major__ < 18
+// Swift 6.0's clang has no levels of the architecture here.
+#define NC_VECTORIZED __attribute__((target_clones("fma", "default")))
+#else
+#define NC_VECTORIZED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 
 /// NaN stays NaN: both comparisons are false for it.

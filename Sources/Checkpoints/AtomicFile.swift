@@ -16,17 +16,13 @@ public enum AtomicFile {
     ) throws {
         let target = resolved(path)
         let mode = try checkedMode(target, path, overwrite: overwrite)
-        let temporary = try TemporaryFile(beside: target, for: path)
         do {
+            let temporary = try TemporaryFile(beside: target, for: path)
             try body(temporary.path)
             if let mode { chmod(temporary.path, mode & 0o7777) }
             try synchronize(temporary.path, path)
             try rename(temporary.path, to: target, path, overwrite: overwrite)
-        } catch {
-            temporary.remove()
-            throw error
         }
-        temporary.remove()
         // The name itself is only safe once its folder is.
         try? synchronize((target as NSString).deletingLastPathComponent, path)
     }
@@ -45,7 +41,7 @@ public enum AtomicFile {
     public static func check(_ path: String, overwrite: Bool) throws {
         let target = resolved(path)
         _ = try checkedMode(target, path, overwrite: overwrite)
-        try TemporaryFile(beside: target, for: path).remove()
+        _ = try TemporaryFile(beside: target, for: path)
     }
 
     /// Deletes every temporary file of this process and ends it, with `last` in between: for a handler of Ctrl-C. Threads

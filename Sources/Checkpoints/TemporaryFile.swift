@@ -34,7 +34,7 @@ struct TemporaryFile: ~Copyable {
     }
 
     /// Deletes the file, if it has not been renamed, and gives the lock back.
-    consuming func remove() {
+    deinit {
         nc_guard_delete_temporary(path)
         close(descriptor)
     }

@@ -19,12 +19,14 @@ struct WeightStandardizer {
             kernel, geometry, linear: direction,
             quadratic: [Double](repeating: 1, count: geometry.inputs))
         let (taps, width) = (Double(geometry.taps), geometry.inputsPerGroup)
-        let directionSquares = (0..<geometry.groups).map { group in
-            taps * (group * width..<(group + 1) * width).reduce(0) { $0 + direction[$1] * direction[$1] }
+        /// Of each group, the sum of `direction` times `values` over the weights of a filter.
+        func products(_ values: [Double]) -> [Double] {
+            (0..<geometry.groups).map { group in
+                let inputs = group * width..<(group + 1) * width
+                return taps * inputs.reduce(0) { $0 + direction[$1] * values[$1] }
+            }
         }
-        let directionMeans = (0..<geometry.groups).map { group in
-            taps * (group * width..<(group + 1) * width).reduce(0) { $0 + direction[$1] * inputMean[$1] }
-        }
+        let (directionSquares, directionMeans) = (products(direction), products(inputMean))
         deviation = sums.plain.indices.map { output in
             let (sum, group) = (sums.plain[output], output / geometry.outputsPerGroup)
             // Σ(W − d·c)² with Σ(W − d·c) = 0, from the sums of one pass.

@@ -103,7 +103,7 @@ private struct NamedLayers {
             ("bn", "res"),
         ] {
             guard let range = norm.ranges(of: word).last else { continue }
-            names.append(norm[..<range.lowerBound] + other + norm[range.upperBound...])
+            names.append(norm.replacing(word, with: other, subrange: range))
         }
         let parts = norm.split(separator: ".", omittingEmptySubsequences: false)
         if let number = parts.last.flatMap({ Int($0) }), number > 0 {

@@ -26,8 +26,8 @@ public enum ParameterNaming {
     }
 
     /// The name up to and including its last separator; empty where there is none.
-    private static func prefix(of name: String, through separators: Set<Character>) -> Substring {
+    private static func prefix(of name: String, through separators: Set<Character>) -> String {
         guard let last = name.lastIndex(where: separators.contains) else { return "" }
-        return name[...last]
+        return String(name[...last])
     }
 }

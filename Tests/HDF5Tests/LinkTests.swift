@@ -91,7 +91,7 @@ struct LinkTests {
     @Test("a name that is not UTF-8 is refused")
     func malformedName() throws {
         try MadeFile.reading { file in
-            let name: [CChar] = [-1, -2, 0]
+            let name = [0xFF, 0xFE, 0].map { CChar(truncatingIfNeeded: $0) }
             let group = H5Gcreate2(file.id, name, chdf5_default(), chdf5_default(), chdf5_default())
             try accept(group)
         } then: { root throws in

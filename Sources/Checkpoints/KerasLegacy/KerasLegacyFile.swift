@@ -121,7 +121,7 @@ struct KerasLegacyFile: Checkpoint {
         _ output: HDF5Output, _ edits: ParameterEdits, _ config: String?, _ note: String
     ) throws {
         let root = file.root
-        let replaced: Set =
+        let replaced: Set<String> =
             config == nil || layout != .kerasLegacy ? ["normconv"] : ["normconv", "model_config"]
         try output.copyAttributes(of: root, to: "/", except: replaced)
         if let config, layout == .kerasLegacy {

@@ -57,7 +57,7 @@ struct TorchZipFile: Checkpoint {
     /// The tensors of the state dictionary, and the keys of what stands beside it.
     private static func stateDictionary(
         _ value: PickleValue, path: String
-    ) throws(PickleError) -> (tensors: [(name: String, tensor: TorchTensor)], others: [String]) {
+    ) throws(PickleError) -> ([(name: String, tensor: TorchTensor)], [String]) {
         guard case .dictionary(let dictionary) = value else {
             throw PickleError.noTensors(path: path, found: value.kind)
         }
