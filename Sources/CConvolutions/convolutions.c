@@ -8,8 +8,8 @@ extern const nc_convolver nc_avx2, nc_avx512;
 extern const nc_convolver nc_neon;
 #endif
 
-/// The convolver of vectors of so many floats. Where it is 0, the one of the widest that the processor has, unless the last
-/// of its channels would be none of the convolution's; NULL where there is none.
+/// The convolver of vectors of so many floats. Where it is 0, the widest that the processor has; AVX-512's only where the
+/// outputs fill its channels. NULL where there is none.
 static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
 #if defined(__x86_64__)
     const bool has_avx512 = __builtin_cpu_supports("avx512f");

@@ -98,6 +98,7 @@ static void run_whole_strip(const strip *s) { run_strip(s, NC_POSITIONS, true); 
 /// The same for any number of positions and channels.
 static void run_any_strip(const strip *s, size_t positions) {
     const bool whole = s->channels == NC_CHANNELS;
+    _Static_assert(NC_POSITIONS == 6, "a case for each");
 #define NC_CASE(n) \
     case n: \
         if (whole) run_strip(s, n, true); \

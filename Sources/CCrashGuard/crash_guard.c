@@ -187,12 +187,16 @@ static void install(int number, void (*handler)(int), int flags) {
     sigaction(number, &action, NULL);
 }
 
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+
+void nc_guard_fill_signals(sigset_t *signals) {
+    sigfillset(signals);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) sigdelset(signals, crashes[i]);
+}
+
 void nc_guard_install(unsigned seconds) {
     is_installed = 1;
-    const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        install(numbers[i], handle, SA_ONSTACK | SA_NODEFER);
-    }
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) install(crashes[i], handle, SA_ONSTACK | SA_NODEFER);
 #ifdef __linux__
     most_seconds = seconds;
     install(SIGVTALRM, tick, SA_ONSTACK | SA_RESTART);

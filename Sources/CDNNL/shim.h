@@ -42,6 +42,7 @@ typedef struct {
     dnnl_primitive_t primitive;
     /// Rounds the source, into the first bytes of the caller's scratchpad; NULL where it is taken as it is.
     dnnl_primitive_t rounding;
+    /// `rounded` is what the convolution takes: the source's own where nothing is rounded.
     dnnl_memory_desc_t source, rounded, packed, bias, destination, scratch, stored;
     size_t packed_bytes, rounded_bytes, scratch_bytes;
 } nc_convolution;

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "writeback.h"
 
+#include <crash_guard.h>
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -13,8 +14,6 @@ void nc_writeback_init(nc_writeback *writeback, int descriptor) {
     pthread_mutex_init(&writeback->lock, NULL);
     pthread_cond_init(&writeback->changed, NULL);
 }
-
-static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 static int synchronize(int descriptor) {
     int status;
@@ -48,9 +47,8 @@ static void *run(void *argument) {
 /// Without a thread the file is brought to the disk in the end, all at once.
 static void start(nc_writeback *writeback) {
     sigset_t blocked, before;
-    sigfillset(&blocked);
-    // Signals are for the threads that wait for them, but for those that tell of a crash.
-    for (size_t index = 0; index < sizeof crashes / sizeof *crashes; index++) sigdelset(&blocked, crashes[index]);
+    // Signals are for the threads that wait for them.
+    nc_guard_fill_signals(&blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     writeback->runs = pthread_create(&writeback->thread, NULL, run, writeback) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

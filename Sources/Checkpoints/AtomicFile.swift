@@ -16,6 +16,7 @@ public enum AtomicFile {
     ) throws {
         let target = resolved(path)
         let mode = try checkedMode(target, path, overwrite: overwrite)
+        // The temporary file is deleted behind this, whatever happens.
         do {
             let temporary = try TemporaryFile(beside: target, for: path)
             try body(temporary.path)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Inference
 
-/// Against sums in Double, within 2e-6 of the sum of the products' absolute values: the largest of the 4×4 outputs that
-/// Winograd's algorithm computes together, whose roundings they share.
+/// Against sums in Double, within 2e-6 of the sum of the products' absolute values. Winograd's algorithm computes 4×4
+/// outputs together, whose roundings they share: there the largest of them counts.
 @Suite("Convolutions by our own kernels")
 struct VectorConvolutionTests {
     /// What a test convolves.
@@ -23,7 +23,16 @@ struct VectorConvolutionTests {
         var batch = 2
 
         var outputRows: Int { (rows + margins.top + margins.bottom - 3) / strides + 1 }
+        /// Whether it may be by Winograd's algorithm.
+        var isWinograd: Bool { strides == 1 && inputs % 32 == 0 && outputs % 32 == 0 }
         var outputColumns: Int { (columns + margins.left + margins.right - 3) / strides + 1 }
+
+        /// Where the output of an index is.
+        func place(_ index: Int) -> (image: Int, row: Int, column: Int, output: Int) {
+            let (position, output) = index.quotientAndRemainder(dividingBy: outputs)
+            let (line, column) = position.quotientAndRemainder(dividingBy: outputColumns)
+            return (line / outputRows, line % outputRows, column, output)
+        }
 
         var step: ConvolutionStep {
             ConvolutionStep(
@@ -64,10 +73,7 @@ struct VectorConvolutionTests {
         let strides = KernelStrides(test.step.convolution)
         var (sums, sizes): ([Double], [Double]) = ([], [])
         for index in before.values.indices {
-            let output = index % test.outputs
-            let column = index / test.outputs % test.outputColumns
-            let row = index / test.outputs / test.outputColumns % test.outputRows
-            let image = index / test.outputs / test.outputColumns / test.outputRows
+            let (image, row, column, output) = test.place(index)
             var sum = Double(bias.values[output]) + (test.accumulates ? Double(before.values[index]) : 0)
             var size = abs(sum)
             for tap in 0..<9 {
@@ -89,16 +95,14 @@ struct VectorConvolutionTests {
             sums.append(min(max(sum, Double(test.clamp.floor)), Double(test.clamp.ceiling)))
             sizes.append(size)
         }
-        return (sums, largestOfTiles(sizes, test))
+        return (sums, test.isWinograd ? largestOfTiles(sizes, test) : sizes)
     }
 
     /// Of every output, the largest size among those of its tile.
     private func largestOfTiles(_ sizes: [Double], _ test: Case) -> [Double] {
         func tile(_ index: Int) -> [Int] {
-            let column = index / test.outputs % test.outputColumns
-            let row = index / test.outputs / test.outputColumns % test.outputRows
-            let image = index / test.outputs / test.outputColumns / test.outputRows
-            return [image, row / 4, column / 4, index % test.outputs]
+            let (image, row, column, output) = test.place(index)
+            return [image, row / 4, column / 4, output]
         }
         var largest: [[Int]: Double] = [:]
         for (index, size) in sizes.enumerated() {

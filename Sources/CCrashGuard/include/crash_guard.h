@@ -5,11 +5,16 @@
 #ifndef NORMCONV_CRASH_GUARD_H
 #define NORMCONV_CRASH_GUARD_H
 
+#include <signal.h>
+
 /* Says what crashed and over which file, deletes the temporary files, ends with exit code 1: for SIGSEGV, SIGBUS, SIGFPE
  * and SIGABRT of a thread that is inside a library, and for a crash anywhere after a library failed. Any other is ours and
  * stays one. On Linux the same where a thread stays inside for so many seconds of computing: an endless loop over a
  * damaged file. */
 void nc_guard_install(unsigned seconds);
+
+/* All signals but those of a crash, for threads that are not to be interrupted. */
+void nc_guard_fill_signals(sigset_t *signals);
 
 /* This thread goes into a library, and comes out of it; may be nested. One thread at a time. */
 void nc_guard_enter(const char *library);
