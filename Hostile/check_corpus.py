@@ -77,8 +77,8 @@ def defects(case, command, folder, result, limits):
         found.append(f"{len(output)} bytes on standard output")
     if text.count("\n") != 1 or not text.startswith("Error: ") or any(ord(letter) < 32 for letter in text[:-1]):
         found.append("standard error is not one line")
-    if case["expected"] not in text:
-        found.append(f"the error has no {case['expected']!r}")
+    if not any(part in text for part in case["expected"]):
+        found.append(f"the error has no {' or '.join(map(repr, case['expected']))}")
     if case["file"] not in text:
         found.append("the error does not name the file")
     if len(errors) > 2000:

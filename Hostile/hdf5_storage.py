@@ -12,6 +12,8 @@ from hdf5_links import FLAT, KERAS
 
 KERNEL = "model_weights/stem_conv/stem_conv/kernel"
 CONV = "conv1.weight"
+# libhdf5 1.14 looks itself whether contiguous values end in the file, before normconv does.
+LATER = ("opening the object failed",)
 
 
 def instead(path, place=CONV, base=FLAT):
@@ -92,22 +94,26 @@ def bomb_overflow(path):
     replace(path, struct.pack("<2Q", 7, 64), struct.pack("<2Q", (1 << 63) + 7, 64))
 
 
-@case("h5-bomb-patched-2-to-50.h5", "what is stored can hold at most")
+def patched(path, *extents):
+    """Other extents for a dataset, and for its largest ones, against which later versions of libhdf5 hold them."""
+    fixture(FLAT, path)
+    extents += SHAPE[len(extents):]
+    replace(path, struct.pack("<8Q", *SHAPE, *SHAPE), struct.pack("<8Q", *extents, *extents))
+
+
+@case("h5-bomb-patched-2-to-50.h5", ("what is stored can hold at most", *LATER))
 def bomb_patched(path):
-    fixture(FLAT, path)
-    replace(path, struct.pack("<4Q", *SHAPE), struct.pack("<4Q", 1 << 50, *SHAPE[1:]))
+    patched(path, 1 << 50)
 
 
-@case("h5-bomb-patched-2-to-64.h5", "is impossibly large")
+@case("h5-bomb-patched-2-to-64.h5", ("is impossibly large", *LATER))
 def bomb_patched_overflow(path):
-    fixture(FLAT, path)
-    replace(path, struct.pack("<4Q", *SHAPE), struct.pack("<4Q", 1 << 32, 1 << 32, *SHAPE[2:]))
+    patched(path, 1 << 32, 1 << 32)
 
 
 @case("h5-bomb-patched-small.h5", "what is stored can hold at most")
 def bomb_patched_small(path):
-    fixture(FLAT, path)
-    replace(path, struct.pack("<4Q", *SHAPE), struct.pack("<4Q", SHAPE[0] * 4, *SHAPE[1:]))
+    patched(path, SHAPE[0] * 4)
 
 
 def chunked(file, place, extents, filters, packed):
@@ -175,7 +181,7 @@ def beyond_end(path):
     replace(path, struct.pack("<QQ", offset, size), struct.pack("<QQ", offset, size // 2))
 
 
-@case("h5-storage-beyond-end.h5", "the file is cut off")
+@case("h5-storage-beyond-end.h5", ("the file is cut off", *LATER))
 def offset_beyond_end(path):
     with instead(path) as file:
         data = file.create_dataset(CONV, data=numpy.ones(SHAPE, "f4"))
