@@ -19,6 +19,20 @@ from torchvision.transforms import InterpolationMode
 
 import torch_networks
 
+# Of a 93x41 image. Pillow 13 resizes its height before its width where it loses more than twice as many rows as columns:
+# pairs on both sides of that, made narrower and wider; then one side alone.
+TALL_SIZES = [
+    (36, (32, 32)),
+    ((72, 31), (24, 17)),
+    ((73, 31), (24, 17)),
+    ((20, 5), None),
+    ((21, 5), None),
+    ((92, 50), (25, 32)),
+    ((94, 50), (25, 32)),
+    ((50, 41), (20, 20)),
+    ((93, 20), (20, 14)),
+]
+
 # Resize, crop and interpolation as torchvision and PIL take them: an integer is the shorter side.
 TRANSFORMS = {
     "photo.jpg": [
@@ -34,6 +48,7 @@ TRANSFORMS = {
         ((40, 29), (21, 28), "nearest"),
         ((7, 5), None, "bicubic"),
     ],
+    "tall.jpg": [(*size, interpolation) for interpolation in ("bilinear", "bicubic") for size in TALL_SIZES],
     "orientation-6.jpg": [(20, (16, 17), "bilinear")],
     "grey.jpg": [(20, (20, 17), "bicubic")],
     "rgb16.png": [((9, 13), None, "bilinear")],
@@ -80,6 +95,7 @@ def image_files(photo: Image.Image) -> dict[str, bytes]:
     tiny = photo.resize((23, 17), Image.Resampling.LANCZOS)
     files = {
         "photo.jpg": jpeg(photo),
+        "tall.jpg": jpeg(photo.crop((40, 0, 81, 93))),
         "colour-444.jpg": jpeg(small, subsampling=0),
         "colour-422.jpg": jpeg(small, subsampling=1),
         "progressive.jpg": jpeg(small, progressive=True),

@@ -63,4 +63,12 @@ struct Taps {
         let ends = zip(starts, counts).map { Int($0) + Int($1) }
         return Int(starts.min() ?? 0)..<(ends.max() ?? 0)
     }
+
+    /// The same of an image that begins with the first pixel of `reach`.
+    var fromReach: Taps {
+        var taps = self
+        let first = Int32(reach.lowerBound)
+        taps.starts = starts.map { $0 - first }
+        return taps
+    }
 }

@@ -1,15 +1,25 @@
 import CKernels
 
 extension PixelImage {
-    /// A window of the image after resizing, the same values as Pillow's `resize` and `crop` give: columns first, then
-    /// rows, each pass rounded to 8 bits. Only what the window needs is computed.
+    /// A window of the image after resizing, the same values as the `resize` and `crop` of Pillow 13 give: along rows and
+    /// along columns, each pass rounded to 8 bits, which is why their order shows. Only what the window needs is computed.
     func resized(to size: Extent, window: ImageWindow, _ interpolation: Interpolation) -> PixelImage {
         if interpolation == .nearest { return nearest(to: size, window: window) }
         let across = Taps(from: width, to: size.width, window: window.columns, interpolation)
         let down = Taps(from: height, to: size.height, window: window.rows, interpolation)
-        let rows = down.reach
-        let narrow = resampledAcross(across, rows: rows)
-        return narrow.resampledDown(down, firstRow: rows.lowerBound)
+        if goesDownFirst(to: size) {
+            let low = resampledDown(down, columns: across.reach)
+            return low.resampledAcross(across.fromReach, rows: 0..<low.height)
+        }
+        let narrow = resampledAcross(across, rows: down.reach)
+        return narrow.resampledDown(down.fromReach, columns: 0..<narrow.width)
+    }
+
+    /// Whether the height is resized before the width: since Pillow 13 where it loses pixels, and more than twice as many as
+    /// the width, which may grow. Earlier versions always begin with the width.
+    private func goesDownFirst(to size: Extent) -> Bool {
+        let lost = height - size.height
+        return lost > 0 && lost > 2 * (width - size.width)
     }
 
     private func resampledAcross(_ taps: Taps, rows: Range<Int>) -> PixelImage {
@@ -28,10 +38,10 @@ extension PixelImage {
         return PixelImage(height: rows.count, width: columns, channels: channels, values: result)
     }
 
-    /// The image's first row is `firstRow` of the image that `taps` are about.
-    private func resampledDown(_ taps: Taps, firstRow: Int) -> PixelImage {
-        let rowSize = width * channels
-        var result = [UInt8](repeating: 0, count: taps.starts.count * rowSize)
+    private func resampledDown(_ taps: Taps, columns: Range<Int>) -> PixelImage {
+        let (rowSize, first) = (width * channels, columns.lowerBound * channels)
+        let count = columns.count * channels
+        var result = [UInt8](repeating: 0, count: taps.starts.count * count)
         values.withUnsafeBufferPointer { old in
             taps.weights.withUnsafeBufferPointer { weights in
                 result.withUnsafeMutableBufferPointer { new in
@@ -40,13 +50,14 @@ extension PixelImage {
                     else { return }
                     for row in taps.starts.indices {
                         nc_blend_rows(
-                            old + (Int(taps.starts[row]) - firstRow) * rowSize, rowSize,
-                            weights + row * taps.stride, Int(taps.counts[row]), new + row * rowSize, rowSize)
+                            old + Int(taps.starts[row]) * rowSize + first, rowSize,
+                            weights + row * taps.stride, Int(taps.counts[row]), new + row * count, count)
                     }
                 }
             }
         }
-        return PixelImage(height: taps.starts.count, width: width, channels: channels, values: result)
+        return PixelImage(
+            height: taps.starts.count, width: columns.count, channels: channels, values: result)
     }
 
     private func nearest(to size: Extent, window: ImageWindow) -> PixelImage {
