@@ -158,13 +158,24 @@ static void end(const char *where, const char *what, const char *how) {
     _exit(1);
 }
 
+/* SIGILL and SIGTRAP are Swift's own checks: an index out of range, a sum that overflows. */
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGTRAP};
+enum { crash_count = sizeof crashes / sizeof *crashes };
+
+/* What was to be done before: Swift may print a backtrace. */
+static struct sigaction before[crash_count];
+
 static void handle(int number) {
-    if (depth > 0) end(place, " crashed over it with ", name(number));
-    // Not inside. Where the library failed before, it may have damaged memory that others use: glibc tells such with SIGABRT.
-    if (suspect[0] != 0) end(suspect, " failed over it, and all crashed afterwards with ", name(number));
+    if (number != SIGILL && number != SIGTRAP) {
+        if (depth > 0) end(place, " crashed over it with ", name(number));
+        // Not inside. Where the library failed before, it may have damaged memory that others use: glibc tells such with SIGABRT.
+        if (suspect[0] != 0) end(suspect, " failed over it, and all crashed afterwards with ", name(number));
+    }
     // A fault of ours. It ends as any crash, but leaves no file.
     delete_all();
-    signal(number, SIG_DFL);
+    for (int i = 0; i < crash_count; i++) {
+        if (crashes[i] == number) sigaction(number, &before[i], NULL);
+    }
     raise(number);
 }
 
@@ -178,28 +189,28 @@ static void tick(int number) {
 }
 #endif
 
-static void install(int number, void (*handler)(int), int flags) {
+static void install(int number, void (*handler)(int), int flags, struct sigaction *before) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = handler;
     action.sa_flags = flags;
     sigemptyset(&action.sa_mask);
-    sigaction(number, &action, NULL);
+    sigaction(number, &action, before);
 }
-
-static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
 
 void nc_guard_fill_signals(sigset_t *signals) {
     sigfillset(signals);
-    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) sigdelset(signals, crashes[i]);
+    for (int i = 0; i < crash_count; i++) sigdelset(signals, crashes[i]);
 }
 
 void nc_guard_install(unsigned seconds) {
+    if (!is_installed) {
+        for (int i = 0; i < crash_count; i++) install(crashes[i], handle, SA_ONSTACK | SA_NODEFER, &before[i]);
+    }
     is_installed = 1;
-    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) install(crashes[i], handle, SA_ONSTACK | SA_NODEFER);
 #ifdef __linux__
     most_seconds = seconds;
-    install(SIGVTALRM, tick, SA_ONSTACK | SA_RESTART);
+    install(SIGVTALRM, tick, SA_ONSTACK | SA_RESTART, NULL);
     const struct itimerval second = {{1, 0}, {1, 0}};
     setitimer(ITIMER_VIRTUAL, &second, NULL);
 #else

@@ -88,6 +88,27 @@
             #expect(path.hasPrefix("/") && !FileManager.default.fileExists(atPath: String(path)))
         }
 
+        @Test(
+            "is ours where Swift's own checks end the process, wherever that is, and leaves no temporary file"
+        )
+        func check() async throws {
+            let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                let path = NSTemporaryDirectory() + "/" + UUID().uuidString
+                guard nc_guard_create_temporary(path) >= 0 else { exit(2) }
+                FileHandle.standardError.write(Data((path + "\n").utf8))
+                nc_guard_install(10)
+                nc_guard_enter("libhdf5")
+                nc_guard_place("weights.h5: /conv1")
+                _ = [Int](repeating: 0, count: Int.random(in: 1...1))[1]
+            }
+            let found = try #require(result)
+            let text = String(decoding: found.standardErrorContent, as: UTF8.self)
+            let path = try #require(text.split(separator: "\n").first)
+            #expect(path.hasPrefix("/") && !FileManager.default.fileExists(atPath: String(path)))
+            #expect(!text.contains("libhdf5"))
+            #expect([.signal(SIGILL), .signal(SIGTRAP)].contains { $0 == found.exitStatus })
+        }
+
         /// Has no end.
         @inline(never)
         private static func depth(below other: Int) -> Int {

@@ -8,9 +8,9 @@
 #include <signal.h>
 
 /* Says what crashed and over which file, deletes the temporary files, ends with exit code 1: for SIGSEGV, SIGBUS, SIGFPE
- * and SIGABRT of a thread that is inside a library, and for a crash anywhere after a library failed. Any other is ours and
- * stays one. On Linux the same where a thread stays inside for so many seconds of computing: an endless loop over a
- * damaged file. */
+ * and SIGABRT of a thread that is inside a library, and for such a crash anywhere after a library failed. On Linux the same
+ * where a thread stays inside for so many seconds of computing: an endless loop over a damaged file. Any other crash, with
+ * those that Swift's own checks make (SIGILL, SIGTRAP), is ours and stays one, but leaves no temporary file either. */
 void nc_guard_install(unsigned seconds);
 
 /* All signals but those of a crash, for threads that are not to be interrupted. */
