@@ -18,6 +18,10 @@ public enum CheckpointError: Error, Equatable {
     case emptyParameter(path: String, name: String, shape: [Int])
     /// One parameter under two names.
     case duplicateParameter(path: String, name: String)
+    /// A new parameter has the name of one that the network does not use.
+    case alreadyThere(path: String, name: String)
+    /// Two parameters that would have one name in another layout.
+    case sameName(path: String, name: String, of: [String])
     /// An edit names a parameter that is not there.
     case unknownParameter(path: String, name: String)
     /// An edit changes the number of values.
@@ -46,6 +50,10 @@ extension CheckpointError: CustomStringConvertible {
         case .emptyParameter(let path, let name, let shape):
             "\(path): parameter '\(name)': shape \(shape) holds nothing, expected values"
         case .duplicateParameter(let path, let name): "\(path): parameter '\(name)' is there twice"
+        case .alreadyThere(let path, let name):
+            "\(path): the conversion adds a parameter '\(name)', and there is one that the network does not use"
+        case .sameName(let path, let name, let old):
+            "\(path): parameters \(Self.list(old)) would both be '\(name)' in the new layout"
         case .unknownParameter(let path, let name): "\(path): there is no parameter '\(name)' to change"
         case .wrongEdit(let path, let name, let found, let expected):
             "\(path): parameter '\(name)': \(found) new values, expected \(expected)"

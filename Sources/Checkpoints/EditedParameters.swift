@@ -4,7 +4,8 @@ extension ParameterTable {
     /// The parameters after the edits, in their order; changed ones are computed when they are read. `path` is named
     /// in errors.
     ///
-    /// Throws `CheckpointError.unknownParameter` where an edit hangs on a parameter that is not in the table.
+    /// Throws `CheckpointError.unknownParameter` where an edit hangs on a parameter that is not in the table,
+    /// `CheckpointError.alreadyThere` where a new one's name is taken.
     public func applying(_ edits: ParameterEdits, path: String) throws(CheckpointError) -> ParameterTable {
         try edits.check(against: self, path: path)
         var edited: [Parameter] = []
@@ -18,6 +19,22 @@ extension ParameterTable {
             edited += inserted(.after, parameter, edits)
         }
         return ParameterTable(edited)
+    }
+
+    /// The table with what `change` makes of each parameter, under names of their own; `path` is named in errors.
+    ///
+    /// Throws `CheckpointError.sameName` where two would have one name.
+    public func renamed(
+        path: String, _ change: (Parameter) -> Parameter
+    ) throws(CheckpointError) -> ParameterTable {
+        var origins: [String: String] = [:]
+        let renamed = map { (old: $0.name, new: change($0)) }
+        for (old, new) in renamed {
+            if let other = origins.updateValue(old, forKey: new.name) {
+                throw .sameName(path: path, name: new.name, of: [other, old])
+            }
+        }
+        return ParameterTable(renamed.map(\.new))
     }
 
     private func inserted(

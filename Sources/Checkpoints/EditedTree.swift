@@ -64,7 +64,7 @@ struct EditedTree {
         try output.write(tensor.values, shape: tensor.shape.extents, to: place, like: dataset)
     }
 
-    /// Refuses values that would be written as an infinity or NaN.
+    /// Refuses values that would be written as an infinity or NaN, or rounded to an integer.
     private func checkRange(_ values: [Float], of name: String, in dataset: Dataset) throws(CheckpointError) {
         let type = dataset.elementType
         guard let misfit = Elements.firstMisfit(values, type) else { return }
@@ -91,10 +91,15 @@ extension ParameterEdits {
         }
     }
 
-    /// Throws `CheckpointError.unknownParameter` where an edit hangs on a parameter that is not in the table.
+    /// Throws `CheckpointError.unknownParameter` where an edit hangs on a parameter that is not in the table,
+    /// `CheckpointError.alreadyThere` where a new one's name is taken.
     func check(against parameters: ParameterTable, path: String) throws(CheckpointError) {
         for name in names {
-            let target = if case .insert(_, _, let neighbour) = self[name] { neighbour } else { name }
+            var target = name
+            if case .insert(_, _, let neighbour) = self[name] {
+                guard parameters[name] == nil else { throw .alreadyThere(path: path, name: name) }
+                target = neighbour
+            }
             guard parameters[target] != nil else { throw .unknownParameter(path: path, name: target) }
         }
     }

@@ -22,39 +22,48 @@ enum Elements {
 
     /// Values as stored elements, rounded to nearest even; nil and the value at fault where one does not fit.
     static func bytes(_ values: [Float], _ type: ElementType) -> Result<[UInt8], Misfit> {
-        switch type {
-        case .float16: encode(values) { fits($0, type) ? HalfPrecision.half($0) : nil }
-        case .bfloat16: encode(values) { fits($0, type) ? HalfPrecision.brain($0) : nil }
-        case .float32:
-            firstMisfit(values, type).map { .failure($0) }
-                ?? .success(values.withUnsafeBytes { Array($0) })
-        case .float64: encode(values) { fits($0, type) ? Double($0).bitPattern : nil }
-        case .int8: encode(values) { Int8(exactly: $0) }
-        case .int16: encode(values) { Int16(exactly: $0) }
-        case .int32: encode(values) { Int32(exactly: $0) }
-        case .int64: encode(values) { Int64(exactly: $0) }
-        case .uint8: encode(values) { UInt8(exactly: $0) }
-        case .uint16: encode(values) { UInt16(exactly: $0) }
-        case .uint32: encode(values) { UInt32(exactly: $0) }
-        case .uint64: encode(values) { UInt64(exactly: $0) }
-        }
+        if let misfit = firstMisfit(values, type) { return .failure(misfit) }
+        let bytes =
+            switch type {
+            case .float16: encode(values, HalfPrecision.half)
+            case .bfloat16: encode(values, HalfPrecision.brain)
+            case .float32: encode(values, \.bitPattern)
+            case .float64: encode(values) { Double($0).bitPattern }
+            case .int8: encode(values) { Int8($0) }
+            case .int16: encode(values) { Int16($0) }
+            case .int32: encode(values) { Int32($0) }
+            case .int64: encode(values) { Int64($0) }
+            case .uint8: encode(values) { UInt8($0) }
+            case .uint16: encode(values) { UInt16($0) }
+            case .uint32: encode(values) { UInt32($0) }
+            case .uint64: encode(values) { UInt64($0) }
+            }
+        return .success(bytes)
     }
 
-    /// Whether a value is written as a finite number of a type of floats. Half precision ends at 65,504; what is nearer to
-    /// the next power of two than to bfloat16's largest number would become an infinity, too.
+    /// Whether a value is written as a finite number of a type of floats, or exactly as an integer. Half precision ends at
+    /// 65,504; what is nearer to the next power of two than to bfloat16's largest number would become an infinity, too.
     static func fits(_ value: Float, _ type: ElementType) -> Bool {
         switch type {
         case .float16: abs(value) <= 65_504
         case .bfloat16: value.isFinite && HalfPrecision.brain(value) & 0x7F80 != 0x7F80
-        default: value.isFinite
+        case .float32, .float64: value.isFinite
+        case .int8: Int8(exactly: value) != nil
+        case .int16: Int16(exactly: value) != nil
+        case .int32: Int32(exactly: value) != nil
+        case .int64: Int64(exactly: value) != nil
+        case .uint8: UInt8(exactly: value) != nil
+        case .uint16: UInt16(exactly: value) != nil
+        case .uint32: UInt32(exactly: value) != nil
+        case .uint64: UInt64(exactly: value) != nil
         }
     }
 
-    /// The first value that is not written as a finite number of a type of floats.
+    /// The first value that does not fit a type.
     static func firstMisfit(_ values: [Float], _ type: ElementType) -> Misfit? {
         switch type {
-        case .float16, .bfloat16: values.first { !fits($0, type) }.map(Misfit.init)
-        default: values.firstNonFinite.map { Misfit(value: values[$0]) }
+        case .float32, .float64: values.firstNonFinite.map { Misfit(value: values[$0]) }
+        default: values.first { !fits($0, type) }.map(Misfit.init)
         }
     }
 
@@ -78,15 +87,17 @@ enum Elements {
     }
 
     private static func encode<Bits: FixedWidthInteger>(
-        _ values: [Float], _ bits: (Float) -> Bits?
-    ) -> Result<[UInt8], Misfit> {
-        var elements: [Bits] = []
-        elements.reserveCapacity(values.count)
-        for value in values {
-            guard let bits = bits(value) else { return .failure(Misfit(value: value)) }
-            elements.append(bits.littleEndian)
+        _ values: [Float], _ bits: (Float) -> Bits
+    ) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: values.count * MemoryLayout<Bits>.size) { buffer, made in
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            for (index, value) in values.enumerated() {
+                bytes.storeBytes(
+                    of: bits(value).littleEndian, toByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self
+                )
+            }
+            made = values.count * MemoryLayout<Bits>.size
         }
-        return .success(elements.withUnsafeBytes { Array($0) })
     }
 }
 

@@ -7,8 +7,11 @@ import OrderedJSON
 /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
 /// known, `CheckpointError` where its layout is not understood.
 ///
-/// `modelConfig` is the configuration of a Keras model in JSON, for files of its weights alone.
-public func openCheckpoint(_ path: String, modelConfig: String? = nil) throws -> any Checkpoint {
+/// `modelConfig` gives the configuration of a Keras model in JSON, for files of its weights alone, from the file's note
+/// of a conversion.
+public func openCheckpoint(
+    _ path: String, modelConfig: (_ note: String?) throws -> String? = { _ in nil }
+) throws -> any Checkpoint {
     switch FileKind(path: path) {
     case .safetensors: return try SafetensorsFile(path: path)
     case .zip: return try openArchive(path)
@@ -63,14 +66,13 @@ public func readConfiguration(_ path: String) throws -> String {
     return text
 }
 
-private func openHDF5(_ path: String, _ modelConfig: String?) throws -> any Checkpoint {
+private func openHDF5(
+    _ path: String, _ modelConfig: (_ note: String?) throws -> String?
+) throws -> any Checkpoint {
     let file = try HDF5File(reading: path)
-    let formats: [(HDF5File) throws -> (any Checkpoint)?] = [
-        KerasLegacyFile.open, { try KerasWeightsFile.open($0, modelConfig: modelConfig) }, TorchFile.open,
-    ]
-    for open in formats {
-        if let checkpoint = try open(file) { return checkpoint }
-    }
+    if let checkpoint = try KerasLegacyFile.open(file) { return checkpoint }
+    if let checkpoint = try KerasWeightsFile.open(file, modelConfig: modelConfig) { return checkpoint }
+    if let checkpoint = try TorchFile.open(file) { return checkpoint }
     throw CheckpointError.unknownLayout(path: path, holds: try file.root.names())
 }
 

@@ -3,8 +3,8 @@ import Tensors
 /// Norms with running statistics, and the convolutions before them, by their names alone. Nil where there are none.
 ///
 /// A convolution belongs to a norm where their names differ in the word for what they are (`conv2`/`bn2`,
-/// `branch_conv`/`branch_bn`, `conv2d_3`/`batch_normalization_3`) or by one in an `nn.Sequential` (`3`/`4`), and where
-/// it has as many outputs as the norm has channels.
+/// `branch_conv`/`branch_bn`, `conv2d_3`/`batch_normalization_3`) or by one in an `nn.Sequential` (`3`/`4`), where both
+/// are in the same module or inner model, and where it has as many outputs as the norm has channels.
 func recognizePairs(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]?, reason: String
 ) -> Recognition? {
@@ -13,14 +13,15 @@ func recognizePairs(
     for norm in layers.norms {
         let operation = norm.batchNorm(epsilon: layers.isKeras ? 1e-3 : 1e-5)
         guard let operation else { continue }
-        nodes.append(Node(layer: "input of \(norm.name)", operation: .input, inputs: []))
+        let name = layers.name(of: norm)
+        nodes.append(Node(layer: "input of \(name)", operation: .input, inputs: []))
         if let convolution = layers.convolution(before: norm) {
             nodes.append(
                 Node(
                     layer: convolution.layer, operation: .convolution(convolution.operation),
                     inputs: [nodes.count - 1]))
         }
-        nodes.append(Node(layer: norm.name, operation: .batchNorm(operation), inputs: [nodes.count - 1]))
+        nodes.append(Node(layer: name, operation: .batchNorm(operation), inputs: [nodes.count - 1]))
     }
     guard nodes.count > 1 else { return nil }
     var network = Network(
@@ -41,7 +42,8 @@ func recognizePairs(
 private struct NamedLayers {
     /// A layer's parameters by the last part of their names.
     struct Layer {
-        var name: String
+        /// All parts of the names but the last.
+        let path: String
         var parts: [String: Parameter] = [:]
     }
 
@@ -54,13 +56,20 @@ private struct NamedLayers {
         for parameter in parameters {
             let name = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
             guard let separator = name.lastIndex(of: isKeras ? "/" : ".") else { continue }
-            // Keras' legacy names repeat the layer: `bn/bn/gamma:0`.
-            let layer = String(name[..<separator].split(separator: "/").last ?? name[..<separator])
-            let place = index[layer] ?? layers.count
-            if place == layers.count { layers.append(Layer(name: layer)) }
-            index[layer] = place
+            let path = String(name[..<separator])
+            let place = index[path] ?? layers.count
+            if place == layers.count { layers.append(Layer(path: path)) }
+            index[path] = place
             layers[place].parts[String(name[name.index(after: separator)...])] = parameter
         }
+    }
+
+    /// A layer's name for people: Keras' legacy names repeat it (`bn/bn/gamma:0`).
+    func name(of layer: Layer) -> String {
+        let steps = layer.path.split(separator: "/")
+        guard steps.count > 1, steps[0] == steps[1] else { return layer.path }
+        let name = steps.dropFirst().joined(separator: "/")
+        return index[name] == nil ? name : layer.path
     }
 
     var norms: [Layer] { layers.filter { $0.parts["running_mean"] != nil || $0.parts["moving_mean"] != nil } }
@@ -68,8 +77,8 @@ private struct NamedLayers {
     /// The convolution before a norm, as far as kernels tell: strides and margins are unknown, and nobody asks.
     func convolution(before norm: Layer) -> (layer: String, operation: Convolution)? {
         guard let channels = norm.channels else { return nil }
-        for name in Self.convolutionNames(of: norm.name) {
-            guard let place = index[name] else { continue }
+        for path in Self.convolutionPaths(of: norm.path) {
+            guard let place = index[path] else { continue }
             let layer = layers[place]
             guard let kernel = layer.parts["weight"] ?? layer.parts["kernel"], kernel.shape.rank == 4 else {
                 continue
@@ -84,7 +93,7 @@ private struct NamedLayers {
             // A grouped kernel has fewer inputs than the map has channels; one group gives the same statistics.
             guard outputs == channels, inputs > 0, size.rows > 0, size.columns > 0 else { continue }
             return (
-                name,
+                self.name(of: layer),
                 Convolution(
                     kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio,
                     bias: layer.parts["bias"]?.name,
@@ -96,20 +105,22 @@ private struct NamedLayers {
     }
 
     /// What the convolution before a norm may be called.
-    static func convolutionNames(of norm: String) -> [String] {
-        var names: [String] = []
+    static func convolutionPaths(of norm: String) -> [String] {
+        var paths: [String] = []
         for (word, other) in [
             ("batch_normalization", "conv2d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
             ("bn", "res"),
         ] {
             guard let range = norm.ranges(of: word).last else { continue }
-            names.append(norm.replacing(word, with: other, subrange: range))
+            paths.append(norm.replacing(word, with: other, subrange: range))
+            // Where a layer's name is repeated.
+            paths.append(norm.replacing(word, with: other))
         }
         let parts = norm.split(separator: ".", omittingEmptySubsequences: false)
         if let number = parts.last.flatMap({ Int($0) }), number > 0 {
-            names.append((parts.dropLast() + ["\(number - 1)"]).joined(separator: "."))
+            paths.append((parts.dropLast() + ["\(number - 1)"]).joined(separator: "."))
         }
-        return names
+        return paths
     }
 }
 

@@ -26,8 +26,8 @@ extension Model {
         if layout.isKeras {
             if let config, layout != .keras3 || config.isKeras3 {
                 return NewCheckpoint(
-                    parameters: table.kerasNamed(for: plan.network), isKeras: true, modelConfig: config.text,
-                    note: try note.json())
+                    parameters: try table.kerasNamed(for: plan.network, path: path), isKeras: true,
+                    modelConfig: config.text, classNames: checkpoint.classNames, note: try note.json())
             }
             return try exported(plan, table, note: note)
         }
@@ -38,12 +38,13 @@ extension Model {
             }
             let depthwise = plan.network.parameterPlaces.filter { $0.layout == .hwim }.map(\.kerasName)
             return NewCheckpoint(
-                parameters: table.kerasNamed(for: plan.network), isKeras: true, modelConfig: config?.text,
-                depthwiseKernels: Set(depthwise), note: try note.json())
+                parameters: try table.kerasNamed(for: plan.network, path: path), isKeras: true,
+                modelConfig: config?.text, depthwiseKernels: Set(depthwise),
+                classNames: checkpoint.classNames, note: try note.json())
         }
         return NewCheckpoint(
-            parameters: table.torchNamed(for: plan.network), isKeras: false, modelConfig: nil,
-            note: try note.json())
+            parameters: try table.torchNamed(for: plan.network, path: path), isKeras: false, modelConfig: nil,
+            classNames: checkpoint.classNames, note: try note.json())
     }
 
     /// The network in Keras' own layers, its parameters in their layouts. Weights that the network standardizes are
@@ -80,7 +81,7 @@ extension Model {
         }
         return NewCheckpoint(
             parameters: ParameterTable(parameters), isKeras: true, modelConfig: config.text,
-            note: try note.json())
+            classNames: checkpoint.classNames, note: try note.json())
     }
 }
 
@@ -90,6 +91,10 @@ extension JSON {
 }
 
 extension Network {
+    fileprivate var placesByName: [String: ParameterPlace] {
+        Dictionary(parameterPlaces.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+    }
+
     /// Kernels of a Keras network that are stored with outputs first.
     var outputsFirstKernels: [String] {
         guard family.isKeras else { return [] }
@@ -105,35 +110,29 @@ extension Network.Family {
 extension ParameterTable {
     /// The parameters as `layer/role`, kernels in Keras' layout: the network's by their layers, others by their own
     /// names.
-    fileprivate func kerasNamed(for network: Network) -> ParameterTable {
-        var places: [String: ParameterPlace] = [:]
-        for place in network.parameterPlaces { places[place.name] = place }
-        return ParameterTable(
-            map { parameter in
-                if let place = places[parameter.name] {
-                    let renamed = parameter.renamed(place.kerasName)
-                    return place.layout == .oihw ? renamed.permuted([2, 3, 1, 0]) : renamed
-                }
-                // Older layouts repeat the layer's name: `norm/norm/count:0`.
-                let stem = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
-                var parts = stem.split(separator: "/")
-                if parts.count > 2, parts[0] == parts[1] { parts.removeFirst() }
-                return parameter.renamed(parts.joined(separator: "/"))
-            })
+    fileprivate func kerasNamed(for network: Network, path: String) throws -> ParameterTable {
+        let places = network.placesByName
+        return try renamed(path: path) { parameter in
+            if let place = places[parameter.name] {
+                let renamed = parameter.renamed(place.kerasName)
+                return place.layout == .oihw ? renamed.permuted([2, 3, 1, 0]) : renamed
+            }
+            // Older layouts repeat the layer's name: `norm/norm/count:0`.
+            let stem = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
+            var parts = stem.split(separator: "/")
+            if parts.count > 2, parts[0] == parts[1] { parts.removeFirst() }
+            return parameter.renamed(parts.joined(separator: "/"))
+        }
     }
 
     /// The parameters in PyTorch's names and layouts, which most have already.
-    fileprivate func torchNamed(for network: Network) -> ParameterTable {
-        var places: [String: ParameterPlace] = [:]
-        for place in network.parameterPlaces { places[place.name] = place }
-        return ParameterTable(
-            map { parameter in
-                guard let place = places[parameter.name], parameter.name.contains("/") else {
-                    return parameter
-                }
-                let renamed = parameter.renamed(place.torchName)
-                return place.layout == .hwio ? renamed.permuted([3, 2, 0, 1]) : renamed
-            })
+    fileprivate func torchNamed(for network: Network, path: String) throws -> ParameterTable {
+        let places = network.placesByName
+        return try renamed(path: path) { parameter in
+            guard let place = places[parameter.name], parameter.name.contains("/") else { return parameter }
+            let renamed = parameter.renamed(place.torchName)
+            return place.layout == .hwio ? renamed.permuted([3, 2, 0, 1]) : renamed
+        }
     }
 }
 

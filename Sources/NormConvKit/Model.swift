@@ -31,16 +31,19 @@ public struct Model: Sendable {
     /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError`, `PickleError`, `CheckpointError`, or a `FileFailure`
     /// around a `JSONError` or `NetworkError`.
     public init(path: String, architecture: String? = nil) throws {
-        var checkpoint = try openCheckpoint(path)
-        let note = checkpoint.note.flatMap(ConversionNote.init(json:))
+        let given = { (note: String?) in
+            try naming(path) {
+                try architecture.map {
+                    try Self.converted(JSON.parse($0), note.flatMap(ConversionNote.init(json:)))
+                }
+            }
+        }
+        let checkpoint = try openCheckpoint(path) { try given($0)?.text }
         let config = try naming(path) {
-            try checkpoint.modelConfig.map { try JSON.parse($0) }
-                ?? architecture.map { try Self.converted(JSON.parse($0), note) }
+            try checkpoint.modelConfig.map { try JSON.parse($0) } ?? given(checkpoint.note)
         }
-        if checkpoint.modelConfig == nil, let config {
-            checkpoint = try openCheckpoint(path, modelConfig: config.text)
-        }
-        let recognition = try naming(path) { [checkpoint] in
+        let note = checkpoint.note.flatMap(ConversionNote.init(json:))
+        let recognition = try naming(path) {
             try Self.recognize(checkpoint, config: config, note: note)
         }
         let names = checkpoint.parameters.names

@@ -75,6 +75,13 @@ extension JSON {
         if case .array(let values) = self { values } else { nil }
     }
 
+    /// The values of an array of strings; nil for anything else, for what is left out would shift the rest.
+    public var strings: [String]? {
+        guard let array else { return nil }
+        let strings = array.compactMap(\.string)
+        return strings.count == array.count ? strings : nil
+    }
+
     /// The members of an object in order, nil for anything else.
     public var members: [Member]? {
         if case .object(let members) = self { members } else { nil }

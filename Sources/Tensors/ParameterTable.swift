@@ -97,29 +97,4 @@ extension ParameterTable {
         }
         return ParameterTable(kept + new)
     }
-
-    /// The table as a writer would leave it behind: with the edits applied. Values are read and changed when they are
-    /// asked for.
-    public func applying(_ edits: ParameterEdits) -> ParameterTable {
-        func inserted(_ side: ParameterEdit.Place, _ name: String) -> [Parameter] {
-            edits.insertions(side, of: name).map { name, tensor in
-                Parameter(name: name, shape: tensor.shape, elementType: .float32) { tensor }
-            }
-        }
-        return ParameterTable(
-            flatMap { old -> [Parameter] in
-                let own: [Parameter] =
-                    switch edits[old.name] {
-                    case .remove?: []
-                    case .replace(let change)?:
-                        [
-                            Parameter(name: old.name, shape: old.shape, elementType: old.elementType) {
-                                try change(old.read())
-                            }
-                        ]
-                    case .insert?, nil: [old]
-                    }
-                return inserted(.before, old.name) + own + inserted(.after, old.name)
-            })
-    }
 }

@@ -95,6 +95,46 @@ struct EditTests {
         try expectFailure(edits) { .wrongEdit(path: $0, name: "bn1.weight", found: 1, expected: count) }
     }
 
+    @Test("a new parameter under the name of another writes nothing")
+    func alreadyThere() throws {
+        var edits = ParameterEdits()
+        edits.set("conv1.weight", .insert(Tensor([1]), .after, neighbour: "bn1.weight"))
+        try expectFailure(edits) { .alreadyThere(path: $0, name: "conv1.weight") }
+    }
+
+    @Test("a value that a type does not hold writes nothing; no integer is cut off")
+    func doesNotFit() throws {
+        for value in [Float(0.5), -1e30, .infinity] {
+            var edits = ParameterEdits()
+            let name = "bn1.num_batches_tracked"
+            edits.set(name, .replace { Tensor(shape: $0.shape, repeating: value) })
+            try TestFiles.withTemporaryFolder { folder throws in
+                let checkpoint = try openCheckpoint(TestFiles.fixture("mnist-resnet.torch.h5"))
+                #expect(
+                    throws: CheckpointError.doesNotFit(
+                        path: checkpoint.path, name: name, value: value, type: "int64")
+                ) { try checkpoint.rewritten(to: folder + "/a.h5", edits: edits) }
+            }
+        }
+    }
+
+    @Test("integers are written where they are whole, of every type")
+    func integers() throws {
+        let ranges: [(ElementType, Float, Float)] = [
+            (.int8, -128, 127), (.uint8, 0, 255), (.int16, -32768, 32767), (.uint16, 0, 65535),
+            (.int32, -2_147_483_648, 2_147_483_520), (.uint32, 0, 4_294_967_040),
+            (.int64, -9.223372e18, 9.223371e18), (.uint64, 0, 1.8446743e19),
+        ]
+        for (type, least, most) in ranges {
+            let bytes = try Elements.bytes([least, 3, most], type).get()
+            #expect(Elements.floats(bytes, type) == [least, 3, most])
+            for value in [least.nextDown - 1, most.nextUp * 2, 0.5] {
+                #expect(!Elements.fits(value, type), "\(type) \(value)")
+                #expect(throws: Elements.Misfit.self) { try Elements.bytes([1, value], type).get() }
+            }
+        }
+    }
+
     private func expectFailure(
         _ edits: ParameterEdits, _ error: (String) -> CheckpointError
     ) throws {

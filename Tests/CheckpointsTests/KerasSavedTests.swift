@@ -104,7 +104,8 @@ struct KerasSavedTests {
                   {"class_name": "ReLU", "config": {"name": "act"}}]}}
                 """
             #expect(
-                try openCheckpoint(path, modelConfig: config).parameters.names.first == "stem/kernel")
+                try openCheckpoint(path, modelConfig: { _ in config }).parameters.names.first == "stem/kernel"
+            )
         }
     }
 
@@ -121,7 +122,7 @@ struct KerasSavedTests {
                       {"class_name": "BatchNormalization", "config": {"name": "bn", "scale": \(scale)}}]}}
                     """
                 #expect(
-                    try openCheckpoint(path, modelConfig: config).parameters.names == [
+                    try openCheckpoint(path, modelConfig: { _ in config }).parameters.names == [
                         "bn/\(role)", "bn/moving_mean", "bn/moving_variance",
                     ])
             }
@@ -137,6 +138,44 @@ struct KerasSavedTests {
             edits.set("batch_normalization/moving_mean", .remove)
             let file = try openCheckpoint(path)
             #expect(throws: CheckpointError.self) { try file.rewritten(to: path + ".new", edits: edits) }
+        }
+    }
+
+    @Test("a group norm without variables keeps its place among those that were batch norms")
+    func normWithoutVariables() throws {
+        let config = { (first: String) in
+            """
+            {"class_name": "Sequential", "config": {"layers": [
+              {"class_name": "\(first)", "config": {"name": "a"}},
+              {"class_name": "GroupNormalization", "config": {"name": "b", "scale": false, "center": false}},
+              {"class_name": "BatchNormalization", "config": {"name": "c"}}]}}
+            """
+        }
+        let old = "layers/batch_normalization"
+        let shapes = (0..<4).flatMap { [("\(old)/vars/\($0)", [4]), ("\(old)_1/vars/\($0)", [4])] }
+        try withTree(
+            Dictionary(uniqueKeysWithValues: shapes), groups: ["layers/group_normalization/vars"]
+        ) { path throws in
+            let file = try openCheckpoint(path) { _ in config("BatchNormalization") }
+            var edits = ParameterEdits()
+            for name in ["a/moving_mean", "a/moving_variance"] { edits.set(name, .remove) }
+            let target = path + ".new"
+            try file.write(
+                to: target, edits: edits, modelConfig: config("GroupNormalization"), note: "{}",
+                overwrite: false)
+            let layers = try HDF5File(reading: target).root.group("layers")
+            #expect(
+                try layers.names().sorted() == [
+                    "batch_normalization", "group_normalization", "group_normalization_1",
+                ])
+            #expect(try layers.group("group_normalization/vars").names() == ["0", "1"])
+            #expect(try layers.group("group_normalization_1/vars").names().isEmpty)
+            #expect(try layers.group("batch_normalization/vars").names().count == 4)
+            // Without a configuration nothing tells their order.
+            let bare = try openCheckpoint(path)
+            var other = ParameterEdits()
+            other.set("batch_normalization/moving_mean", .remove)
+            #expect(throws: CheckpointError.self) { try bare.rewritten(to: target + "2", edits: other) }
         }
     }
 
@@ -180,13 +219,19 @@ struct KerasSavedTests {
     }
 
     /// Has `body` look at a file of zeros under these names.
-    private func withTree(_ shapes: [String: [Int]], _ body: (String) throws -> Void) throws {
+    private func withTree(
+        _ shapes: [String: [Int]], groups: [String] = [], _ body: (String) throws -> Void
+    ) throws {
         try TestFiles.withTemporaryFolder { folder throws in
             let path = folder + "/a.weights.h5"
             let output = try HDF5Output(creating: path)
             for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
                 let bytes = [UInt8](repeating: 0, count: shape.reduce(4, *))
                 try output.write(bytes, of: .float32, shape: shape, to: name)
+            }
+            for group in groups {
+                try output.createGroup(group.split(separator: "/").dropLast().joined(separator: "/"))
+                try output.createGroup(group)
             }
             try output.close()
             try body(path)

@@ -42,6 +42,49 @@ struct PairRecognitionTests {
         #expect(recognition.assumptions.contains("batch norms: ε 0.001, Keras' default"))
     }
 
+    @Test(
+        "layers of one name in different inner models are different layers", arguments: ["", "block1/", "x/"])
+    func innerModels(legacy: String) throws {
+        func names(_ block: String) -> [String: Shape] {
+            // Before Keras 3 a weight's own name may begin with the model's again.
+            let prefix = legacy.isEmpty ? "\(block)/" : "\(block)/\(legacy.replacing("block1", with: block))"
+            return [
+                prefix + "conv/kernel:0": [3, 3, 2, 8], prefix + "bn/beta:0": [8],
+                prefix + "bn/moving_mean:0": [8], prefix + "bn/moving_variance:0": [8],
+            ]
+        }
+        var shapes = names("block1").merging(names("block2")) { first, _ in first }
+        let second = legacy == "x/" ? "block2/x/" : legacy.isEmpty ? "block2/" : "block2/block2/"
+        shapes[second + "bn/gamma:0"] = [8]
+        let network = try recognizeNames(parameters: table(shapes)).network
+        var norms: [String: BatchNorm] = [:]
+        var kernels: [String: String] = [:]
+        for (norm, convolution) in ConvolutionNormPairs(network).convolutionBefore {
+            guard case .batchNorm(let found) = network.nodes[norm].operation,
+                case .convolution(let before) = network.nodes[convolution].operation
+            else { continue }
+            norms[found.mean] = found
+            kernels[found.mean] = before.kernel
+        }
+        #expect(norms.count == 2)
+        for (mean, norm) in norms {
+            let folder = mean.dropLast("bn/moving_mean:0".count)
+            #expect(kernels[mean] == folder + "conv/kernel:0")
+            #expect(norm.variance == folder + "bn/moving_variance:0")
+            #expect(norm.gamma == (folder == second ? second + "bn/gamma:0" : nil))
+        }
+    }
+
+    @Test("a layer's name is only shortened where no other layer has the short one")
+    func shortNames() throws {
+        let shapes = ["a/a/bn", "a/bn", "b/b"].reduce(into: [String: Shape]()) { shapes, layer in
+            for role in ["moving_mean", "moving_variance"] { shapes["\(layer)/\(role):0"] = [4] }
+        }
+        let nodes = try recognizeNames(parameters: table(shapes)).network.nodes
+        let norms = nodes.filter { if case .batchNorm = $0.operation { true } else { false } }
+        #expect(norms.map(\.layer).sorted() == ["a/a/bn", "a/bn", "b"])
+    }
+
     @Test("a file without norms is not recognised")
     func nothing() {
         #expect(throws: NetworkError.self) { try recognizeNames(parameters: table(["a.weight": [3, 3]])) }

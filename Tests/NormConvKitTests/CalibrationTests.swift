@@ -25,7 +25,7 @@ struct CalibrationTests {
 
     /// The values that a plan gives to parameters.
     private func values(_ plan: ConversionPlan, _ model: Model) throws -> [String: [Float]] {
-        let table = model.checkpoint.parameters.applying(plan.edits)
+        let table = try model.checkpoint.parameters.applying(plan.edits, path: "")
         return try Dictionary(uniqueKeysWithValues: table.map { ($0.name, try $0.read().values) })
     }
 
@@ -121,7 +121,7 @@ struct CalibrationTests {
             }
         }
         let before = try outputs(network, parameters)
-        let after = try outputs(fitted.network, parameters.applying(fitted.edits))
+        let after = try outputs(fitted.network, parameters.applying(fitted.edits, path: ""))
         let scale = before.map(abs).max() ?? 0
         #expect(zip(before, after).allSatisfy { abs($0 - $1) <= 1e-3 * scale })
     }

@@ -37,7 +37,7 @@ struct SeldomLayoutTests {
             let converted = try Model(path: output)
             let planned = try ReferenceEngine(
                 network: plan.network.upToLogits,
-                parameters: model.checkpoint.parameters.applying(plan.edits),
+                parameters: model.checkpoint.parameters.applying(plan.edits, path: ""),
                 imageShape: [13, 10, 3])
             let images = try reference().images
             let expected = try planned.run(on: ImageSource(images))

@@ -42,7 +42,7 @@ struct KerasLegacyFile: Checkpoint {
         let attributes = root.attributes
         modelConfig = try attributes.string(ifPresent: "model_config")
         note = try attributes.string(ifPresent: "normconv")
-        classNames = try attributes.strings(ifPresent: "class_names")
+        classNames = try NameListAttribute.readClassNames(root)
         leftOut = try root.contains(Self.optimizerGroup) ? ["optimizer state (\(Self.optimizerGroup))"] : []
         let weights = weightsGroup.isEmpty ? root : try root.group(weightsGroup)
         let attribute = { (name: String) in

@@ -1,6 +1,6 @@
 import HDF5
 
-/// Keras' lists of names: one attribute, or `name0`, `name1`, … where an object header could not hold it whole.
+/// Lists of names as Keras keeps them: one attribute, or `name0`, `name1`, … where an object header could not hold it whole.
 enum NameListAttribute {
     /// Keras' HDF5_OBJECT_HEADER_LIMIT: bytes of one attribute.
     private static let limit = 64_512
@@ -23,6 +23,19 @@ enum NameListAttribute {
     /// All names in order. Throws `HDF5Error.attributeMissing` where there is no list.
     static func read(_ name: String, of group: Group) throws -> [String] {
         try attributeNames(name, of: group).flatMap { try group.attributes.strings($0) }
+    }
+
+    /// The names of a classifier's outputs, which Keras itself has no place for.
+    static let classNames = "class_names"
+
+    /// The names of the classifier's outputs, where the root group has them.
+    static func readClassNames(_ root: Group) throws -> [String]? {
+        try exists(classNames, in: root) ? try read(classNames, of: root) : nil
+    }
+
+    /// Writes the names of the classifier's outputs, where there are some.
+    static func write(classNames names: [String]?, to output: HDF5Output) throws {
+        if let names { try write(names, classNames, of: "/", to: output, form: .variableUTF8) }
     }
 
     /// Writes a list in the string form of the one that `model` has, in parts where it is long.

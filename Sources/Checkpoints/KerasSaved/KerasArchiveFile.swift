@@ -4,13 +4,14 @@ import OrderedJSON
 import Tensors
 
 /// Keras 3's archive: `model.save("x.keras")`, a zip of `metadata.json`, `config.json` and `model.weights.h5`. The
-/// note of a conversion stands in `metadata.json`.
+/// note of a conversion and the names of classes stand in `metadata.json`.
 struct KerasArchiveFile: Checkpoint {
     let path: String
     let layout = Layout.kerasArchive
     let producer: String?
     let modelConfig: String?
     let note: String?
+    let classNames: [String]?
     private let archive: ZipArchive
     private let metadata: JSON
     private let tree: KerasSavedTree
@@ -50,6 +51,7 @@ struct KerasArchiveFile: Checkpoint {
         self.metadata = metadata ?? .object([])
         producer = metadata?["keras_version"]?.string.map { "Keras \($0)" } ?? "Keras 3"
         note = metadata?["normconv"]?.string
+        classNames = metadata?[NameListAttribute.classNames]?.strings
         let file = try HDF5File(image: try archive.read(weights), named: archive.path)
         tree = try KerasSavedTree(
             file, config: try Self.json(text, Self.configMember, path: archive.path))

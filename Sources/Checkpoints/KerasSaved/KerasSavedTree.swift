@@ -11,6 +11,8 @@ struct KerasSavedTree {
     let parameters: ParameterTable
     let leftOut: [String]
     private let layers: [Layer]
+    /// Names of all layers by their groups, where there is a configuration: those without variables have groups, too.
+    private let pathsByKey: [String: String]
 
     /// A group with `vars`.
     struct Layer {
@@ -34,6 +36,7 @@ struct KerasSavedTree {
         leftOut = try file.root.contains(Self.optimizerGroup) ? ["optimizer state (optimizer)"] : []
         let keys = Dictionary(
             KerasLayerKeys.of(config ?? .null).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        pathsByKey = keys.mapValues(\.path)
         var found: [String: [(number: Int, dataset: Dataset)]] = [:]
         var order: [String] = []
         for (place, dataset) in try file.root.datasets(skipping: [Self.optimizerGroup]) {
@@ -74,7 +77,7 @@ struct KerasSavedTree {
     private static func layer(
         _ key: String, _ datasets: [Dataset], _ keys: [String: KerasLayerKey], _ file: HDF5File
     ) throws -> Layer {
-        let known = keys[key.replacing("_layer_checkpoint_dependencies", with: "layers")]
+        let known = keys[configurationKey(key)]
         let name = try known?.path ?? storedName(key, file)
         let last = key.split(separator: "/").last.map(String.init) ?? key
         let snakeClass = known?.snakeClass ?? KerasLayerKeys.parts(of: last).snakeClass
@@ -87,6 +90,11 @@ struct KerasSavedTree {
         }
         let names = roles ?? datasets.indices.map(String.init)
         return Layer(key: key, variables: zip(names, datasets).map { ("\(name)/\($0)", $1) })
+    }
+
+    /// The group as Keras names it since 3.0 for the one in the file.
+    private static func configurationKey(_ key: String) -> String {
+        key.replacing("_layer_checkpoint_dependencies", with: "layers")
     }
 
     /// The names of the layer and the models around it, as far as the file has them.
@@ -116,7 +124,7 @@ extension KerasSavedTree {
     /// anew: after `config`, the new configuration, where there is one.
     func write(to output: HDF5Output, edits: ParameterEdits, config: JSON?) throws {
         try edits.check(against: parameters, path: file.path)
-        let keys = try config.map { try newKeys($0) } ?? newKeys(edits)
+        let keys = try newKeys(config, edits)
         let tree = EditedTree(
             path: file.path, output: output, edits: edits, parameterName: { $0 }, newPath: { name, _ in name }
         )
@@ -131,8 +139,8 @@ extension KerasSavedTree {
     }
 
     private func copy(
-        _ group: Group, at old: String, to new: String, _ layers: [String: Layer], _ keys: [String: String],
-        _ tree: EditedTree
+        _ group: Group, at old: String, to new: String, _ layers: [String: Layer],
+        _ keys: (String) -> String?, _ tree: EditedTree
     ) throws {
         try tree.output.createGroup(new, like: group)
         try tree.output.copyAttributes(of: group, to: new)
@@ -147,7 +155,7 @@ extension KerasSavedTree {
                 try tree.output.copyAttributes(of: child, to: new + "/" + name)
                 try copy(layer, to: new + "/" + name, tree)
             } else {
-                let last = (keys[place] ?? place).split(separator: "/").last.map(String.init) ?? name
+                let last = (keys(place) ?? place).split(separator: "/").last.map(String.init) ?? name
                 try copy(child, at: place, to: new + "/" + last, layers, keys, tree)
             }
         }
@@ -167,18 +175,15 @@ extension KerasSavedTree {
         }
     }
 
-    /// Old group → new group, by the names of the layers in the new configuration.
-    private func newKeys(_ config: JSON) throws -> [String: String] {
+    /// Old group → new group: by the names of the layers in the new configuration, where there is one.
+    private func newKeys(_ config: JSON?, _ edits: ParameterEdits) throws -> (String) -> String? {
+        guard let config else {
+            let keys = try newKeys(edits)
+            return { keys[$0] }
+        }
         let new = Dictionary(
             KerasLayerKeys.of(config).map { ($0.path, $0.key) }, uniquingKeysWith: { first, _ in first })
-        var keys: [String: String] = [:]
-        for layer in layers {
-            guard let variable = layer.variables.first?.name, let slash = variable.lastIndex(of: "/"),
-                let key = new[String(variable[..<slash])]
-            else { continue }
-            keys[layer.key] = key
-        }
-        return keys
+        return { old in pathsByKey[Self.configurationKey(old)].flatMap { new[$0] } }
     }
 
     /// The same without a configuration: batch normalizations that lost their statistics are group normalizations.
@@ -197,8 +202,8 @@ extension KerasSavedTree {
                 return true
             }
             let snakeClass = isConverted ? "group_normalization" : "batch_normalization"
-            let kept = layers.contains { $0.key == container + "group_normalization" }
-            if isConverted, kept {
+            let siblings = container.isEmpty ? file.root : try file.root.group(String(container.dropLast()))
+            if isConverted, try siblings.contains("group_normalization") {
                 throw CheckpointError.unsupportedLayout(
                     path: file.path, found: "batch and group normalizations without a configuration",
                     remedy: "save the whole model: model.save('model.keras')")

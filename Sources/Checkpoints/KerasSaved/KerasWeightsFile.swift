@@ -16,17 +16,19 @@ struct KerasWeightsFile: Checkpoint {
     var leftOut: [String] { tree.leftOut }
 
     /// Nil where the file is something else.
-    static func open(_ file: HDF5File, modelConfig: String?) throws -> (any Checkpoint)? {
+    static func open(
+        _ file: HDF5File, modelConfig: (_ note: String?) throws -> String?
+    ) throws -> (any Checkpoint)? {
         try KerasSavedTree.isOne(file) ? try KerasWeightsFile(file, modelConfig: modelConfig) : nil
     }
 
-    private init(_ file: HDF5File, modelConfig: String?) throws {
-        self.modelConfig = modelConfig
+    private init(_ file: HDF5File, modelConfig: (_ note: String?) throws -> String?) throws {
         path = file.path
         let attributes = file.root.attributes
         note = try attributes.string(ifPresent: "normconv")
-        classNames = try attributes.strings(ifPresent: "class_names")
-        tree = try KerasSavedTree(file, config: Self.json(modelConfig, path: path))
+        self.modelConfig = try modelConfig(note)
+        classNames = try NameListAttribute.readClassNames(file.root)
+        tree = try KerasSavedTree(file, config: Self.json(self.modelConfig, path: path))
     }
 
     func write(

@@ -23,23 +23,15 @@ struct SafetensorsFile: Checkpoint {
         self.path = path
         let metadata = Dictionary(uniqueKeysWithValues: header.metadata.map { ($0.key, $0.value) })
         note = metadata["normconv"]
-        classNames = metadata["class_names"].flatMap(Self.names)
+        classNames = metadata[NameListAttribute.classNames].flatMap { (try? JSON.parse($0))?.strings }
         producer = metadata["format"].map { $0 == "pt" ? "PyTorch" : "format '\($0)'" }
         let table = ParameterTable(header.tensors.map { Parameter($0, in: file) })
         let origin = KerasOrigin(
             config: metadata[KerasOrigin.configKey], names: metadata[KerasOrigin.namesKey])
         let translated = origin?.kerasParameters(table)
         parameters = translated ?? table
-        depthwiseKernels = Set(
-            (origin?.namings.values.filter { $0.naming.form == .hwim } ?? []).map(\.naming.keras))
+        depthwiseKernels = origin?.depthwiseKernels ?? []
         modelConfig = translated == nil ? nil : origin?.config
-    }
-
-    /// The strings of a JSON array; nil for anything else, for what is left out would shift the rest.
-    private static func names(_ text: String) -> [String]? {
-        guard let values = (try? JSON.parse(text))?.array else { return nil }
-        let names = values.compactMap(\.string)
-        return names.count == values.count ? names : nil
     }
 
     func write(
@@ -49,7 +41,7 @@ struct SafetensorsFile: Checkpoint {
         if self.modelConfig != nil {
             return try NewCheckpoint(
                 parameters: edited, isKeras: true, modelConfig: modelConfig ?? self.modelConfig,
-                depthwiseKernels: depthwiseKernels, note: note
+                depthwiseKernels: depthwiseKernels, classNames: classNames, note: note
             ).write(to: path, layout: .safetensors, overwrite: overwrite)
         }
         let metadata = header.metadata.filter { $0.key != "normconv" } + [("normconv", note)]

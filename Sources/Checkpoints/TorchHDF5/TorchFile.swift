@@ -13,6 +13,8 @@ struct TorchFile: Checkpoint {
     let classNames: [String]?
     let leftOut: [String] = []
     private let file: HDF5File
+    /// Names of depthwise kernels of a Keras network.
+    private let depthwiseKernels: Set<String>
     /// The group that wraps all parameters, with a slash behind it, or nothing.
     private let prefix: String
 
@@ -34,7 +36,7 @@ struct TorchFile: Checkpoint {
         path = file.path
         let attributes = file.root.attributes
         note = try attributes.string(ifPresent: "normconv")
-        classNames = try attributes.strings(ifPresent: "class_names")
+        classNames = try NameListAttribute.readClassNames(file.root)
         layout =
             datasets.contains { $0.path.dropFirst(prefix.count).contains("/") } ? .torchNested : .torchFlat
         var names: Set<String> = []
@@ -51,6 +53,7 @@ struct TorchFile: Checkpoint {
             names: try attributes.string(ifPresent: KerasOrigin.namesKey))
         let translated = origin?.kerasParameters(table)
         parameters = translated ?? table
+        depthwiseKernels = origin?.depthwiseKernels ?? []
         modelConfig = translated == nil ? nil : origin?.config
     }
 
@@ -64,7 +67,8 @@ struct TorchFile: Checkpoint {
         if self.modelConfig != nil {
             return try NewCheckpoint(
                 parameters: try parameters.applying(edits, path: self.path), isKeras: true,
-                modelConfig: modelConfig, note: note
+                modelConfig: modelConfig ?? self.modelConfig, depthwiseKernels: depthwiseKernels,
+                classNames: classNames, note: note
             ).write(to: path, layout: .torch, overwrite: overwrite)
         }
         try edits.check(against: parameters, path: self.path)

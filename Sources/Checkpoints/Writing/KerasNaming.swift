@@ -67,7 +67,7 @@ struct KerasNaming: Equatable {
         case .plain: return parameter.renamed(keras)
         case .hwio where shape.rank == 4: return parameter.permuted([2, 3, 1, 0]).renamed(keras)
         case .io where shape.rank == 2: return parameter.permuted([1, 0]).renamed(keras)
-        case .hwim where shape.rank == 4 && inputs > 0 && shape[0] % inputs == 0:
+        case .hwim where shape.rank == 4 && shape[1] == 1 && inputs > 0 && shape[0] % inputs == 0:
             return parameter.reshaped([inputs, shape[0] / inputs, shape[2], shape[3]])
                 .permuted([2, 3, 0, 1]).renamed(keras)
         default: return nil
@@ -99,6 +99,11 @@ struct KerasOrigin {
         }
         self.config = config
         self.namings = namings
+    }
+
+    /// Keras' names of the depthwise kernels.
+    var depthwiseKernels: Set<String> {
+        Set(namings.values.filter { $0.naming.form == .hwim }.map(\.naming.keras))
     }
 
     /// Names of a table's parameters, for the file's metadata.

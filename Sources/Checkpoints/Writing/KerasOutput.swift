@@ -61,6 +61,7 @@ struct KerasOutput {
         case .weights where path.hasSuffix(".weights.h5"):
             let output = try HDF5Output(creating: temporary, named: path)
             try output.write([contents.note], toAttribute: "normconv", of: "/", form: .variableUTF8)
+            try NameListAttribute.write(classNames: contents.classNames, to: output)
             try writeTree(to: output)
             try output.close()
         default: try writeLegacy(to: temporary, isWhole: layout == .keras)
@@ -87,10 +88,13 @@ struct KerasOutput {
         let weights = try HDF5Output(inMemoryNamed: path)
         try writeTree(to: weights)
         let image = try weights.image()
-        let metadata = JSON.object([
+        var metadata = JSON.object([
             JSON.Member("keras_version", .string(Self.kerasVersion)),
             JSON.Member("normconv", .string(contents.note)),
         ])
+        if let names = contents.classNames {
+            metadata = metadata.setting(NameListAttribute.classNames, .array(names.map(JSON.string)))
+        }
         var output = try ZipOutput(path: temporary, named: path)
         try output.add(KerasArchiveFile.metadataMember, metadata.utf8)
         try output.add(KerasArchiveFile.configMember, Array(config.utf8))
@@ -108,6 +112,7 @@ struct KerasOutput {
             try output.write([config], toAttribute: "model_config", of: "/", form: .variableUTF8)
         }
         try output.write([contents.note], toAttribute: "normconv", of: "/", form: .variableUTF8)
+        try NameListAttribute.write(classNames: contents.classNames, to: output)
         for place in isWhole ? ["", root] : [""] {
             for (key, value) in [("keras_version", Self.kerasVersion), ("backend", "jax")] {
                 try output.write(

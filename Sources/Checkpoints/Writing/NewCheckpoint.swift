@@ -31,18 +31,21 @@ public struct NewCheckpoint: Sendable {
     public var modelConfig: String?
     /// Names of depthwise kernels ([rows, columns, inputs, multiplier]).
     public var depthwiseKernels: Set<String>
+    /// The names of the classifier's outputs in their order, where the old file has them.
+    public var classNames: [String]?
     /// How the file was converted, in JSON.
     public var note: String
 
     /// Contents of a file.
     public init(
         parameters: ParameterTable, isKeras: Bool, modelConfig: String?, depthwiseKernels: Set<String> = [],
-        note: String
+        classNames: [String]? = nil, note: String
     ) {
         self.parameters = parameters
         self.isKeras = isKeras
         self.modelConfig = modelConfig
         self.depthwiseKernels = depthwiseKernels
+        self.classNames = classNames
         self.note = note
     }
 
@@ -55,9 +58,7 @@ public struct NewCheckpoint: Sendable {
         try AtomicFile.write(to: path, overwrite: overwrite) { temporary in
             switch layout {
             case .safetensors:
-                let (table, metadata) = torchContents
-                try SafetensorsOutput(table, metadata: [("format", "pt")] + metadata + [("normconv", note)])
-                    .write(to: temporary, named: path)
+                try writeSafetensors(to: temporary, named: path)
             case .torch: try writeTorch(to: temporary, named: path)
             case .keras, .keras3, .weights:
                 try KerasOutput(self, path: path).write(to: temporary, layout: layout)
@@ -65,18 +66,28 @@ public struct NewCheckpoint: Sendable {
         }
     }
 
-    /// The parameters in PyTorch's conventions, and what is to be remembered of Keras'.
-    private var torchContents: (ParameterTable, [(key: String, value: String)]) {
-        guard isKeras else { return (parameters, []) }
-        let namings = parameters.map { parameter in
-            let isDepthwise = depthwiseKernels.contains(parameter.name)
-            return (
-                naming: KerasNaming(parameter.name, rank: parameter.shape.rank, isDepthwise: isDepthwise),
-                inputs: isDepthwise ? parameter.shape[2] : 0
-            )
+    /// Throws what `write` would throw over the contents before it writes anything; `path` is named in errors.
+    public func check(for layout: OutputLayout, path: String) throws {
+        if layout.isKeras {
+            _ = try KerasOutput(self, path: path)
+        } else {
+            _ = try torchContents(path: path)
         }
-        let table = ParameterTable(zip(namings, parameters).map { $0.naming.torchParameter($1) })
+    }
+
+    /// The parameters in PyTorch's conventions, and what is to be remembered of Keras'.
+    private func torchContents(path: String) throws -> (ParameterTable, [(key: String, value: String)]) {
+        guard isKeras else { return (parameters, []) }
+        func naming(_ parameter: Parameter) -> KerasNaming {
+            KerasNaming(
+                parameter.name, rank: parameter.shape.rank,
+                isDepthwise: depthwiseKernels.contains(parameter.name))
+        }
+        let table = try parameters.renamed(path: path) { naming($0).torchParameter($0) }
         guard let modelConfig else { return (table, []) }
+        let namings = parameters.map {
+            (naming: naming($0), inputs: depthwiseKernels.contains($0.name) ? $0.shape[2] : 0)
+        }
         return (
             table,
             [
@@ -85,12 +96,23 @@ public struct NewCheckpoint: Sendable {
         )
     }
 
+    private func writeSafetensors(to temporary: String, named path: String) throws {
+        var (table, metadata) = try torchContents(path: path)
+        metadata.insert(("format", "pt"), at: 0)
+        if let classNames {
+            metadata.append((NameListAttribute.classNames, JSON.array(classNames.map(JSON.string)).text))
+        }
+        metadata.append(("normconv", note))
+        try SafetensorsOutput(table, metadata: metadata).write(to: temporary, named: path)
+    }
+
     private func writeTorch(to temporary: String, named path: String) throws {
+        let (table, metadata) = try torchContents(path: path)
         let output = try HDF5Output(creating: temporary, named: path)
-        let (table, metadata) = torchContents
         for (key, value) in metadata + [("normconv", note)] {
             try output.write([value], toAttribute: key, of: "/", form: .variableUTF8)
         }
+        try NameListAttribute.write(classNames: classNames, to: output)
         for parameter in table { try output.write(parameter, to: parameter.name, file: path) }
         try output.close()
     }

@@ -15,11 +15,14 @@ struct Student {
         network = plan.network
         // Planned values are worked out once, not at every read.
         var planned: [String: Tensor] = [:]
-        let table = parameters.applying(plan.edits)
         for name in plan.edits.names {
-            if let parameter = table[name] { planned[name] = try parameter.read() }
+            switch plan.edits[name] {
+            case .replace(let change)?: planned[name] = try parameters[name].map { try change($0.read()) }
+            case .insert(let tensor, _, _)?: planned[name] = tensor
+            case .remove?, nil: break
+            }
         }
-        base = table.replacing(planned)
+        base = parameters.replacing(planned)
     }
 
     var parameters: ParameterTable { base.replacing(fitted) }
