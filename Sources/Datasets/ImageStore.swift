@@ -3,6 +3,9 @@ protocol ImageStore: Sendable {
     /// Their number and extents.
     var format: ImageFormat { get }
 
+    /// The values that are black and white.
+    var blackToWhite: ClosedRange<Float> { get }
+
     /// Checks that a preprocessing suits the images.
     func check(_ preprocessing: Preprocessing) throws(DatasetError)
 

@@ -82,6 +82,9 @@ public struct Split: Sendable {
         (self.numbersClassesByName, self.broken, self.images) = (numbersClassesByName, broken, images)
     }
 
+    /// The values of pixels that are black and white; of float images that are on no scale known, the least and the most.
+    public var blackToWhite: ClosedRange<Float> { images.blackToWhite }
+
     /// The path of each image, where images are files of their own.
     public var files: FilePaths? { (images as? FileImages)?.files }
 

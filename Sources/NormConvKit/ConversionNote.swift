@@ -8,7 +8,7 @@ public struct ConversionNote: Codable, Sendable, Equatable {
     public var schemaVersion = 1
     /// The version that converted the file.
     public var normconv: String
-    /// `gn`, `ln` or `in`.
+    /// `gn`, `ln` or `in`; `none` where only the layout changed.
     public var to: String
     /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
     public var groups: String
@@ -22,6 +22,8 @@ public struct ConversionNote: Codable, Sendable, Equatable {
     public var addBias: Bool
     /// The preprocessing that goes with the network, as the command spells it.
     public var preprocess: String
+    /// The family of the network that was converted, in whose way image files are read; nil in files of before.
+    public var family: String?
     /// How the conversion was calibrated, if it was.
     public var calibration: Calibration?
     /// The Python of the layer that convolutions have that standardize their weights themselves (Keras, `--ws layer`).

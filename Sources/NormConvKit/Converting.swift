@@ -56,27 +56,43 @@ extension Model {
         return plan
     }
 
+    /// What a file that a plan makes of this one remembers; `preprocessing` is what goes with this one where it is nil.
+    public func note(
+        of plan: ConversionPlan, options: ConversionOptions, preprocessing: Preprocessing? = nil,
+        calibration: CalibrationReport? = nil
+    ) -> ConversionNote {
+        var note = ConversionNote(
+            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description,
+            calibration: calibration)
+        note.family = imageFamily.rawValue
+        return note
+    }
+
     /// Writes a conversion that is worked out, in the layout of this file or in another.
     public func write(
         _ plan: ConversionPlan, to path: String, options: ConversionOptions, layout: OutputLayout? = nil,
         preprocessing: Preprocessing? = nil, calibration: CalibrationReport? = nil, overwrite: Bool = false
     ) throws {
-        let note = ConversionNote(
-            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description,
-            calibration: calibration)
+        let note = note(
+            of: plan, options: options, preprocessing: preprocessing, calibration: calibration)
         try write(plan, note: note, to: path, layout: layout, overwrite: overwrite)
     }
 
-    /// Throws what `write` would throw before it writes anything: for plans that are still to be calibrated, which takes
-    /// long.
-    public func checkWritable(
-        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
+    /// Throws what `write` would throw before it writes anything, but for what is at the path already: for plans that are
+    /// still to be calibrated, which takes long, or are not to be written.
+    public func check(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
     ) throws {
-        try AtomicFile.check(path, overwrite: overwrite)
         try checkCopied(plan)
         let config = try naming(self.path) { try convertedConfig(plan, note) }
-        guard let layout = outputLayout(layout) else { return }
-        _ = try naming(self.path) { try contents(plan, config: config, note: note, layout: layout) }
+        guard let layout = outputLayout(layout) else {
+            _ = try checkpoint.parameters.applying(plan.edits, path: self.path)
+            return
+        }
+        let contents = try naming(self.path) { () -> NewCheckpoint in
+            try self.contents(plan, config: config, note: note, layout: layout)
+        }
+        try contents.check(for: layout, path: path)
     }
 
     /// Writes a conversion that is worked out, with a note of one's own.

@@ -37,6 +37,10 @@ public enum SplitFailure: Error, Equatable, CustomStringConvertible {
     case cropTooLarge(crop: String, resize: String)
     /// A network that takes neither grey nor colour.
     case noImageChannels(model: String, channels: Int)
+    /// Networks that are to be given the same images, and take them in different ways.
+    case imagesDiffer(split: String, models: [String], transforms: [String])
+    /// Networks whose outputs stand for other classes.
+    case classesDiffer(split: String, models: [String])
 
     /// One line for people.
     public var description: String {
@@ -50,17 +54,59 @@ public enum SplitFailure: Error, Equatable, CustomStringConvertible {
             "a crop of \(crop) from images resized to \(resize): expected a crop that fits into them (--crop, --resize)"
         case .noImageChannels(let model, let channels):
             "\(model): the network takes \(channels) channels, image files have 1 or 3"
+        case .imagesDiffer(let split, let models, let transforms):
+            "\(split): images for \(models[0]) are '\(transforms[0])', for \(models[1]) '\(transforms[1])': expected the "
+                + "same for all (--resize, --crop, --interpolation)"
+        case .classesDiffer(let split, let models):
+            "\(split): its classes are other outputs of \(models[0]) than of \(models[1]), by the names in their files: "
+                + "expected the same (--classes)"
         }
     }
 }
 
+extension [Model] {
+    /// Opens a split for several networks, which get the same images.
+    ///
+    /// Throws what `Model.split` throws, and `SplitFailure` where image files are not read in one way by all, or classes are
+    /// not the same outputs of all.
+    public func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+        // Of files without names the outputs are taken to be those of the others.
+        let first = first { $0.classNames != nil } ?? self[0]
+        let split = try first.split(path: path, options: options)
+        guard let transform = split.transform else { return split }
+        for model in self {
+            let paths = [first.path, model.path]
+            let other = try model.transform(options)
+            guard other == transform else {
+                throw SplitFailure.imagesDiffer(
+                    split: path, models: paths, transforms: [transform, other].map(\.coloured))
+            }
+            guard options.classes == nil, let names = model.classNames, names != first.classNames else {
+                continue
+            }
+            guard try model.split(path: path, options: options).labels == split.labels else {
+                throw SplitFailure.classesDiffer(split: path, models: paths)
+            }
+        }
+        return split
+    }
+}
+
+extension ImageTransform {
+    /// The description, with the colours.
+    fileprivate var coloured: String { "\(self), \(channels == 1 ? "grey" : "colour")" }
+}
+
 extension Model {
+    /// The names of the outputs, where the file has some.
+    var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
+
     /// Opens a split as this network wants it: image files are brought to its size, and the names of their classes are
     /// looked up among its own where the file has them.
     ///
     /// Throws `DatasetError`, and `SplitFailure` where the split does not go with the network.
     public func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
-        let named = try checkpoint.classNames.map { names in
+        let named = try classNames.map { names in
             try ClassIndices(names: names, source: self.path)
         }
         let split = try Split(
@@ -96,13 +142,13 @@ extension Model {
     /// | Keras | to its input, else 224×224 | – | nearest: `keras.utils.load_img(target_size:)` |
     /// | Big Transfer | to 480×480 (its paper's for photographs) | – | bilinear |
     ///
-    /// A crop without a size is taken from images whose shorter side is 8/7 of it. A size of the shorter side alone has
+    /// A file that was converted keeps the way of what it was made of. A crop without a size is taken from images whose shorter side is 8/7 of it. A size of the shorter side alone has
     /// the network's own crop; one of both sides has none.
     func transform(_ options: SplitOptions) throws(SplitFailure) -> ImageTransform {
-        let interpolation = options.interpolation ?? (network.family.isKeras ? .nearest : .bilinear)
+        let interpolation = options.interpolation ?? (imageFamily.isKeras ? .nearest : .bilinear)
         var transform: ImageTransform
         switch (options.resize, options.crop) {
-        case (nil, nil) where network.family == .torch && inputSize == Extent(224):
+        case (nil, nil) where imageFamily == .torch && inputSize == Extent(224):
             transform = Self.cropped(inputSize, interpolation)
         case (nil, nil): transform = ImageTransform(size: inputSize, interpolation: interpolation)
         case (nil, let crop?): transform = Self.cropped(crop, interpolation)
@@ -135,11 +181,16 @@ extension Model {
         if let height = network.input.height, let width = network.input.width {
             return Extent(height: height, width: width)
         }
-        switch network.family {
+        switch imageFamily {
         case .bit: return Extent(480)
         case .torch: return Extent(beginsWithStride ? 224 : 32)
         case .keras, .kerasResNet, .kerasResNetV2: return Extent(224)
         }
+    }
+
+    /// The family in whose way images are read: that of the network which this one was made of.
+    var imageFamily: Network.Family {
+        note?.family.flatMap(Network.Family.init(rawValue:)) ?? network.family
     }
 
     /// Whether the first convolution takes every second pixel, as all networks but those for CIFAR do.

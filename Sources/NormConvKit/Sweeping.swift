@@ -96,7 +96,8 @@ extension Split {
 
     /// How many images a sweep takes through networks, counted as often as they are run.
     public func sweepLength(_ models: [Model], options: SweepOptions = SweepOptions()) -> Int {
-        let runs = Set(options.batchSizes).filter { $0 > 0 }.reduce(0) { sum, size in
+        let runs = Set(options.batchSizes).filter { (1...max(count, 1)).contains($0) }.reduce(0) {
+            sum, size in
             sum + BatchRun.length(count, size) * (size == 1 ? 1 : options.shuffles)
         }
         return count + runs * models.count { $0.logits.batchNormCount > 0 }

@@ -82,9 +82,11 @@ struct Benchmark: ParsableCommand {
         defer { progress.finish() }
         let report = try job.run(progress: progress.advance)
         progress.finish()
-        try Terminal.result(
-            output.json
-                ? JSONReport.text(report) : report.lines(layers: layers).joined(separator: "\n") + "\n")
+        if output.json {
+            try Terminal.result(JSONReport.text(report))
+        } else {
+            try Terminal.result(report.lines(layers: layers))
+        }
     }
 }
 

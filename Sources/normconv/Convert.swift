@@ -29,7 +29,9 @@ struct Convert: ParsableCommand {
     var output: String
 
     @Option(
-        help: "gn (GroupNorm), ln (one group), in (one channel a group), or none: another layout only.")
+        help:
+            "gn (GroupNorm), ln (one group), in (one channel a group), or none: another layout or preprocessing only."
+    )
     var to = TargetArgument.gn
 
     @Option(help: "auto (the paper's 32 where they fit), N groups, size:K channels a group, or gcd (Opacus).")
@@ -47,11 +49,11 @@ struct Convert: ParsableCommand {
             """)
     var ws: StandardizationArgument?
 
-    @Option(help: "Epsilon of weight standardization: bit, timm or paper.")
-    var wsEps = ConversionOptions.StandardizationEpsilon.bit
+    @Option(help: "Epsilon of weight standardization: bit, timm or paper. Default: bit.")
+    var wsEps: ConversionOptions.StandardizationEpsilon?
 
-    @Option(help: "Epsilon of the new norms.")
-    var epsilon = 1e-5
+    @Option(help: "Epsilon of the new norms. Default: 1e-05.")
+    var epsilon: Double?
 
     @Flag(help: "Give convolutions before a norm a bias, so that every channel enters it with mean 0.")
     var addBias = false
@@ -84,6 +86,12 @@ struct Convert: ParsableCommand {
             Default: 4G.
             """)
     var calibrationMemory: ByteCount?
+
+    @Option(help: ArrayOptions.layoutHelp)
+    var imageLayout: ImageLayout?
+
+    @Option(help: ArrayOptions.scaleHelp)
+    var scale: PixelScale?
 
     @Option(
         help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.",
@@ -119,11 +127,11 @@ struct Convert: ParsableCommand {
         }
         if calibrate == nil,
             calibrationImages != nil || seed != nil || refitHead != nil || epochs != nil
-                || calibrationMemory != nil
+                || calibrationMemory != nil || imageLayout != nil || scale != nil || imageOptions.areGiven
         {
             throw ValidationError(
-                "--calibration-images, --seed, --refit-head, --epochs and --calibration-memory go with "
-                    + "--calibrate only.")
+                "--calibration-images, --seed, --refit-head, --epochs, --calibration-memory and how images are read go "
+                    + "with --calibrate only.")
         }
         guard calibrationImages ?? 8 >= 8 else {
             throw ValidationError("--calibration-images must be at least 8.")
@@ -135,12 +143,15 @@ struct Convert: ParsableCommand {
             throw ValidationError(
                 "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
         }
-        if to == .none, groups != nil || ws != nil || addBias || initialization == .copy || calibrate != nil {
+        if to == .none,
+            groups != nil || ws != nil || wsEps != nil || epsilon != nil || addBias || initialization == .copy
+                || calibrate != nil
+        {
             throw ValidationError(
-                "--to none changes the layout only: --groups, --ws, --init, --add-bias and --calibrate do not go "
-                    + "with it.")
+                "--to none changes the layout and --preprocess only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias and "
+                    + "--calibrate do not go with it.")
         }
-        guard epsilon > 0, epsilon.isFinite else {
+        if let epsilon, !(epsilon > 0 && epsilon.isFinite) {
             throw ValidationError("--epsilon must be a positive number.")
         }
     }
@@ -149,19 +160,20 @@ struct Convert: ParsableCommand {
         ConversionOptions(
             target: to.target, groups: groups ?? .auto, initialization: initialization,
             weightStandardization: ws?.standardization ?? (to == .gn ? .on : .off),
-            standardizationEpsilon: wsEps,
-            epsilon: epsilon, addsBias: addBias)
+            standardizationEpsilon: wsEps ?? .bit, epsilon: epsilon ?? 1e-5, addsBias: addBias)
     }
 
     /// What the file is to remember.
     private func note(
         _ plan: ConversionPlan, _ model: Model, _ calibration: CalibrationReport?
     ) -> ConversionNote {
-        var note = ConversionNote(
-            plan, options: options, preprocess: (preprocess ?? model.preprocessing).description,
-            calibration: calibration)
+        var note = model.note(
+            of: plan, options: options, preprocessing: preprocess, calibration: calibration)
         if ws == .layer { note.kerasLayer = StandardizedConvolutionLayer.python }
-        return to == .none ? model.note ?? note.unchanged : note
+        guard to == .none else { return note }
+        var kept = model.note ?? note.unchanged
+        (kept.preprocess, kept.family) = (note.preprocess, note.family)
+        return kept
     }
 
     /// Fits the plan to images; gives what was done.
@@ -170,8 +182,10 @@ struct Convert: ParsableCommand {
     ) throws -> CalibrationReport {
         var splitOptions = SplitOptions()
         splitOptions.requiresLabels = false
+        splitOptions.layout = imageLayout
+        splitOptions.scale = scale ?? .bytes
         let split = try imageOptions.split(
-            images, for: model, options: splitOptions, quiet: outputOptions.quiet)
+            images, for: [model], options: splitOptions, quiet: outputOptions.quiet)
         let progress = StageLine(isOn: !outputOptions.quiet)
         defer { progress.finish() }
         let result = try model.calibrate(
@@ -186,9 +200,13 @@ struct Convert: ParsableCommand {
 
     func run() throws {
         if calibrate == nil { nc_return_freed_memory() }
+        try OutputIsInput.check(output, [calibrate, architecture.architecture].compactMap { $0 })
         let model = try architecture.model(input)
         let layout =
             self.layout.map(\.layout) ?? LayoutArgument.expected(of: output, from: model.checkpoint.layout)
+        if [".pth", ".pt", ".ckpt"].contains(where: output.lowercased().hasSuffix) {
+            throw PicklesAreRead(path: output)
+        }
         if output.hasSuffix(".npz"), layout != nil || model.checkpoint.layout != .numpyArchive {
             throw ArchivesAreKept(path: output)
         }
@@ -201,10 +219,9 @@ struct Convert: ParsableCommand {
         }
         var note = note(plan, model, nil)
         var calibration: CalibrationReport?
+        if !dryRun { try AtomicFile.check(output, overwrite: force) }
+        if dryRun || calibrate != nil { try model.check(plan, note: note, to: output, layout: layout) }
         if let calibrate {
-            if !dryRun {
-                try model.checkWritable(plan, note: note, to: output, layout: layout, overwrite: force)
-            }
             calibration = try calibrated(&plan, model, images: calibrate)
             note = self.note(plan, model, calibration)
         }
@@ -243,6 +260,15 @@ struct ArchivesAreKept: Error, CustomStringConvertible {
     }
 }
 
+/// PyTorch's own files are programs that build what they hold.
+struct PicklesAreRead: Error, CustomStringConvertible {
+    let path: String
+
+    var description: String {
+        "\(path): PyTorch's own files are read and not written: name the output x.safetensors or x.h5"
+    }
+}
+
 /// A network without batch normalization.
 struct NothingToConvert: Error, CustomStringConvertible {
     let path: String
@@ -274,7 +300,7 @@ extension ConvertReport {
             "\(norms) batch norms to group norms, epsilon \(conversion.epsilonText); "
                 + "\(standardized.count) convolutions standardized",
         ]
-        if conversion.to == "none" { lines[1] = "Norms and weights stay as they are" }
+        if stages.isEmpty, standardized.isEmpty { lines[1] = "Norms and weights stay as they are" }
         lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
         if !leftAlone.isEmpty { lines.append("Convolutions left alone:") }
         lines += leftAlone.map { "  \($0.layer): \($0.reason)" }

@@ -39,6 +39,8 @@ struct Diff: ParsableCommand {
     @Flag(help: "Show all layers.")
     var all = false
 
+    @OptionGroup var arrays: ArrayOptions
+
     @OptionGroup var imageOptions: ImageOptions
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -51,9 +53,9 @@ struct Diff: ParsableCommand {
 
     func run() throws {
         let (a, b) = (try architecture.model(first), try architecture.model(second))
-        var options = SplitOptions()
+        var options = arrays.splitOptions
         options.requiresLabels = false
-        let split = try imageOptions.split(data, for: a, options: options, quiet: output.quiet)
+        let split = try imageOptions.split(data, for: [a], options: options, quiet: output.quiet)
         let progress = ProgressLine(
             URL(fileURLWithPath: second).lastPathComponent, total: min(images, split.count),
             isOn: !output.quiet)

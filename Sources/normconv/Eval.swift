@@ -60,7 +60,7 @@ struct Eval: ParsableCommand {
 
     @Option(
         help: """
-            f32, or bf16: the networks are also run with bfloat16 convolutions and compared with themselves, where the \
+            f32, or bf16: the network is also run with bfloat16 convolutions and compared with itself, where the \
             processor multiplies such numbers.
             """)
     var precision = Precision.float32
@@ -99,8 +99,12 @@ struct Eval: ParsableCommand {
             throw ValidationError(
                 "--precision goes with the fast engine, and without --outputs, --partial and --resume.")
         }
-        if precision != .float32, against != nil {
-            throw ValidationError("--precision compares networks with themselves: leave --against out.")
+        if precision != .float32, against != nil || models.count > 1 {
+            throw ValidationError(
+                "--precision compares a network with itself: give one, and leave --against out.")
+        }
+        if models.count == 1, let against, OutputIsInput.areOne(against, models[0]) {
+            throw ValidationError("--against names the network itself: give another one.")
         }
         if outputs != nil, models.count > 1 {
             throw ValidationError("--outputs goes with one network only; --csv takes several.")
@@ -122,9 +126,9 @@ struct Eval: ParsableCommand {
         if let outputs { try AtomicFile.check(outputs, overwrite: force) }
         try precision.check()
         let stored = try paths.map(architecture.model)
-        let networks = (precision == .float32 ? [] : stored.map { $0.running(in: precision) }) + stored
+        let networks = precision == .float32 ? stored : [stored[0].running(in: precision), stored[0]]
         let split = try images.split(
-            data, for: networks[0], options: labels.splitOptions, quiet: output.quiet)
+            data, for: stored, options: labels.splitOptions, quiet: output.quiet)
         let job = try ScoringJob(
             networks, on: split, baseline: baseline(paths),
             preprocessing: preprocess, engine: engine)
@@ -132,18 +136,21 @@ struct Eval: ParsableCommand {
         let scores = try run(job, networks, on: split, partial)
         if let partial, part.shard != nil {
             let report = ShardReport(partial, split: split)
-            return try Terminal.result(
-                output.json ? JSONReport.text(report) : report.lines.joined(separator: "\n") + "\n")
+            if output.json {
+                try Terminal.result(JSONReport.text(report))
+            } else {
+                try Terminal.result(report.lines)
+            }
+            return
         }
         let result = try job.result(scores)
         try files.write(result, overwrite: force) { try split.picture($0) }
         try output.show(result.report, isAlone: models.count == 1)
     }
 
-    /// The place of the network that the others are compared with: networks in another precision come before the same in
-    /// floats.
+    /// The place of the network that the others are compared with: one in another precision comes before the same in floats.
     private func baseline(_ paths: [String]) -> Int? {
-        if precision != .float32 { return paths.count }
+        if precision != .float32 { return 1 }
         return paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil
     }
 

@@ -17,7 +17,7 @@ struct ImageOptions: ParsableArguments {
 
     @Option(
         help: """
-            nearest, bilinear or bicubic, the latter two antialiased, all as PIL. Default: bilinear; nearest for Keras' \
+            nearest, bilinear or bicubic, the latter two antialiased, all as Pillow 13. Default: bilinear; nearest for Keras' \
             networks, as keras.utils.load_img.
             """)
     var interpolation: Interpolation?
@@ -33,9 +33,14 @@ struct ImageOptions: ParsableArguments {
     @Flag(help: "Leave out image files that cannot be read; all are read once before to find them.")
     var skipBroken = false
 
-    /// Opens a split for a network.
+    /// Whether one of them was given.
+    var areGiven: Bool {
+        resize != nil || crop != nil || interpolation != nil || ignoreOrientation || fastDecode || skipBroken
+    }
+
+    /// Opens a split for networks.
     func split(
-        _ path: String, for model: Model, options: SplitOptions = SplitOptions(), quiet: Bool
+        _ path: String, for models: [Model], options: SplitOptions = SplitOptions(), quiet: Bool
     ) throws -> Split {
         var options = options
         options.resize = resize
@@ -43,7 +48,7 @@ struct ImageOptions: ParsableArguments {
         options.interpolation = interpolation
         options.followsOrientation = !ignoreOrientation
         options.decodesReduced = fastDecode
-        let split = try model.split(path: path, options: options)
+        let split = try models.split(path: path, options: options)
         guard skipBroken else { return split }
         let progress = ProgressLine("reading", total: split.count, isOn: !quiet)
         defer { progress.finish() }
@@ -77,13 +82,30 @@ extension ImageTransform.Resize: ExpressibleByArgument {
 
 extension Interpolation: ExpressibleByArgument {}
 
-/// How the arrays and labels of a split are read.
-struct LabelledSplitOptions: ParsableArguments {
-    @Option(help: "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw.")
+/// How the arrays of a split are read.
+struct ArrayOptions: ParsableArguments {
+    static let layoutHelp: ArgumentHelp =
+        "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw."
+    static let scaleHelp: ArgumentHelp = "What float images hold: bytes (0…255) or unit (0…1)."
+
+    @Option(help: layoutHelp)
     var layout: ImageLayout?
 
-    @Option(help: "What float images hold: bytes (0…255) or unit (0…1).")
+    @Option(help: scaleHelp)
     var scale = PixelScale.bytes
+
+    /// What a split is opened with.
+    var splitOptions: SplitOptions {
+        var options = SplitOptions()
+        options.layout = layout
+        options.scale = scale
+        return options
+    }
+}
+
+/// How the arrays and labels of a split are read.
+struct LabelledSplitOptions: ParsableArguments {
+    @OptionGroup var arrays: ArrayOptions
 
     @Option(
         help: """
@@ -95,9 +117,7 @@ struct LabelledSplitOptions: ParsableArguments {
     /// What a split is opened with.
     var splitOptions: SplitOptions {
         get throws {
-            var options = SplitOptions()
-            options.layout = layout
-            options.scale = scale
+            var options = arrays.splitOptions
             options.classes = try classes.map(ClassIndices.init(path:))
             return options
         }

@@ -15,6 +15,11 @@ struct OutputIsInput: Error, CustomStringConvertible {
         }
     }
 
+    /// Whether both are one file, however they are called.
+    static func areOne(_ first: String, _ second: String) -> Bool {
+        first == second || identity(first).map { $0 == identity(second) } ?? false
+    }
+
     /// What tells a file from others, however it is called.
     private static func identity(_ path: String) -> [UInt64]? {
         var status = stat()

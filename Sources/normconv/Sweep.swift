@@ -80,7 +80,7 @@ struct Sweep: ParsableCommand {
         }
         let networks = try models.map(architecture.model)
         let split = try images.split(
-            data, for: networks[0], options: labels.splitOptions, quiet: output.quiet)
+            data, for: networks, options: labels.splitOptions, quiet: output.quiet)
         var options = SweepOptions()
         options.batchSizes = batchSizes.sizes
         options.shuffles = shuffles

@@ -53,6 +53,17 @@ struct BenchmarkCommandTests {
         #expect(!brief.output.contains("stem_conv"))
     }
 
+    @Test("a name cannot move a terminal's cursor")
+    func controlCharacters() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/a\u{1B}[31m.h5"
+            try FileManager.default.copyItem(atPath: model, toPath: path)
+            let run = try normconv(["benchmark", path] + quick)
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.output.contains("a\\u{1B}[31m.h5") && !run.output.contains("\u{1B}"))
+        }
+    }
+
     @Test(
         "numbers that make no sense are wrong usage",
         arguments: [

@@ -181,11 +181,16 @@ struct CommandTests {
             ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--calibration-images", "7"],
             ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--calibration-memory", "0"],
             ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--to", "none"],
+            ["convert", "in.h5", "out.h5", "--skip-broken"],
+            ["convert", "in.h5", "out.h5", "--scale", "unit"],
+            ["convert", "in.h5", "out.h5", "--image-layout", "nchw"],
             ["diff", "a.h5", "b.h5"], ["diff", "a.h5", "b.h5", "--data", "x.h5", "--images", "0"],
             ["eval", "in.h5"], ["eval", "in.h5", "--data", "x.h5", "--preprocess", "wrong"],
             ["eval", "in.h5", "--data", "x.h5", "--workers", "0"],
             ["eval", "a.h5", "b.h5", "--data", "x.h5", "--outputs", "o.npy"],
-            ["eval", "a.h5", "--data", "x.h5", "--csv", "same", "--html", "same"], ["unknown"],
+            ["eval", "a.h5", "--data", "x.h5", "--csv", "same", "--html", "same"],
+            ["eval", "a.h5", "--data", "x.h5", "--csv", "same", "--html", "./same"],
+            ["eval", "a.h5", "--data", "x.h5", "--against", "a.h5"], ["unknown"],
         ])
     func usage(arguments: [String]) throws {
         let run = try normconv(arguments)

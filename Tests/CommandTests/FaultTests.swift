@@ -97,6 +97,10 @@ struct FaultTests {
             #expect(sweep.code == 1 && sweep.errors.contains("is the input"))
             let merge = try normconv("merge", input, "--csv", soft, "--force")
             #expect(merge.code == 1 && merge.errors.contains("is the input"))
+            let convert = try normconv("convert", input, soft, "--calibrate", input, "--force")
+            #expect(convert.code == 1 && convert.errors.contains("is the input"))
+            let graph = try normconv("convert", input, soft, "--architecture", input, "--force")
+            #expect(graph.code == 1 && graph.errors.contains("is the input"))
             #expect(try Data(contentsOf: URL(fileURLWithPath: input)) == old)
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import HDF5
 import TestSupport
 import Testing
 
@@ -94,6 +95,33 @@ struct ImageCommandTests {
             #expect(convert.code == 0, "\(convert.errors)")
             let report = try #require(try convert.json()["calibration"] as? [String: Any])
             #expect(report["fitted"] as? Int == 7)
+        }
+    }
+
+    @Test("diff and convert --calibrate read arrays of either scale and order")
+    func arrays() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let (path, network) = (
+                folder + "/unit.h5", TestFiles.fixture("torchvision-bottleneck.safetensors")
+            )
+            let output = try HDF5Output(creating: path)
+            // Three rows, three columns, three channels: nobody can tell the order.
+            let values = (0..<12 * 27).map { Float($0 % 10) / 10 }
+            try output.write(
+                values.withUnsafeBytes { Array($0) }, of: .float32, shape: [12, 3, 3, 3], to: "images")
+            try output.close()
+            let diff = ["diff", network, network, "--data", path]
+            let convert = [
+                "convert", network, folder + "/x.safetensors", "--dry-run", "--epochs", "0", "--calibrate",
+                path,
+            ]
+            for (command, order) in [(diff, "--layout"), (convert, "--image-layout")] {
+                let all = command + [order, "nchw", "--scale", "unit"]
+                let run = try normconv(all)
+                #expect(run.code == 0, "\(run.errors)")
+                #expect(try normconv(command).code == 1)
+                #expect(try normconv(command + [order, "nchw"]).errors.contains("0…1"))
+            }
         }
     }
 

@@ -69,7 +69,8 @@ struct LayoutCommandTests {
         arguments: [
             ["--layout", "npz"], ["--ws", "layer", "--ws-eps", "paper"], ["--to", "none", "--groups", "4"],
             ["--to", "none", "--ws", "on"], ["--to", "none", "--add-bias"],
-            ["--to", "none", "--init", "copy"],
+            ["--to", "none", "--init", "copy"], ["--to", "none", "--epsilon", "1e-3"],
+            ["--to", "none", "--ws-eps", "timm"],
         ])
     func usage(options: [String]) throws {
         let run = try normconv(["convert", "in.h5", "out.h5"] + options)
@@ -86,6 +87,30 @@ struct LayoutCommandTests {
             #expect(run.code == 1)
             #expect(run.errors.contains("--layout keras"))
             #expect(!FileManager.default.fileExists(atPath: output))
+        }
+    }
+
+    @Test("nothing is written under a name of PyTorch's own files", arguments: ["x.pth", "x.pt", "x.ckpt"])
+    func pickles(name: String) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let run = try normconv("convert", model, folder + "/" + name)
+            #expect(run.code == 1 && run.errors.contains("x.safetensors"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
+    @Test("--to none takes another preprocessing into a converted file, and says that the rest stays")
+    func preprocessing() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let (converted, other) = (folder + "/gn.h5", folder + "/tf.h5")
+            #expect(try normconv("convert", model, converted, "--preprocess", "unit").code == 0)
+            let run = try normconv("convert", converted, other, "--to", "none", "--preprocess", "tf")
+            #expect(run.code == 0 && run.output.contains("Norms and weights stay as they are"))
+            let note = try #require(try Model(path: other).note)
+            #expect(note.preprocess == "tf" && note.to == "gn")
+            let kept = try normconv("convert", converted, folder + "/kept.h5", "--to", "none")
+            #expect(kept.code == 0)
+            #expect(try Model(path: folder + "/kept.h5").note?.preprocess == "unit")
         }
     }
 

@@ -314,6 +314,48 @@ extension Split {
         }
     }
 
+    @Test("A name that several outputs have is refused only where it is asked for, as ImageNet's crane")
+    func repeatedNames() throws {
+        for classes in [
+            try indices("crane\nshark\ncrane\n"),
+            try ClassIndices(names: ["crane", "shark", "crane"], source: "model.h5"),
+        ] {
+            #expect(classes.names == ["crane", "shark", "crane"])
+            #expect(try classes.indices(of: ["shark"], in: "x") == [1])
+            let expected = DatasetError.malformedClasses(
+                file: classes.source, found: "'crane' as 0 and as 2", expected: "one index")
+            #expect(throws: expected) { try classes.indices(of: ["crane"], in: "x") }
+        }
+    }
+
+    @Test("Numbers in a list are outputs, whatever a network calls these; --classes may give them other ones")
+    func numbers() throws {
+        try MadeFolder.with { folder in
+            try folder.images("c.png")
+            let path = folder.path + "/list.csv"
+            try Data("path,label\nc.png,1\nc.png,0\n".utf8).write(to: URL(fileURLWithPath: path))
+            // Digits in another order are the worst of names.
+            for names in [["zero", "one"], ["1", "0"]] {
+                let split = try Split(path: path, classes: ClassIndices(names: names, source: "model.h5"))
+                #expect(split.labels == [1, 0])
+                #expect(split.classNames == names)
+            }
+            #expect(try Split(path: path, classes: indices("1 5\n0 3\n")).labels == [5, 3])
+            #expect(throws: DatasetError.self) { try Split(path: path, classes: indices("1 5\n")) }
+            for text in ["zero\none\n", "zero 0\none 1\n"] {
+                #expect(try Split(path: path, classes: indices(text)).labels == [1, 0])
+            }
+            let few = try ClassIndices(names: ["zero"], source: "model.h5")
+            #expect(throws: DatasetError.self) { try Split(path: path, classes: few) }
+        }
+    }
+
+    @Test("A byte-order mark is no part of the first name")
+    func byteOrderMark() throws {
+        #expect(try indices("\u{FEFF}a 1\nb 0\n").indices(of: ["a", "b"], in: "x") == [1, 0])
+        #expect(try indices("\u{FEFF}a\nb\n").indices(of: ["a", "b"], in: "x") == [0, 1])
+    }
+
     @Test("Two indices for a name, negative or huge ones, no lines")
     func refused() throws {
         for text in ["a 1\na 2\n", "a -1\n", "a 1048576\n", "", "# a 1\n"] {

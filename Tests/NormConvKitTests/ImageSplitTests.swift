@@ -1,5 +1,6 @@
 import Archives
 import Foundation
+import HDF5
 import NormConvKit
 import TestSupport
 import Testing
@@ -135,6 +136,76 @@ struct ImageSplitTests {
             let split = try Model(path: path).split(path: folder)
             #expect(split.labels.map { $0.elementsEqual([7, 1]) } == true)
             #expect(split.classNames.map { $0.elementsEqual(names) } == true)
+        }
+    }
+
+    @Test(
+        "Networks that read images in different ways, or whose outputs are other classes, do not share a split"
+    )
+    func severalNetworks() throws {
+        let mnist = TestFiles.fixture("mnist-resnet.keras3.h5")
+        try withFolder(["a": ["rgb.png"]]) { folder in
+            var options = SplitOptions()
+            options.requiresLabels = false
+            let differ = SplitFailure.imagesDiffer(
+                split: folder, models: [bottleneck, mnist],
+                transforms: [
+                    "shorter side 256, crop 224×224, bilinear, colour", "resized to 28×28, nearest, grey",
+                ])
+            let models = try [bottleneck, mnist].map { try Model(path: $0) }
+            #expect(throws: differ) { try models.split(path: folder, options: options) }
+        }
+        func list(_ names: [String]) -> String {
+            "[" + names.map { "\\\"\($0)\\\"" }.joined(separator: ",") + "]"
+        }
+        let names = (0..<10).map { "c\($0)" }
+        try withNames(list(names)) { first, folder in
+            try withNames(list(names.reversed())) { second, _ in
+                try withNames(list(names.map { $0 == "c0" ? "other" : $0 })) { third, _ in
+                    let models = try [first, second, third].map { try Model(path: $0) }
+                    let differ = SplitFailure.classesDiffer(split: folder, models: [first, second])
+                    #expect(throws: differ) { try Array(models.prefix(2)).split(path: folder) }
+                    // A file without names goes by those of the others.
+                    let nameless = try Model(path: bottleneck)
+                    for pair in [[nameless, models[1]], [models[1], nameless]] {
+                        #expect(try pair.split(path: folder).labels.map { $0.elementsEqual([7, 1]) } == true)
+                    }
+                    // Only the classes that are there count.
+                    let split = try [models[0], models[2]].split(path: folder)
+                    #expect(split.labels.map { $0.elementsEqual([2, 8]) } == true)
+                    var options = SplitOptions()
+                    options.classes = try ClassIndices(names: names, source: "classes.txt")
+                    let named = try models.split(path: folder, options: options)
+                    #expect(named.labels.map { $0.elementsEqual([2, 8]) } == true)
+                }
+            }
+        }
+    }
+
+    @Test("Names that repeat among a network's do not keep arrays and other classes from being read")
+    func repeatedNames() throws {
+        let list = (0..<10).map { $0 < 2 ? "crane" : "c\($0)" }.map { "\\\"\($0)\\\"" }
+        try withNames("[" + list.joined(separator: ",") + "]") { path, folder in
+            let split = try Model(path: path).split(path: folder)
+            #expect(split.labels.map { $0.elementsEqual([2, 8]) } == true)
+        }
+    }
+
+    @Test("Float images that are read as they are have pictures and a checksum, whatever their scale")
+    func anyScale() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let path = folder + "/standardized.h5"
+            let output = try HDF5Output(creating: path)
+            let values: [Float] = [-1, 0, 1, 3, 3, -1, -1, -1]
+            try output.write(
+                values.withUnsafeBytes { Array($0) }, of: .float32, shape: [2, 2, 2, 1], to: "images")
+            try output.write([0, 1], of: .uint8, shape: [2], to: "labels")
+            try output.close()
+            let split = try Split(path: path)
+            #expect(throws: DatasetError.self) { try split.check(.unit) }
+            #expect(try split.picture(0)?.bytes == [0, 64, 128, 255])
+            #expect(try split.picture(1)?.bytes == [255, 0, 0, 0])
+            #expect(try Split(path: TestFiles.fixture("mnist-test.h5")).blackToWhite == 0...255)
         }
     }
 

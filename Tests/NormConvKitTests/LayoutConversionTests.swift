@@ -1,7 +1,9 @@
 import Foundation
-import NormConvKit
+import HDF5
 import TestSupport
 import Testing
+
+@testable import NormConvKit
 
 @Suite("Other layouts")
 struct LayoutConversionTests {
@@ -67,19 +69,135 @@ struct LayoutConversionTests {
         }
     }
 
-    @Test("a depthwise kernel keeps PyTorch's layout when the file is written again")
-    func depthwise() throws {
+    @Test(
+        "a depthwise kernel keeps PyTorch's layout when the file is written again",
+        arguments: [OutputLayout.safetensors, .torch])
+    func depthwise(layout: OutputLayout) throws {
         let model = try Model(path: TestFiles.fixture("zoo/depthwise.keras3.h5"))
         try TestFiles.withTemporaryFolder { folder throws in
-            try rewrite(model, to: folder + "/x.safetensors", .safetensors)
-            let first = try Model(path: folder + "/x.safetensors")
+            try rewrite(model, to: folder + "/x", layout)
+            let first = try Model(path: folder + "/x")
             try first.checkpoint.write(
-                to: folder + "/y.safetensors", edits: ParameterEdits(), modelConfig: nil, note: "{}",
-                overwrite: false)
+                to: folder + "/y", edits: ParameterEdits(), modelConfig: nil, note: "{}", overwrite: false)
             // Without the metadata, the tensors are as PyTorch sees them.
-            let shapes = try ["x", "y"].map { try torchShapes(folder + "/\($0).safetensors") }
+            let shapes = try ["x", "y"].map { name in
+                layout == .torch
+                    ? try datasetShapes(folder + "/" + name) : try torchShapes(folder + "/" + name)
+            }
             #expect(shapes[0]["depthwise.weight"] == [12, 1, 3, 3])
             #expect(shapes[0] == shapes[1])
+            #expect(try Model(path: folder + "/y").network == first.network)
+        }
+    }
+
+    private func datasetShapes(_ path: String) throws -> [String: [Int]] {
+        Dictionary(
+            uniqueKeysWithValues: try HDF5File(reading: path).root.datasets().map {
+                ($0.path, $0.dataset.shape)
+            })
+    }
+
+    /// 5,000 names are more than an attribute holds.
+    @Test(
+        "names of classes are in every layout, and stay when it is written again",
+        arguments: OutputLayout.allCases)
+    func classNames(layout: OutputLayout) throws {
+        let names = (0..<5000).map { "class é \($0)" }
+        try TestFiles.withTemporaryFolder { folder throws in
+            for file in ["torchvision-bottleneck.safetensors", "mnist-resnet.keras3.h5"] {
+                let source = try Model(path: TestFiles.fixture(file))
+                let named = folder + "/named.h5"
+                let isKeras = source.config != nil
+                var contents = try source.contents(
+                    ConversionPlan(unchanged: source.network), config: source.config,
+                    note: source.note(of: .init(unchanged: source.network), options: ConversionOptions()),
+                    layout: isKeras ? .keras : .torch)
+                contents.classNames = names
+                try contents.write(to: named, layout: isKeras ? .keras : .torch, overwrite: true)
+                let model = try Model(path: named)
+                #expect(model.checkpoint.classNames == names)
+                let output = folder + (layout == .weights ? "/x.weights.h5" : "/x")
+                try? FileManager.default.removeItem(atPath: output)
+                try rewrite(model, to: output, layout)
+                let written = try openCheckpoint(output)
+                #expect(written.classNames == names)
+                try? FileManager.default.removeItem(atPath: folder + "/again")
+                try written.write(
+                    to: folder + "/again", edits: ParameterEdits(), modelConfig: written.modelConfig,
+                    note: "{}", overwrite: false)
+                #expect(try openCheckpoint(folder + "/again").classNames == names)
+            }
+        }
+    }
+
+    @Test("parameters that another layout would give one name are refused, and nothing is written")
+    func sameName() throws {
+        let table = ParameterTable(
+            ["conv2d/kernel", "conv2d/weight"].map { name in
+                Parameter(name: name, shape: [2], elementType: .float32) { Tensor([1, 2]) }
+            })
+        let contents = NewCheckpoint(parameters: table, isKeras: true, modelConfig: nil, note: "{}")
+        try TestFiles.withTemporaryFolder { folder throws in
+            for layout in [OutputLayout.safetensors, .torch] {
+                let path = folder + "/x"
+                let expected = CheckpointError.sameName(
+                    path: path, name: "conv2d.weight", of: ["conv2d/kernel", "conv2d/weight"])
+                #expect(throws: expected) { try contents.write(to: path, layout: layout, overwrite: false) }
+                #expect(throws: expected) { try contents.check(for: layout, path: path) }
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
+    /// A norm of three variables says nothing by itself, nor does what it is converted to.
+    @Test("weights alone with a norm without scale are read with their architecture, before and after")
+    func normWithoutScale() throws {
+        let architecture = """
+            {"class_name": "Sequential", "config": {"name": "s", "layers": [
+              {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [null, 8, 8, 3]}},
+              {"class_name": "Conv2D", "config": {"name": "c", "filters": 4, "kernel_size": [3, 3]}},
+              {"class_name": "BatchNormalization", "config": {"name": "n", "scale": false}}]}}
+            """
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/a.weights.h5"
+            let output = try HDF5Output(creating: path)
+            let shapes: [(String, [Int])] =
+                [("conv2d/vars/0", [3, 3, 3, 4]), ("conv2d/vars/1", [4])]
+                + (0..<3).map { ("batch_normalization/vars/\($0)", [4]) }
+            for (name, shape) in shapes {
+                let values = [Float](repeating: 0.5, count: shape.reduce(1, *))
+                try output.write(
+                    values.withUnsafeBytes { Array($0) }, of: .float32, shape: shape, to: "layers/" + name)
+            }
+            try output.close()
+            #expect(throws: CheckpointError.self) { try Model(path: path) }
+            let model = try Model(path: path, architecture: architecture)
+            #expect(model.checkpoint.parameters.names.contains("n/beta"))
+            // Without standardization nothing but the variance's ε asks for a scale.
+            let options = ConversionOptions(groups: .count(1), weightStandardization: .off)
+            try model.convert(to: folder + "/b.weights.h5", options: options)
+            let converted = try Model(path: folder + "/b.weights.h5", architecture: architecture)
+            #expect(converted.note != nil && converted.unusedParameters.isEmpty)
+            guard case .groupNorm(let norm) = converted.network.nodes[converted.network.output].operation
+            else {
+                Issue.record("no group norm")
+                return
+            }
+            #expect(norm.beta == "n/beta")
+        }
+    }
+
+    @Test("images are read for a network in another framework's layers as they were before")
+    func images() throws {
+        let model = try Model(path: TestFiles.fixture("torchvision-bottleneck.safetensors"))
+        try TestFiles.withTemporaryFolder { folder throws in
+            try rewrite(model, to: folder + "/x.keras", .keras3)
+            let keras = try Model(path: folder + "/x.keras")
+            try rewrite(keras, to: folder + "/y.safetensors", .safetensors)
+            for other in [keras, try Model(path: folder + "/y.safetensors")] {
+                #expect(other.network.family == .keras)
+                #expect(try other.transform(SplitOptions()) == model.transform(SplitOptions()))
+            }
         }
     }
 
@@ -118,7 +236,7 @@ struct LayoutConversionTests {
 
     private func rewrite(_ model: Model, to path: String, _ layout: OutputLayout) throws {
         let plan = ConversionPlan(unchanged: model.network)
-        let note = ConversionNote(plan, options: ConversionOptions(), preprocess: "raw").unchanged
+        let note = model.note(of: plan, options: ConversionOptions()).unchanged
         try model.write(plan, note: note, to: path, layout: layout, overwrite: false)
     }
 }

@@ -1,3 +1,4 @@
+import Archives
 import Foundation
 import HDF5
 import TestSupport
@@ -50,6 +51,37 @@ private func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fil
 
 @Suite("Partial results")
 struct PartialTests {
+    @Test("Float images of any scale are read as they are for the checksum")
+    func anyScale() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/standardized.h5"
+            let output = try HDF5Output(creating: path)
+            let values = (0..<8 * 784).map { Float($0 % 97) / 10 - 3 }
+            try output.write(
+                values.withUnsafeBytes { Array($0) }, of: .float32, shape: [8, 28, 28, 1], to: "images")
+            try output.write([UInt8](0..<8), of: .uint8, shape: [8], to: "labels")
+            try output.close()
+            let job = try job([resnet], data: path, preprocessing: .raw)
+            let merged = try ScoredSplit(merging: [part(1, of: 1, job, in: folder)])
+            #expect(merged.report.models.count == 1)
+        }
+    }
+
+    @Test("What is no regular file is refused by name", arguments: [false, true])
+    func noFile(isPipe: Bool) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            var path = folder
+            if isPipe {
+                path += "/pipe"
+                #expect(mkfifo(path, 0o600) == 0)
+                let error = #expect(throws: ArchiveError.self) { try resumed(path, job()) }
+                #expect(error?.description.hasPrefix(path + ":") == true)
+            }
+            let error = #expect(throws: ArchiveError.self) { try ScoredSplit(merging: [path]) }
+            #expect(error?.description.hasPrefix(path + ":") == true)
+        }
+    }
+
     @Test("Every image is in just one shard, and shards differ by at most one image")
     func shards() throws {
         for (total, count) in [(100, 1), (100, 7), (3, 5), (1_281_167, 1024), (50_000, 1_000_000)] {

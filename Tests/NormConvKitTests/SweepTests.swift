@@ -39,6 +39,15 @@ struct SweepTests {
             try fixture("\(group)/\(batch)", in: "batch-statistics.h5"))
     }
 
+    @Test("A batch size beyond all numbers is too large like any other")
+    func hugeBatch() throws {
+        let split = try split()
+        let options = try options([1, .max])
+        #expect(try split.sweepLength([torch()], options: options) == 200)
+        let expected = SweepFailure.batchTooLarge(found: .max, split: split.file, images: 100)
+        #expect(throws: expected) { try split.sweep([torch()], options: options) }
+    }
+
     @Test("Outputs are PyTorch's in training mode, of a network trained on MNIST", arguments: [1, 3, 8])
     func mnist(batch: Int) throws {
         let split = try Split(path: TestFiles.fixture("mnist-test.h5"))

@@ -44,15 +44,24 @@ struct ArrayImages: ImageStore {
     /// nearly black image, which scores badly without any error.
     func check(_ preprocessing: Preprocessing) throws(DatasetError) {
         try preprocessing.check(channels: format.channels, file: file, object: name)
-        guard let extremes, preprocessing != .raw else { return }
-        let (low, high) = (extremes.lowerBound, extremes.upperBound)
-        let range = scale.range
-        guard range.contains(low), range.contains(high), scale == .unit || high > 1 else {
-            throw .wrongScale(
-                file: file, object: name, low: low, high: high,
-                preprocessing: preprocessing.description,
-                expected: scale == .unit ? "0…1" : "0…255 (or say that they are 0…1)")
-        }
+        guard let extremes, preprocessing != .raw, !isOfScale(extremes) else { return }
+        throw .wrongScale(
+            file: file, object: name, low: extremes.lowerBound, high: extremes.upperBound,
+            preprocessing: preprocessing.description,
+            expected: scale == .unit ? "0…1" : "0…255 (or say that they are 0…1)")
+    }
+
+    /// Whether float images may be of the scale that they are said to be of.
+    private func isOfScale(_ extremes: ClosedRange<Float>) -> Bool {
+        scale.range.contains(extremes.lowerBound) && scale.range.contains(extremes.upperBound)
+            && (scale == .unit || extremes.upperBound > 1)
+    }
+
+    /// Images that are only read as they are may have any scale.
+    var blackToWhite: ClosedRange<Float> {
+        guard let extremes, !isOfScale(extremes) else { return scale.range }
+        let distance = extremes.upperBound - extremes.lowerBound
+        return distance > 0 && distance.isFinite ? extremes : scale.range
     }
 
     func read(

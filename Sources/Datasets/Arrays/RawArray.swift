@@ -18,7 +18,6 @@ struct RawArray: StoredArray {
     var elementName: String { "uint8" }
     var isUInt8: Bool { true }
     var isFloat: Bool { false }
-    var elementSize: Int { 1 }
 
     private var rowSize: Int { shape.dropFirst().reduce(1, *) }
 

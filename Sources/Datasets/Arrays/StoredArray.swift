@@ -10,8 +10,6 @@ protocol StoredArray: Sendable {
     var elementName: String { get }
     var isUInt8: Bool { get }
     var isFloat: Bool { get }
-    /// Bytes of an element.
-    var elementSize: Int { get }
     /// Rows that are only read together.
     var rowsPerChunk: Int { get }
     /// Rows of a uint8 array.
@@ -35,7 +33,6 @@ struct HDF5Array: StoredArray {
     var elementName: String { dataset.elementKind.rawValue }
     var isUInt8: Bool { dataset.elementKind == .uint8 }
     var isFloat: Bool { dataset.elementKind.isFloat }
-    var elementSize: Int { dataset.elementKind.size }
     var rowsPerChunk: Int { dataset.rowsPerChunk }
 
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
@@ -61,7 +58,6 @@ struct NpzArray: StoredArray {
     var elementName: String { "\(array.elementType)" }
     var isUInt8: Bool { array.elementType == .uint8 }
     var isFloat: Bool { array.elementType.isFloat }
-    var elementSize: Int { array.elementType.size }
 
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
         let elements = elements(of: rows)

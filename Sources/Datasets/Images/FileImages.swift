@@ -11,6 +11,8 @@ struct FileImages: ImageStore {
             channels: transform.channels)
     }
 
+    var blackToWhite: ClosedRange<Float> { PixelScale.bytes.range }
+
     func check(_ preprocessing: Preprocessing) throws(DatasetError) {
         try preprocessing.check(channels: transform.channels, file: source, object: "images")
     }

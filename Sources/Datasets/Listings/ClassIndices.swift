@@ -6,11 +6,15 @@ public struct ClassIndices: Sendable, Equatable {
     public let source: String
     /// Names by output; outputs without one are called by their number.
     public let names: [String]
-    private let places: [String: Int]
+    /// Whether a number is an output even where a class has it for a name.
+    private let numbersAreOutputs: Bool
+    /// Outputs that have a name: several where it is ambiguous, as ImageNet's `crane`.
+    private let places: [String: Set<Int>]
 
-    /// The names of all outputs in their order.
+    /// The names of all outputs in their order, as a network's file has them.
     public init(names: [String], source: String) throws(DatasetError) {
-        try self.init(names.enumerated().map { ($1, $0) }, source: source)
+        try self.init(
+            names.enumerated().map { ($1, $0) }, source: source, repeats: true, numbersAreOutputs: true)
     }
 
     /// Reads a text file: a line `NAME INDEX` for each class, or, where not every line ends in a number, the names of all
@@ -31,25 +35,27 @@ public struct ClassIndices: Sendable, Equatable {
         let whole = Set(lines)
         let short = words.enumerated().map { (String($1), $0) }.filter { !whole.contains($0.0) }
         // First words are names too where they tell all lines apart.
-        try self.init(named + (Set(words).count == words.count ? short : []), source: path)
+        try self.init(named + (Set(words).count == words.count ? short : []), source: path, repeats: true)
     }
 
-    private init(_ pairs: [(name: String, index: Int)], source: String) throws(DatasetError) {
-        var places: [String: Int] = [:]
+    /// `repeats` is whether a name may have several outputs, as long as nobody asks for it.
+    private init(
+        _ pairs: [(name: String, index: Int)], source: String, repeats: Bool = false,
+        numbersAreOutputs: Bool = false
+    ) throws(DatasetError) {
+        var places: [String: Set<Int>] = [:]
         let most = pairs.map(\.index).max() ?? 0
         guard most < 1 << 20, pairs.allSatisfy({ $0.index >= 0 }) else {
             throw .malformedClasses(file: source, found: "index \(most)", expected: "0…1048575")
         }
         var names = (0...most).map(String.init)
         for (name, index) in pairs {
-            if let other = places[name], other != index {
-                throw .malformedClasses(
-                    file: source, found: "'\(name)' as \(other) and as \(index)", expected: "one index")
-            }
             if names[index] == "\(index)" { names[index] = name }
-            places[name] = index
+            places[name, default: []].insert(index)
         }
+        if !repeats { for (name, outputs) in places { _ = try Self.only(outputs, of: name, in: source) } }
         (self.source, self.names, self.places) = (source, names, places)
+        self.numbersAreOutputs = numbersAreOutputs
     }
 
     private static func pair(_ line: String) -> (name: String, index: Int)? {
@@ -60,16 +66,31 @@ public struct ClassIndices: Sendable, Equatable {
         return name.isEmpty ? nil : (name, index)
     }
 
-    /// The outputs that names mean. Throws for the first that is not known; `file` is where they are from.
+    /// Whether numbers are names of classes here, some of them at least.
+    func name(anyOf numbers: [Int]) -> Bool {
+        !numbersAreOutputs && Set(numbers).contains { places["\($0)"] != nil }
+    }
+
+    /// The outputs that names mean. Throws for the first that is not known or is ambiguous; `file` is where they are from.
     func indices(of names: [String], in file: String) throws(DatasetError) -> [Int] {
         var indices: [Int] = []
         indices.reserveCapacity(names.count)
         for name in names {
-            guard let index = places[name] else {
+            guard let outputs = places[name] else {
                 throw .unknownClass(file: file, name: name, classes: source)
             }
-            indices.append(index)
+            indices.append(try Self.only(outputs, of: name, in: source))
         }
         return indices
+    }
+
+    private static func only(
+        _ outputs: Set<Int>, of name: String, in source: String
+    ) throws(DatasetError) -> Int {
+        guard let index = outputs.first, outputs.count == 1 else {
+            let all = outputs.sorted().map(String.init).joined(separator: " and as ")
+            throw .malformedClasses(file: source, found: "'\(name)' as \(all)", expected: "one index")
+        }
+        return index
     }
 }

@@ -29,7 +29,7 @@ struct ImageList {
     init(path: String) throws(DatasetError) {
         let text = try listText(path, limit: Self.mostBytes)
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
-            .map { (line: $0 + 1, text: $1.drop { $0 == "\u{FEFF}" }) }
+            .map { (line: $0 + 1, text: $1) }
             .filter { !$0.text.allSatisfy(\.isWhitespace) && !$0.text.hasPrefix("#") }
         guard !lines.isEmpty else { throw .emptyList(file: path) }
         let separator: Separator =

@@ -45,15 +45,15 @@ struct ImageListing: Equatable {
         var areSorted = false
     }
 
-    /// Labels by `classes`; without them numbers stand for themselves and names for their place in sorted order, the
-    /// order of their code points as in Python.
+    /// Labels by `classes`; without them names stand for their place in sorted order, the order of their code points as in
+    /// Python. Numbers are outputs, but where the listing has names for them or `classes` has lines that begin with them.
     func resolvedLabels(_ classes: ClassIndices?) throws(DatasetError) -> Resolved {
         switch labels {
         case nil: return Resolved()
         case .numbers(let numbers, let names):
-            guard let classes else {
-                try check(numbers, classes: names?.count)
-                return Resolved(labels: numbers, names: names)
+            guard let classes, names != nil || classes.name(anyOf: numbers) else {
+                try check(numbers, classes: (names ?? classes?.names)?.count)
+                return Resolved(labels: numbers, names: names ?? classes?.names)
             }
             let texts = numbers.map { number in
                 names.map { $0.indices.contains(number) ? $0[number] : "\(number)" } ?? "\(number)"
@@ -87,7 +87,8 @@ extension Sequence<String> {
 /// Bytes that a line of a list may have.
 private let mostLineBytes = 1 << 16
 
-/// The text of a list. Throws where it has more than `limit` bytes, a line of more than 64 KiB, or is no UTF-8.
+/// The text of a list without a byte-order mark. Throws where it has more than `limit` bytes, a line of more than 64 KiB, or
+/// is no UTF-8.
 func listText(_ path: String, limit: Int) throws(DatasetError) -> String {
     let bytes = try archiveResult { () throws(ArchiveError) -> [UInt8]? in
         let file = try RandomAccessFile(path: path)
@@ -101,7 +102,7 @@ func listText(_ path: String, limit: Int) throws(DatasetError) -> String {
         start = end + 1
     }
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .listIsNoText(file: path) }
-    return text
+    return text.first == "\u{FEFF}" ? String(text.dropFirst()) : text
 }
 
 /// Whether a path is a folder, or a link to one.

@@ -85,7 +85,7 @@ final class Journal: Sendable {
     private static func contents(
         _ path: String, _ header: PartialHeader
     ) throws -> (blocks: [ScoredBlock], length: Int) {
-        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        let data = try PartialFile.contents(path)
         // Killed before the first line was whole.
         let start = try PartialFile.line(header)
         if data.count < start.count, start.starts(with: data) { return ([], 0) }

@@ -1,3 +1,4 @@
+import Archives
 import Evaluation
 import Foundation
 
@@ -12,14 +13,13 @@ struct PartialFile: Sendable {
 
     /// Reads a file.
     init(path: String) throws {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
-        } catch {
-            throw PartialError.unusable(
-                file: path, reason: "cannot be read: \((error as NSError).localizedDescription)")
-        }
-        try self.init(path: path, data: data)
+        try self.init(path: path, data: Self.contents(path))
+    }
+
+    /// All bytes of a file. Throws `ArchiveError`.
+    static func contents(_ path: String) throws -> Data {
+        let file = try RandomAccessFile(path: path)
+        return Data(try file.read(at: 0, count: file.size))
     }
 
     init(path: String, data: Data) throws {

@@ -39,7 +39,7 @@ struct PartialHeader: Sendable, Codable, Equatable {
         let samples = min(split.count, 64)
         for sample in 0..<samples {
             let image = split.count * sample / samples
-            try split.read(image..<image + 1, preprocessing: .unit).withUnsafeBytes { digest.add($0) }
+            try split.read(image..<image + 1, preprocessing: .raw).withUnsafeBytes { digest.add($0) }
         }
         return digest.text
     }
