@@ -4,7 +4,9 @@ import Tensors
 ///
 /// A convolution belongs to a norm where their names differ in the word for what they are (`conv2`/`bn2`,
 /// `branch_conv`/`branch_bn`, `conv2d_3`/`batch_normalization_3`) or by one in an `nn.Sequential` (`3`/`4`), where both
-/// are in the same module or inner model, and where it has as many outputs as the norm has channels.
+/// are in the same module or inner model, and where it has as many outputs as the norm has channels. In networks whose
+/// norms stand before the convolutions of these names (pre-activation), as some number of channels shows, they are not
+/// paired: nothing tells what a norm's convolution is.
 func recognizePairs(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]?, reason: String
 ) -> Recognition? {
@@ -50,6 +52,7 @@ private struct NamedLayers {
     let isKeras: Bool
     private var layers: [Layer] = []
     private var index: [String: Int] = [:]
+    private var followingNorms: Set<String> = []
 
     init(_ parameters: ParameterTable) {
         isKeras = parameters.names.contains { $0.hasSuffix("/moving_mean") || $0.hasSuffix("/moving_mean:0") }
@@ -62,6 +65,7 @@ private struct NamedLayers {
             index[path] = place
             layers[place].parts[String(name[name.index(after: separator)...])] = parameter
         }
+        followingNorms = patternsOfFollowing()
     }
 
     /// A layer's name for people: Keras' legacy names repeat it (`bn/bn/gamma:0`).
@@ -76,16 +80,39 @@ private struct NamedLayers {
 
     /// The convolution before a norm, as far as kernels tell: strides and margins are unknown, and nobody asks.
     func convolution(before norm: Layer) -> (layer: String, operation: Convolution)? {
+        guard followingNorms.contains(Self.pattern(norm.path)) else { return nil }
+        return convolution(named: norm)
+    }
+
+    /// Patterns of names of norms that stand behind their convolutions: a number of channels of one of them at least is
+    /// that of its convolution's outputs alone, and none that of its inputs alone.
+    private func patternsOfFollowing() -> Set<String> {
+        var (behind, before) = (Set<String>(), Set<String>())
+        for norm in norms {
+            guard let channels = norm.channels else { continue }
+            for path in Self.convolutionPaths(of: norm.path) {
+                guard let place = index[path], let (outputs, inputs) = layers[place].mapChannels else {
+                    continue
+                }
+                let pattern = Self.pattern(norm.path)
+                if outputs == channels, inputs != channels { behind.insert(pattern) }
+                if outputs != channels, inputs == channels { before.insert(pattern) }
+            }
+        }
+        return behind.subtracting(before)
+    }
+
+    /// A path without its numbers.
+    private static func pattern(_ path: String) -> String { path.filter { !$0.isNumber } }
+
+    private func convolution(named norm: Layer) -> (layer: String, operation: Convolution)? {
         guard let channels = norm.channels else { return nil }
         for path in Self.convolutionPaths(of: norm.path) {
             guard let place = index[path] else { continue }
             let layer = layers[place]
-            guard let kernel = layer.parts["weight"] ?? layer.parts["kernel"], kernel.shape.rank == 4 else {
-                continue
-            }
+            guard let kernel = layer.kernel, let (outputs, inputs) = layer.mapChannels else { continue }
             let extents = kernel.shape.extents
             let isTorch = layer.parts["weight"] != nil
-            let (outputs, inputs) = isTorch ? (extents[0], extents[1]) : (extents[3], extents[2])
             let size =
                 isTorch
                 ? Extent2D(rows: extents[2], columns: extents[3])
@@ -125,6 +152,17 @@ private struct NamedLayers {
 }
 
 extension NamedLayers.Layer {
+    /// The kernel of a convolution.
+    fileprivate var kernel: Parameter? {
+        (parts["weight"] ?? parts["kernel"]).flatMap { $0.shape.rank == 4 ? $0 : nil }
+    }
+
+    /// Outputs and inputs (of a group) of a convolution.
+    fileprivate var mapChannels: (outputs: Int, inputs: Int)? {
+        guard let extents = kernel?.shape.extents else { return nil }
+        return parts["weight"] != nil ? (extents[0], extents[1]) : (extents[3], extents[2])
+    }
+
     fileprivate var channels: Int? {
         guard let mean = parts["running_mean"] ?? parts["moving_mean"], mean.shape.rank == 1 else {
             return nil

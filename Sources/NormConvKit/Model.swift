@@ -136,11 +136,23 @@ public struct Model: Sendable {
 
     /// The network up to what a final softmax would see. Scores are computed from these values: softmax rounds
     /// small differences away.
-    public var logits: Network {
-        var network = network
-        if case .activation(.softmax) = network.nodes[network.output].operation {
-            network.output = network.nodes[network.output].inputs[0]
+    public var logits: Network { network.upToSoftmax }
+}
+
+extension Network {
+    /// The network without a softmax at its end, behind which may be what only changes the shape.
+    var upToSoftmax: Network {
+        var network = self
+        var (last, behind) = (output, Int?.none)
+        while true {
+            switch nodes[last].operation {
+            case .flatten, .reshape: (last, behind) = (nodes[last].inputs[0], last)
+            case .activation(.softmax):
+                let before = nodes[last].inputs
+                if let behind { network.nodes[behind].inputs = before } else { network.output = before[0] }
+                return network
+            default: return network
+            }
         }
-        return network
     }
 }

@@ -17,6 +17,17 @@ struct KerasErrorTests {
             try recognizeKeras(
                 config: functional([inputLayer(), custom], output: "x"), parameters: table([]))
         }
+        for (className, module, found) in [
+            ("ReLU", "my.layers", "my.layers.ReLU"), ("ReLU", "keras_extras", "keras_extras.ReLU"),
+            ("StandardizedConv2D", "keras.layers", "StandardizedConv2D"),
+        ] {
+            let own = layer(className, "x", on: "in").replacing(
+                "{\"class_name\"", with: "{\"module\": \"\(module)\", \"class_name\"", maxReplacements: 1)
+            #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: found)) {
+                try recognizeKeras(
+                    config: functional([inputLayer(), own], output: "x"), parameters: table([]))
+            }
+        }
         #expect(throws: NetworkError.unsupportedLayer(layer: "n", className: "MyModel")) {
             try recognizeKeras(
                 config: JSON.parse(#"{"class_name": "MyModel", "config": {"name": "n"}}"#),
@@ -62,6 +73,13 @@ struct KerasErrorTests {
             ("Normalization", #""mean": [1], "variance": [1, 2]"#, "variance"),
             ("Normalization", #""mean": [1], "variance": [-1]"#, "variance"),
             ("Normalization", #""invert": true"#, "invert"),
+            ("Dense", #""units": 4, "dtype": "int8_from_float32""#, "dtype"),
+            (
+                "Conv2D",
+                convolution
+                    + #", "dtype": {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8"}}"#,
+                "dtype"
+            ),
         ])
     func unsupportedSetting(className: String, settings: String, setting: String) throws {
         let parameters: [(String, [Int])] = [
@@ -74,6 +92,42 @@ struct KerasErrorTests {
         guard case .unsupportedSetting(layer: "x", setting, _, _) = error else {
             Issue.record("\(String(describing: error))")
             return
+        }
+    }
+
+    @Test("rows of vectors are flattened in their own order only")
+    func flattenRows() throws {
+        let flatten = { (format: String) in
+            try recognizeKeras(
+                config: functional(
+                    [
+                        inputLayer(), layer("Reshape", "r", #""target_shape": [-1, 8]"#, on: "in"),
+                        layer("Flatten", "x", #""data_format": "\#(format)""#, on: "r"),
+                    ], output: "x"), parameters: table([])
+            ).network
+        }
+        #expect(try flatten("channels_last").operations.last == .flatten)
+        let error = #expect(throws: NetworkError.self) { try flatten("channels_first") }
+        #expect(error?.description.contains("data_format") == true)
+    }
+
+    @Test("a network that scales its input itself takes pixels as they are, whatever its layers are called")
+    func ownScaling() throws {
+        for (first, family) in [("Rescaling", Network.Family.keras), ("Activation", .kerasResNetV2)] {
+            let settings = first == "Rescaling" ? #""scale": 0.5"# : #""activation": "relu""#
+            let convolution = #""filters": 4, "kernel_size": 3, "use_bias": false"#
+            let network = try recognizeKeras(
+                config: functional(
+                    [
+                        inputLayer(), layer(first, "first", settings, on: "in"),
+                        layer("Conv2D", "conv1_conv", convolution, on: "first"),
+                        layer("Conv2D", "conv2_block1_1_conv", convolution, on: "conv1_conv"),
+                        layer("ReLU", "post_bn", on: "conv2_block1_1_conv"),
+                    ], output: "post_bn"),
+                parameters: table(
+                    ["conv1_conv", "conv2_block1_1_conv"].map { ("\($0)/\($0)/kernel", [3, 3, 4, 4]) })
+            ).network
+            #expect(network.family == family)
         }
     }
 

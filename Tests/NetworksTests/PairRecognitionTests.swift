@@ -75,6 +75,37 @@ struct PairRecognitionTests {
         }
     }
 
+    @Test(
+        "norms before the convolutions of their names are not paired with them, where any number of channels shows it"
+    )
+    func preActivation() throws {
+        func names(_ block: Int, _ inputs: Int, _ outputs: Int) -> [String: Shape] {
+            var shapes: [String: Shape] = [
+                "block.\(block).conv1.weight": [outputs, inputs, 3, 3],
+                "block.\(block).conv2.weight": [outputs, outputs, 3, 3],
+            ]
+            for (norm, channels) in [("bn1", inputs), ("bn2", outputs)] {
+                for role in ["running_mean", "running_var"] {
+                    shapes["block.\(block).\(norm).\(role)"] = [channels]
+                }
+            }
+            return shapes
+        }
+        func pairs(_ shapes: [String: Shape]) throws -> Int {
+            let network = try recognizeNames(parameters: table(shapes)).network
+            return ConvolutionNormPairs(network).convolutionBefore.count
+        }
+        let same = names(1, 8, 8)
+        #expect(try pairs(names(0, 4, 8).merging(same) { first, _ in first }) == 0)
+        // Nothing shows it either way.
+        #expect(try pairs(same) == 0)
+        // A convolution that changes the number of channels before its norm does.
+        var stem = same
+        stem["block.0.conv1.weight"] = [8, 3, 3, 3]
+        for role in ["running_mean", "running_var"] { stem["block.0.bn1.\(role)"] = [8] }
+        #expect(try pairs(stem) == 3)
+    }
+
     @Test("a layer's name is only shortened where no other layer has the short one")
     func shortNames() throws {
         let shapes = ["a/a/bn", "a/bn", "b/b"].reduce(into: [String: Shape]()) { shapes, layer in

@@ -1,9 +1,10 @@
 import Archives
 import Foundation
 import HDF5
-import NormConvKit
 import TestSupport
 import Testing
+
+@testable import NormConvKit
 
 @Suite("Odd files")
 struct OddFileTests {
@@ -127,6 +128,37 @@ struct OddFileTests {
             let note = ConversionNote(plan, options: options, preprocess: "raw")
             #expect(ConvertReport(model, plan, note: note, output: nil).unused == ["extra.scale"])
         }
+    }
+
+    /// The tail of keras.applications' first MobileNet.
+    @Test("scores are what a softmax sees that only changes of shape follow")
+    func softmaxBeforeReshape() throws {
+        let model = try Model(path: TestFiles.fixture("mnist-resnet.keras3.h5"))
+        let plain = model.logits
+        guard case .activation(.softmax) = model.network.nodes[model.network.output].operation else {
+            Issue.record("no softmax at the end")
+            return
+        }
+        var network = model.network
+        for operation in [Networks.Operation.reshape([1, 1, 10]), .flatten] {
+            network.nodes.append(Node(layer: "\(operation)", operation: operation, inputs: [network.output]))
+            network.output = network.nodes.count - 1
+        }
+        let shape: Shape = [28, 28, 1]
+        let images = ImageSource(
+            try images(
+                4, of: Split(path: TestFiles.fixture("mnist-test-100.npz")), .raw))
+        let outputs = try [plain, network.upToSoftmax].map { network in
+            try ReferenceEngine(
+                network: network, parameters: model.parameters, imageShape: shape
+            ).run(on: images)
+        }
+        #expect(outputs[0] == outputs[1])
+        let fast = try OneDNNEngine(
+            network: network.upToSoftmax, parameters: model.parameters, imageShape: shape, workers: 1
+        ).run(on: images)
+        expectClose(Tensor(shape: [4, 10], values: fast), Tensor(shape: [4, 10], values: outputs[0]))
+        #expect(outputs[0].contains { $0 < 0 })
     }
 
     private func expectRefusal(_ path: String, _ remedy: String) throws {

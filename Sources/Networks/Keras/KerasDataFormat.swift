@@ -67,9 +67,12 @@ extension KerasSettings {
     /// Refuses to flatten channels-first maps in their own order. Keras puts the channels last where the layer says
     /// `channels_first`.
     func requireFlattening() throws(NetworkError) {
-        guard operand.rank == 3 else { return }
+        guard operand.rank > 1 else { return }
         let found = config["data_format"]?.string ?? KerasDataFormat.channelsLast.rawValue
-        guard found == dataFormat.rawValue else {
+        guard operand.rank == 3 || found == KerasDataFormat.channelsLast.rawValue else {
+            throw unsupported("data_format", expected: "channels_last for what is no map")
+        }
+        guard operand.rank != 3 || found == dataFormat.rawValue else {
             throw unsupported(
                 "data_format",
                 expected: "\(dataFormat.rawValue), as in the model's other layers: \(Self.remedy)")

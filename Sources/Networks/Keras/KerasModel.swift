@@ -143,16 +143,42 @@ struct KerasModel {
         if isOurs { className = StandardizedConvolutionLayer.className }
         let name = record["name"]?.string ?? settings["name"]?.string ?? ""
         let layerPath = path.appending(layer: name)
+        if !isOurs { try requireKerasClass(record, className, layerPath) }
+        try requirePlainNumbers(settings, layerPath)
         if modelClasses.contains(className) { return .model(try KerasModel(record, path: layerPath)) }
-        // "package>Class": somebody's own class, whatever Keras class it is named like.
-        if !isOurs, let registered = record["registered_name"]?.string, registered.contains(">") {
-            throw .unsupportedLayer(layer: layerPath, className: registered)
-        }
         guard className == "InputLayer" else { return .layer(className: className, settings: settings) }
         guard let shape = settings["batch_shape"] ?? settings["batch_input_shape"],
             let extents = KerasSettings.extents(shape)
         else { throw .malformedConfiguration(at: place, expected: "a batch_shape") }
         return .input(shape: extents)
+    }
+
+    /// Refuses somebody's own class, whatever Keras class it is named like.
+    private static func requireKerasClass(
+        _ record: JSON, _ className: String, _ layer: String
+    ) throws(NetworkError) {
+        if let registered = record["registered_name"]?.string, registered.contains(">") {
+            throw .unsupportedLayer(layer: layer, className: registered)
+        }
+        let package = record["module"]?.string?.split(separator: ".").first ?? "keras"
+        guard ["keras", "tf_keras", "tensorflow"].contains(package) else {
+            throw .unsupportedLayer(layer: layer, className: "\(record["module"]?.string ?? "").\(className)")
+        }
+        if className == StandardizedConvolutionLayer.className {
+            throw .unsupportedLayer(layer: layer, className: className)
+        }
+    }
+
+    /// Refuses weights of few bits, which have scales of their own (`model.quantize`).
+    private static func requirePlainNumbers(_ settings: JSON, _ layer: String) throws(NetworkError) {
+        let policy = settings["dtype"]
+        let name = policy?.string ?? policy?["config"]?["name"]?.string ?? ""
+        let quantized = policy?["class_name"]?.string ?? ""
+        guard !name.contains("_from_"), !quantized.hasPrefix("Quantized") else {
+            throw .unsupportedSetting(
+                layer: layer, setting: "dtype", found: quantized.isEmpty ? name : quantized,
+                expected: "weights that are not quantized")
+        }
     }
 
     private static func indices(

@@ -73,8 +73,16 @@ private func networkInput(
     return Network.Input(height: shape[places[0]], width: shape[places[1]], channels: channels)
 }
 
-/// keras.applications' ResNets by the names of their layers.
+/// keras.applications' ResNets by the names of their layers. A network that scales its input itself takes pixels as they
+/// are, whatever is behind.
 private func family(of nodes: [Node]) -> Network.Family {
+    for node in nodes {
+        if case .convolution = node.operation { break }
+        switch node.operation {
+        case .scaleShift, .standardizeInput: return .keras
+        default: continue
+        }
+    }
     let names = Set(nodes.map { $0.layer.split(separator: "/").last ?? "" })
     let isNew = names.contains("conv1_conv") && names.contains("conv2_block1_1_conv")
     if isNew, names.contains("post_bn") || names.contains("conv2_block1_preact_bn") { return .kerasResNetV2 }
