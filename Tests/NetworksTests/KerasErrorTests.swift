@@ -28,6 +28,13 @@ struct KerasErrorTests {
                     config: functional([inputLayer(), own], output: "x"), parameters: table([]))
             }
         }
+        let ofTheProgram = layer("ReLU", "x", on: "in").replacing(
+            "{\"class_name\"", with: "{\"module\": null, \"registered_name\": \"ReLU\", \"class_name\"",
+            maxReplacements: 1)
+        #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: "ReLU")) {
+            try recognizeKeras(
+                config: functional([inputLayer(), ofTheProgram], output: "x"), parameters: table([]))
+        }
         #expect(throws: NetworkError.unsupportedLayer(layer: "n", className: "MyModel")) {
             try recognizeKeras(
                 config: JSON.parse(#"{"class_name": "MyModel", "config": {"name": "n"}}"#),

@@ -157,7 +157,10 @@ struct KerasModel {
     private static func requireKerasClass(
         _ record: JSON, _ className: String, _ layer: String
     ) throws(NetworkError) {
-        if let registered = record["registered_name"]?.string, registered.contains(">") {
+        // `package>Class`, or a class of the program that saved the file, which has no module.
+        if let registered = record["registered_name"]?.string,
+            registered.contains(">") || record["module"]?.isNull == true
+        {
             throw .unsupportedLayer(layer: layer, className: registered)
         }
         let package = record["module"]?.string?.split(separator: ".").first ?? "keras"
