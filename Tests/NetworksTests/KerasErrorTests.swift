@@ -28,12 +28,15 @@ struct KerasErrorTests {
                     config: functional([inputLayer(), own], output: "x"), parameters: table([]))
             }
         }
-        let ofTheProgram = layer("ReLU", "x", on: "in").replacing(
-            "{\"class_name\"", with: "{\"module\": null, \"registered_name\": \"ReLU\", \"class_name\"",
-            maxReplacements: 1)
-        #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: "ReLU")) {
-            try recognizeKeras(
-                config: functional([inputLayer(), ofTheProgram], output: "x"), parameters: table([]))
+        // Null, or left out.
+        for module in ["\"module\": null, ", ""] {
+            let ofTheProgram = layer("ReLU", "x", on: "in").replacing(
+                "{\"class_name\"", with: "{\(module)\"registered_name\": \"ReLU\", \"class_name\"",
+                maxReplacements: 1)
+            #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: "ReLU")) {
+                try recognizeKeras(
+                    config: functional([inputLayer(), ofTheProgram], output: "x"), parameters: table([]))
+            }
         }
         #expect(throws: NetworkError.unsupportedLayer(layer: "n", className: "MyModel")) {
             try recognizeKeras(

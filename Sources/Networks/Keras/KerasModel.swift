@@ -159,7 +159,7 @@ struct KerasModel {
     ) throws(NetworkError) {
         // `package>Class`, or a class of the program that saved the file, which has no module.
         if let registered = record["registered_name"]?.string,
-            registered.contains(">") || record["module"]?.isNull == true
+            registered.contains(">") || record["module"]?.string == nil
         {
             throw .unsupportedLayer(layer: layer, className: registered)
         }
