@@ -189,13 +189,13 @@ static void tick(int number) {
 }
 #endif
 
-static void install(int number, void (*handler)(int), int flags, struct sigaction *before) {
+static void install(int number, void (*handler)(int), int flags, struct sigaction *old) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = handler;
     action.sa_flags = flags;
     sigemptyset(&action.sa_mask);
-    sigaction(number, &action, before);
+    sigaction(number, &action, old);
 }
 
 void nc_guard_fill_signals(sigset_t *signals) {

@@ -85,8 +85,8 @@ public enum AtomicFile {
         }
     }
 
-    /// The absolute path behind symbolic links; the last component need not exist.
-    private static func resolved(_ path: String) -> String {
+    /// The file that would be written: the absolute path behind symbolic links, whose last component need not exist.
+    public static func resolved(_ path: String) -> String {
         if let real = realpath(path, nil) {
             defer { free(real) }
             return String(cString: real)
@@ -96,7 +96,7 @@ public enum AtomicFile {
             return URL(fileURLWithPath: link, relativeTo: folder).path
         }
         let url = URL(fileURLWithPath: path)
-        return url.deletingLastPathComponent().path + "/" + url.lastPathComponent
+        return url.deletingLastPathComponent().resolvingSymlinksInPath().path + "/" + url.lastPathComponent
     }
 }
 

@@ -80,33 +80,9 @@ private struct NamedLayers {
 
     /// The convolution before a norm, as far as kernels tell: strides and margins are unknown, and nobody asks.
     func convolution(before norm: Layer) -> (layer: String, operation: Convolution)? {
-        guard followingNorms.contains(Self.pattern(norm.path)) else { return nil }
-        return convolution(named: norm)
-    }
-
-    /// Patterns of names of norms that stand behind their convolutions: a number of channels of one of them at least is
-    /// that of its convolution's outputs alone, and none that of its inputs alone.
-    private func patternsOfFollowing() -> Set<String> {
-        var (behind, before) = (Set<String>(), Set<String>())
-        for norm in norms {
-            guard let channels = norm.channels else { continue }
-            for path in Self.convolutionPaths(of: norm.path) {
-                guard let place = index[path], let (outputs, inputs) = layers[place].mapChannels else {
-                    continue
-                }
-                let pattern = Self.pattern(norm.path)
-                if outputs == channels, inputs != channels { behind.insert(pattern) }
-                if outputs != channels, inputs == channels { before.insert(pattern) }
-            }
+        guard let channels = norm.channels, followingNorms.contains(Self.pattern(norm.path)) else {
+            return nil
         }
-        return behind.subtracting(before)
-    }
-
-    /// A path without its numbers.
-    private static func pattern(_ path: String) -> String { path.filter { !$0.isNumber } }
-
-    private func convolution(named norm: Layer) -> (layer: String, operation: Convolution)? {
-        guard let channels = norm.channels else { return nil }
         for path in Self.convolutionPaths(of: norm.path) {
             guard let place = index[path] else { continue }
             let layer = layers[place]
@@ -130,6 +106,27 @@ private struct NamedLayers {
         }
         return nil
     }
+
+    /// Patterns of names of norms that stand behind their convolutions: a number of channels of one of them at least is
+    /// that of its convolution's outputs alone, and none that of its inputs alone.
+    private func patternsOfFollowing() -> Set<String> {
+        var (behind, before) = (Set<String>(), Set<String>())
+        for norm in norms {
+            guard let channels = norm.channels else { continue }
+            for path in Self.convolutionPaths(of: norm.path) {
+                guard let place = index[path], let (outputs, inputs) = layers[place].mapChannels else {
+                    continue
+                }
+                let pattern = Self.pattern(norm.path)
+                if outputs == channels, inputs != channels { behind.insert(pattern) }
+                if outputs != channels, inputs == channels { before.insert(pattern) }
+            }
+        }
+        return behind.subtracting(before)
+    }
+
+    /// A path without its numbers.
+    private static func pattern(_ path: String) -> String { path.filter { !$0.isNumber } }
 
     /// What the convolution before a norm may be called.
     static func convolutionPaths(of norm: String) -> [String] {

@@ -83,33 +83,41 @@ extension Model {
     public func check(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
     ) throws {
-        try checkCopied(plan)
-        let config = try naming(self.path) { try convertedConfig(plan, note) }
-        guard let layout = outputLayout(layout) else {
-            _ = try checkpoint.parameters.applying(plan.edits, path: self.path)
-            return
+        switch try prepared(plan, note, layout) {
+        case .edited: _ = try checkpoint.parameters.applying(plan.edits, path: self.path)
+        case .new(let contents, let layout): try contents.check(for: layout, path: path)
         }
-        let contents = try naming(self.path) { () -> NewCheckpoint in
-            try self.contents(plan, config: config, note: note, layout: layout)
-        }
-        try contents.check(for: layout, path: path)
     }
 
     /// Writes a conversion that is worked out, with a note of one's own.
     public func write(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
     ) throws {
-        try checkCopied(plan)
-        let config = try naming(self.path) { try convertedConfig(plan, note) }
-        guard let layout = outputLayout(layout) else {
-            return try checkpoint.write(
+        switch try prepared(plan, note, layout) {
+        case .edited(let config):
+            try checkpoint.write(
                 to: path, edits: plan.edits, modelConfig: config?.text, note: try note.json(),
                 overwrite: overwrite)
+        case .new(let contents, let layout):
+            try contents.write(to: path, layout: layout, overwrite: overwrite)
         }
-        let contents = try naming(self.path) { () -> NewCheckpoint in
-            try self.contents(plan, config: config, note: note, layout: layout)
+    }
+
+    /// What is to be written: this file with edits, or a new one.
+    private enum Prepared {
+        case edited(config: JSON?)
+        case new(NewCheckpoint, OutputLayout)
+    }
+
+    private func prepared(
+        _ plan: ConversionPlan, _ note: ConversionNote, _ layout: OutputLayout?
+    ) throws -> Prepared {
+        try checkCopied(plan)
+        return try naming(self.path) { () -> Prepared in
+            let config = try convertedConfig(plan, note)
+            guard let layout = outputLayout(layout) else { return .edited(config: config) }
+            return .new(try contents(plan, config: config, note: note, layout: layout), layout)
         }
-        try contents.write(to: path, layout: layout, overwrite: overwrite)
     }
 
     /// Throws where a parameter that the conversion does not change is not finite, used by the network or not: no NaN gets

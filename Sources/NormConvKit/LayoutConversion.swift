@@ -22,12 +22,20 @@ extension Model {
     func contents(
         _ plan: ConversionPlan, config: JSON?, note: ConversionNote, layout: OutputLayout
     ) throws -> NewCheckpoint {
+        var contents = try translated(plan, config: config, note: note, layout: layout)
+        contents.classNames = checkpoint.classNames
+        return contents
+    }
+
+    private func translated(
+        _ plan: ConversionPlan, config: JSON?, note: ConversionNote, layout: OutputLayout
+    ) throws -> NewCheckpoint {
         let table = try checkpoint.parameters.applying(plan.edits, path: path)
         if layout.isKeras {
             if let config, layout != .keras3 || config.isKeras3 {
                 return NewCheckpoint(
                     parameters: try table.kerasNamed(for: plan.network, path: path), isKeras: true,
-                    modelConfig: config.text, classNames: checkpoint.classNames, note: try note.json())
+                    modelConfig: config.text, note: try note.json())
             }
             return try exported(plan, table, note: note)
         }
@@ -39,12 +47,11 @@ extension Model {
             let depthwise = plan.network.parameterPlaces.filter { $0.layout == .hwim }.map(\.kerasName)
             return NewCheckpoint(
                 parameters: try table.kerasNamed(for: plan.network, path: path), isKeras: true,
-                modelConfig: config?.text, depthwiseKernels: Set(depthwise),
-                classNames: checkpoint.classNames, note: try note.json())
+                modelConfig: config?.text, depthwiseKernels: Set(depthwise), note: try note.json())
         }
         return NewCheckpoint(
             parameters: try table.torchNamed(for: plan.network, path: path), isKeras: false, modelConfig: nil,
-            classNames: checkpoint.classNames, note: try note.json())
+            note: try note.json())
     }
 
     /// The network in Keras' own layers, its parameters in their layouts. Weights that the network standardizes are
@@ -81,7 +88,7 @@ extension Model {
         }
         return NewCheckpoint(
             parameters: ParameterTable(parameters), isKeras: true, modelConfig: config.text,
-            classNames: checkpoint.classNames, note: try note.json())
+            note: try note.json())
     }
 }
 

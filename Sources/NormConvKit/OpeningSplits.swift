@@ -65,7 +65,7 @@ public enum SplitFailure: Error, Equatable, CustomStringConvertible {
 }
 
 extension [Model] {
-    /// Opens a split for several networks, which get the same images.
+    /// Opens a split for networks, of which there is one at least, and which get the same images.
     ///
     /// Throws what `Model.split` throws, and `SplitFailure` where image files are not read in one way by all, or classes are
     /// not the same outputs of all.
@@ -142,8 +142,8 @@ extension Model {
     /// | Keras | to its input, else 224×224 | – | nearest: `keras.utils.load_img(target_size:)` |
     /// | Big Transfer | to 480×480 (its paper's for photographs) | – | bilinear |
     ///
-    /// A file that was converted keeps the way of what it was made of. A crop without a size is taken from images whose shorter side is 8/7 of it. A size of the shorter side alone has
-    /// the network's own crop; one of both sides has none.
+    /// A file that was converted keeps the way of what it was made of. A crop without a size is taken from images whose
+    /// shorter side is 8/7 of it. A size of the shorter side alone has the network's own crop; one of both sides has none.
     func transform(_ options: SplitOptions) throws(SplitFailure) -> ImageTransform {
         let interpolation = options.interpolation ?? (imageFamily.isKeras ? .nearest : .bilinear)
         var transform: ImageTransform

@@ -219,7 +219,7 @@ struct Convert: ParsableCommand {
         }
         var note = note(plan, model, nil)
         var calibration: CalibrationReport?
-        if !dryRun { try AtomicFile.check(output, overwrite: force) }
+        if calibrate != nil, !dryRun { try AtomicFile.check(output, overwrite: force) }
         if dryRun || calibrate != nil { try model.check(plan, note: note, to: output, layout: layout) }
         if let calibrate {
             calibration = try calibrated(&plan, model, images: calibrate)

@@ -53,12 +53,7 @@ struct ResultFiles: ParsableArguments {
 
     /// Refuses files of the same name.
     func validate(beside others: [String?]) throws {
-        let files = ([html, csv] + others).compactMap { $0 }.map { path in
-            // The file itself need not be there, and is then not resolved.
-            let url = URL(fileURLWithPath: path)
-            return url.deletingLastPathComponent().resolvingSymlinksInPath()
-                .appendingPathComponent(url.lastPathComponent).resolvingSymlinksInPath().path
-        }
+        let files = ([html, csv] + others).compactMap { $0 }.map(AtomicFile.resolved)
         if Set(files).count < files.count {
             throw ValidationError("Files that are written must have different names.")
         }

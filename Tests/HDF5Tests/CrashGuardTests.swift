@@ -15,9 +15,7 @@
             let result = await #expect(
                 processExitsWith: .exitCode(1), observing: [\.standardErrorContent]
             ) {
-                let path = NSTemporaryDirectory() + "/" + UUID().uuidString
-                guard nc_guard_create_temporary(path) >= 0 else { exit(2) }
-                FileHandle.standardError.write(Data((path + "\n").utf8))
+                CrashGuardTests.makeTemporary()
                 nc_guard_install(10)
                 nc_guard_enter("libhdf5")
                 nc_guard_place("made.h5: /a")
@@ -74,9 +72,7 @@
             let result = await #expect(
                 processExitsWith: .signal(SIGSEGV), observing: [\.standardErrorContent]
             ) {
-                let path = NSTemporaryDirectory() + "/" + UUID().uuidString
-                guard nc_guard_create_temporary(path) >= 0 else { exit(2) }
-                FileHandle.standardError.write(Data((path + "\n").utf8))
+                CrashGuardTests.makeTemporary()
                 nc_guard_install(10)
                 nc_guard_enter("libhdf5")
                 nc_guard_place("weights.h5: /conv1")
@@ -93,9 +89,7 @@
         )
         func check() async throws {
             let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-                let path = NSTemporaryDirectory() + "/" + UUID().uuidString
-                guard nc_guard_create_temporary(path) >= 0 else { exit(2) }
-                FileHandle.standardError.write(Data((path + "\n").utf8))
+                CrashGuardTests.makeTemporary()
                 nc_guard_install(10)
                 nc_guard_enter("libhdf5")
                 nc_guard_place("weights.h5: /conv1")
@@ -107,6 +101,13 @@
             #expect(path.hasPrefix("/") && !FileManager.default.fileExists(atPath: String(path)))
             #expect(!text.contains("libhdf5"))
             #expect([.signal(SIGILL), .signal(SIGTRAP)].contains { $0 == found.exitStatus })
+        }
+
+        /// Makes a temporary file, and tells its path on a line of standard error.
+        private static func makeTemporary() {
+            let path = NSTemporaryDirectory() + "/" + UUID().uuidString
+            guard nc_guard_create_temporary(path) >= 0 else { exit(2) }
+            FileHandle.standardError.write(Data((path + "\n").utf8))
         }
 
         /// Has no end.

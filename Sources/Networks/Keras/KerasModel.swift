@@ -157,15 +157,13 @@ struct KerasModel {
     private static func requireKerasClass(
         _ record: JSON, _ className: String, _ layer: String
     ) throws(NetworkError) {
+        let module = record["module"]?.string
         // `package>Class`, or a class of the program that saved the file, which has no module.
-        if let registered = record["registered_name"]?.string,
-            registered.contains(">") || record["module"]?.string == nil
-        {
+        if let registered = record["registered_name"]?.string, registered.contains(">") || module == nil {
             throw .unsupportedLayer(layer: layer, className: registered)
         }
-        let package = record["module"]?.string?.split(separator: ".").first ?? "keras"
-        guard ["keras", "tf_keras", "tensorflow"].contains(package) else {
-            throw .unsupportedLayer(layer: layer, className: "\(record["module"]?.string ?? "").\(className)")
+        if let module, !["keras", "tf_keras", "tensorflow"].contains(module.prefix { $0 != "." }) {
+            throw .unsupportedLayer(layer: layer, className: "\(module).\(className)")
         }
         if className == StandardizedConvolutionLayer.className {
             throw .unsupportedLayer(layer: layer, className: className)

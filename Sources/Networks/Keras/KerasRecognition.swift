@@ -76,13 +76,14 @@ private func networkInput(
 /// keras.applications' ResNets by the names of their layers. A network that scales its input itself takes pixels as they
 /// are, whatever is behind.
 private func family(of nodes: [Node]) -> Network.Family {
-    for node in nodes {
-        if case .convolution = node.operation { break }
+    let beforeConvolutions = nodes.prefix { if case .convolution = $0.operation { false } else { true } }
+    let scales = beforeConvolutions.contains { node in
         switch node.operation {
-        case .scaleShift, .standardizeInput: return .keras
-        default: continue
+        case .scaleShift, .standardizeInput: true
+        default: false
         }
     }
+    if scales { return .keras }
     let names = Set(nodes.map { $0.layer.split(separator: "/").last ?? "" })
     let isNew = names.contains("conv1_conv") && names.contains("conv2_block1_1_conv")
     if isNew, names.contains("post_bn") || names.contains("conv2_block1_preact_bn") { return .kerasResNetV2 }
