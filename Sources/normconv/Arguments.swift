@@ -9,6 +9,15 @@ struct OutputOptions: ParsableArguments {
 
     @Flag(name: .shortAndLong, help: "No progress and no remarks, only results and errors.")
     var quiet = false
+
+    /// A report, for machines or people.
+    func show(_ report: some Encodable, _ lines: @autoclosure () -> [String]) throws {
+        if json {
+            try Terminal.result(JSONReport.text(report))
+        } else {
+            try Terminal.result(lines())
+        }
+    }
 }
 
 /// Where a network's graph comes from, in files that do not tell.

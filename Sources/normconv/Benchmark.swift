@@ -82,11 +82,7 @@ struct Benchmark: ParsableCommand {
         defer { progress.finish() }
         let report = try job.run(progress: progress.advance)
         progress.finish()
-        if output.json {
-            try Terminal.result(JSONReport.text(report))
-        } else {
-            try Terminal.result(report.lines(layers: layers))
-        }
+        try output.show(report, report.lines(layers: layers))
     }
 }
 

@@ -233,11 +233,7 @@ struct Convert: ParsableCommand {
         if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
             report.droppedParts.append("what the network does not use")
         }
-        if outputOptions.json {
-            try Terminal.result(JSONReport.text(report))
-        } else if !outputOptions.quiet {
-            try Terminal.result(report.lines)
-        }
+        if outputOptions.json || !outputOptions.quiet { try outputOptions.show(report, report.lines) }
         if !outputOptions.quiet { report.warnings.forEach { Terminal.note("warning: \($0)") } }
     }
 }

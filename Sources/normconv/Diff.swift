@@ -63,11 +63,7 @@ struct Diff: ParsableCommand {
         let report = try a.diff(
             b, on: split, images: images, preprocessing: preprocess, progress: progress.advance)
         progress.finish()
-        if output.json {
-            try Terminal.result(JSONReport.text(report))
-        } else {
-            try Terminal.result(report.lines(all: all))
-        }
+        try output.show(report, report.lines(all: all))
     }
 }
 

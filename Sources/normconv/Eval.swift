@@ -136,16 +136,11 @@ struct Eval: ParsableCommand {
         let scores = try run(job, networks, on: split, partial)
         if let partial, part.shard != nil {
             let report = ShardReport(partial, split: split)
-            if output.json {
-                try Terminal.result(JSONReport.text(report))
-            } else {
-                try Terminal.result(report.lines)
-            }
-            return
+            return try output.show(report, report.lines)
         }
         let result = try job.result(scores)
         try files.write(result, overwrite: force) { try split.picture($0) }
-        try output.show(result.report, isAlone: models.count == 1)
+        try output.show(result.report, result.report.lines(isAlone: models.count == 1))
     }
 
     /// The place of the network that the others are compared with: one in another precision comes before the same in floats.

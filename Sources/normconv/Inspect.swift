@@ -20,11 +20,7 @@ struct Inspect: ParsableCommand {
     func run() throws {
         let model = try architecture.model(model)
         let report = InspectReport(model)
-        if output.json {
-            try Terminal.result(JSONReport.text(report))
-        } else {
-            try Terminal.result(report.lines)
-        }
+        try output.show(report, report.lines)
     }
 }
 

@@ -37,7 +37,7 @@ struct Merge: ParsableCommand {
         // Two networks of which the second is the baseline: one against another.
         let report = result.report
         let isPair = report.models.count == 2 && report.baseline == report.models[1].model
-        try output.show(report, isAlone: report.models.count == 1 || isPair)
+        try output.show(report, report.lines(isAlone: report.models.count == 1 || isPair))
     }
 }
 
@@ -84,17 +84,6 @@ struct ResultFiles: ParsableArguments {
                 paths: result.files.map(Array.init),
                 command: ["normconv"] + CommandLine.arguments.dropFirst(), picture: picture)
             try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: overwrite)
-        }
-    }
-}
-
-extension OutputOptions {
-    /// The figures, for people or machines.
-    func show(_ report: EvalReport, isAlone: Bool) throws {
-        if json {
-            try Terminal.result(JSONReport.text(report))
-        } else {
-            try Terminal.result(report.lines(isAlone: isAlone))
         }
     }
 }

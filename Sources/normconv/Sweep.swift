@@ -96,11 +96,7 @@ struct Sweep: ParsableCommand {
             let page = SweepPage(report, command: ["normconv"] + CommandLine.arguments.dropFirst())
             try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: force)
         }
-        if output.json {
-            try Terminal.result(JSONReport.text(report))
-        } else {
-            try Terminal.result(report.lines)
-        }
+        try output.show(report, report.lines)
     }
 }
 
