@@ -7,9 +7,7 @@ import Tensors
 /// are in the same module or inner model, and where it has as many outputs as the norm has channels. In networks whose
 /// norms stand before the convolutions of these names (pre-activation), as some number of channels shows, they are not
 /// paired: nothing tells what a norm's convolution is.
-func recognizePairs(
-    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]?, reason: String
-) -> Recognition? {
+func recognizePairs(parameters: ParameterTable, reason: String) -> Recognition? {
     let layers = NamedLayers(parameters)
     var nodes = [Node(layer: "input", operation: .input, inputs: [])]
     for norm in layers.norms {

@@ -1,3 +1,5 @@
+import Tensors
+
 /// What was recognised, and what was left over.
 public struct Recognition: Sendable, Equatable {
     /// The network.
@@ -25,5 +27,20 @@ public struct Recognition: Sendable, Equatable {
         self.unused = unused
         self.basis = basis
         self.assumptions = assumptions
+    }
+    /// A network told by its names.
+    ///
+    /// - Parameter isInTrunk: Whether a name is one of the network's own stem or stages.
+    /// - Throws: `NetworkError.unrecognized` where the network does not use such a parameter: ignoring it would make
+    ///   another function.
+    init(
+        _ network: Network, of parameters: ParameterTable, isInTrunk: (String) -> Bool, assumptions: [String]
+    ) throws(NetworkError) {
+        let used = Set(network.nodes.flatMap(\.operation.parameters))
+        let unused = parameters.names.filter { !used.contains($0) }
+        if let stray = unused.first(where: isInTrunk) {
+            throw .unrecognized(reason: "parameter '\(stray)' has no place in a plain ResNet")
+        }
+        self.init(network: network, unused: unused, basis: .names, assumptions: assumptions)
     }
 }

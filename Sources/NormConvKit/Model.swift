@@ -134,20 +134,20 @@ public struct Model: Sendable {
         }
     }
 
-    /// The network up to what a final softmax would see. Scores are computed from these values: softmax rounds
-    /// small differences away.
-    public var logits: Network { network.upToSoftmax }
+    /// The network up to what a final softmax or sigmoid would see. Scores are computed from these values, by a softmax in
+    /// double precision: one in floats rounds small differences away.
+    public var logits: Network { network.upToLogits }
 }
 
 extension Network {
-    /// The network without a softmax at its end, behind which may be what only changes the shape.
-    var upToSoftmax: Network {
+    /// The network without a softmax or sigmoid at its end, behind which may be what only changes the shape.
+    var upToLogits: Network {
         var network = self
         var (last, behind) = (output, Int?.none)
         while true {
             switch nodes[last].operation {
             case .flatten, .reshape: (last, behind) = (nodes[last].inputs[0], last)
-            case .activation(.softmax):
+            case .activation(.softmax), .activation(.sigmoid):
                 let before = nodes[last].inputs
                 if let behind { network.nodes[behind].inputs = before } else { network.output = before[0] }
                 return network

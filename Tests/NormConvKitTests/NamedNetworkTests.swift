@@ -103,6 +103,49 @@ struct NamedNetworkTests {
         }
     }
 
+    /// Stray parameters by file: a norm behind the trunk, and something inside of a block.
+    @Test(
+        "a network with more than its names describe is not run",
+        arguments: [
+            ("keras-resnet.weights.h5", ["neck/moving_mean", "neck/moving_variance"], "and others"),
+            ("keras-resnet.weights.h5", ["conv2_block1_se_reduce/kernel"], "unknown network"),
+            (
+                "keras-resnet-old.h5", ["neck/neck/moving_mean:0", "neck/neck/moving_variance:0"],
+                "and others"
+            ),
+            ("keras-resnet-old.h5", ["scale2a_branch1/scale2a_branch1/gamma:0"], "unknown network"),
+            ("keras-resnet-v2.h5", ["neck/moving_mean", "neck/moving_variance"], "and others"),
+            ("resnetv2.safetensors", ["neck.running_mean", "neck.running_var"], "and others"),
+            ("resnetv2.safetensors", ["stages.0.blocks.0.se.fc1.weight"], "unknown network"),
+        ])
+    func more(file: String, strays: [String], architecture: String) throws {
+        try TestFiles.withNamedNetwork(file) { path throws in
+            let parameters = try openCheckpoint(path).parameters
+            let found = try recognizeNames(parameters: parameters.with(strays))
+            #expect(try recognizeNames(parameters: parameters).network.isComplete)
+            #expect(!found.network.isComplete)
+            #expect(found.network.architecture.contains(architecture))
+            let layer = strays[0].prefix { !"/.".contains($0) }
+            #expect(found.assumptions.last?.contains(layer) == true)
+        }
+    }
+
+    @Test("BiT with a norm in a projection is another network")
+    func strayInBiT() throws {
+        for (file, stray) in [
+            ("bit.safetensors", "stages.0.blocks.0.downsample.norm.weight"),
+            ("bit.npz", "resnet/block1/unit01/a/proj/group_norm/gamma"),
+        ] {
+            try TestFiles.withNamedNetwork(file) { path throws in
+                let parameters = try openCheckpoint(path).parameters
+                #expect(
+                    throws: NetworkError.unrecognized(
+                        reason: "parameter '\(stray)' has no place in a plain ResNet")
+                ) { try recognizeNames(parameters: parameters.with([stray])) }
+            }
+        }
+    }
+
     @Test("without a classifier a network converts and is not scored")
     func withoutClassifier() throws {
         try TestFiles.withNamedNetwork("keras-resnet-v2.h5") { path throws in
@@ -138,5 +181,18 @@ struct NamedNetworkTests {
                 try images(2, of: Split(path: split), preprocessing), try dataset(name, in: path)
             )
         }
+    }
+}
+
+extension ParameterTable {
+    /// The same with parameters of eight values behind.
+    fileprivate func with(_ names: [String]) -> ParameterTable {
+        ParameterTable(
+            self
+                + names.map { name in
+                    Parameter(name: name, shape: [8], elementType: .float32) {
+                        Tensor(shape: [8], repeating: 1)
+                    }
+                })
     }
 }

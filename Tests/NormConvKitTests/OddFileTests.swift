@@ -131,8 +131,10 @@ struct OddFileTests {
     }
 
     /// The tail of keras.applications' first MobileNet.
-    @Test("scores are what a softmax sees that only changes of shape follow")
-    func softmaxBeforeReshape() throws {
+    @Test(
+        "scores are what a softmax or sigmoid sees that only changes of shape follow",
+        arguments: [Activation.softmax, .sigmoid])
+    func probabilitiesBeforeReshape(_ activation: Activation) throws {
         let model = try Model(path: TestFiles.fixture("mnist-resnet.keras3.h5"))
         let plain = model.logits
         guard case .activation(.softmax) = model.network.nodes[model.network.output].operation else {
@@ -140,6 +142,7 @@ struct OddFileTests {
             return
         }
         var network = model.network
+        network.nodes[network.output].operation = .activation(activation)
         for operation in [Networks.Operation.reshape([1, 1, 10]), .flatten] {
             network.nodes.append(Node(layer: "\(operation)", operation: operation, inputs: [network.output]))
             network.output = network.nodes.count - 1
@@ -148,14 +151,14 @@ struct OddFileTests {
         let images = ImageSource(
             try images(
                 4, of: Split(path: TestFiles.fixture("mnist-test-100.npz")), .raw))
-        let outputs = try [plain, network.upToSoftmax].map { network in
+        let outputs = try [plain, network.upToLogits].map { network in
             try ReferenceEngine(
                 network: network, parameters: model.parameters, imageShape: shape
             ).run(on: images)
         }
         #expect(outputs[0] == outputs[1])
         let fast = try OneDNNEngine(
-            network: network.upToSoftmax, parameters: model.parameters, imageShape: shape, workers: 1
+            network: network.upToLogits, parameters: model.parameters, imageShape: shape, workers: 1
         ).run(on: images)
         expectClose(Tensor(shape: [4, 10], values: fast), Tensor(shape: [4, 10], values: outputs[0]))
         #expect(outputs[0].contains { $0 < 0 })

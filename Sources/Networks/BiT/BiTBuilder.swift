@@ -11,16 +11,14 @@ public func recognizeBiT(
     guard let names = try BiTNames(parameters, groupNorms: groupNorms ?? [:]) else { return nil }
     var builder = BiTBuilder(names: names, isConverted: groupNorms != nil)
     let network = try builder.network()
-    let used = Set(network.nodes.flatMap(\.operation.parameters))
     var assumptions = network.conventions(
         batchNorm: "PyTorch's default", groupNorm: groupNorms == nil ? "BiT's" : nil)
     if let epsilon = builder.standardization {
         assumptions.append(
             "weight standardization: ε \(epsilon), \(names.style == .timm ? "timm's" : "BiT's")")
     }
-    return Recognition(
-        network: network, unused: parameters.names.filter { !used.contains($0) }, basis: .names,
-        assumptions: assumptions)
+    return try Recognition(
+        network, of: parameters, isInTrunk: names.isInTrunk, assumptions: assumptions)
 }
 
 private struct BiTBuilder {

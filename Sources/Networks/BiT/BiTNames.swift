@@ -6,6 +6,8 @@ struct BiTNames: LayerNames {
     let style: Style
     /// Layer and role under timm's names → name in the file.
     private var stored: [String: String] = [:]
+    /// What stands before timm's names in the file.
+    private let prefix: String
     private let parameters: ParameterTable
     private let groupNorms: [String: GroupNormSettings]
 
@@ -22,9 +24,10 @@ struct BiTNames: LayerNames {
         self.groupNorms = groupNorms
         style =
             parameters.names.contains { $0.hasSuffix("stages.0.blocks.0.conv1.weight") } ? .timm : .tensorFlow
+        let stem = "stem.conv.weight"
         let prefix =
-            parameters.names.first { $0.hasSuffix("stem.conv.weight") }?.dropLast("stem.conv.weight".count)
-            ?? ""
+            parameters.names.first { $0.hasSuffix(stem) }.map { String($0.dropLast(stem.count)) } ?? ""
+        self.prefix = prefix
         for name in parameters.names {
             let key = style == .timm ? Self.timmKey(name.dropFirst(prefix.count)) : Self.tensorFlowKey(name)
             guard let key, style == .tensorFlow || name.hasPrefix(prefix) else { continue }
@@ -83,6 +86,19 @@ struct BiTNames: LayerNames {
         "b/standardized_conv2d": "conv2", "c/group_norm": "norm3", "c/standardized_conv2d": "conv3",
         "a/proj/standardized_conv2d": "downsample.conv", "a/proj/group_norm": "downsample.norm",
     ]
+
+    /// Whether a name in the file is one of the stem's, the stages' or the last norm's.
+    func isInTrunk(_ name: String) -> Bool {
+        switch style {
+        case .timm:
+            let part = name.hasPrefix(prefix) ? name.dropFirst(prefix.count).prefix { $0 != "." } : ""
+            return ["stem", "stages", "norm"].contains(part)
+        case .tensorFlow:
+            return name.split(separator: "/").contains {
+                $0 == "root_block" || $0.hasPrefix("block") && Int($0.dropFirst("block".count)) != nil
+            }
+        }
+    }
 
     /// Number of blocks in each stage.
     var blocks: [Int] {

@@ -12,9 +12,8 @@ public func recognizeKerasResNet(
     guard let names = KerasResNetNames(parameters, groupNorms: groupNorms ?? [:]) else { return nil }
     var builder = KerasResNetBuilder(names: names)
     let network = try builder.network()
-    let used = Set(network.nodes.flatMap(\.operation.parameters))
-    return Recognition(
-        network: network, unused: parameters.names.filter { !used.contains($0) }, basis: .names,
+    return try Recognition(
+        network, of: parameters, isInTrunk: names.isInTrunk,
         assumptions: network.conventions(
             batchNorm: names.style == .old ? "Keras' default" : "keras.applications' value",
             groupNorm: groupNorms == nil ? "the convention of Wu & He 2018" : nil))

@@ -64,6 +64,16 @@ struct KerasResNetNames: LayerNames {
         ["predictions", "probs", "fc1000"].first { parameter(.kernel, of: $0) != nil }
     }
 
+    /// Whether a name in the file is one of the stem's or the blocks'.
+    func isInTrunk(_ name: String) -> Bool {
+        guard let layer = name.split(separator: "/").first else { return false }
+        return layer.contains(style == .old ? "_branch" : "_block") || Self.outsideBlocks.contains(layer)
+    }
+
+    private static let outsideBlocks: Set<Substring> = [
+        "conv1", "bn_conv1", "scale_conv1", "conv1_conv", "conv1_bn", "post_bn",
+    ]
+
     /// A block's name and those of its layers: 0 is the shortcut, 1 to 3 the convolutions in their order.
     struct Block {
         /// `conv2_block1`, or `2a` in the old style.

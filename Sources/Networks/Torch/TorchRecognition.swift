@@ -32,13 +32,8 @@ public func recognizeTorch(
     let layout = try TorchLayout(names)
     var builder = TorchBuilder(names: names, layout: layout)
     let network = try builder.network()
-    let used = Set(network.nodes.flatMap(\.operation.parameters))
-    let unused = parameters.names.filter { !used.contains($0) }
-    if let stray = unused.first(where: names.isInTrunk) {
-        throw .unrecognized(reason: "parameter '\(stray)' has no place in a plain ResNet")
-    }
-    return Recognition(
-        network: network, unused: unused, basis: .names, assumptions: names.assumptions(of: network))
+    return try Recognition(
+        network, of: parameters, isInTrunk: names.isInTrunk, assumptions: names.assumptions(of: network))
 }
 
 /// Parameters by their dotted names, without what is common in front of them.
