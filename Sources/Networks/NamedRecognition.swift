@@ -3,20 +3,37 @@ import Tensors
 /// The network that names and shapes describe, in files without a configuration: PyTorch's ResNets, pre-activation
 /// ones with BiT, keras.applications. Where nothing fits, norms and the convolutions before them are found by their
 /// names: enough to convert (`Network.isComplete` is then false). So it is where a file has norms beside the ResNet that
-/// its names describe, or another ResNet: what such a file computes is not known.
+/// its names describe, or other networks: what such a file computes is not known.
 ///
 /// - Parameter groupNorms: Settings of norms without statistics by layer name, where a note has them.
 /// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
-///   network, and shapes are not.
+///   network, shapes are not, and norms cannot all be converted by themselves.
 public func recognizeNames(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil
 ) throws(NetworkError) -> Recognition {
+    let parts = NamedParts(parameters, groupNorms)
+    var found = try recognizePart(parts.main)
+    let others = parts.others.filter(\.isNetwork)
+    for part in others { found.append(try recognizePart(part)) }
+    if let first = others.first {
+        found.assumptions.append(
+            "other networks stand beside it: \(others.count), at '\(first.prefix)' first")
+    }
+    let used = Set(found.network.nodes.flatMap(\.operation.parameters))
+    found.unused = parameters.names.filter { !used.contains($0) }
+    return found
+}
+
+/// The one network among these parameters.
+private func recognizePart(_ part: NamedParts.Part) throws(NetworkError) -> Recognition {
     do {
-        return try recognizeResNet(parameters, groupNorms).withOthers(of: parameters, groupNorms)
+        return try recognizeResNet(part.parameters, part.groupNorms).withOtherNorms(of: part)
     } catch {
-        guard case .unrecognized(let reason) = error,
-            let pairs = recognizePairs(parameters: parameters, reason: reason)
+        guard let reason = error.reasonForPairs,
+            var pairs = recognizePairs(part.parameters, part.groupNorms),
+            error.isUnrecognized || pairs.hasAllStatistics
         else { throw error }
+        pairs.assumptions.append("\(reason); norms and convolutions are paired by their names")
         return pairs
     }
 }
@@ -30,51 +47,65 @@ private func recognizeResNet(
 }
 
 extension Recognition {
-    /// This network, with what else has norms in the file.
-    fileprivate func withOthers(
-        of parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?
-    ) -> Recognition {
+    /// This network, with norms that the file, or its note, has beside it.
+    fileprivate func withOtherNorms(of part: NamedParts.Part) -> Recognition {
         let unused = Set(unused)
-        let rest = ParameterTable(parameters.filter { unused.contains($0.name) })
-        let reason = "norms stand beside the \(network.architecture)"
+        let rest = ParameterTable(part.parameters.filter { unused.contains($0.name) })
         var whole = self
-        let others =
-            (try? recognizeResNet(rest, groupNorms))?.withOthers(of: rest, groupNorms)
-            ?? recognizePairs(parameters: rest, reason: reason)
-        if let others { whole.append(others) }
-        let stray =
-            whole.network.nodes[network.nodes.count...].first { $0.operation.isNorm }?.layer
-            ?? whole.unused.lazy.compactMap(layerOfParameter).first { groupNorms?[$0] != nil }
-        guard let stray else { return self }
-        whole.network.isComplete = false
-        whole.network.architecture += " and others"
-        whole.assumptions.append("\(reason): '\(stray)'")
+        let pairs = recognizePairs(rest, part.groupNorms)
+        if let pairs { whole.append(pairs) }
+        if let norm = pairs?.network.nodes.last?.layer ?? whole.missingNorm(part.groupNorms) {
+            whole.network.isComplete = false
+            whole.network.architecture = network.architecture + " and others"
+            whole.assumptions.append("norms stand beside the \(network.architecture): '\(norm)'")
+        }
         return whole
     }
 
-    /// Puts another network of the same file beside this one.
-    private mutating func append(_ other: Recognition) {
+    /// A norm of the note's that is none of the network's: it may have been left without parameters.
+    private func missingNorm(_ groupNorms: [String: GroupNormSettings]?) -> String? {
+        var layers: Set<Substring> = []
+        for node in network.nodes {
+            layers.insert(node.layer[...])
+            // The file may have got a prefix since.
+            let parts = node.layer.split(separator: ".", maxSplits: 4, omittingEmptySubsequences: false)
+            for part in parts.dropFirst() { layers.insert(node.layer[part.startIndex...]) }
+        }
+        return groupNorms?.keys.sorted().first { !layers.contains($0[...]) }
+    }
+
+    /// Puts another network of the same file beside this one; the output stays this one's.
+    fileprivate mutating func append(_ other: Recognition) {
         let count = network.nodes.count
         network.nodes += other.network.nodes.map { node in
             Node(layer: node.layer, operation: node.operation, inputs: node.inputs.map { $0 + count })
         }
-        network.output = network.nodes.count - 1
-        unused = other.unused
+        if network.isComplete { network.architecture += " and others" }
+        network.isComplete = false
         assumptions += other.assumptions.filter { !assumptions.contains($0) }
+    }
+
+    /// Whether every running mean and variance among the parameters is a norm's.
+    fileprivate var hasAllStatistics: Bool {
+        !unused.contains { name in
+            ["running_mean", "running_var", "moving_mean", "moving_variance"].contains {
+                name.hasSuffix($0) || name.hasSuffix("\($0):0")
+            }
+        }
     }
 }
 
-/// `neck.bn.weight` → `neck.bn`
-private func layerOfParameter(_ name: String) -> String? {
-    name.lastIndex { $0 == "." || $0 == "/" }.map { String(name[..<$0]) }
-}
+extension NetworkError {
+    fileprivate var isUnrecognized: Bool {
+        if case .unrecognized = self { true } else { false }
+    }
 
-extension Operation {
-    /// Whether it is one that a conversion makes or replaces.
-    fileprivate var isNorm: Bool {
+    /// Why a network is another one than its names say; nil where it is none that could be converted norm by norm.
+    fileprivate var reasonForPairs: String? {
         switch self {
-        case .batchNorm, .groupNorm: true
-        default: false
+        case .unrecognized(let reason): reason
+        case .missingParameter, .wrongShape, .shapeMismatch: description
+        default: nil
         }
     }
 }

@@ -7,12 +7,15 @@ import Tensors
 /// are in the same module or inner model, and where it has as many outputs as the norm has channels. In networks whose
 /// norms stand before the convolutions of these names (pre-activation), as some number of channels shows, they are not
 /// paired: nothing tells what a norm's convolution is.
-func recognizePairs(parameters: ParameterTable, reason: String) -> Recognition? {
-    let layers = NamedLayers(parameters)
+///
+/// - Parameter groupNorms: Settings of converted norms by layer name, where a note has them.
+func recognizePairs(
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?
+) -> Recognition? {
+    let layers = NamedLayers(parameters, groupNorms ?? [:])
     var nodes = [Node(layer: "input", operation: .input, inputs: [])]
     for norm in layers.norms {
-        let operation = norm.batchNorm(epsilon: layers.isKeras ? 1e-3 : 1e-5)
-        guard let operation else { continue }
+        guard let operation = layers.operation(of: norm) else { continue }
         let name = layers.name(of: norm)
         nodes.append(Node(layer: "input of \(name)", operation: .input, inputs: []))
         if let convolution = layers.convolution(before: norm) {
@@ -21,7 +24,7 @@ func recognizePairs(parameters: ParameterTable, reason: String) -> Recognition? 
                     layer: convolution.layer, operation: .convolution(convolution.operation),
                     inputs: [nodes.count - 1]))
         }
-        nodes.append(Node(layer: name, operation: .batchNorm(operation), inputs: [nodes.count - 1]))
+        nodes.append(Node(layer: name, operation: operation, inputs: [nodes.count - 1]))
     }
     guard nodes.count > 1 else { return nil }
     var network = Network(
@@ -30,12 +33,10 @@ func recognizePairs(parameters: ParameterTable, reason: String) -> Recognition? 
         input: Network.Input(height: nil, width: nil, channels: 3), nodes: nodes, output: nodes.count - 1)
     network.isComplete = false
     let used = Set(nodes.flatMap(\.operation.parameters))
-    var assumptions = network.conventions(
-        batchNorm: layers.isKeras ? "Keras' default" : "PyTorch's default", groupNorm: nil)
-    assumptions.append("\(reason); norms and convolutions are paired by their names")
     return Recognition(
         network: network, unused: parameters.names.filter { !used.contains($0) }, basis: .names,
-        assumptions: assumptions)
+        assumptions: network.conventions(
+            batchNorm: layers.isKeras ? "Keras' default" : "PyTorch's default", groupNorm: nil))
 }
 
 /// Parameters by layer, in file order.
@@ -51,9 +52,13 @@ private struct NamedLayers {
     private var layers: [Layer] = []
     private var index: [String: Int] = [:]
     private var followingNorms: Set<String> = []
+    private let groupNorms: [String: GroupNormSettings]
 
-    init(_ parameters: ParameterTable) {
-        isKeras = parameters.names.contains { $0.hasSuffix("/moving_mean") || $0.hasSuffix("/moving_mean:0") }
+    init(_ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]) {
+        self.groupNorms = groupNorms
+        isKeras = parameters.names.contains { name in
+            ["/moving_mean", "/gamma", "/beta"].contains { name.hasSuffix($0) || name.hasSuffix("\($0):0") }
+        }
         for parameter in parameters {
             let name = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
             guard let separator = name.lastIndex(of: isKeras ? "/" : ".") else { continue }
@@ -74,7 +79,15 @@ private struct NamedLayers {
         return index[name] == nil ? name : layer.path
     }
 
-    var norms: [Layer] { layers.filter { $0.parts["running_mean"] != nil || $0.parts["moving_mean"] != nil } }
+    var norms: [Layer] { layers.filter { $0.hasStatistics || groupNorms[name(of: $0)] != nil } }
+
+    /// Nil where the parameters' shapes are not a norm's.
+    func operation(of norm: Layer) -> Operation? {
+        if norm.hasStatistics {
+            return norm.batchNorm(epsilon: isKeras ? 1e-3 : 1e-5).map(Operation.batchNorm)
+        }
+        return groupNorms[name(of: norm)].flatMap(norm.groupNorm).map(Operation.groupNorm)
+    }
 
     /// The convolution before a norm, as far as kernels tell: strides and margins are unknown, and nobody asks.
     func convolution(before norm: Layer) -> (layer: String, operation: Convolution)? {
@@ -116,11 +129,18 @@ private struct NamedLayers {
                     continue
                 }
                 let pattern = Self.pattern(norm.path)
-                if outputs == channels, inputs != channels { behind.insert(pattern) }
+                if outputs == channels, inputs != channels, !Self.mayBeGrouped(outputs, inputs) {
+                    behind.insert(pattern)
+                }
                 if outputs != channels, inputs == channels { before.insert(pattern) }
             }
         }
         return behind.subtracting(before)
+    }
+
+    /// Whether a kernel's inputs may be those of one group of many: they then say nothing of the map's channels.
+    private static func mayBeGrouped(_ outputs: Int, _ inputs: Int) -> Bool {
+        inputs > 0 && outputs % inputs == 0 && outputs / inputs > 4
     }
 
     /// A path without its numbers.
@@ -158,18 +178,31 @@ extension NamedLayers.Layer {
         return parts["weight"] != nil ? (extents[0], extents[1]) : (extents[3], extents[2])
     }
 
+    fileprivate var hasStatistics: Bool { parts["running_mean"] != nil || parts["moving_mean"] != nil }
+
     fileprivate var channels: Int? {
-        guard let mean = parts["running_mean"] ?? parts["moving_mean"], mean.shape.rank == 1 else {
-            return nil
-        }
-        return mean.shape[0]
+        let vector = parts["running_mean"] ?? parts["moving_mean"] ?? gamma ?? beta
+        guard let vector, vector.shape.rank == 1 else { return nil }
+        return vector.shape[0]
+    }
+
+    private var gamma: Parameter? { parts["weight"] ?? parts["gamma"] }
+    private var beta: Parameter? { parts["bias"] ?? parts["beta"] }
+
+    fileprivate func groupNorm(_ settings: GroupNormSettings) -> GroupNorm? {
+        guard let channels, settings.groups > 0, channels > 0, channels % settings.groups == 0,
+            settings.epsilon.isFinite, settings.epsilon >= 0,
+            [gamma, beta].allSatisfy({ $0.map { $0.shape.extents == [channels] } ?? true })
+        else { return nil }
+        return GroupNorm(
+            gamma: gamma?.name, beta: beta?.name, groups: settings.groups, epsilon: settings.epsilon,
+            channels: channels)
     }
 
     fileprivate func batchNorm(epsilon: Double) -> BatchNorm? {
         guard let channels, channels > 0, let mean = parts["running_mean"] ?? parts["moving_mean"],
             let variance = parts["running_var"] ?? parts["moving_variance"]
         else { return nil }
-        let (gamma, beta) = (parts["weight"] ?? parts["gamma"], parts["bias"] ?? parts["beta"])
         for vector in [gamma, beta, variance] where vector.map({ $0.shape.extents != [channels] }) ?? false {
             return nil
         }

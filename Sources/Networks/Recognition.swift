@@ -30,17 +30,22 @@ public struct Recognition: Sendable, Equatable {
     }
     /// A network told by its names.
     ///
-    /// - Parameter isInTrunk: Whether a name is one of the network's own stem or stages.
+    /// - Parameters:
+    ///   - isInTrunk: Whether a name is one of the network's own stem or stages.
+    ///   - geometry: Whose strides, pools and activations it is taken to have: no name tells.
     /// - Throws: `NetworkError.unrecognized` where the network does not use such a parameter: ignoring it would make
     ///   another function.
     init(
-        _ network: Network, of parameters: ParameterTable, isInTrunk: (String) -> Bool, assumptions: [String]
+        _ network: Network, of parameters: ParameterTable, isInTrunk: (String) -> Bool, geometry: String,
+        assumptions: [String]
     ) throws(NetworkError) {
         let used = Set(network.nodes.flatMap(\.operation.parameters))
         let unused = parameters.names.filter { !used.contains($0) }
         if let stray = unused.first(where: isInTrunk) {
             throw .unrecognized(reason: "parameter '\(stray)' has no place in a plain ResNet")
         }
-        self.init(network: network, unused: unused, basis: .names, assumptions: assumptions)
+        self.init(
+            network: network, unused: unused, basis: .names,
+            assumptions: assumptions + ["strides, pools, activations: \(geometry)"])
     }
 }

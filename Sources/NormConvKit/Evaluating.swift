@@ -8,16 +8,17 @@ import Tensors
 /// Why a network cannot be scored.
 public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     /// Only norms and the convolutions before them are known.
-    case unknownGraph(reasons: [String])
+    case unknownGraph(reasons: [String], isKeras: Bool)
     /// The network ends in a map.
     case noClassifier(output: Shape)
 
     /// One line for people.
     public var description: String {
         switch self {
-        case .unknownGraph(let reasons):
-            "the graph is not known: \(reasons.last ?? "names are unknown"); --architecture FILE gives it, "
-                + "a Keras configuration (model.to_json())"
+        case .unknownGraph(let reasons, let isKeras):
+            "the graph is not known: \(reasons.last ?? "names are unknown")"
+                + (isKeras
+                    ? "; --architecture FILE gives it, a Keras configuration (model.to_json())" : "")
         case .noClassifier(let output):
             "the network has no classifier: it ends in a map of \(output) (a 'notop' file?)"
         }
@@ -86,7 +87,9 @@ extension Model {
 
     /// Throws `EvaluationRefusal.unknownGraph` where only pairs of convolutions and norms are known.
     func checkGraph() throws {
-        guard network.isComplete else { throw EvaluationRefusal.unknownGraph(reasons: assumptions) }
+        guard network.isComplete else {
+            throw EvaluationRefusal.unknownGraph(reasons: assumptions, isKeras: network.family.isKeras)
+        }
     }
 
     /// Runs the network on every image of a split.

@@ -59,9 +59,7 @@ extension Model {
     private func exported(
         _ plan: ConversionPlan, _ table: ParameterTable, note: ConversionNote
     ) throws -> NewCheckpoint {
-        guard plan.network.isComplete else {
-            throw EvaluationRefusal.unknownGraph(reasons: assumptions)
-        }
+        try checkGraph()
         let export = try plan.network.kerasExport()
         let baked = table.standardizing(for: plan.network)
         let layouts = Dictionary(

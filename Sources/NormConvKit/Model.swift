@@ -117,6 +117,18 @@ public struct Model: Sendable {
         return try recognizeNames(parameters: checkpoint.parameters, groupNorms: norms)
     }
 
+    /// What may make another function of a network that is known by its names: numbers in the file that it does not use.
+    /// Nil where all is used, or where a configuration tells the network.
+    public var doubt: String? {
+        guard basis == .names, network.isComplete else { return nil }
+        let unused = unusedParameters.filter { checkpoint.parameters[$0]?.elementType.isFloat == true }
+        guard let first = unused.first else { return nil }
+        let count = unused.count == 1 ? "is one parameter" : "are \(unused.count) parameters"
+        return
+            "there \(count) beside the \(network.architecture), '\(first)' first: where the network has a use for such, it "
+            + "computes something else than is computed here"
+    }
+
     /// The path as it was given.
     public var path: String { checkpoint.path }
 

@@ -28,6 +28,15 @@ struct ArchitectureOptions: ParsableArguments {
 
     func model(_ path: String) throws -> Model { try Model(path: path, architecture: try text) }
 
+    /// Models whose outputs count: a doubt about what they compute is said on stderr.
+    func models(_ paths: [String], quiet: Bool) throws -> [Model] {
+        try paths.map { path in
+            let model = try model(path)
+            if !quiet, let doubt = model.doubt { Terminal.note("warning: \(path): \(doubt)") }
+            return model
+        }
+    }
+
     /// What is in the file.
     var text: String? {
         get throws { try architecture.map(readConfiguration) }

@@ -52,7 +52,8 @@ struct Diff: ParsableCommand {
     }
 
     func run() throws {
-        let (a, b) = (try architecture.model(first), try architecture.model(second))
+        let models = try architecture.models([first, second], quiet: output.quiet)
+        let (a, b) = (models[0], models[1])
         var options = arrays.splitOptions
         options.requiresLabels = false
         let split = try imageOptions.split(data, for: [a], options: options, quiet: output.quiet)

@@ -125,7 +125,7 @@ struct Eval: ParsableCommand {
         for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
         if let outputs { try AtomicFile.check(outputs, overwrite: force) }
         try precision.check()
-        let stored = try paths.map(architecture.model)
+        let stored = try architecture.models(paths, quiet: output.quiet)
         let networks = precision == .float32 ? stored : [stored[0].running(in: precision), stored[0]]
         let split = try images.split(
             data, for: stored, options: labels.splitOptions, quiet: output.quiet)

@@ -78,7 +78,7 @@ struct Sweep: ParsableCommand {
             try OutputIsInput.check(html, inputs)
             try AtomicFile.check(html, overwrite: force)
         }
-        let networks = try models.map(architecture.model)
+        let networks = try architecture.models(models, quiet: output.quiet)
         let split = try images.split(
             data, for: networks, options: labels.splitOptions, quiet: output.quiet)
         var options = SweepOptions()

@@ -66,16 +66,85 @@ struct NamedRecognitionTests {
         trunk.hasStatistics = false
         let settings = GroupNormSettings(groups: 4, epsilon: 1e-5)
         let own = trunk.parameters()
-        let layers = own.filter { $0.1.count == 1 }.map {
-            String($0.0.dropLast($0.0.hasSuffix("bias") ? 5 : 7))
+        let layers = own.map(\.0).filter { $0.contains("bn") && $0.hasSuffix(".weight") }.map {
+            $0.dropLast(7)
         }
-        var note = Dictionary(layers.map { ($0, settings) }) { first, _ in first }
-        note["neck"] = settings
-        let beside = [("neck.weight", [64]), ("neck.bias", [64])]
-        let found = try recognizeNames(parameters: table(own + beside), groupNorms: note)
-        #expect(!found.network.isComplete)
-        #expect(found.assumptions.last == "norms stand beside the ResNet-20 (CIFAR): 'neck'")
+        var note = Dictionary(uniqueKeysWithValues: layers.map { (String($0), settings) })
         #expect(try recognizeNames(parameters: table(own), groupNorms: note).network.isComplete)
+        // As it was before somebody put the network into another module.
+        let inside = table(trunk.parameters(prefix: "module."))
+        #expect(try recognizeNames(parameters: inside, groupNorms: note).network.isComplete)
+
+        note["neck"] = settings
+        // Without a scale and an offset nothing is left of it but the note.
+        for beside in [[("neck.weight", [64]), ("neck.bias", [64])], []] {
+            let found = try recognizeNames(parameters: table(own + beside), groupNorms: note)
+            #expect(!found.network.isComplete)
+            #expect(found.assumptions.last == "norms stand beside the ResNet-20 (CIFAR): 'neck'")
+            #expect(norms(found).contains("neck") == !beside.isEmpty)
+        }
+    }
+
+    @Test("averages of the weights are no network, before a conversion and after it")
+    func averages() throws {
+        var converted = trunk
+        converted.hasStatistics = false
+        let averages = converted.parameters(prefix: "ema.")
+        let found = try recognizeNames(parameters: table(averages + trunk.parameters(prefix: "model.")))
+        #expect(found.network.isComplete)
+        #expect(found.unused == averages.map(\.0))
+        let note = Dictionary(
+            uniqueKeysWithValues: norms(found).map { ($0, GroupNormSettings(groups: 4, epsilon: 1e-5)) })
+        let after = try recognizeNames(
+            parameters: table(averages + converted.parameters(prefix: "model.")), groupNorms: note)
+        #expect(after.network.isComplete)
+        #expect(after.unused == found.unused)
+    }
+
+    @Test("two networks keep the groups of each", arguments: [1, 2])
+    func settings(width: Int) throws {
+        func parameters(_ prefix: String, _ width: Int) -> [(String, [Int])] {
+            var parameters = [(prefix + "stem.conv.weight", [width, 3, 7, 7])]
+            func norm(_ layer: String) {
+                parameters += ["weight", "bias"].map { ("\(prefix)\(layer).\($0)", [width]) }
+            }
+            let block = "stages.0.blocks.0."
+            for index in 1...3 {
+                norm(block + "norm\(index)")
+                let size = index == 2 ? 3 : 1
+                parameters.append((prefix + block + "conv\(index).weight", [width, width, size, size]))
+            }
+            norm("norm")
+            return parameters
+        }
+        let names = ["stages.0.blocks.0.norm1", "stages.0.blocks.0.norm2", "stages.0.blocks.0.norm3", "norm"]
+        var note: [String: GroupNormSettings] = [:]
+        for name in names {
+            note["a." + name] = GroupNormSettings(groups: width, epsilon: 1e-5)
+            note["b." + name] = GroupNormSettings(groups: 4, epsilon: 1e-5)
+        }
+        let found = try recognizeNames(
+            parameters: table(parameters("a.", 8) + parameters("b.", 16)), groupNorms: note)
+        let groups = found.network.nodes.reduce(into: [String: Int]()) { groups, node in
+            if case .groupNorm(let norm) = node.operation { groups[node.layer] = norm.groups }
+        }
+        #expect(groups == note.mapValues(\.groups))
+        #expect(!found.network.isComplete)
+    }
+
+    @Test("blocks of another kind are paired, where every norm can be")
+    func otherBlocks() throws {
+        // Res2Net's names.
+        let parameters = trunk.parameters().map { name, shape in
+            (name.replacing("layer1.0.conv2.", with: "layer1.0.convs.0."), shape)
+        }
+        let found = try recognizeNames(parameters: table(parameters))
+        #expect(!found.network.isComplete)
+        #expect(norms(found).count == 19)
+        #expect(found.assumptions.last?.contains("'layer1.0.conv2.weight' is not in the file") == true)
+
+        let damaged = parameters.filter { $0.0 != "layer2.0.bn1.running_var" }
+        #expect(throws: NetworkError.self) { try recognizeNames(parameters: table(damaged)) }
     }
 
     @Test("what has no norms leaves the network as it is")

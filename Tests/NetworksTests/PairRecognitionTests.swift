@@ -116,6 +116,39 @@ struct PairRecognitionTests {
         #expect(norms.map(\.layer).sorted() == ["a/a/bn", "a/bn", "b"])
     }
 
+    /// DPN's blocks: the norm has as many channels as the grouped kernel behind it has outputs.
+    @Test("kernels of many groups do not show that norms follow")
+    func grouped() throws {
+        let network = try recognizeNames(
+            parameters: table([
+                "block.bn.weight": [32], "block.bn.bias": [32], "block.bn.running_mean": [32],
+                "block.bn.running_var": [32], "block.conv.weight": [32, 4, 3, 3],
+            ])
+        ).network
+        #expect(ConvolutionNormPairs(network).convolutionBefore.isEmpty)
+    }
+
+    @Test("converted norms of unknown networks are told by the note")
+    func converted() throws {
+        let settings = GroupNormSettings(groups: 2, epsilon: 1e-3)
+        let shapes: [String: Shape] = [
+            "conv_a.weight": [4, 3, 3, 3], "bn_a.weight": [4], "bn_a.bias": [4], "head.weight": [10, 4],
+        ]
+        let found = try recognizeNames(parameters: table(shapes), groupNorms: ["bn_a": settings])
+        #expect(!found.network.isComplete)
+        #expect(found.unused == ["head.weight"])
+        #expect(
+            found.network.nodes.last?.operation
+                == .groupNorm(
+                    GroupNorm(gamma: "bn_a.weight", beta: "bn_a.bias", groups: 2, epsilon: 1e-3, channels: 4))
+        )
+        #expect(ConvolutionNormPairs(found.network).convolutionBefore.count == 1)
+        #expect(throws: NetworkError.self) {
+            try recognizeNames(
+                parameters: table(shapes), groupNorms: ["bn_a": GroupNormSettings(groups: 3, epsilon: 1e-3)])
+        }
+    }
+
     @Test("a file without norms is not recognised")
     func nothing() {
         #expect(throws: NetworkError.self) { try recognizeNames(parameters: table(["a.weight": [3, 3]])) }

@@ -164,6 +164,29 @@ struct TorchTests {
         #expect(throws: NetworkError.self) { try recognizeTorch(parameters: table(pre.parameters())) }
     }
 
+    @Test("backbones end in a map", arguments: ["", "backbone."])
+    func withoutClassifier(prefix: String) throws {
+        let parameters = Self.resNet50.parameters(prefix: prefix).filter { !$0.0.contains("fc.") }
+        let network = try recognizeTorch(parameters: table(parameters + [("classifier.weight", [8, 8])]))
+            .network
+        #expect(network.architecture == "ResNet-50 (torchvision names), without a classifier")
+        #expect(try network.shapes(height: 224, width: 224)[network.output] == [7, 7, 2048])
+    }
+
+    @Test("of two classifiers none is taken")
+    func twoClassifiers() {
+        let parameters = Self.resNet20.parameters() + [("fc.weight", [10, 64])]
+        #expect(
+            throws: NetworkError.unrecognized(reason: "'fc' and 'linear' could both be the classifier")
+        ) { try recognizeTorch(parameters: table(parameters)) }
+    }
+
+    @Test("shortcuts are those of the network's own stages")
+    func foreignShortcut() throws {
+        let parameters = Self.resNet20.parameters() + [("fpn.downsample.0.weight", [8, 8, 1, 1])]
+        #expect(try recognizeTorch(parameters: table(parameters)).unused == ["fpn.downsample.0.weight"])
+    }
+
     @Test("missing parameters are named")
     func missing() {
         for name in ["bn1.weight", "layer2.0.conv2.weight", "layer3.1.bn2.running_var", "linear.weight"] {
@@ -175,8 +198,7 @@ struct TorchTests {
                 Issue.record("\(name): \(String(describing: error))")
                 continue
             }
-            // Without `linear` the classifier is looked for under its usual name.
-            #expect(missing == (name == "linear.weight" ? "fc.weight" : name))
+            #expect(missing == name)
         }
         var bottleneck = Self.resNet50
         bottleneck.shortcut = nil

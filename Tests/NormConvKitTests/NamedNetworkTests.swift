@@ -130,6 +130,52 @@ struct NamedNetworkTests {
         }
     }
 
+    @Test(
+        "a norm beside the network is converted, and the converted file is not run either",
+        arguments: [
+            ("resnetv2.safetensors", ["neck.weight", "neck.bias", "neck.running_mean", "neck.running_var"]),
+            ("resnetv2.safetensors", ["neck.running_mean", "neck.running_var"]),
+        ])
+    func beside(file: String, norm: [String]) throws {
+        try TestFiles.withNamedNetwork(file) { path throws in
+            let checkpoint = try openCheckpoint(path)
+            var edits = ParameterEdits()
+            let last = try #require(checkpoint.parameters.names.last)
+            for name in norm {
+                edits.set(name, .insert(Tensor(shape: [8], repeating: 1), .after, neighbour: last))
+            }
+            let (whole, output) = (path + "-whole.\(file)", path + "-converted.\(file)")
+            try checkpoint.write(to: whole, edits: edits, modelConfig: nil, note: "{}", overwrite: false)
+            // Copied, the scale stays 1 and the offset 0: nothing of the second file's norm is left but the note.
+            try Model(path: whole).convert(
+                to: output, options: ConversionOptions(groups: .perGroup(4), initialization: .copy))
+            for path in [whole, output] {
+                let error = #expect(throws: FileFailure.self) {
+                    try Model(path: path).engine(imageShape: [64, 64, 3])
+                }
+                #expect("\(try #require(error))".contains("norms stand beside the"))
+                #expect("\(try #require(error))".contains("'neck'"))
+            }
+            #expect(
+                !(try Model(path: output)).network.nodes.contains {
+                    if case .batchNorm = $0.operation { true } else { false }
+                })
+        }
+    }
+
+    @Test("Keras' names of a converted norm beside the network are the note's")
+    func converted() throws {
+        try TestFiles.withNamedNetwork("keras-resnet-old.h5") { path throws in
+            let parameters = try openCheckpoint(path).parameters
+            let neck = ["neck": GroupNormSettings(groups: 2, epsilon: 1e-5)]
+            let found = try recognizeNames(
+                parameters: parameters.with(["neck/neck/gamma:0", "neck/neck/beta:0"]), groupNorms: neck)
+            #expect(!found.network.isComplete)
+            #expect(found.network.nodes.last?.layer == "neck")
+            #expect(found.unused.isEmpty)
+        }
+    }
+
     @Test("BiT with a norm in a projection is another network")
     func strayInBiT() throws {
         for (file, stray) in [

@@ -123,6 +123,8 @@ struct OddFileTests {
             try old.write(to: path, edits: edits, modelConfig: nil, note: "{}", overwrite: false)
             let model = try Model(path: path)
             #expect(InspectReport(model).unused == ["extra.scale"])
+            #expect(model.doubt?.contains("one parameter beside the ResNet") == true)
+            #expect(try Model(path: old.path).doubt == nil)
             let options = ConversionOptions(groups: .perGroup(4))
             let plan = try model.plan(options)
             let note = ConversionNote(plan, options: options, preprocess: "raw")

@@ -18,7 +18,9 @@ public func recognizeBiT(
             "weight standardization: ε \(epsilon), \(names.style == .timm ? "timm's" : "BiT's")")
     }
     return try Recognition(
-        network, of: parameters, isInTrunk: names.isInTrunk, assumptions: assumptions)
+        network, of: parameters, isInTrunk: names.isInTrunk,
+        geometry: names.style == .timm ? "timm's" : "BiT's",
+        assumptions: assumptions)
 }
 
 private struct BiTBuilder {

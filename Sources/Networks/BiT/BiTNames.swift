@@ -123,12 +123,12 @@ struct BiTNames: LayerNames {
     }
 
     func expectedName(_ role: LayerRole, of layer: String) -> String {
-        style == .timm ? "\(layer).\(role.torchName)" : "\(layer) (\(role.rawValue))"
+        style == .timm ? "\(prefix)\(layer).\(role.torchName)" : "\(layer) (\(role.rawValue))"
     }
 
-    func layerName(_ layer: String) -> String { layer }
+    func layerName(_ layer: String) -> String { style == .timm ? prefix + layer : layer }
 
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
-        groupNorms[layer] ?? .convention
+        groupNorms[layerName(layer)] ?? groupNorms[layer] ?? .convention
     }
 }

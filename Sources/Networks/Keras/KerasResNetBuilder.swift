@@ -13,7 +13,7 @@ public func recognizeKerasResNet(
     var builder = KerasResNetBuilder(names: names)
     let network = try builder.network()
     return try Recognition(
-        network, of: parameters, isInTrunk: names.isInTrunk,
+        network, of: parameters, isInTrunk: names.isInTrunk, geometry: "keras.applications'",
         assumptions: network.conventions(
             batchNorm: names.style == .old ? "Keras' default" : "keras.applications' value",
             groupNorm: groupNorms == nil ? "the convention of Wu & He 2018" : nil))

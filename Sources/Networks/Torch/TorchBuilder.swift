@@ -23,11 +23,11 @@ struct TorchBuilder {
                 value = try self.block("layer\(stage + 1).\(block)", value, stride: stride)
             }
         }
-        let output = try graph.head("avgpool", layout.classifier, value)
+        if let classifier = layout.classifier { value = try graph.head("avgpool", classifier, value) }
         return Network(
             name: "resnet\(layout.depth)", architecture: layout.title(first3x3: first3x3), family: .torch,
             input: Network.Input(height: nil, width: nil, channels: input.channels), nodes: graph.nodes,
-            output: output.node)
+            output: value.node)
     }
 
     /// The first block's 3×3 convolution.

@@ -8,8 +8,8 @@ struct TorchLayout {
     var isBottleneck: Bool
     /// What stands before the blocks.
     var stem: Stem
-    /// The classifier's layer: `fc` or `linear`.
-    var classifier: String
+    /// The classifier's layer, `fc` or `linear`; nil in a backbone.
+    var classifier: String?
     /// How the first block of a stage brings its input to the output's shape.
     var shortcut: Shortcut
 
@@ -20,6 +20,15 @@ struct TorchLayout {
         case deep
         /// CIFAR: 3×3 without stride and without a pool.
         case small
+
+        /// Whose strides and pools a network with such a stem is taken to have.
+        var geometry: String {
+            switch self {
+            case .plain: "torchvision's"
+            case .deep: "timm's"
+            case .small: "those of CIFAR ResNets (He et al. 2016)"
+            }
+        }
     }
 
     enum Shortcut: Equatable {
@@ -32,9 +41,15 @@ struct TorchLayout {
     init(_ names: TorchNames) throws(NetworkError) {
         blocks = Self.blockCounts(names)
         isBottleneck = names["layer1.0.conv3.weight"] != nil
-        classifier = names["fc.weight"] == nil && names["linear.weight"] != nil ? "linear" : "fc"
+        let classifiers = ["fc", "linear"].filter { layer in
+            ["weight", "bias"].contains { names["\(layer).\($0)"] != nil }
+        }
+        guard classifiers.count < 2 else {
+            throw .unrecognized(reason: "'fc' and 'linear' could both be the classifier")
+        }
+        classifier = classifiers.first
         let submodule = ["downsample", "shortcut"].first { submodule in
-            names.all.contains { $0.contains(".\(submodule).") }
+            names.all.contains { $0.hasPrefix("layer") && $0.contains(".\(submodule).") }
         }
         shortcut = submodule.map(Shortcut.projection) ?? .zeroChannels
         if names["conv1.0.weight"] != nil, names["conv1.6.weight"] != nil {
@@ -94,10 +109,11 @@ struct TorchLayout {
                 title = "Wide ResNet-\(depth)-\(first3x3.outputs / 64)"
             }
         }
-        return switch stem {
-        case .plain: title + " (torchvision names)"
-        case .deep: title + "-D (timm names)"
-        case .small: title + " (CIFAR)"
+        switch stem {
+        case .plain: title += " (torchvision names)"
+        case .deep: title += "-D (timm names)"
+        case .small: title += " (CIFAR)"
         }
+        return title + (classifier == nil ? ", without a classifier" : "")
     }
 }

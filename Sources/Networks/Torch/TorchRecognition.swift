@@ -33,7 +33,8 @@ public func recognizeTorch(
     var builder = TorchBuilder(names: names, layout: layout)
     let network = try builder.network()
     return try Recognition(
-        network, of: parameters, isInTrunk: names.isInTrunk, assumptions: names.assumptions(of: network))
+        network, of: parameters, isInTrunk: names.isInTrunk, geometry: layout.stem.geometry,
+        assumptions: names.assumptions(of: network))
 }
 
 /// Parameters by their dotted names, without what is common in front of them.
@@ -88,7 +89,8 @@ struct TorchNames {
         let dotted = Self.dotted(name)
         guard dotted.hasPrefix(prefix), let part = dotted.dropFirst(prefix.count).split(separator: ".").first
         else { return false }
-        return part == "conv1" || part == "bn1" || part.hasPrefix("layer")
+        return ["conv1", "bn1", "maxpool"].contains(part)
+            || part.hasPrefix("layer") && Int(part.dropFirst("layer".count)) != nil
     }
 }
 
