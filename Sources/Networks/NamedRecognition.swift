@@ -16,8 +16,7 @@ public func recognizeNames(
     let others = parts.others.filter(\.isNetwork)
     for part in others { found.append(try recognizePart(part)) }
     if let first = others.first {
-        found.assumptions.append(
-            "other networks stand beside it: \(others.count), at '\(first.prefix)' first")
+        found.refuseScores("other networks stand beside it: \(others.count), at '\(first.prefix)' first")
     }
     let used = Set(found.network.nodes.flatMap(\.operation.parameters))
     found.unused = parameters.names.filter { !used.contains($0) }
@@ -55,9 +54,7 @@ extension Recognition {
         let pairs = recognizePairs(rest, part.groupNorms)
         if let pairs { whole.append(pairs) }
         if let norm = pairs?.network.nodes.last?.layer ?? whole.missingNorm(part.groupNorms) {
-            whole.network.isComplete = false
-            whole.network.architecture = network.architecture + " and others"
-            whole.assumptions.append("norms stand beside the \(network.architecture): '\(norm)'")
+            whole.refuseScores("norms stand beside the \(network.architecture): '\(norm)'")
         }
         return whole
     }
@@ -80,9 +77,14 @@ extension Recognition {
         network.nodes += other.network.nodes.map { node in
             Node(layer: node.layer, operation: node.operation, inputs: node.inputs.map { $0 + count })
         }
+        assumptions += other.assumptions.filter { !assumptions.contains($0) }
+    }
+
+    /// What the whole of the file computes is not known.
+    fileprivate mutating func refuseScores(_ reason: String) {
         if network.isComplete { network.architecture += " and others" }
         network.isComplete = false
-        assumptions += other.assumptions.filter { !assumptions.contains($0) }
+        assumptions.append(reason)
     }
 
     /// Whether every running mean and variance among the parameters is a norm's.
