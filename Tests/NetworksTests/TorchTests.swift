@@ -167,18 +167,32 @@ struct TorchTests {
     @Test("backbones end in a map", arguments: ["", "backbone."])
     func withoutClassifier(prefix: String) throws {
         let parameters = Self.resNet50.parameters(prefix: prefix).filter { !$0.0.contains("fc.") }
-        let network = try recognizeTorch(parameters: table(parameters + [("classifier.weight", [8, 8])]))
+        let network = try recognizeTorch(parameters: table(parameters + [("head.weight", [8, 8])]))
             .network
         #expect(network.architecture == "ResNet-50 (torchvision names), without a classifier")
         #expect(try network.shapes(height: 224, width: 224)[network.output] == [7, 7, 2048])
     }
 
+    @Test("classifiers have several names", arguments: ["fc", "last_linear", "classifier", "fc.1"])
+    func classifiers(name: String) throws {
+        var network = Self.resNet20
+        network.classifier = name
+        let found = try recognizeTorch(parameters: table(network.parameters()))
+        #expect(found.unused.isEmpty)
+        #expect(try found.network.shapes(height: 32, width: 32)[found.network.output] == [10])
+        // A perceptron of two layers is no classifier.
+        network.classifier = "fc.4"
+        let other = try recognizeTorch(
+            parameters: table(network.parameters() + [("fc.1.weight", [64, 64]), ("fc.1.bias", [64])]))
+        #expect(other.network.architecture.hasSuffix("without a classifier"))
+    }
+
     @Test("of two classifiers none is taken")
-    func twoClassifiers() {
+    func twoClassifiers() throws {
         let parameters = Self.resNet20.parameters() + [("fc.weight", [10, 64])]
-        #expect(
-            throws: NetworkError.unrecognized(reason: "'fc' and 'linear' could both be the classifier")
-        ) { try recognizeTorch(parameters: table(parameters)) }
+        let found = try recognizeTorch(parameters: table(parameters))
+        #expect(found.network.architecture.hasSuffix("without a classifier"))
+        #expect(found.unused == ["linear.weight", "linear.bias", "fc.weight"])
     }
 
     @Test("shortcuts are those of the network's own stages")

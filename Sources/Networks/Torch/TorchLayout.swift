@@ -8,7 +8,7 @@ struct TorchLayout {
     var isBottleneck: Bool
     /// What stands before the blocks.
     var stem: Stem
-    /// The classifier's layer, `fc` or `linear`; nil in a backbone.
+    /// The classifier's layer; nil in a backbone, or where it could be one of two.
     var classifier: String?
     /// How the first block of a stage brings its input to the output's shape.
     var shortcut: Shortcut
@@ -41,13 +41,8 @@ struct TorchLayout {
     init(_ names: TorchNames) throws(NetworkError) {
         blocks = Self.blockCounts(names)
         isBottleneck = names["layer1.0.conv3.weight"] != nil
-        let classifiers = ["fc", "linear"].filter { layer in
-            ["weight", "bias"].contains { names["\(layer).\($0)"] != nil }
-        }
-        guard classifiers.count < 2 else {
-            throw .unrecognized(reason: "'fc' and 'linear' could both be the classifier")
-        }
-        classifier = classifiers.first
+        let classifiers = Self.classifiers(names)
+        classifier = classifiers.count == 1 ? classifiers[0] : nil
         let submodule = ["downsample", "shortcut"].first { submodule in
             names.all.contains { $0.hasPrefix("layer") && $0.contains(".\(submodule).") }
         }
@@ -79,6 +74,14 @@ struct TorchLayout {
             throw .unrecognized(
                 reason: "a \(shape[2])×\(shape[3]) stem with \(blocks.count) stages, expected 7×7 with 4 "
                     + "(torchvision) or 3×3 with 3 or 4 (CIFAR)")
+        }
+    }
+
+    /// torchvision's name, those of CIFAR ResNets, of Cadene's models and of fine-tuned ones; `fc.1` is behind a dropout.
+    private static func classifiers(_ names: TorchNames) -> [String] {
+        ["fc", "linear", "last_linear", "classifier", "fc.1"].filter { layer in
+            ["weight", "bias"].contains { names["\(layer).\($0)"] != nil }
+                && (layer != "fc.1" || names.all.allSatisfy { !$0.hasPrefix("fc.") || $0.hasPrefix("fc.1.") })
         }
     }
 
