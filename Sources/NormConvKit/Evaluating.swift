@@ -20,7 +20,7 @@ public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
                 + (isKeras
                     ? "; --architecture FILE gives it, a Keras configuration (model.to_json())" : "")
         case .noClassifier(let output):
-            "the network has no classifier: it ends in a map of \(output) (a 'notop' file?)"
+            "the network has no classifier: it ends in a map of \(output) (a 'notop' file, or a head of another name?)"
         }
     }
 }
