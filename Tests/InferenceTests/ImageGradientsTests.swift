@@ -34,7 +34,9 @@ struct ImageGradientsTests {
         _ graph: Graph, _ images: Tensor, found: [Float], loss: (Tensor) throws -> Double
     ) throws {
         let here = try loss(images)
-        let sides = try images.values.indices.map { index in
+        // Every third value: all channels, and a third of the time.
+        let places = Array(stride(from: 0, to: images.values.count, by: 3))
+        let sides = try places.map { index in
             let slopes = try [Float(1) / 512, -1 / 512].map { step in
                 var moved = images
                 moved.values[index] += step
@@ -43,8 +45,10 @@ struct ImageGradientsTests {
             return min(slopes[0], slopes[1])...max(slopes[0], slopes[1])
         }
         let slack = 2e-3 * (sides.map { abs($0.lowerBound) }.max() ?? 0)
-        try #require(slack > 0 && found.count == sides.count)
-        let worst = zip(found, sides).map { max($1.lowerBound - $0, $0 - $1.upperBound) }.max() ?? 1
+        try #require(slack > 0 && found.count == images.values.count)
+        let worst =
+            zip(places.map { found[$0] }, sides).map { max($1.lowerBound - $0, $0 - $1.upperBound) }.max()
+            ?? 1
         #expect(worst <= slack)
         #expect(sides.count { $0.upperBound - $0.lowerBound > 20 * slack } * 8 <= sides.count)
     }
