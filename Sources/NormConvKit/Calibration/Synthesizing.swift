@@ -30,7 +30,7 @@ extension Model {
                 synthesis, calibration, preprocessing ?? self.preprocessing,
                 progress: { progress(CalibrationProgress(stage: "images", done: $0, total: $1)) })
             var calibration = calibration
-            // Training on them brings nothing on real ones.
+            // Training on them gains nothing certain on real ones.
             calibration.epochs = calibration.epochs ?? 0
             let run = try CalibrationRun(
                 logits, parameters: parameters, plan, options, calibration, images: images, data: nil)
