@@ -89,6 +89,11 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// What becomes of a channel of black pixels and of white ones; what is between them stays so in proportion.
+    public func ends(channel: Int) -> (black: Float, white: Float) {
+        (apply(0, channel: channel, scale: .bytes), apply(255, channel: channel, scale: .bytes))
+    }
+
     /// The channel of the image that output channel `channel` is made of.
     func source(of channel: Int) -> Int {
         if case .caffe(let mean) = operation { mean.count - 1 - channel } else { channel }

@@ -27,7 +27,7 @@ struct Weights {
     }
 
     /// A parameter of exactly `count` finite values, none below zero.
-    private func readVariance(_ name: String, count: Int) throws -> [Float] {
+    func readVariance(_ name: String, count: Int) throws -> [Float] {
         let values = try read(name, count: count)
         if let index = values.firstIndex(where: { $0 < 0 }) {
             throw InferenceError.negativeVariance(name: name, index: index)

@@ -45,7 +45,9 @@ public struct ConversionNote: Codable, Sendable, Equatable {
         public var fitted: Int
         /// Images that judged.
         public var setAside: Int
-        /// The seed that drew them.
+        /// True where the images were made from stored statistics; nil where they were drawn from a file.
+        public var synthesized: Bool?
+        /// The seed that drew or made them.
         public var seed: UInt64
         /// The steps that were kept.
         public var steps: [String]
@@ -69,7 +71,8 @@ public struct ConversionNote: Codable, Sendable, Equatable {
         self.calibration = calibration.map { report in
             let kept = report.steps.filter(\.kept)
             return Calibration(
-                fitted: report.fitted, setAside: report.setAside, seed: report.seed,
+                fitted: report.fitted, setAside: report.setAside,
+                synthesized: report.synthesis == nil ? nil : true, seed: report.seed,
                 steps: kept.map(\.name), agreement: kept.last?.agreement ?? 0)
         }
         norms = [:]

@@ -88,7 +88,9 @@ public struct InspectReport: Codable, Sendable {
         converted = model.note.map { note in
             "--to \(note.to) --groups \(note.groups) --init \(note.initialization) "
                 + "--ws \(note.weightStandardization)"
-                + (note.calibration.map { ", calibrated on \($0.fitted) images" } ?? "")
+                + (note.calibration.map {
+                    ", calibrated on \($0.fitted) \($0.synthesized == true ? "made " : "")images"
+                } ?? "")
         }
         unused = model.unusedParameters
         norms = network.nodes.indices.compactMap { Norm(network, $0, pairs) }

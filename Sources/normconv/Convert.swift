@@ -14,6 +14,8 @@ struct Convert: ParsableCommand {
               normconv convert in.h5 out.h5 --to ln --add-bias
             A few hundred images keep most:
               normconv convert in.h5 out.h5 --to gn --calibrate images.h5
+            Without any, images made from the stored statistics keep much:
+              normconv convert in.h5 out.h5 --to gn --synthesize
             What everyone else does:
               normconv convert in.h5 out.h5 --to gn --init copy
             PyTorch's names and layouts, a Keras model, another layout alone:
@@ -58,40 +60,7 @@ struct Convert: ParsableCommand {
     @Flag(help: "Give convolutions before a norm a bias, so that every channel enters it with mean 0.")
     var addBias = false
 
-    @Option(
-        help:
-            "Images without labels (any split that eval reads): fit the new network to the old one on them.",
-        completion: .file())
-    var calibrate: String?
-
-    @Option(help: "How many of the images are drawn; a quarter of them judges each step. Default: 512.")
-    var calibrationImages: Int?
-
-    @Option(help: "Decides which images are drawn; the same seed gives the same file. Default: 0.")
-    var seed: UInt64?
-
-    @Option(help: "Whether calibration fits the classifier's head anew: on or off. Default: on.")
-    var refitHead: Switch?
-
-    @Option(
-        help: """
-            How often calibration goes through the images to train all parameters; 0 for not at all. Default: 30 \
-            for small networks, fewer the more a pass costs.
-            """)
-    var epochs: Int?
-
-    @Option(
-        help: """
-            Memory for calibration's activations, as 4G or 500M; beyond it they are kept in half precision. \
-            Default: 4G.
-            """)
-    var calibrationMemory: ByteCount?
-
-    @Option(help: ArrayOptions.layoutHelp)
-    var imageLayout: ImageLayout?
-
-    @Option(help: ArrayOptions.scaleHelp)
-    var scale: PixelScale?
+    @OptionGroup var calibration: CalibrationArguments
 
     @Option(
         help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.",
@@ -111,8 +80,6 @@ struct Convert: ParsableCommand {
     @Flag(help: "Work everything out and write nothing.")
     var dryRun = false
 
-    @OptionGroup var imageOptions: ImageOptions
-
     @OptionGroup var architecture: ArchitectureOptions
 
     @OptionGroup var outputOptions: OutputOptions
@@ -125,31 +92,17 @@ struct Convert: ParsableCommand {
         if addBias, initialization == .copy {
             throw ValidationError("--add-bias goes with --init statistics only: copy leaves biases alone.")
         }
-        if calibrate == nil,
-            calibrationImages != nil || seed != nil || refitHead != nil || epochs != nil
-                || calibrationMemory != nil || imageLayout != nil || scale != nil || imageOptions.areGiven
-        {
-            throw ValidationError(
-                "--calibration-images, --seed, --refit-head, --epochs, --calibration-memory and how images are read go "
-                    + "with --calibrate only.")
-        }
-        guard calibrationImages ?? 8 >= 8 else {
-            throw ValidationError("--calibration-images must be at least 8.")
-        }
-        guard 0...10_000 ~= epochs ?? 0 else {
-            throw ValidationError("--epochs must be between 0 and 10000.")
-        }
         if ws == .layer, wsEps == .paper {
             throw ValidationError(
                 "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
         }
         if to == .none,
             groups != nil || ws != nil || wsEps != nil || epsilon != nil || addBias || initialization == .copy
-                || calibrate != nil
+                || calibration.areGiven
         {
             throw ValidationError(
-                "--to none changes the layout and --preprocess only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias and "
-                    + "--calibrate do not go with it.")
+                "--to none changes the layout and --preprocess only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias, "
+                    + "--calibrate and --synthesize do not go with it.")
         }
         if let epsilon, !(epsilon > 0 && epsilon.isFinite) {
             throw ValidationError("--epsilon must be a positive number.")
@@ -176,31 +129,9 @@ struct Convert: ParsableCommand {
         return kept
     }
 
-    /// Fits the plan to images; gives what was done.
-    private func calibrated(
-        _ plan: inout ConversionPlan, _ model: Model, images: String
-    ) throws -> CalibrationReport {
-        var splitOptions = SplitOptions()
-        splitOptions.requiresLabels = false
-        splitOptions.layout = imageLayout
-        splitOptions.scale = scale ?? .bytes
-        let split = try imageOptions.split(
-            images, for: [model], options: splitOptions, quiet: outputOptions.quiet)
-        let progress = StageLine(isOn: !outputOptions.quiet)
-        defer { progress.finish() }
-        let result = try model.calibrate(
-            plan, options: options, on: split,
-            with: CalibrationOptions(
-                images: calibrationImages ?? 512, seed: seed ?? 0, refitsHead: refitHead != .off,
-                epochs: epochs, memory: calibrationMemory?.bytes ?? 4 << 30),
-            preprocessing: preprocess, progress: progress.show)
-        plan = result.plan
-        return result.report
-    }
-
     func run() throws {
-        if calibrate == nil { nc_return_freed_memory() }
-        try OutputIsInput.check(output, [calibrate, architecture.architecture].compactMap { $0 })
+        if !calibration.areGiven { nc_return_freed_memory() }
+        try OutputIsInput.check(output, [calibration.calibrate, architecture.architecture].compactMap { $0 })
         let model = try architecture.model(input)
         let layout =
             self.layout.map(\.layout) ?? LayoutArgument.expected(of: output, from: model.checkpoint.layout)
@@ -218,18 +149,20 @@ struct Convert: ParsableCommand {
             throw LayersAreKeras(path: output)
         }
         var note = note(plan, model, nil)
-        var calibration: CalibrationReport?
-        if calibrate != nil, !dryRun { try AtomicFile.check(output, overwrite: force) }
-        if dryRun || calibrate != nil { try model.check(plan, note: note, to: output, layout: layout) }
-        if let calibrate {
-            calibration = try calibrated(&plan, model, images: calibrate)
-            note = self.note(plan, model, calibration)
+        var fitted: CalibrationReport?
+        if calibration.areGiven, !dryRun { try AtomicFile.check(output, overwrite: force) }
+        if dryRun || calibration.areGiven { try model.check(plan, note: note, to: output, layout: layout) }
+        if calibration.areGiven {
+            let result = try calibration.fit(
+                plan, model, options: options, preprocessing: preprocess, quiet: outputOptions.quiet)
+            (plan, fitted) = (result.plan, result.report)
+            note = self.note(plan, model, fitted)
         }
         if !dryRun {
             try model.write(plan, note: note, to: output, layout: layout, overwrite: force)
         }
         var report = ConvertReport(
-            model, plan, note: note, calibration: calibration, output: dryRun ? nil : output)
+            model, plan, note: note, calibration: fitted, output: dryRun ? nil : output)
         if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
             report.droppedParts.append("what the network does not use")
         }
@@ -315,42 +248,5 @@ extension ConvertReport {
 extension ConversionNote {
     fileprivate var epsilonText: String {
         Set(norms.values.map(\.epsilon)).sorted().map { "\($0)" }.joined(separator: ", ")
-    }
-}
-
-extension CalibrationReport {
-    fileprivate var lines: [String] {
-        var steps = TextTable([("step", .left), ("agreement", .right), ("error", .right), ("", .left)])
-        for step in self.steps {
-            steps.add(
-                step.name, Formatting.percent(step.agreement),
-                Formatting.fixed(step.outputError, digits: 3), step.kept ? "" : "dropped")
-        }
-        var table = TextTable([
-            ("norm", .left), ("error before", .right), ("after", .right), ("filters", .left),
-        ])
-        for norm in norms {
-            table.add(
-                norm.layer, Formatting.fixed(norm.before, digits: 3),
-                Formatting.fixed(norm.after, digits: 3), norm.filters.rawValue)
-        }
-        let kept = precision == "half" ? ", activations in half precision" : ""
-        var lines = [
-            "Calibrated on \(Formatting.grouped(fitted)) images of \(data), judged by \(setAside) others, "
-                + "seed \(seed)\(kept)"
-        ]
-        lines += steps.lines.map { "  " + $0 }
-        lines += skipped.map { "  no step '\($0.name)': \($0.reason)" }
-        lines += [""] + table.lines.map { "  " + $0 }
-        if self.steps.contains(where: { $0.name == "layers" && !$0.kept }) {
-            lines.append("  (dropped with the step 'layers')")
-        }
-        if !leftAlone.isEmpty { lines.append("Not fitted layer by layer:") }
-        lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
-        lines.append(
-            "\(Formatting.fixed(totalSeconds, digits: 1)) s, of which \(Formatting.fixed(solveSeconds, digits: 1)) s "
-                + "solving; one pass of the old network takes \(Formatting.fixed(forwardSeconds, digits: 1)) s"
-        )
-        return lines
     }
 }

@@ -96,6 +96,31 @@ struct CommandTests {
         }
     }
 
+    @Test("convert makes images where there are none, says how, and remembers it")
+    func synthesize() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let output = folder + "/gn.h5"
+            let arguments = [
+                "convert", model, output, "--groups", "size:8", "--synthesize", "--calibration-images", "8",
+                "--seed", "5",
+            ]
+            let run = try normconv(arguments + ["--json"])
+            #expect(run.code == 0 && run.errors.isEmpty)
+            let report = try #require(try run.json()["calibration"] as? [String: Any])
+            #expect(report["fitted"] as? Int == 6 && report["setAside"] as? Int == 2)
+            #expect(report["data"] == nil)
+            let made = try #require(report["synthesis"] as? [String: Any])
+            #expect(made["images"] as? Int == 8 && made["height"] as? Int == 28)
+            #expect(try #require(made["steps"] as? Int).isMultiple(of: 60))
+            #expect(
+                try #require(made["lastLoss"] as? Double) < 0.2 * #require(made["firstLoss"] as? Double))
+            #expect(try normconv("inspect", output).output.contains("calibrated on 6 made images"))
+            let text = try normconv(arguments + ["--force"])
+            #expect(text.output.contains("6 images made from stored statistics"))
+            #expect(text.output.contains("8 images of 28×28"))
+        }
+    }
+
     @Test("diff shows each layer's distance, 0 to itself")
     func diff() throws {
         let images = TestFiles.fixture("mnist-test-100.npz")
@@ -181,6 +206,10 @@ struct CommandTests {
             ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--calibration-images", "7"],
             ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--calibration-memory", "0"],
             ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--to", "none"],
+            ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--synthesize"],
+            ["convert", "in.h5", "out.h5", "--calibrate", "x.h5", "--image-size", "32"],
+            ["convert", "in.h5", "out.h5", "--synthesize", "--scale", "unit"],
+            ["convert", "in.h5", "out.h5", "--synthesize", "--to", "none"],
             ["convert", "in.h5", "out.h5", "--skip-broken"],
             ["convert", "in.h5", "out.h5", "--scale", "unit"],
             ["convert", "in.h5", "out.h5", "--image-layout", "nchw"],

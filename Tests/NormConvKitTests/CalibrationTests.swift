@@ -106,7 +106,7 @@ struct CalibrationTests {
         let plan = try planConversion(of: network, parameters: parameters, options: options)
         let run = try CalibrationRun(
             network, parameters: parameters, plan, options, CalibrationOptions(epochs: 2), images: images,
-            file: "made")
+            data: nil)
         let (fitted, report) = try run.run { _ in }
         let kept = report.steps.filter(\.kept)
         #expect(kept.allSatisfy { $0.agreement == 1 && $0.outputError < 1e-6 })
@@ -340,7 +340,7 @@ struct CalibrationTests {
         let plan = try model.plan(options)
         let run = try CalibrationRun(
             model.logits, parameters: model.checkpoint.parameters, plan, options,
-            CalibrationOptions(epochs: 1), images: images, file: "made")
+            CalibrationOptions(epochs: 1), images: images, data: nil)
         let (fitted, report) = try run.run { _ in }
         let agreements = report.steps.filter(\.kept).map(\.agreement)
         #expect(agreements == agreements.sorted())
@@ -362,7 +362,7 @@ struct CalibrationTests {
         zeros.withUnsafeBufferPointer { blank.store(0..<16, $0) }
         let run = try CalibrationRun(
             model.logits, parameters: model.parameters, plan, options, CalibrationOptions(epochs: 1),
-            images: blank, file: "made")
+            images: blank, data: nil)
         for values in try values(run.run { _ in }.plan, model).values {
             #expect(!values.contains { !$0.isFinite })
         }

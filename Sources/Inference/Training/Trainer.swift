@@ -1,7 +1,6 @@
 import CKernels
 import Foundation
 import Networks
-import Synchronization
 import Tensors
 
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
@@ -23,13 +22,9 @@ public final class Trainer {
     /// Images of a batch.
     public let batch: Int
 
-    private let program: TrainingProgram
-    private let device: OneDNNDevice
-    private let workers: [TrainingWorker]
+    private let team: TrainingTeam
     /// The gradient of each share of a batch.
     private let sums: [AlignedMemory]
-
-    private static let shares = 4
 
     /// Compiles the passes forwards and back.
     ///
@@ -47,30 +42,12 @@ public final class Trainer {
         layout: ParameterLayout, batch: Int,
         workers: Int = ProcessInfo.processInfo.activeProcessorCount
     ) throws {
-        let plan = try TrainingPlan(network, shapes: shapes, taps: taps, layout: layout)
-        let share = (max(batch, 1) + Self.shares - 1) / Self.shares
-        let device = try OneDNNDevice()
-        let count = min(max(workers, 1), Self.shares)
-        let made = Mutex<Result<(TrainingProgram, [TrainingWorker]), any Error>?>(nil)
-        // oneDNN compiles for as many threads as it finds: for one.
-        onWorkerThreads(1) { _ in
-            let result = Result {
-                let program = try TrainingProgram(
-                    plan, layout, parameters: parameters, batch: share, device: device)
-                let workers = try (0..<count).map { _ in try TrainingWorker(program, device: device) }
-                return (program, workers)
-            }
-            made.withLock { $0 = result }
-        }
-        guard let (program, workers) = try made.withLock({ try $0?.get() }) else {
-            throw InferenceError.library(operation: "compilation", status: 0)
-        }
+        team = try TrainingTeam(
+            TrainingPlan(network, shapes: shapes, taps: taps, layout: layout), layout,
+            parameters: parameters, batch: batch, workers: workers)
         self.layout = layout
-        self.batch = share * Self.shares
-        self.device = device
-        self.program = program
-        self.workers = workers
-        sums = try (0..<Self.shares).map { _ in
+        self.batch = team.batch
+        sums = try (0..<TrainingTeam.shares).map { _ in
             try AlignedMemory(bytes: layout.count * MemoryLayout<Float>.stride)
         }
     }
@@ -83,32 +60,17 @@ public final class Trainer {
         loss: @escaping Loss
     ) throws -> [Float] {
         precondition(values.count == layout.count, "\(values.count) values for \(layout.count)")
-        let failure = FirstFailure()
-        let (program, workers, device) = (program, workers, device)
+        try team.setValues(values)
         let sums = Sums(parts: sums.map(\.floats))
-        onWorkerThreads(1) { _ in
-            failure.attempt { try program.setValues(values, on: OneDNNStream(device)) }
+        try team.forEachShare { worker, share, images in
+            try load(images, worker.input)
+            try worker.forward()
+            sums.parts[share].update(repeating: 0, count: values.count)
+            try worker.backward(to: sums.parts[share]) { try loss($0, images, $1, $2) }
         }
-        let next = Atomic<Int>(0)
-        onWorkerThreads(workers.count) { index in
-            failure.attempt {
-                while !failure.occurred {
-                    let share = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                    guard share < Self.shares else { break }
-                    let images = share * program.batch..<(share + 1) * program.batch
-                    try load(images, workers[index].input)
-                    try workers[index].forward()
-                    sums.parts[share].update(repeating: 0, count: values.count)
-                    try workers[index].backward(to: sums.parts[share]) {
-                        try loss($0, images, $1, $2)
-                    }
-                }
-            }
-        }
-        try failure.rethrow()
         var gradient = [Float](repeating: 0, count: values.count)
         for part in sums.parts { nc_accumulate(part, &gradient, gradient.count) }
-        program.pullBack(&gradient, at: values)
+        team.program.pullBack(&gradient, at: values)
         return gradient
     }
 

@@ -7,7 +7,7 @@ import Tensors
 struct TrainingConvolution {
     let convolution: Convolution
     let forward: OneDNNConvolution
-    /// Back to the input; nil where nothing before it is trained.
+    /// Back to the input; nil where nobody needs that.
     let toSource: OneDNNConvolution?
     /// Back to kernel and bias; nil where neither is trained.
     let toWeights: OneDNNConvolution?

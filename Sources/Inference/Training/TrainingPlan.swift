@@ -16,10 +16,19 @@ struct TrainingPlan {
         case shared
     }
 
+    /// What the loss is differentiated with respect to.
+    enum Variables {
+        /// The parameters of the layout.
+        case parameters
+        /// The images.
+        case images
+    }
+
     let network: Network
     let shapes: [Shape]
     /// Nodes whose values the loss reads, in order.
     let taps: [Int]
+    let variables: Variables
     /// All nodes that the taps depend on, in topological order, the input first.
     let order: [Int]
     /// Buffer of each node's value; −1 for nodes that are not run.
@@ -38,10 +47,14 @@ struct TrainingPlan {
     private let consumers: [[Int]]
 
     /// Throws `InferenceError.cannotTrain` for an operation that training does not know.
-    init(_ network: Network, shapes: [Shape], taps: [Int], layout: ParameterLayout) throws(InferenceError) {
+    init(
+        _ network: Network, shapes: [Shape], taps: [Int], layout: ParameterLayout,
+        variables: Variables = .parameters
+    ) throws(InferenceError) {
         self.network = network
         self.shapes = shapes
         self.taps = taps
+        self.variables = variables
         let needed = network.nodesNeeded(for: Section(from: [0], to: taps))
         order = needed.sorted()
         consumers = network.consumers.map { $0.filter(needed.contains) }
@@ -73,21 +86,24 @@ struct TrainingPlan {
             let operand = node.inputs[0]
             guard operand != 0, consumers[operand].count == 1, !taps.contains(operand) else { return false }
             switch network.nodes[operand].operation {
-            case .convolution, .groupNorm, .add, .dense, .concatenate: return true
+            case .convolution, .batchNorm, .groupNorm, .add, .dense, .concatenate: return true
             default: return false
             }
         default: return false
         }
     }
 
-    /// Nodes that depend on a trained parameter.
+    /// Nodes that depend on a variable.
     private func nodesWithGradients(_ layout: ParameterLayout) throws(InferenceError) -> [Bool] {
         var needed = [Bool](repeating: false, count: network.nodes.count)
         for index in order {
             let node = network.nodes[index]
-            needed[index] =
-                node.operation.parameters.contains { layout[$0] != nil }
-                || node.inputs.contains { needed[$0] }
+            let isVariable =
+                switch variables {
+                case .parameters: node.operation.parameters.contains { layout[$0] != nil }
+                case .images: index == 0
+                }
+            needed[index] = isVariable || node.inputs.contains { needed[$0] }
             if !node.operation.canBeTrainedThrough { throw .cannotTrain(layer: node.layer) }
         }
         return needed

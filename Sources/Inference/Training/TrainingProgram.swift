@@ -31,7 +31,8 @@ final class TrainingProgram: @unchecked Sendable {
             guard let shape = plan.convolutionShape(index) else { continue }
             convolutions[index] = try TrainingConvolution(
                 shape.convolution, input: shape.input, output: shape.output, batch: batch,
-                needsSource: plan.flows[index][0] != .none, needsWeights: plan.gradientBuffer[index] >= 0,
+                needsSource: plan.flows[index][0] != .none,
+                needsWeights: plan.variables == .parameters && plan.gradientBuffer[index] >= 0,
                 device: device)
         }
         self.convolutions = convolutions

@@ -39,8 +39,8 @@ extension TrainingWorker {
     }
 
     /// One image's gradient back through an operation that is no convolution; gradients of gamma and beta are added
-    /// to `sums`.
-    func backward(_ index: Int, image: Int, _ sums: UnsafeMutablePointer<Float>) {
+    /// to `sums`, if there are any.
+    func backward(_ index: Int, image: Int, _ sums: UnsafeMutablePointer<Float>?) {
         let node = plan.network.nodes[index]
         guard let dy = gradientMap(index, image: image).baseAddress else { return }
         if case .groupNorm(let norm) = node.operation {
@@ -67,14 +67,15 @@ extension TrainingWorker {
 
     private func backward(
         _ norm: GroupNorm, _ index: Int, _ image: Int, _ dy: UnsafePointer<Float>,
-        _ sums: UnsafeMutablePointer<Float>
+        _ sums: UnsafeMutablePointer<Float>?
     ) {
         guard let step = program.norms[index] else { return }
         let operand = plan.network.nodes[index].inputs[0]
         let x = map(operand, image: image)
         let needed = plan.flows[index][0] != .none
         func sum(_ name: String?) -> UnsafeMutablePointer<Float>? {
-            name.flatMap { program.layout[$0] }.map { sums + $0.range.lowerBound }
+            guard let sums, let entry = name.flatMap({ program.layout[$0] }) else { return nil }
+            return sums + entry.range.lowerBound
         }
         guard let source = x.baseAddress else { return }
         normalizer.groupNormGradient(

@@ -78,6 +78,9 @@ final class TrainingWorker: @unchecked Sendable {
     /// Where the images go, [images, height, width, channels].
     var input: UnsafeMutableBufferPointer<Float> { buffer(values, plan.valueBuffer[0], 0) }
 
+    /// The gradient with respect to the images after `backward`, where these are the plan's variables.
+    var inputGradient: UnsafeBufferPointer<Float> { UnsafeBufferPointer(gradient(0)) }
+
     /// A node's values, [images, values].
     private func value(_ node: Int) -> UnsafeMutableBufferPointer<Float> {
         buffer(values, plan.valueBuffer[node], node)
@@ -121,11 +124,11 @@ final class TrainingWorker: @unchecked Sendable {
     }
 
     /// Takes the loss' gradient back from the taps; gradients of parameters are added to `sums`, in the layout's order
-    /// and with respect to the weights as the convolutions see them.
+    /// and with respect to the weights as the convolutions see them. Without `sums` only maps have gradients.
     ///
     /// `loss` is called for each tap with its value, and adds its gradient to what the second buffer holds.
     func backward(
-        to sums: UnsafeMutablePointer<Float>,
+        to sums: UnsafeMutablePointer<Float>?,
         loss: (_ tap: Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) throws -> Void
     ) throws {
         for index in plan.order.reversed() where plan.gradientBuffer[index] >= 0 {
@@ -146,10 +149,10 @@ final class TrainingWorker: @unchecked Sendable {
     }
 
     private func backward(
-        _ index: Int, _ execution: Executions, _ sums: UnsafeMutablePointer<Float>
+        _ index: Int, _ execution: Executions, _ sums: UnsafeMutablePointer<Float>?
     ) throws {
         guard let compiled = program.convolutions[index] else { return }
-        if let toWeights = execution.toWeights, let pass = compiled.toWeights {
+        if let sums, let toWeights = execution.toWeights, let pass = compiled.toWeights {
             try toWeights.run(on: stream)
             // A kernel may be used twice: its gradients add up.
             if let kernel = program.layout[compiled.convolution.kernel] {

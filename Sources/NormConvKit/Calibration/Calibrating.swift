@@ -7,7 +7,7 @@ import Tensors
 
 /// A calibration under way, for people who wait.
 public struct CalibrationProgress: Sendable {
-    /// What is being done: `layers` or `training`.
+    /// What is being done: `images`, `layers` or `training`.
     public var stage: String
     /// How much of it is done.
     public var done: Int
@@ -40,7 +40,7 @@ extension Model {
                 calibration, from: split, preprocessing ?? self.preprocessing)
             let run = try CalibrationRun(
                 logits, parameters: parameters, plan, options, calibration, images: images,
-                file: split.file)
+                data: split.file)
             return try run.run(progress)
         }
     }
@@ -62,13 +62,13 @@ struct CalibrationRun {
     private var report: CalibrationReport
 
     /// Prepares the calibration of a plan for a network, whose output is what it gives before a final softmax.
-    /// `images` are preprocessed; `file` is where they come from.
+    /// `images` are preprocessed; `data` is the file that they come from, nil where they were made.
     init(
         _ source: Network, parameters: ParameterTable, _ plan: ConversionPlan, _ options: ConversionOptions,
-        _ calibration: CalibrationOptions, images drawn: ActivationStore, file: String
+        _ calibration: CalibrationOptions, images drawn: ActivationStore, data: String?
     ) throws {
         guard drawn.count >= 8 else {
-            throw CalibrationFailure.tooFewImages(file: file, found: drawn.count)
+            throw CalibrationFailure.tooFewImages(file: data ?? "made", found: drawn.count)
         }
         self.source = source
         self.parameters = parameters
@@ -86,7 +86,7 @@ struct CalibrationRun {
         student.network.output = source.output
         self.student = student
         report = CalibrationReport(
-            data: file, fitted: fitted, setAside: drawn.count - fitted, seed: calibration.seed,
+            data: data, fitted: fitted, setAside: drawn.count - fitted, seed: calibration.seed,
             precision: precision == .half ? "half" : "single")
     }
 

@@ -1,6 +1,7 @@
 /// How a conversion is calibrated on images without labels.
 public struct CalibrationOptions: Sendable, Equatable {
-    /// How many images are drawn; all where there are fewer. A quarter of them is set aside to judge each step.
+    /// How many images are drawn; all where there are fewer. A quarter of them is set aside to judge each step. Of images
+    /// that are made, `SynthesisOptions` says how many.
     public var images: Int
     /// Decides which images are drawn, and everything else that is drawn.
     public var seed: UInt64

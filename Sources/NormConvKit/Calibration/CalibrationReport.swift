@@ -1,7 +1,9 @@
 /// What a calibration did.
 public struct CalibrationReport: Codable, Sendable, Equatable {
-    /// The images' file.
-    public var data: String
+    /// The images' file; nil where they were made.
+    public var data: String?
+    /// How images were made, where they were.
+    public var synthesis: SynthesisReport?
     /// Images that parameters were fitted to.
     public var fitted: Int
     /// Images that judged.

@@ -1,0 +1,64 @@
+import Foundation
+import Networks
+import Tensors
+
+/// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
+/// respect to the images, whose values are to change; its parameters stay.
+///
+/// A batch is cut into the same shares whatever the number of workers: the result is the same to the bit.
+public final class ImageGradients {
+    /// Images of a batch.
+    public let batch: Int
+
+    private let team: TrainingTeam
+    private let imageSize: Int
+
+    /// Images of each of the shares that a batch of `count` is cut into; the loss sees a share at a time.
+    public static func share(of count: Int) -> Int {
+        (max(count, 1) + TrainingTeam.shares - 1) / TrainingTeam.shares
+    }
+
+    /// Compiles the passes forwards and back.
+    ///
+    /// - Parameters:
+    ///   - network: what the images go through.
+    ///   - parameters: its parameters.
+    ///   - shapes: the shape of each node.
+    ///   - taps: the nodes whose values the loss reads.
+    ///   - batch: images of a batch, rounded up to a multiple of 4.
+    ///   - workers: threads; the result does not depend on it.
+    /// - Throws: `InferenceError`.
+    public init(
+        _ network: Network, parameters: ParameterTable, shapes: [Shape], taps: [Int], batch: Int,
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount
+    ) throws {
+        let layout = ParameterLayout(network, standardized: [], epsilon: 0)
+        let plan = try TrainingPlan(
+            network, shapes: shapes, taps: taps, layout: layout, variables: .images)
+        team = try TrainingTeam(plan, layout, parameters: parameters, batch: batch, workers: workers)
+        try team.setValues(layout.values(in: parameters))
+        self.batch = team.batch
+        imageSize = shapes[0].count
+    }
+
+    /// The gradient of a batch's loss at these images, both [images, height, width, channels].
+    public func gradient(at images: [Float], loss: @escaping Trainer.Loss) throws -> [Float] {
+        precondition(images.count == batch * imageSize, "\(images.count) values for \(batch) images")
+        let result = Result(memory: try AlignedMemory(bytes: images.count * MemoryLayout<Float>.stride))
+        let size = imageSize
+        try team.forEachShare { worker, _, range in
+            let own = range.lowerBound * size..<range.upperBound * size
+            _ = worker.input.update(fromContentsOf: images[own])
+            try worker.forward()
+            try worker.backward(to: nil) { try loss($0, range, $1, $2) }
+            _ = UnsafeMutableBufferPointer(start: result.memory.floats + own.lowerBound, count: own.count)
+                .update(fromContentsOf: worker.inputGradient)
+        }
+        return Array(UnsafeBufferPointer(start: result.memory.floats, count: images.count))
+    }
+
+    /// Each share is written by the one worker that takes it.
+    private struct Result: @unchecked Sendable {
+        let memory: AlignedMemory
+    }
+}

@@ -1,0 +1,102 @@
+import Conversion
+import Datasets
+import Foundation
+import Inference
+import Networks
+import Tensors
+
+extension Model {
+    /// Fits a conversion that is worked out to images that are made from this network's stored statistics, where there
+    /// are none at hand: pixels move until what enters each batch norm has the mean and variance that it remembers.
+    /// Everything after that is done as on other images.
+    ///
+    /// - Parameters:
+    ///   - plan: the conversion.
+    ///   - options: what it was planned with.
+    ///   - synthesis: how many images are made, of what size, and how.
+    ///   - calibration: what to do with them, and the seed that they are made from; nothing is trained unless it says so.
+    ///   - preprocessing: what goes with the network where it is nil; pixels are kept to what it allows.
+    ///   - progress: is told how far things are.
+    /// - Returns: the plan with fitted parameters, and what was done.
+    public func calibrate(
+        _ plan: ConversionPlan, options: ConversionOptions, synthesizing synthesis: SynthesisOptions,
+        with calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
+        progress: (CalibrationProgress) -> Void = { _ in }
+    ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
+        try SymmetricSystem.checkLibrary()
+        return try naming(path) {
+            try checkGraph()
+            let (images, made) = try madeImages(
+                synthesis, calibration, preprocessing ?? self.preprocessing,
+                progress: { progress(CalibrationProgress(stage: "images", done: $0, total: $1)) })
+            var calibration = calibration
+            // Training on them gains nothing certain on real ones.
+            calibration.epochs = calibration.epochs ?? 0
+            let run = try CalibrationRun(
+                logits, parameters: parameters, plan, options, calibration, images: images, data: nil)
+            var result = try run.run(progress)
+            result.report.synthesis = made
+            return result
+        }
+    }
+
+    /// Makes images, preprocessed.
+    func madeImages(
+        _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing,
+        progress: (Int, Int) -> Void
+    ) throws -> (ActivationStore, SynthesisReport) {
+        let channels = network.input.channels
+        if let expected = preprocessing.channels, expected != channels {
+            throw SynthesisFailure.wrongChannels(
+                preprocessing: preprocessing.description, expected: expected, found: channels)
+        }
+        let network = logits
+        let effort = try SynthesisEffort(self, network, options, memory: calibration.memory)
+        let synthesis = Synthesis(
+            network: network, parameters: parameters,
+            shape: [effort.size.height, effort.size.width, channels], preprocessing: preprocessing,
+            count: effort.images, steps: options.steps, rounds: effort.rounds, share: effort.share,
+            seed: calibration.seed,
+            workers: calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount)
+        let watch = Stopwatch()
+        let made = try watch.measure { try synthesis.run(progress: progress) }
+        let report = SynthesisReport(
+            images: effort.images, height: effort.size.height, width: effort.size.width, share: made.share,
+            steps: made.steps, firstLoss: made.firstLoss, lastLoss: made.lastLoss, seconds: watch.seconds)
+        return (made.images, report)
+    }
+}
+
+/// How many images are made by default, and how large: what takes minutes for networks of any cost.
+struct SynthesisEffort {
+    let size: Extent
+    let images: Int
+    /// Rounds of steps at most, of which most networks need one.
+    let rounds: Int
+    /// Images whose statistics are taken together, at most.
+    let share: Int
+
+    /// Multiply-adds of an image beyond which images are made at half the size, where the network takes any.
+    private static let dear = 1.5e9
+    /// Multiply-adds that making images may take.
+    private static let affordable = 8e12
+
+    init(_ model: Model, _ network: Network, _ options: SynthesisOptions, memory: Int) throws {
+        func shapes(_ size: Extent) throws -> [Shape] {
+            try network.shapes(height: size.height, width: size.width)
+        }
+        var size = options.size ?? model.inputSize
+        let isFree = options.size == nil && network.input.height == nil && network.input.width == nil
+        if isFree, try network.multiplyAdds(shapes: shapes(size)) > Self.dear {
+            size = Extent(height: size.height / 2, width: size.width / 2)
+        }
+        let own = try shapes(size)
+        let cost = max(network.multiplyAdds(shapes: own), 1) * 2 * Double(max(options.steps, 1))
+        self.size = size
+        images = options.images ?? max(Int(min(Self.affordable / cost, 256)) / 32 * 32, 32)
+        rounds = max(1, Int(min(Self.affordable / (cost * Double(max(images, 1))), 5)))
+        // All of the four shares may be in work at once, and no value is let go of before the way back.
+        let bytes = own.reduce(0) { $0 + $1.count } * MemoryLayout<Float>.size
+        share = max(2, min(32, memory / 4 / max(bytes, 1)))
+    }
+}
