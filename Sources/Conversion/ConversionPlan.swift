@@ -127,10 +127,10 @@ extension ConversionWarning: CustomStringConvertible {
                 + layers.joined(separator: ", ")
         case .standardizedWithoutData(let convolutions):
             "\(convolutions) convolutions are standardized without images: expect a loss, a large one in narrow "
-                + "networks and on grey images; --calibrate IMAGES keeps most, --ws off keeps more"
+                + "networks and on grey images; --calibrate IMAGES keeps most, --synthesize much without any, --ws off more"
         case .narrowGroups(let layers, let size):
             "\(layers.count) norms have groups of few channels, down to \(size), whose statistics vary from image "
-                + "to image: expect a loss; --calibrate IMAGES, --groups size:8 or --to ln lose less"
+                + "to image: expect a loss; --calibrate IMAGES, --synthesize, --groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
             "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
         }
