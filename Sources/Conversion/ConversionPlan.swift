@@ -91,6 +91,8 @@ public enum ConversionWarning: Sendable, Equatable {
     case narrowGroups(layers: [String], channelsPerGroup: Int)
     /// Groups of one channel on maps of unknown extents: a map of one position would become zero.
     case singleChannelGroups(layers: [String])
+    /// Images were made to calibrate on, and their statistics are far from the stored ones: how far, and what is near.
+    case distantImages(distance: Double, near: Double)
 }
 
 extension ConversionReport.Reason: CustomStringConvertible {
@@ -109,7 +111,7 @@ extension ConversionWarning {
     public var isAnsweredByCalibration: Bool {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
-        case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups: false
+        case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages: false
         }
     }
 }
@@ -133,6 +135,9 @@ extension ConversionWarning: CustomStringConvertible {
                 + "to image: expect a loss; --calibrate IMAGES, --synthesize, --groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
             "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
+        case .distantImages(let distance, let near):
+            "the images that were made have other statistics than the stored ones, a distance of \(distance), expected at most "
+                + "\(near): expect little of them; --preprocess and --image-size may be others than the network was trained with"
         }
     }
 }

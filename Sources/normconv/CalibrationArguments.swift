@@ -9,7 +9,10 @@ struct CalibrationArguments: ParsableArguments {
         completion: .file())
     var calibrate: String?
 
-    @Flag(help: "Calibrate on images made from the stored statistics: no data needed.")
+    @Flag(
+        help:
+            "Calibrate on images made from the stored statistics: no data needed. Serves standardized weights."
+    )
     var synthesize = false
 
     @Option(
@@ -31,15 +34,15 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            How often calibration goes through the images to train all parameters; 0 for not at all. Default: 30 \
+            How often calibration goes through the images to train all parameters; 0 for not at all. Default: 60 \
             for small networks, fewer the more a pass costs; 0 on images that are made.
             """)
     var epochs: Int?
 
     @Option(
         help: """
-            Memory for calibration's activations, as 4G or 500M; beyond it they are kept in half precision. \
-            Default: 4G.
+            Memory for calibration's activations, as 4G or 500M; beyond it they are kept in half precision, and \
+            images are made in smaller shares. Default: 4G.
             """)
     var calibrationMemory: ByteCount?
 
@@ -154,7 +157,7 @@ extension CalibrationReport {
 
 extension SynthesisReport {
     fileprivate var line: String {
-        "  \(images) images of \(height)×\(width) in \(steps) steps and \(Formatting.fixed(seconds, digits: 1)) s: distance "
-            + "to the statistics from \(Formatting.fixed(firstLoss, digits: 3)) to \(Formatting.fixed(lastLoss, digits: 3))"
+        "  \(images) images of \(height)×\(width) in shares of \(share), \(steps) steps and \(Formatting.fixed(seconds, digits: 1)) s: "
+            + "distance to the statistics from \(Formatting.fixed(firstLoss, digits: 3)) to \(Formatting.fixed(lastLoss, digits: 3))"
     }
 }

@@ -50,7 +50,7 @@ struct SynthesisTests {
         let model = try model()
         func images(_ seed: UInt64, workers: Int) throws -> [Float] {
             let calibration = CalibrationOptions(seed: seed, workers: workers)
-            let options = SynthesisOptions(images: 10, steps: 3)
+            let options = SynthesisOptions(images: 10, steps: 15)
             return try model.madeImages(options, calibration, .raw) { _, _ in }.0.values(0..<10)
         }
         let expected = try images(1, workers: 1)
@@ -98,6 +98,39 @@ struct SynthesisTests {
         #expect(given.size == Extent(height: 64, width: 48) && given.images == 9)
     }
 
+    @Test("Images that cannot come near the statistics are refused: here pixels of another range")
+    func distance() throws {
+        let error = #expect(throws: SynthesisFailure.self) {
+            try model().madeImages(few, CalibrationOptions(), .unit) { _, _ in }
+        }
+        guard case .distant(let first, let last) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(last > 0.5 * first)
+    }
+
+    @Test("Memory allowed makes shares smaller; where the smallest do not fit, that is said before")
+    func memory() throws {
+        let model = try model()
+        func share(_ memory: Int) throws -> Int {
+            try SynthesisEffort(model, model.logits, few, memory: memory).share
+        }
+        #expect(try share(4 << 30) == 32)
+        let least = try (1...64).first { try (try? share($0 << 18)) != nil } ?? 0
+        let smallest = try share(least << 18)
+        #expect(least > 1 && 2..<32 ~= smallest)
+        #expect(throws: SynthesisFailure.self) { try share((least - 1) << 18) }
+    }
+
+    @Test("Layers that gradients cannot go back through are named")
+    func noWayBack() throws {
+        let model = try model("zoo/normalizations.keras3.h5")
+        #expect(throws: SynthesisFailure.noWayBack(layer: "ln")) {
+            try model.madeImages(few, CalibrationOptions(), .raw) { _, _ in }
+        }
+    }
+
     @Test("Networks without batch norms and preprocessings for other channels are refused in words")
     func refusals() throws {
         let model = try model()
@@ -107,6 +140,16 @@ struct SynthesisTests {
             #expect(throws: SynthesisFailure.noBatchNorm) {
                 try converted.madeImages(few, CalibrationOptions(), .raw) { _, _ in }
             }
+        }
+        for options in [
+            SynthesisOptions(images: 7), SynthesisOptions(images: .max),
+            SynthesisOptions(images: 8, steps: 0),
+            SynthesisOptions(images: 8, size: Extent(height: 0, width: 28)),
+        ] {
+            let error = #expect(throws: SynthesisFailure.self) {
+                try model.madeImages(options, CalibrationOptions(), .raw) { _, _ in }
+            }
+            #expect("\(try #require(error))".contains("of images that are made: found"))
         }
         let failure = SynthesisFailure.wrongChannels(preprocessing: "torch", expected: 3, found: 1)
         #expect(failure.description.contains("--preprocess"))

@@ -13,9 +13,19 @@ public final class ImageGradients {
     private let team: TrainingTeam
     private let imageSize: Int
 
-    /// Images of each of the shares that a batch of `count` is cut into; the loss sees a share at a time.
-    public static func share(of count: Int) -> Int {
-        (max(count, 1) + TrainingTeam.shares - 1) / TrainingTeam.shares
+    /// Shares that a batch is cut into; the loss sees one at a time.
+    public static let shares = TrainingTeam.shares
+
+    /// Bytes that an image's values and gradients take at most on their way forwards and back.
+    public static func bytesPerImage(
+        _ network: Network, shapes: [Shape], taps: [Int]
+    ) throws(InferenceError) -> Int {
+        let plan = try TrainingPlan(
+            network, shapes: shapes, taps: taps,
+            layout: ParameterLayout(network, standardized: [], epsilon: 0), variables: .images)
+        let floats =
+            plan.valueSizes.reduce(0, +) + plan.gradientSizes.reduce(0, +) + (plan.gradientSizes.max() ?? 0)
+        return floats * MemoryLayout<Float>.size
     }
 
     /// Compiles the passes forwards and back.

@@ -28,7 +28,7 @@ struct Synthesis {
     /// Adam's rate to begin with.
     private static let rate = 0.025
     /// The statistics' loss for each norm that is near enough.
-    private static let enough = 0.02
+    static let enough = 0.02
     /// What the mean squared difference of neighbours counts.
     private static let smoothness: Float = 0.4
 
@@ -36,6 +36,7 @@ struct Synthesis {
     struct Result {
         var images: ActivationStore
         var share: Int
+        var norms: Int
         /// Of the images that took most.
         var steps = 0
         var firstLoss: Double
@@ -46,19 +47,22 @@ struct Synthesis {
     func run(progress: (Int, Int) -> Void) throws -> Result {
         let statistics = try StatisticsLoss(network, parameters: parameters)
         guard !statistics.taps.isEmpty else { throw SynthesisFailure.noBatchNorm }
-        let batches = (count + 4 * share - 1) / (4 * share)
+        let batches = (count - 1) / (ImageGradients.shares * share) + 1
         let gradients = try ImageGradients(
             network, parameters: parameters, shapes: network.shapes(forImage: shape), taps: statistics.taps,
             batch: (count + batches - 1) / batches, workers: workers)
         let store = try ActivationStore(shape: shape, count: count)
-        var result = Result(images: store, share: gradients.batch / 4, firstLoss: 0, lastLoss: 0)
+        var result = Result(
+            images: store, share: gradients.batch / ImageGradients.shares, norms: statistics.taps.count,
+            firstLoss: 0, lastLoss: 0)
         var random = SplitMix64(seed: seed &+ 0x1A6E5)
-        let most = rounds * steps
+        var done = 0
         for batch in 0..<batches {
             var pixels = Noise.blurred(shape, count: gradients.batch, using: &random)
             let (taken, first, last) = try settle(&pixels, gradients, statistics) {
-                progress(batch * most + $0, batches * most)
+                progress(done + $0, done + $1 + (batches - batch - 1) * steps)
             }
+            done += taken
             result.steps = max(result.steps, taken)
             result.firstLoss += first / Double(batches)
             result.lastLoss += last / Double(batches)
@@ -75,12 +79,15 @@ struct Synthesis {
     /// after.
     private func settle(
         _ pixels: inout [Float], _ gradients: ImageGradients, _ statistics: StatisticsLoss,
-        progress: (Int) -> Void
+        progress: (_ done: Int, _ total: Int) -> Void
     ) throws -> (steps: Int, first: Double, last: Double) {
         var (current, last) = try gradient(gradients, statistics, pixels)
         let first = last
-        var taken = 0
-        for _ in 0..<rounds where taken == 0 || last > Self.enough * Double(statistics.taps.count) {
+        let enough = Self.enough * Double(statistics.taps.count)
+        var (taken, before) = (0, Double.infinity)
+        // A round that brings statistics hardly nearer is the last.
+        for round in 1...rounds where taken == 0 || last > enough && last < 0.9 * before {
+            before = last
             var adam = Adam(count: pixels.count, beta1: 0.5, beta2: 0.9)
             for step in 0..<steps {
                 guard last.isFinite else { throw SynthesisFailure.diverged }
@@ -89,7 +96,7 @@ struct Synthesis {
                 for index in pixels.indices { pixels[index] = min(max(pixels[index], 0), 1) }
                 (current, last) = try gradient(gradients, statistics, pixels)
                 taken += 1
-                progress(taken)
+                progress(taken, round * steps)
             }
         }
         guard last.isFinite else { throw SynthesisFailure.diverged }
@@ -100,8 +107,9 @@ struct Synthesis {
     private func gradient(
         _ gradients: ImageGradients, _ statistics: StatisticsLoss, _ pixels: [Float]
     ) throws -> ([Float], Double) {
-        let share = gradients.batch / 4
-        let losses = Mutex([Double](repeating: 0, count: 4))
+        let shares = ImageGradients.shares
+        let share = gradients.batch / shares
+        let losses = Mutex([Double](repeating: 0, count: shares))
         var gradient = try gradients.gradient(at: preprocessed(pixels)) { tap, images, values, gradient in
             let loss = statistics.add(tap, values, gradient)
             losses.withLock { $0[images.lowerBound / share] += loss }
@@ -112,7 +120,7 @@ struct Synthesis {
             gradient[index] *= ends[index % channels].white - ends[index % channels].black
         }
         addRoughness(pixels, share: share, to: &gradient)
-        return (gradient, losses.withLock { $0 }.reduce(0, +) / 4)
+        return (gradient, losses.withLock { $0 }.reduce(0, +) / Double(shares))
     }
 
     /// What pixels are to the network.

@@ -16,6 +16,19 @@ public struct SynthesisOptions: Sendable, Equatable {
         self.steps = steps
         self.size = size
     }
+
+    /// Throws `SynthesisFailure.invalid`.
+    func check() throws(SynthesisFailure) {
+        if let images, !(8...1_000_000 ~= images) {
+            throw .invalid(what: "number", found: images, expected: "8 to 1000000")
+        }
+        guard 1...100_000 ~= steps else {
+            throw .invalid(what: "steps", found: steps, expected: "1 to 100000")
+        }
+        if let size, min(size.height, size.width) < 1 {
+            throw .invalid(what: "extent", found: min(size.height, size.width), expected: "at least 1")
+        }
+    }
 }
 
 /// How images were made from stored statistics.
@@ -28,14 +41,22 @@ public struct SynthesisReport: Codable, Sendable, Equatable {
     public var width: Int
     /// Images whose statistics were taken together.
     public var share: Int
+    /// Batch norms whose statistics were approached.
+    public var norms: Int
     /// Steps down the gradient, of the images that took most.
     public var steps: Int
     /// How far the statistics of noise are from the stored ones: mean over shares of `StatisticsLoss`.
     public var firstLoss: Double
-    /// The same of the images.
+    /// The same of the images; 0.02 for each norm is near.
     public var lastLoss: Double
     /// Seconds that it took.
     public var seconds: Double
+
+    /// Whether images are about as near to the statistics as those that were measured to serve.
+    public var isNear: Bool { lastLoss <= nearLoss }
+
+    /// The loss that is near still.
+    var nearLoss: Double { 5 * Synthesis.enough * Double(norms) }
 }
 
 /// Why no images can be made.
@@ -46,6 +67,16 @@ public enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     case wrongChannels(preprocessing: String, expected: Int, found: Int)
     /// The statistics cannot be approached.
     case diverged
+    /// The statistics were hardly approached: how far they were, and are.
+    case distant(first: Double, last: Double)
+    /// An operation that gradients cannot go back through.
+    case noWayBack(layer: String)
+    /// A number that makes no sense.
+    case invalid(what: String, found: Int, expected: String)
+    /// The smallest shares would not fit into the memory allowed.
+    case outOfMemory(height: Int, width: Int, bytes: Int, limit: Int)
+
+    private func rounded(_ distance: Double) -> Double { (distance * 1000).rounded() / 1000 }
 
     /// One line for people.
     public var description: String {
@@ -57,6 +88,17 @@ public enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
                 + "(--preprocess)"
         case .diverged:
             "images made from the stored statistics are not finite: the statistics are not those of this network"
+        case .distant(let first, let last):
+            "no images have the stored statistics: the distance fell from \(rounded(first)) to \(rounded(last)) only; expected the preprocessing "
+                + "that the network was trained with (--preprocess), or images of another size (--image-size)"
+        case .noWayBack(let layer):
+            "layer '\(layer)': gradients cannot go back through its operation, so that no images can be made (--synthesize); "
+                + "--calibrate IMAGES takes images that are there"
+        case .invalid(let what, let found, let expected):
+            "\(what) of images that are made: found \(found), expected \(expected)"
+        case .outOfMemory(let height, let width, let bytes, let limit):
+            "making images of \(height)×\(width) takes \(bytes) bytes at least, expected at most \(limit): choose smaller ones "
+                + "(--image-size) or allow more (--calibration-memory)"
         }
     }
 }

@@ -36,6 +36,10 @@ extension Model {
                 logits, parameters: parameters, plan, options, calibration, images: images, data: nil)
             var result = try run.run(progress)
             result.report.synthesis = made
+            if !made.isNear {
+                result.plan.report.warnings.append(
+                    .distantImages(distance: (made.lastLoss * 1000).rounded() / 1000, near: made.nearLoss))
+            }
             return result
         }
     }
@@ -50,8 +54,14 @@ extension Model {
             throw SynthesisFailure.wrongChannels(
                 preprocessing: preprocessing.description, expected: expected, found: channels)
         }
+        try options.check()
         let network = logits
-        let effort = try SynthesisEffort(self, network, options, memory: calibration.memory)
+        let effort: SynthesisEffort
+        do {
+            effort = try SynthesisEffort(self, network, options, memory: calibration.memory)
+        } catch InferenceError.cannotTrain(let layer) {
+            throw SynthesisFailure.noWayBack(layer: layer)
+        }
         let synthesis = Synthesis(
             network: network, parameters: parameters,
             shape: [effort.size.height, effort.size.width, channels], preprocessing: preprocessing,
@@ -62,12 +72,16 @@ extension Model {
         let made = try watch.measure { try synthesis.run(progress: progress) }
         let report = SynthesisReport(
             images: effort.images, height: effort.size.height, width: effort.size.width, share: made.share,
+            norms: made.norms,
             steps: made.steps, firstLoss: made.firstLoss, lastLoss: made.lastLoss, seconds: watch.seconds)
+        guard made.lastLoss <= 0.5 * made.firstLoss || report.isNear else {
+            throw SynthesisFailure.distant(first: made.firstLoss, last: made.lastLoss)
+        }
         return (made.images, report)
     }
 }
 
-/// How many images are made by default, and how large: what takes minutes for networks of any cost.
+/// How many images are made by default, and how large: what takes minutes, for most networks of any cost.
 struct SynthesisEffort {
     let size: Extent
     let images: Int
@@ -79,7 +93,7 @@ struct SynthesisEffort {
     /// Multiply-adds of an image beyond which images are made at half the size, where the network takes any.
     private static let dear = 1.5e9
     /// Multiply-adds that making images may take.
-    private static let affordable = 8e12
+    private static let affordable = 9e12
 
     init(_ model: Model, _ network: Network, _ options: SynthesisOptions, memory: Int) throws {
         func shapes(_ size: Extent) throws -> [Shape] {
@@ -95,8 +109,14 @@ struct SynthesisEffort {
         self.size = size
         images = options.images ?? max(Int(min(Self.affordable / cost, 256)) / 32 * 32, 32)
         rounds = max(1, Int(min(Self.affordable / (cost * Double(max(images, 1))), 5)))
-        // All of the four shares may be in work at once, and no value is let go of before the way back.
-        let bytes = own.reduce(0) { $0 + $1.count } * MemoryLayout<Float>.size
-        share = max(2, min(32, memory / 4 / max(bytes, 1)))
+        // All shares may be in work at once, on any number of threads the same.
+        let taps = try StatisticsLoss(network, parameters: model.parameters).taps
+        let bytes =
+            try ImageGradients.bytesPerImage(network, shapes: own, taps: taps) * ImageGradients.shares
+        share = min(32, memory / max(bytes, 1))
+        guard share >= 2 else {
+            throw SynthesisFailure.outOfMemory(
+                height: size.height, width: size.width, bytes: 2 * bytes, limit: memory)
+        }
     }
 }
