@@ -28,7 +28,7 @@ private func recognizePart(_ part: NamedParts.Part) throws(NetworkError) -> Reco
     do {
         return try recognizeResNet(part.parameters, part.groupNorms).withOtherNorms(of: part)
     } catch {
-        guard let reason = error.reasonForPairs,
+        guard let reason = error.reasonForPairs(part.parameters),
             var pairs = recognizePairs(part.parameters, part.groupNorms),
             error.isUnrecognized || pairs.hasAllStatistics
         else { throw error }
@@ -102,11 +102,14 @@ extension NetworkError {
         if case .unrecognized = self { true } else { false }
     }
 
-    /// Why a network is another one than its names say; nil where it is none that could be converted norm by norm.
-    fileprivate var reasonForPairs: String? {
+    /// Why a network is another one than its names say; nil where it is none that could be converted norm by norm. Blocks of
+    /// another kind have kernels of other sizes and norms of other widths; other ranks are damage.
+    fileprivate func reasonForPairs(_ parameters: ParameterTable) -> String? {
         switch self {
         case .unrecognized(let reason): reason
-        case .missingParameter, .wrongShape, .shapeMismatch: description
+        case .missingParameter, .shapeMismatch: description
+        case .wrongShape(let name, _, _):
+            [1, 2, 4].contains(parameters[name]?.shape.rank) ? description : nil
         default: nil
         }
     }

@@ -145,6 +145,10 @@ struct NamedRecognitionTests {
 
         let damaged = parameters.filter { $0.0 != "layer2.0.bn1.running_var" }
         #expect(throws: NetworkError.self) { try recognizeNames(parameters: table(damaged)) }
+        let flat = trunk.parameters().map { name, shape in
+            (name, name == "conv1.weight" ? [16, 3, 9] : shape)
+        }
+        #expect(throws: NetworkError.self) { try recognizeNames(parameters: table(flat)) }
     }
 
     @Test("what has no norms leaves the network as it is")
