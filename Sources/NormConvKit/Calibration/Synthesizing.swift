@@ -72,8 +72,8 @@ extension Model {
         let made = try watch.measure { try synthesis.run(progress: progress) }
         let report = SynthesisReport(
             images: effort.images, height: effort.size.height, width: effort.size.width, share: made.share,
-            norms: made.norms,
-            steps: made.steps, firstLoss: made.firstLoss, lastLoss: made.lastLoss, seconds: watch.seconds)
+            norms: made.norms, steps: made.steps, firstLoss: made.firstLoss, lastLoss: made.lastLoss,
+            seconds: watch.seconds)
         guard made.lastLoss <= 0.5 * made.firstLoss || report.isNear else {
             throw SynthesisFailure.distant(first: made.firstLoss, last: made.lastLoss)
         }
