@@ -136,8 +136,8 @@ extension ConversionWarning: CustomStringConvertible {
         case .singleChannelGroups(let layers):
             "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
         case .distantImages(let distance, let near):
-            "the images that were made have other statistics than the stored ones, a distance of \(distance), expected at most "
-                + "\(near): expect little of them; --preprocess and --image-size may be others than the network was trained with"
+            "the images that were made have other statistics than the stored ones, a distance of \(Float(distance)), expected at most "
+                + "\(Float(near)): expect little of them; --preprocess and --image-size may be others than the network was trained with"
         }
     }
 }

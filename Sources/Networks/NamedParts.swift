@@ -19,15 +19,20 @@ struct NamedParts {
     /// The others, networks first.
     let others: [Part]
 
-    /// Names that every ResNet of a family has, and those that tell that it begins there.
-    private static let marks = [
-        ("layer1.0.conv1.weight", ["conv1.weight", "conv1.0.weight"]),
-        ("stages.0.blocks.0.conv1.weight", ["stem.conv.weight"]),
-    ]
+    /// A name that every ResNet of a family has, and those of its stem, which tell that it begins there.
+    struct Mark {
+        let block: String
+        let stems: [String]
+
+        static let torch = Mark(block: "layer1.0.conv1.weight", stems: ["conv1.weight", "conv1.0.weight"])
+        static let preActivation = Mark(
+            block: "stages.0.blocks.0.conv1.weight", stems: ["stem.conv.weight"])
+    }
 
     init(_ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?) {
         let dotted = parameters.names.map { $0.replacing("/", with: ".") }
-        let prefixes = Self.prefixes(in: dotted)
+        let prefixes = Self.prefixes(of: .torch, in: dotted).union(
+            Self.prefixes(of: .preActivation, in: dotted))
         guard prefixes.count > 1 else {
             main = Part(prefix: "", parameters: parameters, groupNorms: groupNorms)
             others = []
@@ -59,20 +64,15 @@ struct NamedParts {
         others = Array(parts.dropFirst())
     }
 
-    private static func prefixes(in names: [String]) -> Set<String> {
+    /// What stands before a network's names, among dotted names.
+    static func prefixes(of mark: Mark, in names: [String]) -> Set<String> {
         let all = Set(names)
-        var prefixes: Set<String> = []
-        for (mark, stems) in marks {
-            for name in names where name.hasSuffix(mark) {
-                let prefix = String(name.dropLast(mark.count))
-                if prefix.isEmpty || prefix.hasSuffix("."), prefix.count(where: { $0 == "." }) <= deepest,
-                    stems.contains(where: { all.contains(prefix + $0) })
-                {
-                    prefixes.insert(prefix)
-                }
-            }
-        }
-        return prefixes
+        let prefixes = names.filter { $0.hasSuffix(mark.block) }.map { String($0.dropLast(mark.block.count)) }
+        return Set(
+            prefixes.filter { prefix in
+                (prefix.isEmpty || prefix.hasSuffix(".")) && prefix.count(where: { $0 == "." }) <= deepest
+                    && mark.stems.contains { all.contains(prefix + $0) }
+            })
     }
 
     /// Modules around a network at most.

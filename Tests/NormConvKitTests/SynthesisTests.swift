@@ -117,7 +117,7 @@ struct SynthesisTests {
             try SynthesisEffort(model, model.logits, few, memory: memory).share
         }
         #expect(try share(4 << 30) == 32)
-        let least = try (1...64).first { try (try? share($0 << 18)) != nil } ?? 0
+        let least = (1...64).first { (try? share($0 << 18)) != nil } ?? 0
         let smallest = try share(least << 18)
         #expect(least > 1 && 2..<32 ~= smallest)
         #expect(throws: SynthesisFailure.self) { try share((least - 1) << 18) }

@@ -53,13 +53,7 @@ struct TorchNames {
         self.parameters = parameters
         self.groupNorms = groupNorms
         let dotted = parameters.names.map(Self.dotted)
-        let all = Set(dotted)
-        let suffix = "layer1.0.conv1.weight"
-        let prefixes = dotted.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }
-            .filter { prefix in
-                (prefix.isEmpty || prefix.hasSuffix("."))
-                    && ["conv1.weight", "conv1.0.weight"].contains { all.contains(prefix + $0) }
-            }
+        let prefixes = NamedParts.prefixes(of: .torch, in: dotted)
         guard let prefix = prefixes.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) else {
             throw .unrecognized(
                 reason:

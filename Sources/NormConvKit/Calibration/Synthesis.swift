@@ -114,18 +114,20 @@ struct Synthesis {
             let loss = statistics.add(tap, values, gradient)
             losses.withLock { $0[images.lowerBound / share] += loss }
         }
-        let channels = shape[2]
-        let ends = (0..<channels).map(preprocessing.ends)
+        let ends = ends
         for index in gradient.indices {
-            gradient[index] *= ends[index % channels].white - ends[index % channels].black
+            gradient[index] *= ends[index % ends.count].white - ends[index % ends.count].black
         }
         addRoughness(pixels, share: share, to: &gradient)
         return (gradient, losses.withLock { $0 }.reduce(0, +) / Double(shares))
     }
 
+    /// What black and white are to the network, by channel.
+    private var ends: [(black: Float, white: Float)] { (0..<shape[2]).map(preprocessing.ends) }
+
     /// What pixels are to the network.
     private func preprocessed(_ pixels: [Float]) -> [Float] {
-        let ends = (0..<shape[2]).map(preprocessing.ends)
+        let ends = ends
         return pixels.indices.map { index in
             let (black, white) = ends[index % ends.count]
             return black + pixels[index] * (white - black)

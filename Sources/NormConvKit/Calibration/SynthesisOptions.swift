@@ -1,4 +1,5 @@
 import Datasets
+import Reports
 
 /// How images are made from a network's stored statistics.
 public struct SynthesisOptions: Sendable, Equatable {
@@ -76,8 +77,6 @@ public enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     /// The smallest shares would not fit into the memory allowed.
     case outOfMemory(height: Int, width: Int, bytes: Int, limit: Int)
 
-    private func rounded(_ distance: Double) -> Double { (distance * 1000).rounded() / 1000 }
-
     /// One line for people.
     public var description: String {
         switch self {
@@ -89,8 +88,8 @@ public enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
         case .diverged:
             "images made from the stored statistics are not finite: the statistics are not those of this network"
         case .distant(let first, let last):
-            "no images have the stored statistics: the distance fell from \(rounded(first)) to \(rounded(last)) only; expected the preprocessing "
-                + "that the network was trained with (--preprocess), or images of another size (--image-size)"
+            "no images have the stored statistics: the distance fell from \(Formatting.fixed(first, digits: 3)) to "
+                + "\(Formatting.fixed(last, digits: 3)) only; expected the preprocessing that the network was trained with (--preprocess), or images of another size (--image-size)"
         case .noWayBack(let layer):
             "layer '\(layer)': gradients cannot go back through its operation, so that no images can be made (--synthesize); "
                 + "--calibrate IMAGES takes images that are there"

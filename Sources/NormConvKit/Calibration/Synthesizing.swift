@@ -38,7 +38,7 @@ extension Model {
             result.report.synthesis = made
             if !made.isNear {
                 result.plan.report.warnings.append(
-                    .distantImages(distance: (made.lastLoss * 1000).rounded() / 1000, near: made.nearLoss))
+                    .distantImages(distance: made.lastLoss, near: made.nearLoss))
             }
             return result
         }
