@@ -52,6 +52,7 @@ let package = Package(
         // Leaves.
         library("Tensors", []),
         library("OrderedJSON", []),
+        library("Threads", ["CCrashGuard"]),
         library("Archives", ["CZlib", "CCrashGuard"]),
         library("HDF5", ["CHDF5", "CHDF5Driver", "CCrashGuard", "Archives", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
@@ -59,9 +60,10 @@ let package = Package(
 
         // The five rooms that never import each other.
         library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives", "CCrashGuard"]),
-        library("Conversion", ["Tensors", "Networks", "CKernels", "CLAPACK"]),
+        library("Conversion", ["Tensors", "Networks", "Threads", "CKernels", "CLAPACK"]),
         .target(
-            name: "Inference", dependencies: ["Tensors", "Networks", "CDNNL", "CKernels", "CConvolutions"],
+            name: "Inference",
+            dependencies: ["Tensors", "Networks", "Threads", "CDNNL", "CKernels", "CConvolutions"],
             linkerSettings: dnnl),
         library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         .target(
@@ -91,11 +93,20 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // What the library computes while signals rain on its process, for tests.
+        .target(name: "CSignalStorm", path: "Tests/CSignalStorm"),
+        .executableTarget(
+            name: "signal-storm",
+            dependencies: [
+                "CSignalStorm", "NormConvKit", "Inference", "Conversion", "Networks", "Tensors",
+            ],
+            path: "Tests/SignalStorm"),
         .target(
             name: "TestSupport", dependencies: ["Tensors", "HDF5", "Archives"],
             path: "Tests/TestSupport"),
         tests("TensorsTests", ["Tensors"]),
         tests("OrderedJSONTests", ["OrderedJSON"]),
+        tests("ThreadsTests", ["Threads"]),
         tests("ArchivesTests", ["Archives"]),
         tests("HDF5Tests", ["HDF5", "CHDF5", "CCrashGuard"]),
         tests("NetworksTests", ["Networks"]),
@@ -106,7 +117,7 @@ let package = Package(
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
-        tests("CommandTests", ["NormConvKit", "normconv"]),
+        tests("CommandTests", ["NormConvKit", "normconv", "signal-storm"]),
     ],
     swiftLanguageModes: [.v6]
 )

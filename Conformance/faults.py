@@ -98,6 +98,20 @@ def said(run):
     return report
 
 
+def untimed(run):
+    """A report without times, speeds and memory; a benchmark has nothing else."""
+    report = json.loads(run.output) if run.code == 0 else {}
+    if "latency" in report:
+        return sorted(report)
+
+    def strip(value):
+        if isinstance(value, dict):
+            return {key: strip(part) for key, part in value.items() if "econds" not in key and "PerSecond" not in key}
+        return [strip(part) for part in value] if isinstance(value, list) else value
+
+    return strip(report)
+
+
 def write_large(source, target):
     """A safetensors file with 20 MB more that the network does not use: a thread brings what is made of it to the disk."""
     data = Path(source).read_bytes()
@@ -121,6 +135,11 @@ class Bench:
         self.folder = folder
         self.shim = os.path.join(folder, "faults.so")
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", self.shim, HERE / "faults.c", "-ldl"], check=True)
+        self.storm = os.path.join(folder, "storm.so")
+        source = HERE.parent / "Tests/CSignalStorm"
+        subprocess.run(
+            ["cc", "-O1", "-shared", "-fPIC", "-DSTORM_PRELOAD", "-I", source / "include", "-o", self.storm,
+             source / "signal_storm.c", "-ldl", "-lpthread"], check=True)
         fixture = lambda name: os.path.join(self.fixtures, name)
         self.resnet, self.older = fixture("mnist-resnet.keras3.h5"), fixture("mnist-resnet.keras2.h5")
         self.test, self.few = fixture("mnist-test.h5"), fixture("mnist-test-100.npz")
@@ -529,6 +548,40 @@ class Bench:
                 if run.code == 0:
                     break
 
+    def storms(self):
+        """Whole runs under a thousand signals a second, whose handlers are a profiler's: none of them may run where something is
+        computed, and files and figures are those of a run without signals."""
+        out = ["out.h5", "--force", "--json", "--groups", "size:8"]
+        commands = [
+            ["convert", self.resnet, *out],
+            ["convert", self.resnet, *out, "--calibrate", self.few],
+            ["convert", self.resnet, *out, "--synthesize", "--calibration-images", "64"],
+            ["eval", self.resnet, "--data", self.test, "--json"],
+            ["sweep", self.resnet, "--data", self.few, "--json"],
+            ["diff", self.resnet, self.older, "--data", self.few, "--json"],
+            ["benchmark", self.resnet, "--images", "64", "--json"],
+        ]
+        for arguments in commands:
+            option = " ".join(text for text in arguments if text in ["--calibrate", "--synthesize"])
+            tally = Tally(f"1,000 signals a second during {arguments[0]} {option}".strip())
+            with self.place() as place:
+                expected = untimed(self.run(arguments, place)), contents(place)
+            for instructions in ["AVX2", ""]:
+                with self.place() as place, self.place() as beside:
+                    report = os.path.join(beside, "report")
+                    more = {"LD_PRELOAD": f"libc_malloc_debug.so.0 {self.storm}", "STORM_REPORT": report,
+                            "GLIBC_TUNABLES": "glibc.malloc.check=3", "ONEDNN_MAX_CPU_ISA": instructions}
+                    run = self.finish(subprocess.Popen(
+                        [self.program, *arguments], cwd=place, env={**self.environment(), **more}, text=True,
+                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+                    tally.take(run, {0})
+                    sent, handled, misplaced = map(int, Path(report).read_text().split()) if run.code == 0 else (0, 0, 1)
+                    tally.seen["signals"] = tally.seen.get("signals", 0) + sent
+                    if misplaced or handled == 0:
+                        tally.damage(f"{handled} of {sent} handled, {misplaced} of them on a thread that computes")
+                    if not instructions and (untimed(run), contents(place)) != expected:
+                        tally.damage("another result than without signals")
+
     def terminal(self):
         tally = Tally("Ctrl-C on a terminal that shows progress")
         commands = [
@@ -624,7 +677,7 @@ FAULTS = {
     "kill": Bench.kill_at_random, "calls": Bench.kill_at_calls, "errors": Bench.fail_at_calls,
     "disk": Bench.small_disks, "limit": Bench.file_limits, "readonly": Bench.read_only, "eintr": Bench.small_reads,
     "vanish": Bench.vanished, "replace": Bench.replaced, "same": Bench.same_file, "together": Bench.together,
-    "signals": Bench.signals, "terminal": Bench.terminal, "pipes": Bench.pipes,
+    "signals": Bench.signals, "storm": Bench.storms, "terminal": Bench.terminal, "pipes": Bench.pipes,
 }
 
 

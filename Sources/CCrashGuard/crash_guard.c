@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,18 +34,22 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char temporaries[most_temporaries][path_bytes];
 
 #ifdef __linux__
-/* The clock of the thread that is inside, and what it said at the entry. */
-static volatile sig_atomic_t is_inside;
-static clockid_t inside_clock;
-static struct timespec entry;
+/* What the watchdog knows of the thread that is inside: how often a thread went in or came out, odd while one is inside, and
+ * the clock of its processor time. */
+static atomic_ulong passages;
+static atomic_int inside_clock;
 static unsigned most_seconds;
 
 static void enter_clock(void) {
-    if (most_seconds == 0 || pthread_getcpuclockid(pthread_self(), &inside_clock) != 0) return;
-    if (clock_gettime(inside_clock, &entry) == 0) is_inside = 1;
+    clockid_t clock;
+    if (most_seconds == 0 || pthread_getcpuclockid(pthread_self(), &clock) != 0) return;
+    atomic_store(&inside_clock, clock);
+    atomic_fetch_add(&passages, 1);
 }
 
-static void leave_clock(void) { is_inside = 0; }
+static void leave_clock(void) {
+    if (atomic_load(&passages) % 2 == 1) atomic_fetch_add(&passages, 1);
+}
 #else
 static void enter_clock(void) {}
 static void leave_clock(void) {}
@@ -180,12 +184,34 @@ static void handle(int number) {
 }
 
 #ifdef __linux__
-/* Comes for each second that the process computes. */
-static void tick(int number) {
-    (void)number;
-    struct timespec now;
-    if (!is_inside || clock_gettime(inside_clock, &now) != 0) return;
-    if (now.tv_sec - entry.tv_sec > (time_t)most_seconds) end(place, " did not come to an end with it", "");
+/* Looks once a second at the thread that is inside, and ends the process where one passage takes too much processor time. A
+ * thread of its own, because a timer's signal would interrupt whatever computes. */
+static void *watch(void *unused) {
+    (void)unused;
+    unsigned long watched = 0;
+    struct timespec first = {0}, now;
+    for (;;) {
+        nanosleep(&(struct timespec){1, 0}, NULL);
+        const unsigned long passage = atomic_load(&passages);
+        const int is_inside = passage % 2 == 1 && clock_gettime(atomic_load(&inside_clock), &now) == 0;
+        // The clock may be the next one's where the thread has come out meanwhile.
+        if (!is_inside || atomic_load(&passages) != passage) continue;
+        if (passage != watched) {
+            watched = passage;
+            first = now;
+        } else if (now.tv_sec - first.tv_sec >= (time_t)most_seconds) {
+            end(place, " did not come to an end with it", "");
+        }
+    }
+    return NULL;
+}
+
+static void start_watchdog(void) {
+    sigset_t before;
+    pthread_t thread;
+    nc_guard_block_signals(&before);
+    if (pthread_create(&thread, NULL, watch, NULL) == 0) pthread_detach(thread);
+    nc_guard_restore_signals(&before);
 }
 #endif
 
@@ -198,22 +224,35 @@ static void install(int number, void (*handler)(int), int flags, struct sigactio
     sigaction(number, &action, old);
 }
 
-void nc_guard_fill_signals(sigset_t *signals) {
-    sigfillset(signals);
-    for (int i = 0; i < crash_count; i++) sigdelset(signals, crashes[i]);
+static sigset_t asynchronous(void) {
+    sigset_t signals;
+    sigfillset(&signals);
+    for (int i = 0; i < crash_count; i++) sigdelset(&signals, crashes[i]);
+    return signals;
+}
+
+void nc_guard_block_signals(sigset_t *before) {
+    const sigset_t signals = asynchronous();
+    pthread_sigmask(SIG_BLOCK, &signals, before);
+}
+
+void nc_guard_restore_signals(const sigset_t *before) { pthread_sigmask(SIG_SETMASK, before, NULL); }
+
+void nc_guard_begin_thread(void) {
+    // Set, not added to what the thread that made this one has blocked: that may be a crash's (libdispatch).
+    const sigset_t signals = asynchronous();
+    pthread_sigmask(SIG_SETMASK, &signals, NULL);
+    add_stack();
 }
 
 void nc_guard_install(unsigned seconds) {
-    if (!is_installed) {
-        for (int i = 0; i < crash_count; i++) install(crashes[i], handle, SA_ONSTACK | SA_NODEFER, &before[i]);
-    }
-    is_installed = 1;
 #ifdef __linux__
     most_seconds = seconds;
-    install(SIGVTALRM, tick, SA_ONSTACK | SA_RESTART, NULL);
-    const struct itimerval second = {{1, 0}, {1, 0}};
-    setitimer(ITIMER_VIRTUAL, &second, NULL);
+    if (!is_installed && seconds > 0) start_watchdog();
 #else
     (void)seconds;
 #endif
+    if (is_installed) return;
+    for (int i = 0; i < crash_count; i++) install(crashes[i], handle, SA_ONSTACK | SA_NODEFER, &before[i]);
+    is_installed = 1;
 }

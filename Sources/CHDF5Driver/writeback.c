@@ -46,12 +46,11 @@ static void *run(void *argument) {
 
 /// Without a thread the file is brought to the disk in the end, all at once.
 static void start(nc_writeback *writeback) {
-    sigset_t blocked, before;
+    sigset_t before;
     // Signals are for the threads that wait for them.
-    nc_guard_fill_signals(&blocked);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    nc_guard_block_signals(&before);
     writeback->runs = pthread_create(&writeback->thread, NULL, run, writeback) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    nc_guard_restore_signals(&before);
 }
 
 int nc_writeback_add(nc_writeback *writeback, size_t count) {

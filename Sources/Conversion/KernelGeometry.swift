@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Threads
 
 /// Where the elements of a stored kernel belong, whatever its layout.
 ///
@@ -72,12 +73,12 @@ extension KernelGeometry {
     /// independent of each other, so that results do not depend on the parts.
     func concurrently(over count: Int, _ body: (Range<Int>) -> Void) {
         let parts = filterSize * outputs < 1 << 16 ? 1 : min(Self.cores, max(count / 16, 1))
-        if parts == 1 { return body(0..<count) }
+        if parts == 1 { return withoutSignals { body(0..<count) } }
         withoutActuallyEscaping(body) { body in
             // Safe: each part reads what nobody writes, and writes its own channels only.
             nonisolated(unsafe) let body = body
             DispatchQueue.concurrentPerform(iterations: parts) { part in
-                body(count * part / parts..<count * (part + 1) / parts)
+                withoutSignals { body(count * part / parts..<count * (part + 1) / parts) }
             }
         }
     }

@@ -1,5 +1,6 @@
 import Synchronization
 import Tensors
+import Threads
 
 /// Several engines on the same images, in one pass: what two of them read alike is loaded once.
 public struct JointRun: Sendable {

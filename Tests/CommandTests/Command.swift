@@ -26,13 +26,21 @@ func normconv(inShell script: String, _ arguments: String...) throws -> Run {
 /// Runs the program that was built beside the tests.
 func normconv(_ arguments: [String]) throws -> Run { try run(program, arguments) }
 
-private func run(_ executable: URL, _ arguments: [String]) throws -> Run {
+/// Runs another program that was built beside the tests, with more in its environment.
+func run(_ name: String, _ arguments: [String], environment: [String: String]) throws -> Run {
+    try run(built(name), arguments, environment: environment)
+}
+
+private func run(
+    _ executable: URL, _ arguments: [String], environment: [String: String] = [:]
+) throws -> Run {
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
     // What a sanitizer is told holds for the program too.
     let sanitizers = ProcessInfo.processInfo.environment.filter { $0.key.hasSuffix("SAN_OPTIONS") }
     process.environment = ["NO_COLOR": "1", "PATH": "/usr/bin:/bin"].merging(sanitizers) { $1 }
+        .merging(environment) { $1 }
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors
@@ -45,13 +53,16 @@ private func run(_ executable: URL, _ arguments: [String]) throws -> Run {
     return Run(code: process.terminationStatus, output: text, errors: remarks)
 }
 
-private let program: URL = {
+private let program = built("normconv")
+
+/// A program of this package, beside the tests.
+private func built(_ name: String) -> URL {
     let tests = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
     var folder = URL(fileURLWithPath: tests).deletingLastPathComponent()
     for _ in 0..<4 {
-        let candidate = folder.appendingPathComponent("normconv")
+        let candidate = folder.appendingPathComponent(name)
         if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
         folder.deleteLastPathComponent()
     }
-    return URL(fileURLWithPath: "normconv is not beside the tests")
-}()
+    return URL(fileURLWithPath: "\(name) is not beside the tests")
+}

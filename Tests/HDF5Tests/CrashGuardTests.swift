@@ -103,6 +103,29 @@
             #expect([.signal(SIGILL), .signal(SIGTRAP)].contains { $0 == found.exitStatus })
         }
 
+        #if os(Linux)
+            @Test("that does not end is ended, without a timer of the process")
+            func endless() async throws {
+                let result = await #expect(
+                    processExitsWith: .exitCode(1), observing: [\.standardErrorContent]
+                ) {
+                    nc_guard_install(1)
+                    var timer = itimerval()
+                    for kind: Int32 in 0...2 {
+                        getitimer(kind, &timer)
+                        if timer.it_interval.tv_sec != 0 || timer.it_value.tv_sec != 0 { exit(3) }
+                    }
+                    nc_guard_enter("libhdf5")
+                    nc_guard_place("made.h5: /a")
+                    while true {}
+                }
+                #expect(
+                    String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+                        == "Error: made.h5: /a: libhdf5 did not come to an end with it, expected a file that is not damaged\n"
+                )
+            }
+        #endif
+
         /// Makes a temporary file, and tells its path on a line of standard error.
         private static func makeTemporary() {
             let path = NSTemporaryDirectory() + "/" + UUID().uuidString

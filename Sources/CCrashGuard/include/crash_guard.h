@@ -13,8 +13,15 @@
  * those that Swift's own checks make (SIGILL, SIGTRAP), is ours and stays one, but leaves no temporary file either. */
 void nc_guard_install(unsigned seconds);
 
-/* All signals but those of a crash, for threads that are not to be interrupted. */
-void nc_guard_fill_signals(sigset_t *signals);
+/* Blocks all signals but those of a crash in this thread; `before`, which may be NULL, gets what was blocked. oneDNN's matrix
+ * product (before 3.11.2) points the stack pointer into memory of the heap, where a signal's handler would write its frame over
+ * other people's values. */
+void nc_guard_block_signals(sigset_t *before);
+void nc_guard_restore_signals(const sigset_t *before);
+
+/* For a thread of ours that computes, first of all: blocks signals for good, and where the handler of crashes is installed gives
+ * it a stack of its own here. */
+void nc_guard_begin_thread(void);
 
 /* This thread goes into a library, and comes out of it; may be nested. One thread at a time. */
 void nc_guard_enter(const char *library);

@@ -1,4 +1,5 @@
 import CLAPACK
+import Threads
 
 /// A symmetric positive definite system, factorized once and solved for many right-hand sides.
 public struct SymmetricSystem: Sendable {
@@ -13,7 +14,7 @@ public struct SymmetricSystem: Sendable {
         var factor = matrix
         try Self.checkLibrary()
         // Not every LAPACK notices a NaN.
-        guard let size = Int32(exactly: order), nc_cholesky(&factor, size) == 0,
+        guard let size = Int32(exactly: order), withoutSignals({ nc_cholesky(&factor, size) }) == 0,
             (0..<order).allSatisfy({ factor[$0 * order + $0].isFinite })
         else { throw .notDefinite(order: order) }
         self.order = order
@@ -22,13 +23,18 @@ public struct SymmetricSystem: Sendable {
 
     /// Throws `ConversionError.missingLibrary` where LAPACK cannot be loaded.
     public static func checkLibrary() throws(ConversionError) {
-        if let reason = nc_lapack_failure() { throw .missingLibrary(reason: String(cString: reason)) }
+        // Threads that the library starts as it is loaded inherit what is blocked.
+        if let reason = withoutSignals({ nc_lapack_failure() }) {
+            throw .missingLibrary(reason: String(cString: reason))
+        }
     }
 
     /// The solutions of `count` right-hand sides, one after another.
     public func solve(_ right: [Double]) -> [Double] {
         var solution = right
-        _ = nc_cholesky_solve(factor, Int32(order), &solution, Int32(right.count / max(order, 1)))
+        withoutSignals {
+            _ = nc_cholesky_solve(factor, Int32(order), &solution, Int32(right.count / max(order, 1)))
+        }
         return solution
     }
 }

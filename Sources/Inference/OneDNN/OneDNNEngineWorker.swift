@@ -1,4 +1,5 @@
 import CKernels
+import Threads
 
 /// Runs batches. An image whose values overflow inside the network gets NaN for outputs: a rectifier behind the overflow
 /// makes zero of −∞, and oneDNN's of NaN too, so that outputs may look like any others.
@@ -9,10 +10,12 @@ struct OneDNNEngineWorker: EngineWorker {
     func run(
         _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>
     ) throws {
-        _ = worker.input(0, count: count).update(fromContentsOf: images)
-        let overflowed = try runTellingOverflow(count: count)
-        _ = outputs.update(fromContentsOf: worker.output(0, count: count))
-        if overflowed { try markOverflow(images, count: count, outputs) }
+        try withoutSignals {
+            _ = worker.input(0, count: count).update(fromContentsOf: images)
+            let overflowed = try runTellingOverflow(count: count)
+            _ = outputs.update(fromContentsOf: worker.output(0, count: count))
+            if overflowed { try markOverflow(images, count: count, outputs) }
+        }
     }
 
     private func runTellingOverflow(count: Int) throws -> Bool {

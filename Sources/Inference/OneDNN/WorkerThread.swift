@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import Threads
 
 /// Runs the body `count` times at once, each on a thread of its own made for convolutions, and waits for all. A
 /// convolution on one of them is shared by `team` threads.
@@ -8,22 +9,6 @@ func onWorkerThreads(_ count: Int, team: Int = 1, _ body: @escaping @Sendable (I
         prepareWorkerThread(team: team)
         body(index)
     }
-}
-
-/// Runs the body `count` times at once, each on a thread of its own, and waits for all.
-func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    let group = DispatchGroup()
-    for index in 0..<count {
-        group.enter()
-        let thread = Thread {
-            body(index)
-            group.leave()
-        }
-        thread.name = "normconv worker \(index)"
-        thread.stackSize = 8 << 20
-        thread.start()
-    }
-    group.wait()
 }
 
 /// Makes the current thread one for convolutions. oneDNN's threads come from libgomp, which gives every new thread all

@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Threads
 
 /// How long the fast engine takes for images.
 public struct EngineTimings: Sendable {

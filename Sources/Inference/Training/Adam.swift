@@ -1,4 +1,5 @@
 import CKernels
+import Threads
 
 /// Adam (Kingma & Ba 2015), with one rate, or one of its own for each parameter of a layout.
 public struct Adam {
@@ -23,13 +24,15 @@ public struct Adam {
         rate: (ParameterLayout.Entry) -> Float
     ) {
         steps += 1
-        for entry in layout.entries { move(&values, gradient, entry.range, rate(entry)) }
+        withoutSignals {
+            for entry in layout.entries { move(&values, gradient, entry.range, rate(entry)) }
+        }
     }
 
     /// Moves the values against the gradient, all at one rate.
     public mutating func step(_ values: inout [Float], gradient: [Float], rate: Float) {
         steps += 1
-        move(&values, gradient, values.indices, rate)
+        withoutSignals { move(&values, gradient, values.indices, rate) }
     }
 
     private mutating func move(

@@ -2,6 +2,7 @@ import CKernels
 import Foundation
 import Networks
 import Tensors
+import Threads
 
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to its parameters.
@@ -69,7 +70,7 @@ public final class Trainer {
             try worker.backward(to: sums.parts[share]) { try loss($0, images, $1, $2) }
         }
         var gradient = [Float](repeating: 0, count: values.count)
-        for part in sums.parts { nc_accumulate(part, &gradient, gradient.count) }
+        withoutSignals { for part in sums.parts { nc_accumulate(part, &gradient, values.count) } }
         team.program.pullBack(&gradient, at: values)
         return gradient
     }
