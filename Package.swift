@@ -106,7 +106,7 @@ let package = Package(
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
-        tests("CommandTests", ["NormConvKit", "normconv"]),
+        tests("CommandTests", ["NormConvKit", "HDF5", "normconv"]),
     ],
     swiftLanguageModes: [.v6]
 )

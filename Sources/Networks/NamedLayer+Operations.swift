@@ -92,7 +92,9 @@ extension NamedLayers.Layer {
         return Set(extents.suffix(2)).union([product(extents.suffix(2))])
     }
 
-    private static let kernelRoles: Set<String> = ["kernel", "depthwise_kernel", "pointwise_kernel", "weight"]
+    private static let kernelRoles: Set<String> = [
+        "kernel", "depthwise_kernel", "pointwise_kernel", "weight",
+    ]
 
     private func product(_ extents: ArraySlice<Int>) -> Int {
         extents.reduce(1) { product, extent in

@@ -94,7 +94,8 @@ private struct PairBuilder {
             guard let named, last == nil || last == named else { return nil }
         }
         if let last { return (last, .proven(by: proof)) }
-        guard let named, !taken.contains(named), elimination.candidates?[place]?.contains(named) ?? true else {
+        guard let named, !taken.contains(named), elimination.candidates?[place]?.contains(named) ?? true
+        else {
             return nil
         }
         return (named, .assumed(because: isAutomatic ? .numbers : .names))

@@ -27,20 +27,21 @@ public struct PairReport: Codable, Sendable, Equatable {
 extension [PairReport] {
     /// Which pairs are proven, by what, and which are not, in a few lines for people; none where the graph tells all.
     public var summary: [String] {
-        let open = filter { $0.adjacency != "proven" }
-        guard !open.isEmpty else { return [] }
-        var parts: [String] = []
+        guard contains(where: { $0.adjacency != "proven" }) else { return [] }
+        var lines = ["Pairs of convolution and norm:"]
         for proof in PairBasis.Proof.allCases {
             let count = count { $0.pairing == proof.rawValue }
-            if count > 0 { parts.append("\(count) proven by \(proof == .graph ? "the graph" : proof.rawValue)") }
+            let what = proof == .graph ? "the graph" : proof.rawValue
+            if count > 0 { lines.append("  \(count) proven by \(what)") }
         }
         for clue in PairBasis.Clue.allCases {
             let pairs = filter { $0.pairing == clue.rawValue }
-            if !pairs.isEmpty { parts.append("\(pairs.count) by \(clue.rawValue), not proven\(pairs.examples)") }
+            if pairs.isEmpty { continue }
+            lines.append("  \(pairs.count) by \(clue.rawValue), not proven: \(pairs.examples)")
         }
         let alone = filter { $0.convolution == nil }
-        if !alone.isEmpty { parts.append("\(alone.count) unknown\(alone.examples)") }
-        return ["Pairs of convolution and norm: \(parts.joined(separator: "; "))"] + adjacency
+        if !alone.isEmpty { lines.append("  \(alone.count) without a known convolution: \(alone.examples)") }
+        return lines + adjacencies
     }
 
     /// Convolutions that nothing proves to stand directly before a norm.
@@ -48,17 +49,16 @@ extension [PairReport] {
         Set(filter { ["unknown", "contradicted"].contains($0.adjacency) }.compactMap(\.convolution))
     }
 
-    private var adjacency: [String] {
-        ["unknown", "assumed", "contradicted"].compactMap { word in
-            let pairs = filter { $0.adjacency == word && $0.convolution != nil }
+    private var adjacencies: [String] {
+        let words: [NormPair.Adjacency] = [.unknown, .assumed, .contradicted]
+        return words.compactMap { word in
+            let pairs = filter { $0.adjacency == word.rawValue && $0.convolution != nil }
             if pairs.isEmpty { return nil }
-            let whether =
-                switch word {
-                case "unknown": "Not known whether something stands between"
-                case "assumed": "Assumed that nothing stands between"
-                default: "Assumed so, and contradicted by the norm's statistics"
-                }
-            return "\(whether): \(pairs.count)\(word == "contradicted" ? pairs.examples : "")"
+            return switch word {
+            case .assumed: "  \(pairs.count) assumed to have nothing between them"
+            case .contradicted: "  \(pairs.count) contradicted by the norm's statistics: \(pairs.examples)"
+            default: "  \(pairs.count) not known to have nothing between them"
+            }
         }
     }
 
@@ -66,6 +66,6 @@ extension [PairReport] {
     private var examples: String {
         let names = prefix(3).map { [$0.convolution, $0.norm].compactMap(\.self).joined(separator: " → ") }
         let rest = count > 3 ? " … and \(count - 3) more (all in --json)" : ""
-        return " (\(names.joined(separator: ", "))\(rest))"
+        return names.joined(separator: ", ") + rest
     }
 }

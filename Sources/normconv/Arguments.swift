@@ -45,7 +45,8 @@ struct ArchitectureOptions: ParsableArguments {
         }
         if let norm, norm != .group, normGroups != nil {
             throw ValidationError(
-                "--norm-groups goes with --norm group only: instance is one channel a group, layer is one group.")
+                "--norm-groups goes with --norm group only: instance is one channel a group, layer is one group."
+            )
         }
     }
 

@@ -18,6 +18,9 @@ struct Convert: ParsableCommand {
               normconv convert in.h5 out.h5 --to gn --synthesize
             What everyone else does:
               normconv convert in.h5 out.h5 --to gn --init copy
+            Networks that are known by the names of norms alone keep their convolutions, unless:
+              normconv convert in.weights.h5 out.weights.h5 --architecture model.json
+              normconv convert in.pth out.safetensors --assume-adjacent
             PyTorch's names and layouts, a Keras model, another layout alone:
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
