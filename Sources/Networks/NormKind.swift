@@ -31,6 +31,24 @@ extension NormKind: CustomStringConvertible {
     }
 }
 
+extension GroupNormSettings {
+    /// 32 groups, where they fit. What makes use of it has to say that it is a guess (`Recognition.unknownNorms`).
+    static func guess(layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
+        guard channels % convention.groups == 0 else { throw .unknownGroups(of: layer) }
+        return convention
+    }
+}
+
+extension NetworkError {
+    /// A norm without running statistics and without a note.
+    static func unknownGroups(of layer: String) -> NetworkError {
+        .unsupportedSetting(
+            layer: layer, setting: "number of groups",
+            found: "not recorded: there are no running statistics, so this is no batch normalization",
+            expected: "the note that normconv writes into its files, or --norm group, instance or layer")
+    }
+}
+
 extension Network {
     /// Layers of group normalizations, in topological order.
     var groupNormLayers: [String] {

@@ -13,26 +13,30 @@ struct MadeLayer {
     /// Weights that are not standardized.
     static func convolution(_ name: String, _ inputs: Int, _ outputs: Int, size: Int = 3) -> MadeLayer {
         let shape = [size, size, inputs, outputs]
-        return MadeLayer(
-            name: name,
-            parameters: [
-                ("kernel", shape, (0..<shape.reduce(1, *)).map { Float($0 % 7) / 8 + 0.25 }),
-                ("bias", [outputs], (0..<outputs).map { Float($0) / 4 }),
-            ])
+        let weights = values(size * size * inputs * outputs) { Float($0 % 7) / 8 + 0.25 }
+        let bias = values(outputs) { Float($0) / 4 }
+        return MadeLayer(name: name, parameters: [("kernel", shape, weights), ("bias", [outputs], bias)])
     }
 
     /// Running means of both signs, or none below zero.
     static func norm(_ name: String, _ channels: Int, isRectified: Bool = false) -> MadeLayer {
-        let means = (0..<channels).map { Float($0 + 1) / 8 * ($0 % 2 == 0 || isRectified ? 1 : -1) }
+        let gamma = values(channels) { 1 + Float($0) / 16 }
+        let beta = values(channels) { Float($0) / 8 - 0.5 }
+        let mean = values(channels) { index in
+            let size = Float(index + 1) / 8
+            return index % 2 == 0 || isRectified ? size : -size
+        }
+        let variance = values(channels) { 0.5 + Float($0 % 3) }
+        let shape = [channels]
         return MadeLayer(
             name: name,
             parameters: [
-                ("gamma", [channels], (0..<channels).map { 1 + Float($0) / 16 }),
-                ("beta", [channels], (0..<channels).map { Float($0) / 8 - 0.5 }),
-                ("moving_mean", [channels], means),
-                ("moving_variance", [channels], (0..<channels).map { 0.5 + Float($0 % 3) }),
+                ("gamma", shape, gamma), ("beta", shape, beta), ("moving_mean", shape, mean),
+                ("moving_variance", shape, variance),
             ])
     }
+
+    private static func values(_ count: Int, _ value: (Int) -> Float) -> [Float] { (0..<count).map(value) }
 }
 
 /// The layouts of files that have no configuration.

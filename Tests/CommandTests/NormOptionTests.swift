@@ -37,8 +37,9 @@ struct NormOptionTests {
     @Test("norms that nobody told of are refused by every command that scores, and accepted with --norm")
     func scores() throws {
         try withNetwork { path throws in
-            for command in [["eval", path], ["sweep", path], ["diff", path, path]] {
-                let run = try normconv(command + ["--data", Self.split, "--quiet"])
+            let other = TestFiles.fixture("mnist-resnet.torch.h5")
+            for command in [["eval", path], ["sweep", other, path], ["diff", other, path]] {
+                let run = try normconv(command + ["--data", Self.split, "--preprocess", "raw", "--quiet"])
                 #expect(run.code == 1 && run.output.isEmpty, "\(command)")
                 #expect(run.errors.contains("--norm group --norm-groups N, --norm instance"), "\(command)")
             }
@@ -46,7 +47,8 @@ struct NormOptionTests {
                 ["--norm-groups", "8"], ["--norm", "group", "--norm-groups", "8"], ["--norm", "instance"],
             ]
             let scores = try kinds.map { kind in
-                let run = try normconv(["eval", path, "--data", Self.split, "--json"] + kind)
+                let run = try normconv(
+                    ["eval", path, "--data", Self.split, "--preprocess", "raw", "--json"] + kind)
                 #expect(run.code == 0, "\(run.errors)")
                 let models = try #require(try run.json()["models"] as? [[String: Any]])
                 let assumptions = try #require(models[0]["assumptions"] as? [String])
@@ -95,7 +97,8 @@ struct NormOptionTests {
         try withNetwork { path throws in
             let part = path + ".json"
             let arguments = [
-                "eval", path, "--data", Self.split, "--resume", part, "--quiet", "--norm-groups",
+                "eval", path, "--data", Self.split, "--preprocess", "raw", "--quiet", "--resume", part,
+                "--norm-groups",
             ]
             #expect(try normconv(arguments + ["8"]).code == 0)
             let other = try normconv(arguments + ["4"])

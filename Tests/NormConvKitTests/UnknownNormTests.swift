@@ -131,6 +131,29 @@ struct UnknownNormTests {
         }
     }
 
+    @Test("keras.applications' names tell as little, and take the same answers")
+    func keras() throws {
+        try TestFiles.withNamedNetwork("keras-resnet.weights.h5") { path throws in
+            let parameters = ParameterTable(
+                try openCheckpoint(path).parameters.filter { !$0.name.contains("/moving_") })
+            let error = #expect(throws: NetworkError.self) { try recognizeNames(parameters: parameters) }
+            #expect(error?.description.contains("not recorded") == true)
+            #expect(error?.description.contains("--norm group") == true)
+            for (kind, groups) in [
+                (NormKind.layer, { _ in 1 }), (.instance, { $0 }), (.group(4), { _ in 4 }),
+            ]
+                as [(NormKind, (Int) -> Int)]
+            {
+                let found = try recognizeNames(parameters: parameters, kind: kind)
+                #expect(found.unknownNorms.isEmpty)
+                let norms = found.network.nodes.compactMap { node in
+                    if case .groupNorm(let norm) = node.operation { norm } else { nil }
+                }
+                #expect(norms.count > 15 && norms.allSatisfy { $0.groups == groups($0.channels) })
+            }
+        }
+    }
+
     @Test("how fast it is does not hang on what they are")
     func benchmark() throws {
         try TestFiles.withTemporaryFolder { folder throws in

@@ -58,7 +58,8 @@ struct KerasResNetNames: LayerNames {
 
     /// What the file's note or the user says; else 32 groups, a guess.
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
-        groupNorms[layer] ?? kind?.settings(channels: channels) ?? .convention
+        if let settings = groupNorms[layer] ?? kind?.settings(channels: channels) { return settings }
+        return try .guess(layer: layer, channels: channels)
     }
 
     /// The classifier, under the names of its versions.

@@ -118,15 +118,8 @@ extension TorchNames: LayerNames {
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
         if let settings = groupNorms[prefix + layer] ?? groupNorms[layer] { return settings }
         if let kind { return kind.settings(channels: channels) }
-        guard groupNorms.isEmpty, channels % GroupNormSettings.convention.groups == 0 else {
-            throw .unsupportedSetting(
-                layer: prefix + layer, setting: "number of groups",
-                found: "not recorded: there are no running statistics, so this is no batch normalization",
-                expected:
-                    "the note that normconv writes into its files, or --norm group, instance or layer"
-            )
-        }
-        return .convention
+        guard groupNorms.isEmpty else { throw .unknownGroups(of: prefix + layer) }
+        return try .guess(layer: prefix + layer, channels: channels)
     }
 
     /// What files of PyTorch do not say.
