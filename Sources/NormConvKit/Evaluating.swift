@@ -24,7 +24,7 @@ public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
         case .unknownNorms(let layers):
             "\(layers.count) norms without running statistics, '\(layers.first ?? "")' first: the file does not say whether they "
                 + "are group norms, of how many groups, or instance norms; --norm group --norm-groups N, --norm instance or "
-                + "--norm layer (one group) does. Batch norms without statistics depend on the batch: nothing stands for them"
+                + "--norm layer (one group) does. Batch norms without statistics depend on the batch and cannot be scored"
         case .noClassifier(let output):
             "the network has no classifier: it ends in a map of \(output) (a 'notop' file, or a head of another name?)"
         }
