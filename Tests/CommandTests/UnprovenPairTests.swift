@@ -151,6 +151,25 @@ struct UnprovenPairTests {
     }
 
     @Test(
+        "a file that does not begin with an input, or has several layers in a group, proves nothing by order")
+    func noOrder() throws {
+        func pairings(_ layers: [MadeLayer]) throws -> Set<String?> {
+            try TestFiles.withTemporaryFolder { folder throws in
+                let path = MadeLayout.legacy.path(folder, "in")
+                try MadeLayout.legacy.write(layers, to: path)
+                return Set(try pairs(normconv("inspect", path, "--json").json()).values.map { $0[1] })
+            }
+        }
+        let kernel = [Float](repeating: 1, count: 35)
+        let block = MadeLayer(
+            name: "block", parameters: [("a/kernel", [5, 7], kernel), ("b/kernel", [5, 7], kernel)])
+        let plain = MadeLayer(name: "plain", parameters: [("a/kernel", [5, 7], kernel)])
+        #expect(try pairings(Self.keras + [plain]).contains("order"))
+        #expect(try !pairings(Self.keras + [block]).contains("order"))
+        #expect(try !pairings(Array(Self.keras.dropFirst())).contains("order"))
+    }
+
+    @Test(
         "a network whose graph is known has proven pairs alone, and --assume-adjacent says that it does nothing"
     )
     func known() throws {
