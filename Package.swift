@@ -117,7 +117,7 @@ let package = Package(
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
-        tests("CommandTests", ["NormConvKit", "normconv", "signal-storm"]),
+        tests("CommandTests", ["NormConvKit", "HDF5", "normconv", "signal-storm"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -13,6 +13,8 @@ public protocol Checkpoint: Sendable {
     var backend: String? { get }
     /// All parameters, in file order.
     var parameters: ParameterTable { get }
+    /// Whether the file lists every layer behind those whose values it reads.
+    var isTopological: Bool { get }
     /// The architecture as Keras writes it (JSON), in layouts that have one.
     var modelConfig: String? { get }
     /// The root attribute `normconv` (JSON): how the file was converted.
@@ -36,6 +38,9 @@ public protocol Checkpoint: Sendable {
 extension Checkpoint {
     /// Few files say.
     public var backend: String? { nil }
+
+    /// Most layouts sort layers by name or class, or list them as a program made them.
+    public var isTopological: Bool { false }
 
     /// Most layouts have no place for names.
     public var classNames: [String]? { nil }

@@ -15,6 +15,11 @@ public struct ConversionOptions: Sendable, Equatable {
     /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
     /// mean 0. Not with `copy`, which leaves biases alone.
     public var addsBias: Bool
+    /// Takes for granted that norms of a network whose graph is not known stand directly behind the plain convolutions that
+    /// they are paired with: by names that somebody gave, or by the order or the number of layers (`PairBasis`). Otherwise
+    /// such convolutions stay as they are. Norms whose statistics contradict it are left out. Without effect where the
+    /// graph is known.
+    public var assumesAdjacent: Bool
 
     /// The defaults are the command's: GroupNorm of automatic groups, from stored statistics, with BiT's weight
     /// standardization.
@@ -22,7 +27,8 @@ public struct ConversionOptions: Sendable, Equatable {
         target: Target = .groupNorm, groups: GroupPolicy = .auto,
         initialization: Initialization = .statistics,
         weightStandardization: WeightStandardization = .on,
-        standardizationEpsilon: StandardizationEpsilon = .bit, epsilon: Double = 1e-5, addsBias: Bool = false
+        standardizationEpsilon: StandardizationEpsilon = .bit, epsilon: Double = 1e-5, addsBias: Bool = false,
+        assumesAdjacent: Bool = false
     ) {
         self.target = target
         self.groups = groups
@@ -31,6 +37,7 @@ public struct ConversionOptions: Sendable, Equatable {
         self.standardizationEpsilon = standardizationEpsilon
         self.epsilon = epsilon
         self.addsBias = addsBias
+        self.assumesAdjacent = assumesAdjacent
     }
 
     /// What takes batch normalization's place; all three are written as group normalization.

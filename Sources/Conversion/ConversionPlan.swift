@@ -41,6 +41,8 @@ public struct ConversionReport: Sendable, Equatable {
     public var standardized: [String] = []
     /// Convolutions whose weights stay as they are, in topological order; empty where standardization is off.
     public var leftAlone: [LeftAlone] = []
+    /// Norms behind a convolution, and what says so, in topological order.
+    public var pairs: [NormPair] = []
     /// Parameters that are not written, in topological order.
     public var dropped: [String] = []
     /// What the user should know.
@@ -91,6 +93,13 @@ public enum ConversionWarning: Sendable, Equatable {
     case narrowGroups(layers: [String], channelsPerGroup: Int)
     /// Groups of one channel on maps of unknown extents: a map of one position would become zero.
     case singleChannelGroups(layers: [String])
+    /// Convolutions stay as they are because nothing proves that they stand directly before a norm. `canBeAssumed`: the
+    /// options could take it for granted for some of them.
+    case unprovenPairs(norms: [String], isKeras: Bool, canBeAssumed: Bool)
+    /// Norms that were to be taken to follow their convolutions directly, and have the statistics of values behind a ReLU.
+    case contradictedAdjacency(norms: [String])
+    /// `assumesAdjacent` where nothing is left to assume.
+    case graphIsKnown
     /// Images were made to calibrate on, and their statistics are far from the stored ones: how far, and what is near.
     case distantImages(distance: Double, near: Double)
 }
@@ -111,7 +120,9 @@ extension ConversionWarning {
     public var isAnsweredByCalibration: Bool {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
-        case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages: false
+        case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages,
+            .unprovenPairs, .contradictedAdjacency, .graphIsKnown:
+            false
         }
     }
 }
@@ -135,9 +146,27 @@ extension ConversionWarning: CustomStringConvertible {
                 + "to image: expect a loss; --calibrate IMAGES, --synthesize, --groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
             "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
+        case .unprovenPairs(let norms, let isKeras, let canBeAssumed):
+            "nothing proves which convolution stands directly before \(few(norms)): convolutions there stay as they are, "
+                + "neither standardized nor given a bias"
+                + (isKeras ? "; --architecture FILE tells (model.to_json())" : "")
+                + (canBeAssumed
+                    ? "; --assume-adjacent takes it for granted where names, or the order or number of layers, pair them"
+                    : "")
+        case .contradictedAdjacency(let norms):
+            "--assume-adjacent is contradicted by the statistics of \(few(norms)): their running means are all 0 or more, "
+                + "as behind a ReLU; the convolutions before them stay as they are"
+        case .graphIsKnown:
+            "the graph is known: --assume-adjacent changes nothing"
         case .distantImages(let distance, let near):
             "the images that were made have other statistics than the stored ones, a distance of \(Float(distance)), expected at most "
                 + "\(Float(near)): expect little of them; --preprocess and --image-size may be others than the network was trained with"
         }
     }
+}
+
+/// Three names at most.
+private func few(_ names: [String]) -> String {
+    let rest = names.count > 3 ? " and \(names.count - 3) more (all in --json)" : ""
+    return names.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + rest
 }

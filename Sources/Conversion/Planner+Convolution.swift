@@ -68,6 +68,11 @@ extension Planner {
     private func treatment(of index: Int, _ geometry: KernelGeometry) -> Treatment {
         if options.weightStandardization == .off { return .leave(nil) }
         if geometry.filterSize == 1 { return .leave(.singleWeightFilters) }
+        switch contradicted[index] ?? pairs.exemptions[index] {
+        case .unproven(let norm, let basis)?: return .leave(.exempt(.unproven(norm: norm, basis: basis)))
+        case .contradicted(let norm)?: return .leave(.exempt(.contradicted(norm: norm)))
+        default: break
+        }
         let reason: ConversionReport.Reason
         if let behind = pairs.normBehind[index] {
             if case .batchNorm = source.nodes[behind].operation { return .standardizeBeforeNorm }

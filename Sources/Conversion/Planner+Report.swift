@@ -27,6 +27,7 @@ extension Planner {
     private var warnings: [ConversionWarning] {
         var warnings: [ConversionWarning] = []
         if plan.norms.isEmpty { warnings.append(.nothingToConvert) }
+        warnings += pairWarnings
         if options.initialization == .copy, !plan.norms.isEmpty { warnings.append(.copied) }
         if !withoutNorm.isEmpty { warnings.append(.standardizedWithoutNorm(layers: withoutNorm)) }
         if options.initialization == .statistics, !plan.report.standardized.isEmpty {

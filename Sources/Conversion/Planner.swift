@@ -26,6 +26,8 @@ struct Planner {
     let options: ConversionOptions
     let reader: ParameterReader
     let pairs: ConvolutionNormPairs
+    /// Convolutions that are not taken to stand before a norm, although they were to be: index → why.
+    let contradicted: [Int: ConvolutionExemption]
     /// Each node's shape; nil where the input's extents are unknown.
     let shapes: [Shape]?
     var plan: ConversionPlan
@@ -45,10 +47,10 @@ struct Planner {
             throw ConversionError.invalidOption(
                 name: "epsilon", found: "\(options.epsilon)", expected: "a positive number")
         }
-        source = network
         self.options = options
         reader = ParameterReader(parameters: parameters)
-        pairs = ConvolutionNormPairs(network)
+        (source, contradicted) = try Self.connected(network, options, reader)
+        pairs = ConvolutionNormPairs(source)
         let (height, width) = (
             inputSize?.rows ?? network.input.height, inputSize?.columns ?? network.input.width
         )
@@ -58,8 +60,9 @@ struct Planner {
             shapes = nil
         }
         plan = ConversionPlan(
-            network: network, edits: ParameterEdits(), norms: [], biasedConvolutions: [],
+            network: source, edits: ParameterEdits(), norms: [], biasedConvolutions: [],
             report: ConversionReport())
+        plan.report.pairs = Self.reported(network, connected: source, contradicted)
         moments = [Moments?](repeating: nil, count: network.nodes.count)
     }
 

@@ -1,20 +1,24 @@
 import Tensors
 
 /// The network that names and shapes describe, in files without a configuration: PyTorch's ResNets, pre-activation
-/// ones with BiT, keras.applications. Where nothing fits, norms and the convolutions before them are found by their
-/// names: enough to convert (`Network.isComplete` is then false). So it is where a file has norms beside the ResNet that
-/// its names describe, or other networks: what such a file computes is not known.
+/// ones with BiT, keras.applications. Where nothing fits, norms are found by their names, and convolutions that may be
+/// before them (`Network.looseNorms`): enough to convert (`Network.isComplete` is then false). So it is where a file has
+/// norms beside the ResNet that its names describe, or other networks: what such a file computes is not known.
 ///
-/// - Parameter groupNorms: Settings of norms without statistics by layer name, where a note has them.
+/// - Parameters:
+///   - groupNorms: Settings of norms without statistics by layer name, where a note has them.
+///   - kind: What other norms without statistics are, where somebody knows.
+///   - isTopological: Whether the file lists every layer behind those that it reads.
 /// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
 ///   network, shapes are not, and norms cannot all be converted by themselves.
 public func recognizeNames(
-    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil
+    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
+    isTopological: Bool = false
 ) throws(NetworkError) -> Recognition {
     let parts = NamedParts(parameters, groupNorms)
-    var found = try recognizePart(parts.main)
+    var found = try recognizePart(parts.main, kind, isTopological: isTopological)
     let others = parts.others.filter(\.isNetwork)
-    for part in others { found.append(try recognizePart(part)) }
+    for part in others { found.append(try recognizePart(part, kind, isTopological: isTopological)) }
     if let first = others.first {
         found.refuseScores("other networks stand beside it: \(others.count), at '\(first.prefix)' first")
     }
@@ -24,34 +28,54 @@ public func recognizeNames(
 }
 
 /// The one network among these parameters.
-private func recognizePart(_ part: NamedParts.Part) throws(NetworkError) -> Recognition {
+private func recognizePart(
+    _ part: NamedParts.Part, _ kind: NormKind?, isTopological: Bool
+) throws(NetworkError) -> Recognition {
     do {
-        return try recognizeResNet(part.parameters, part.groupNorms).withOtherNorms(of: part)
+        return try recognizeResNet(part.parameters, part.groupNorms, kind)
+            .withOtherNorms(of: part, isTopological: isTopological)
     } catch {
         guard let reason = error.reasonForPairs(part.parameters),
-            var pairs = recognizePairs(part.parameters, part.groupNorms),
+            var pairs = recognizePairs(part.parameters, part.groupNorms, isTopological: isTopological),
             error.isUnrecognized || pairs.hasAllStatistics
         else { throw error }
-        pairs.assumptions.append("\(reason); norms and convolutions are paired by their names")
+        pairs.assumptions.append("\(reason); norms are found by their names")
         return pairs
     }
 }
 
 private func recognizeResNet(
-    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?
 ) throws(NetworkError) -> Recognition {
-    if let found = try recognizeKerasResNet(parameters: parameters, groupNorms: groupNorms) { return found }
+    if let found = try recognizeKerasResNet(parameters: parameters, groupNorms: groupNorms, kind: kind) {
+        return found
+    }
     if let found = try recognizeBiT(parameters: parameters, groupNorms: groupNorms) { return found }
-    return try recognizeTorch(parameters: parameters, groupNorms: groupNorms)
+    guard !parameters.hasKerasNames else {
+        throw .unrecognized(
+            reason: "names of Keras, and none as keras.applications' ResNets or Big Transfer have")
+    }
+    return try recognizeTorch(parameters: parameters, groupNorms: groupNorms, kind: kind)
+}
+
+extension ParameterTable {
+    /// Whether parameters have Keras' words for what they are.
+    fileprivate var hasKerasNames: Bool {
+        let words: Set<Substring> = ["kernel", "gamma", "beta", "moving_mean", "moving_variance"]
+        return names.contains { name in
+            let stem = name.hasSuffix(":0") ? name.dropLast(2) : name[...]
+            return stem.lastIndex(of: "/").map { words.contains(stem[stem.index(after: $0)...]) } ?? false
+        }
+    }
 }
 
 extension Recognition {
     /// This network, with norms that the file, or its note, has beside it.
-    fileprivate func withOtherNorms(of part: NamedParts.Part) -> Recognition {
+    fileprivate func withOtherNorms(of part: NamedParts.Part, isTopological: Bool) -> Recognition {
         let unused = Set(unused)
         let rest = ParameterTable(part.parameters.filter { unused.contains($0.name) })
         var whole = self
-        let pairs = recognizePairs(rest, part.groupNorms)
+        let pairs = recognizePairs(rest, part.groupNorms, isTopological: isTopological)
         if let pairs { whole.append(pairs) }
         if let norm = pairs?.network.nodes.last?.layer ?? whole.missingNorm(part.groupNorms) {
             whole.refuseScores("norms stand beside the \(network.architecture): '\(norm)'")
@@ -73,11 +97,9 @@ extension Recognition {
 
     /// Puts another network of the same file beside this one; the output stays this one's.
     fileprivate mutating func append(_ other: Recognition) {
-        let count = network.nodes.count
-        network.nodes += other.network.nodes.map { node in
-            Node(layer: node.layer, operation: node.operation, inputs: node.inputs.map { $0 + count })
-        }
+        network.append(other.network)
         assumptions += other.assumptions.filter { !assumptions.contains($0) }
+        unknownNorms += other.unknownNorms
     }
 
     /// What the whole of the file computes is not known.

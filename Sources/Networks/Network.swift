@@ -15,9 +15,12 @@ public struct Network: Sendable, Equatable {
     public var nodes: [Node]
     /// The node whose value is the network's output.
     public var output: Int
-    /// False where only norms, and convolutions before them, are known, each after an input of its own: such a network
-    /// can be converted and not run.
+    /// False where only norms and some convolutions are known, each after an input of its own: such a network can be
+    /// converted and not run.
     public var isComplete = true
+    /// Norms that are not connected with what stands before them, and the convolutions that may stand there. Empty where
+    /// the graph is known.
+    public var looseNorms: [LooseNorm] = []
 
     /// A network of the given parts.
     public init(

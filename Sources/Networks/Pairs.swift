@@ -16,6 +16,10 @@ public enum ConvolutionExemption: Error, Sendable, Equatable {
     case isOutput
     /// What feeds the norm is no convolution at all.
     case notAConvolution(layer: String)
+    /// The graph is not known. The norm behind it may be this one, or nothing proves that it follows directly.
+    case unproven(norm: String, basis: PairBasis)
+    /// It was taken to stand directly before the norm, whose running means are all 0 or more: those of values behind a ReLU.
+    case contradicted(norm: String)
 }
 
 extension ConvolutionExemption: CustomStringConvertible {
@@ -30,6 +34,22 @@ extension ConvolutionExemption: CustomStringConvertible {
         case .notBeforeNorm(let layer): "it feeds '\(layer)', which is no norm"
         case .isOutput: "it is the network's output"
         case .notAConvolution(let layer): "'\(layer)' is no convolution"
+        case .unproven(let norm, let basis): "\(basis.reason(norm)), which proves nothing of what is between"
+        case .contradicted(let norm):
+            "the running means of '\(norm)' are all 0 or more, as behind a ReLU: that it stands directly before that norm "
+                + "is contradicted by its statistics"
+        }
+    }
+}
+
+extension PairBasis {
+    fileprivate func reason(_ norm: String) -> String {
+        switch self {
+        case .proven(by: .graph): "'\(norm)' reads it"
+        case .proven(by: .order): "the order of layers puts '\(norm)' behind it"
+        case .proven(by: .count): "no other layer is as wide as '\(norm)'"
+        case .assumed(because: .names): "its name goes with '\(norm)'"
+        case .assumed(because: .numbers): "only its number goes with '\(norm)'"
         }
     }
 }
@@ -51,8 +71,13 @@ public struct ConvolutionNormPairs: Sendable, Equatable {
         let users = network.parameterUsers
         var (behind, before) = ([Int: Int](), [Int: Int]())
         var exemptions: [Int: ConvolutionExemption] = [:]
+        let loose = network.looseConvolutions
         for (index, node) in network.nodes.enumerated() {
             guard case .convolution(let convolution) = node.operation else { continue }
+            if let exemption = loose[index] {
+                exemptions[index] = exemption
+                continue
+            }
             switch network.norm(behind: index, convolution, consumers: consumers[index], users: users) {
             case .success(let norm): (behind[index], before[norm]) = (norm, index)
             case .failure(let exemption): exemptions[index] = exemption
@@ -88,6 +113,16 @@ extension Network {
         return self.norm(
             behind: input, convolution, consumers: consumers[input], users: parameterUsers
         ).map { _ in input }
+    }
+
+    /// Convolutions that may be before a norm, and are not connected with it.
+    fileprivate var looseConvolutions: [Int: ConvolutionExemption] {
+        var found: [Int: ConvolutionExemption] = [:]
+        for loose in looseNorms {
+            guard let convolution = loose.convolution, let basis = loose.basis else { continue }
+            found[convolution] = .unproven(norm: nodes[loose.norm].layer, basis: basis)
+        }
+        return found
     }
 
     /// Parameter name → the nodes that use it, in order.

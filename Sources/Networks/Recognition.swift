@@ -11,6 +11,9 @@ public struct Recognition: Sendable, Equatable {
     /// What the file does not say and a convention had to: for people.
     public var assumptions: [String]
 
+    /// Layers of norms without running statistics that nothing tells the kind of: 32 groups are a guess there.
+    public var unknownNorms: [String] = []
+
     /// What a network was recognised by.
     public enum Basis: String, Sendable, Codable {
         /// A configuration of layers.
@@ -33,11 +36,12 @@ public struct Recognition: Sendable, Equatable {
     /// - Parameters:
     ///   - isInTrunk: Whether a name is one of the network's own stem or stages.
     ///   - geometry: Whose strides, pools and activations it is taken to have: no name tells.
+    ///   - unknownNorms: Layers of norms of which nothing tells the kind.
     /// - Throws: `NetworkError.unrecognized` where the network does not use such a parameter: ignoring it would make
     ///   another function.
     init(
         _ network: Network, of parameters: ParameterTable, isInTrunk: (String) -> Bool, geometry: String,
-        assumptions: [String]
+        assumptions: [String], unknownNorms: [String] = []
     ) throws(NetworkError) {
         let used = Set(network.nodes.flatMap(\.operation.parameters))
         let unused = parameters.names.filter { !used.contains($0) }
@@ -47,5 +51,6 @@ public struct Recognition: Sendable, Equatable {
         self.init(
             network: network, unused: unused, basis: .names,
             assumptions: assumptions + ["strides, pools, activations: \(geometry)"])
+        self.unknownNorms = unknownNorms
     }
 }

@@ -20,6 +20,8 @@ public struct ConversionNote: Codable, Sendable, Equatable {
     public var weightStandardizationEpsilon: String
     /// Whether convolutions were given biases.
     public var addBias: Bool
+    /// True where norms were taken to stand directly behind the convolutions that they are paired with; nil otherwise.
+    public var assumeAdjacent: Bool?
     /// The preprocessing that goes with the network, as the command spells it.
     public var preprocess: String
     /// The family of the network that was converted, in whose way image files are read; nil in files of before.
@@ -67,6 +69,7 @@ public struct ConversionNote: Codable, Sendable, Equatable {
         weightStandardization = options.weightStandardization.rawValue
         weightStandardizationEpsilon = options.standardizationEpsilon.rawValue
         addBias = options.addsBias
+        assumeAdjacent = plan.report.pairs.contains { $0.adjacency == .assumed } ? true : nil
         self.preprocess = preprocess
         self.calibration = calibration.map { report in
             let kept = report.steps.filter(\.kept)

@@ -18,6 +18,10 @@ public struct ConvertReport: Codable, Sendable {
     public var standardized: [String]
     /// Convolutions whose weights were left as they are, and why.
     public var leftAlone: [InspectReport.Exempt]
+    /// Norms behind a convolution, or that may be, and what says so, in topological order.
+    public var pairs: [PairReport]
+    /// What the file does not say and a convention had to.
+    public var assumptions: [String]
     /// Convolutions that got a bias.
     public var biased: [String]
     /// Parameters that were left out.
@@ -61,6 +65,8 @@ public struct ConvertReport: Codable, Sendable {
         leftAlone = plan.report.leftAlone.map {
             InspectReport.Exempt(layer: $0.layer, reason: $0.reason.description)
         }
+        pairs = plan.report.pairs.map(PairReport.init)
+        assumptions = model.assumptions
         biased = plan.biasedConvolutions
         droppedParameters = plan.report.dropped
         droppedParts = model.checkpoint.leftOut

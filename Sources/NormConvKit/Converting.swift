@@ -112,6 +112,8 @@ extension Model {
     private func prepared(
         _ plan: ConversionPlan, _ note: ConversionNote, _ layout: OutputLayout?
     ) throws -> Prepared {
+        // A new file's note would make knowledge of a guess.
+        try naming(path) { try checkNorms() }
         try checkCopied(plan)
         return try naming(self.path) { () -> Prepared in
             let config = try convertedConfig(plan, note)

@@ -9,6 +9,8 @@ import Tensors
 public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     /// Only norms and the convolutions before them are known.
     case unknownGraph(reasons: [String], isKeras: Bool)
+    /// Nothing says what norms without running statistics are.
+    case unknownNorms(layers: [String])
     /// The network ends in a map.
     case noClassifier(output: Shape)
 
@@ -19,6 +21,10 @@ public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
             "the graph is not known: \(reasons.last ?? "names are unknown")"
                 + (isKeras
                     ? "; --architecture FILE gives it, a Keras configuration (model.to_json())" : "")
+        case .unknownNorms(let layers):
+            "\(layers.count) norms without running statistics, '\(layers.first ?? "")' first: the file does not say whether they "
+                + "are group norms, of how many groups, or instance norms; --norm group --norm-groups N, --norm instance or "
+                + "--norm layer (one group) does. Batch norms without statistics depend on the batch and cannot be scored"
         case .noClassifier(let output):
             "the network has no classifier: it ends in a map of \(output) (a 'notop' file, or a head of another name?)"
         }
@@ -85,11 +91,18 @@ extension Model {
         return shape.count
     }
 
-    /// Throws `EvaluationRefusal.unknownGraph` where only pairs of convolutions and norms are known.
+    /// Throws `EvaluationRefusal.unknownGraph` where only norms and some convolutions are known, and
+    /// `EvaluationRefusal.unknownNorms` where norms are not known.
     func checkGraph() throws {
+        try checkNorms()
         guard network.isComplete else {
             throw EvaluationRefusal.unknownGraph(reasons: assumptions, isKeras: network.family.isKeras)
         }
+    }
+
+    /// Throws `EvaluationRefusal.unknownNorms` where nothing says what norms without running statistics are.
+    func checkNorms() throws {
+        if !unknownNorms.isEmpty { throw EvaluationRefusal.unknownNorms(layers: unknownNorms) }
     }
 
     /// Runs the network on every image of a split.

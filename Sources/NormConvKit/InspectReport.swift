@@ -40,6 +40,10 @@ public struct InspectReport: Codable, Sendable {
     public var norms: [Norm]
     /// Convolutions without a norm of their own.
     public var exempt: [Exempt]
+    /// Norms behind a convolution, or that may be, and what says so, in topological order.
+    public var pairs: [PairReport]
+    /// Layers of norms without running statistics of which nothing says what they are.
+    public var unknownNorms: [String]
 
     /// A norm and the convolution before it.
     public struct Norm: Codable, Sendable {
@@ -55,7 +59,7 @@ public struct InspectReport: Codable, Sendable {
         public var groups: Int?
         /// Groups that `--groups auto` gives.
         public var autoGroups: Int
-        /// The convolution whose only consumer is the norm.
+        /// The convolution whose only consumer is the norm; nil where the graph does not say (`pairs` may).
         public var convolution: String?
     }
 
@@ -93,6 +97,8 @@ public struct InspectReport: Codable, Sendable {
                 } ?? "")
         }
         unused = model.unusedParameters
+        self.pairs = network.normPairs.sorted { $0.key < $1.key }.map { PairReport($0.value) }
+        unknownNorms = model.unknownNorms
         norms = network.nodes.indices.compactMap { Norm(network, $0, pairs) }
         exempt = network.nodes.indices.compactMap { index in
             pairs.exemptions[index].map {

@@ -17,6 +17,11 @@ public struct Model: Sendable {
     public let basis: Recognition.Basis
     /// What the file does not say and a convention had to, for people.
     public let assumptions: [String]
+    /// Layers of norms without running statistics of which neither the file nor the caller says what they are: such a network
+    /// is neither scored nor written. In topological order.
+    public internal(set) var unknownNorms: [String]
+    /// What the caller said of such norms.
+    let normKind: NormKind?
     /// How the file was converted, if it was.
     public let note: ConversionNote?
     /// In what numbers the fast engine convolves.
@@ -26,11 +31,14 @@ public struct Model: Sendable {
 
     /// Opens a file and recognises its network. Reads no weights.
     ///
-    /// `architecture` is a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - architecture: a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
+    ///   - norms: what norms without running statistics are, where neither a configuration nor a note says.
     ///
     /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError`, `PickleError`, `CheckpointError`, or a `FileFailure`
     /// around a `JSONError` or `NetworkError`.
-    public init(path: String, architecture: String? = nil) throws {
+    public init(path: String, architecture: String? = nil, norms: NormKind? = nil) throws {
         let given = { (note: String?) in
             try naming(path) {
                 try architecture.map {
@@ -44,7 +52,7 @@ public struct Model: Sendable {
         }
         let note = checkpoint.note.flatMap(ConversionNote.init(json:))
         let recognition = try naming(path) {
-            try Self.recognize(checkpoint, config: config, note: note)
+            try Self.recognize(checkpoint, config: config, note: note, norms)
         }
         let names = checkpoint.parameters.names
         guard names.isEmpty || recognition.unused.count < names.count else {
@@ -64,6 +72,8 @@ public struct Model: Sendable {
         unusedParameters = recognition.unused
         basis = recognition.basis
         assumptions = recognition.assumptions
+        unknownNorms = recognition.unknownNorms
+        normKind = norms
     }
 
     /// The architecture that a file of weights alone was made for, with the norms that its note says it has now.
@@ -95,7 +105,7 @@ public struct Model: Sendable {
     }
 
     private static func recognize(
-        _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?
+        _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?, _ kind: NormKind?
     ) throws(NetworkError) -> Recognition {
         if let config {
             let recognition = try recognizeKeras(config: config, parameters: checkpoint.parameters)
@@ -114,7 +124,9 @@ public struct Model: Sendable {
         let norms =
             note?.to == "none"
             ? nil : note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
-        return try recognizeNames(parameters: checkpoint.parameters, groupNorms: norms)
+        return try recognizeNames(
+            parameters: checkpoint.parameters, groupNorms: norms, kind: kind,
+            isTopological: checkpoint.isTopological)
     }
 
     /// What may make another function of a network that is known by its names: numbers in the file that it does not use.

@@ -55,6 +55,8 @@ public struct EvalReport: Codable, Sendable, Equatable {
         public var model: String
         /// What was done to the pixels.
         public var preprocess: String
+        /// What the network's file does not say and a convention, or the caller, had to.
+        public var assumptions: [String]
         /// Images per second, without opening files and packing weights; with several networks, about what each would
         /// do alone.
         public var imagesPerSecond: Double
@@ -66,17 +68,18 @@ public struct EvalReport: Codable, Sendable, Equatable {
         /// A network's figures.
         public init(
             model: String, preprocess: String, imagesPerSecond: Double, evaluation: Evaluation,
-            comparison: Comparison? = nil
+            comparison: Comparison? = nil, assumptions: [String] = []
         ) {
             self.model = model
             self.preprocess = preprocess
             self.imagesPerSecond = imagesPerSecond
             self.evaluation = evaluation
             self.comparison = comparison
+            self.assumptions = assumptions
         }
 
         private enum CodingKeys: String, CodingKey {
-            case model, preprocess, imagesPerSecond, comparison
+            case model, preprocess, imagesPerSecond, comparison, assumptions
         }
 
         /// Reads what `encode` writes.
@@ -85,6 +88,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
             model = try values.decode(String.self, forKey: .model)
             preprocess = try values.decode(String.self, forKey: .preprocess)
             imagesPerSecond = try values.decode(Double.self, forKey: .imagesPerSecond)
+            assumptions = try values.decodeIfPresent([String].self, forKey: .assumptions) ?? []
             comparison = try values.decodeIfPresent(Comparison.self, forKey: .comparison)
             evaluation = try Evaluation(from: decoder)
         }
@@ -96,6 +100,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
             try values.encode(model, forKey: .model)
             try values.encode(preprocess, forKey: .preprocess)
             try values.encode(imagesPerSecond, forKey: .imagesPerSecond)
+            try values.encode(assumptions, forKey: .assumptions)
             try values.encodeIfPresent(comparison, forKey: .comparison)
         }
     }

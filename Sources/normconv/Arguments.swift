@@ -26,13 +26,52 @@ struct ArchitectureOptions: ParsableArguments {
         help: "A Keras configuration (model.to_json()), for a file of weights alone.", completion: .file())
     var architecture: String?
 
-    func model(_ path: String) throws -> Model { try Model(path: path, architecture: try text) }
+    @Option(
+        help: """
+            What norms without running statistics are, where the file does not say (PyTorch): group (with --norm-groups), \
+            instance, or layer (one group).
+            """)
+    var norm: NormArgument?
 
-    /// Models whose outputs count: a doubt about what they compute is said on stderr.
+    @Option(help: "The groups of such norms.")
+    var normGroups: Int?
+
+    func validate() throws {
+        if norm == .group, normGroups == nil {
+            throw ValidationError("--norm group needs --norm-groups N: the file does not say how many.")
+        }
+        if let normGroups, normGroups < 1 {
+            throw ValidationError("--norm-groups must be at least 1, not \(normGroups).")
+        }
+        if let norm, norm != .group, normGroups != nil {
+            throw ValidationError(
+                "--norm-groups goes with --norm group only: instance is one channel a group, layer is one group."
+            )
+        }
+    }
+
+    /// What norms without running statistics are; --norm-groups alone means group norms.
+    var normKind: NormKind? {
+        switch norm {
+        case .instance: .instance
+        case .layer: .layer
+        case .group, nil: normGroups.map(NormKind.group)
+        }
+    }
+
+    func model(_ path: String) throws -> Model {
+        try Model(path: path, architecture: try text, norms: normKind)
+    }
+
+    /// Models whose outputs count: what is assumed of them, and a doubt about what they compute, is said on stderr.
     func models(_ paths: [String], quiet: Bool) throws -> [Model] {
         try paths.map { path in
             let model = try model(path)
-            if !quiet, let doubt = model.doubt { Terminal.note("warning: \(path): \(doubt)") }
+            if quiet { return model }
+            if !model.assumptions.isEmpty {
+                Terminal.note("warning: \(path): assumed: \(model.assumptions.joined(separator: "; "))")
+            }
+            if let doubt = model.doubt { Terminal.note("warning: \(path): \(doubt)") }
             return model
         }
     }
@@ -41,6 +80,11 @@ struct ArchitectureOptions: ParsableArguments {
     var text: String? {
         get throws { try architecture.map(readConfiguration) }
     }
+}
+
+/// `--norm`: what norms without running statistics are.
+enum NormArgument: String, ExpressibleByArgument, CaseIterable {
+    case group, instance, layer
 }
 
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {

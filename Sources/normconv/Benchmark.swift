@@ -76,7 +76,8 @@ struct Benchmark: ParsableCommand {
         options.workers = workers
         options.batch = batch
         options.precision = precision
-        let job = try BenchmarkJob(path: model, architecture: try architecture.text, options: options)
+        let job = try BenchmarkJob(
+            path: model, architecture: try architecture.text, norms: architecture.normKind, options: options)
         let progress = ProgressLine(
             URL(fileURLWithPath: model).lastPathComponent, total: job.totalImages, isOn: !output.quiet)
         defer { progress.finish() }

@@ -18,6 +18,9 @@ struct Convert: ParsableCommand {
               normconv convert in.h5 out.h5 --to gn --synthesize
             What everyone else does:
               normconv convert in.h5 out.h5 --to gn --init copy
+            Networks that are known by the names of norms alone keep their convolutions, unless:
+              normconv convert in.weights.h5 out.weights.h5 --architecture model.json
+              normconv convert in.pth out.safetensors --assume-adjacent
             PyTorch's names and layouts, a Keras model, another layout alone:
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
@@ -60,6 +63,13 @@ struct Convert: ParsableCommand {
     @Flag(help: "Give convolutions before a norm a bias, so that every channel enters it with mean 0.")
     var addBias = false
 
+    @Flag(
+        help: """
+            In networks whose graph is not known: take for granted that every norm stands directly behind the plain \
+            convolution that it is paired with by name, order or count. Without it such convolutions stay as they are.
+            """)
+    var assumeAdjacent = false
+
     @OptionGroup var calibration: CalibrationArguments
 
     @Option(
@@ -98,11 +108,11 @@ struct Convert: ParsableCommand {
         }
         if to == .none,
             groups != nil || ws != nil || wsEps != nil || epsilon != nil || addBias || initialization == .copy
-                || calibration.areGiven
+                || assumeAdjacent || calibration.areGiven
         {
             throw ValidationError(
                 "--to none changes the layout and --preprocess only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias, "
-                    + "--calibrate and --synthesize do not go with it.")
+                    + "--assume-adjacent, --calibrate and --synthesize do not go with it.")
         }
         if let epsilon, !(epsilon > 0 && epsilon.isFinite) {
             throw ValidationError("--epsilon must be a positive number.")
@@ -113,7 +123,8 @@ struct Convert: ParsableCommand {
         ConversionOptions(
             target: to.target, groups: groups ?? .auto, initialization: initialization,
             weightStandardization: ws?.standardization ?? (to == .gn ? .on : .off),
-            standardizationEpsilon: wsEps ?? .bit, epsilon: epsilon ?? 1e-5, addsBias: addBias)
+            standardizationEpsilon: wsEps ?? .bit, epsilon: epsilon ?? 1e-5, addsBias: addBias,
+            assumesAdjacent: assumeAdjacent)
     }
 
     /// What the file is to remember.
@@ -231,8 +242,10 @@ extension ConvertReport {
         ]
         if stages.isEmpty, standardized.isEmpty { lines[1] = "Norms and weights stay as they are" }
         lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
-        if !leftAlone.isEmpty { lines.append("Convolutions left alone:") }
-        lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
+        lines += pairs.summary
+        let listed = leftAlone.filter { !pairs.openConvolutions.contains($0.layer) }
+        if !listed.isEmpty { lines.append("Convolutions left alone:") }
+        lines += listed.map { "  \($0.layer): \($0.reason)" }
         if !biased.isEmpty { lines.append("\(biased.count) convolutions were given a bias") }
         let dropped =
             droppedParts

@@ -45,17 +45,24 @@ extension InspectReport {
                 ("norm", .left), ("kind", .left), ("channels", .right), ("ε", .right), ("groups", .right),
                 ("behind", .left),
             ])
+            let guesses = Dictionary(pairs.map { ($0.norm, $0) }, uniquingKeysWith: { first, _ in first })
             for norm in norms {
+                let guess = guesses[norm.layer].flatMap { pair in
+                    pair.convolution.map { "\($0)? by \(pair.pairing)" } ?? "unknown"
+                }
                 table.add(
                     norm.layer, norm.kind, "\(norm.channels)", "\(norm.epsilon)",
                     norm.groups.map(String.init) ?? "→ \(norm.autoGroups)",
-                    norm.convolution ?? "no convolution")
+                    norm.convolution ?? guess ?? "no convolution")
             }
             lines += table.lines
         }
-        if !exempt.isEmpty {
+        let summary = pairs.summary
+        if !summary.isEmpty { lines += [""] + summary }
+        let listed = exempt.filter { !pairs.openConvolutions.contains($0.layer) }
+        if !listed.isEmpty {
             lines += ["", "Convolutions that weight standardization leaves alone:"]
-            lines += exempt.map { "  \($0.layer): \($0.reason)" }
+            lines += listed.map { "  \($0.layer): \($0.reason)" }
         }
         return lines
     }

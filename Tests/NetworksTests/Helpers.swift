@@ -109,3 +109,23 @@ struct TorchNetwork {
         return parameters
     }
 }
+
+/// A convolution that may be before a norm, and what says so.
+struct PossiblePair: Equatable {
+    var convolution: String
+    var basis: PairBasis
+
+    init(_ convolution: String, _ basis: PairBasis) { (self.convolution, self.basis) = (convolution, basis) }
+}
+
+extension Network {
+    /// Norms that the graph does not connect with the convolutions that may be before them.
+    var possiblePairs: [String: PossiblePair] {
+        var found: [String: PossiblePair] = [:]
+        for loose in looseNorms {
+            guard let convolution = loose.convolution, let basis = loose.basis else { continue }
+            found[nodes[loose.norm].layer] = PossiblePair(nodes[convolution].layer, basis)
+        }
+        return found
+    }
+}

@@ -29,9 +29,10 @@ struct NamedRecognitionTests {
         // The trunk is the one that it is without a neck: its norms are converted as well as there.
         #expect(Array(found.network.nodes.prefix(alone.network.nodes.count)) == alone.network.nodes)
         #expect(norms(found) == norms(alone) + ["neck.1"])
-        let pairs = ConvolutionNormPairs(found.network).convolutionBefore
-        let neck = try #require(found.network.nodes.firstIndex { $0.layer == "neck.1" })
-        #expect(pairs[neck].map { found.network.nodes[$0].layer } == "neck.0")
+        #expect(found.network.possiblePairs == ["neck.1": .init("neck.0", .proven(by: .count))])
+        // The trunk's pairs are the graph's, and the neck's is not.
+        let trunkPairs = ConvolutionNormPairs(found.network).convolutionBefore
+        #expect(trunkPairs == ConvolutionNormPairs(alone.network).convolutionBefore)
         #expect(found.unused.isEmpty)
         #expect(found.network.architecture == "ResNet-20 (CIFAR) and others")
         #expect(found.assumptions.last == "norms stand beside the ResNet-20 (CIFAR): 'neck.1'")

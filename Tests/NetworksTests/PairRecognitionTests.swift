@@ -21,16 +21,24 @@ struct PairRecognitionTests {
         let network = recognition.network
         #expect(!network.isComplete)
         #expect(recognition.unused == ["head.weight", "other.conv.weight"])
-        let pairs = ConvolutionNormPairs(network)
-        let found = pairs.convolutionBefore.map { (network.nodes[$0].layer, network.nodes[$1].layer) }
-        #expect(Dictionary(uniqueKeysWithValues: found) == ["enc.bn_a": "enc.conv_a", "dec.1": "dec.0"])
+        #expect(
+            network.possiblePairs == [
+                "enc.bn_a": .init("enc.conv_a", .assumed(because: .names)),
+                "dec.1": .init("dec.0", .assumed(because: .names)),
+            ])
+        // The graph connects none of them.
+        #expect(ConvolutionNormPairs(network).convolutionBefore.isEmpty)
+        #expect(
+            ConvolutionNormPairs(network).exemptions.values.contains(
+                .unproven(norm: "dec.1", basis: .assumed(because: .names))))
     }
 
-    @Test("Keras' default names pair by number, its ε is Keras'")
+    @Test("Keras' default names pair by number, which is no proof; its ε is Keras'")
     func keras() throws {
         let recognition = try recognizeNames(
             parameters: table([
-                "conv2d_1/kernel": [3, 3, 2, 8], "batch_normalization_1/gamma": [8],
+                "conv2d_1/kernel": [3, 3, 2, 8], "conv2d_2/kernel": [3, 3, 2, 8],
+                "batch_normalization_1/gamma": [8],
                 "batch_normalization_1/beta": [8], "batch_normalization_1/moving_mean": [8],
                 "batch_normalization_1/moving_variance": [8],
             ]))
@@ -38,7 +46,10 @@ struct PairRecognitionTests {
             if case .batchNorm(let norm) = node.operation { norm } else { nil }
         }
         #expect(norms.map(\.epsilon) == [1e-3])
-        #expect(ConvolutionNormPairs(recognition.network).convolutionBefore.count == 1)
+        #expect(
+            recognition.network.possiblePairs == [
+                "batch_normalization_1": .init("conv2d_1", .assumed(because: .numbers))
+            ])
         #expect(recognition.assumptions.contains("batch norms: ε 0.001, Keras' default"))
     }
 
@@ -59,8 +70,9 @@ struct PairRecognitionTests {
         let network = try recognizeNames(parameters: table(shapes)).network
         var norms: [String: BatchNorm] = [:]
         var kernels: [String: String] = [:]
-        for (norm, convolution) in ConvolutionNormPairs(network).convolutionBefore {
-            guard case .batchNorm(let found) = network.nodes[norm].operation,
+        for loose in network.looseNorms {
+            guard case .batchNorm(let found) = network.nodes[loose.norm].operation,
+                let convolution = loose.convolution,
                 case .convolution(let before) = network.nodes[convolution].operation
             else { continue }
             norms[found.mean] = found
@@ -92,8 +104,7 @@ struct PairRecognitionTests {
             return shapes
         }
         func pairs(_ shapes: [String: Shape]) throws -> Int {
-            let network = try recognizeNames(parameters: table(shapes)).network
-            return ConvolutionNormPairs(network).convolutionBefore.count
+            try recognizeNames(parameters: table(shapes)).network.possiblePairs.count
         }
         let same = names(1, 8, 8)
         #expect(try pairs(names(0, 4, 8).merging(same) { first, _ in first }) == 0)
@@ -125,7 +136,7 @@ struct PairRecognitionTests {
                 "block.bn.running_var": [32], "block.conv.weight": [32, 4, 3, 3],
             ])
         ).network
-        #expect(ConvolutionNormPairs(network).convolutionBefore.isEmpty)
+        #expect(network.possiblePairs.isEmpty)
     }
 
     @Test("converted norms of unknown networks are told by the note")
@@ -142,7 +153,7 @@ struct PairRecognitionTests {
                 == .groupNorm(
                     GroupNorm(gamma: "bn_a.weight", beta: "bn_a.bias", groups: 2, epsilon: 1e-3, channels: 4))
         )
-        #expect(ConvolutionNormPairs(found.network).convolutionBefore.count == 1)
+        #expect(found.network.possiblePairs == ["bn_a": .init("conv_a", .assumed(because: .names))])
         #expect(throws: NetworkError.self) {
             try recognizeNames(
                 parameters: table(shapes), groupNorms: ["bn_a": GroupNormSettings(groups: 3, epsilon: 1e-3)])

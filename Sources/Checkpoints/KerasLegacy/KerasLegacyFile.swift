@@ -22,6 +22,17 @@ struct KerasLegacyFile: Checkpoint {
     /// The group of all layers' groups, empty for the root.
     private let weightsGroup: String
 
+    /// A Functional model lists its layers in topological order, the input, which has no weights, first. Sequential models do
+    /// not list their input, and layers of a model with a class of its own are listed as they were assigned. Models inside
+    /// have all their weights in one group, those that are trained first.
+    var isTopological: Bool {
+        guard let first = layers.first, first.weights.isEmpty, first.name.lowercased().contains("input")
+        else { return false }
+        return layers.allSatisfy { layer in
+            Set(layer.weights.map { $0.split(separator: "/").dropLast() }).count <= 1
+        }
+    }
+
     private static let optimizerGroup = "optimizer_weights"
 
     /// Nil where the file is something else.

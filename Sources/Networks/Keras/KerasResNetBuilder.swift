@@ -7,16 +7,19 @@ import Tensors
 /// that of the 3×3 in a stage's *last* block. Files without a classifier (`notop`) give a network that ends in the
 /// last map.
 public func recognizeKerasResNet(
-    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil
+    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil
 ) throws(NetworkError) -> Recognition? {
-    guard let names = KerasResNetNames(parameters, groupNorms: groupNorms ?? [:]) else { return nil }
+    guard let names = KerasResNetNames(parameters, groupNorms: groupNorms ?? [:], kind: kind) else {
+        return nil
+    }
     var builder = KerasResNetBuilder(names: names)
     let network = try builder.network()
     return try Recognition(
         network, of: parameters, isInTrunk: names.isInTrunk, geometry: "keras.applications'",
         assumptions: network.conventions(
             batchNorm: names.style == .old ? "Keras' default" : "keras.applications' value",
-            groupNorm: groupNorms == nil ? "the convention of Wu & He 2018" : nil))
+            groupNorm: groupNorms == nil ? "a guess: the convention of Wu & He 2018" : nil, kind: kind),
+        unknownNorms: kind == nil ? network.groupNormLayers.filter { groupNorms?[$0] == nil } : [])
 }
 
 private struct KerasResNetBuilder {

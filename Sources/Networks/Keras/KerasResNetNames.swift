@@ -6,6 +6,7 @@ struct KerasResNetNames: LayerNames {
     let style: Style
     private let parameters: KerasParameters
     private let groupNorms: [String: GroupNormSettings]
+    private let kind: NormKind?
     private let layers: Set<String>
 
     /// How layers are named.
@@ -19,8 +20,9 @@ struct KerasResNetNames: LayerNames {
     }
 
     /// Nil where the file has none of the names.
-    init?(_ table: ParameterTable, groupNorms: [String: GroupNormSettings]) {
+    init?(_ table: ParameterTable, groupNorms: [String: GroupNormSettings], kind: NormKind? = nil) {
         let parameters = KerasParameters(table)
+        self.kind = kind
         self.parameters = parameters
         self.groupNorms = groupNorms
         layers = Set(table.names.compactMap { $0.split(separator: "/").first.map(String.init) })
@@ -54,9 +56,10 @@ struct KerasResNetNames: LayerNames {
 
     func layerName(_ layer: String) -> String { layer }
 
-    /// What the file's note says; 32 groups where there is none.
+    /// What the file's note or the user says; else 32 groups, a guess.
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
-        groupNorms[layer] ?? .convention
+        if let settings = groupNorms[layer] ?? kind?.settings(channels: channels) { return settings }
+        return try .guess(layer: layer, channels: channels)
     }
 
     /// The classifier, under the names of its versions.

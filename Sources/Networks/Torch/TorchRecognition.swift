@@ -22,19 +22,23 @@ public struct GroupNormSettings: Sendable, Equatable {
 /// dots. Strides are torchvision's: the first block of `layer2` and later, on the 3×3 (the first 3×3 of a basic
 /// block).
 ///
-/// - Parameter groupNorms: Settings of norms without running statistics, keyed by layer name (`layer1.0.bn1`).
+/// - Parameters:
+///   - groupNorms: Settings of norms without running statistics, keyed by layer name (`layer1.0.bn1`).
+///   - kind: What they are where no settings are recorded. Without either they are taken to be group norms of 32
+///     groups, where these fit: a guess (`Recognition.unknownNorms`).
 /// - Throws: `NetworkError`, also where a parameter inside the trunk has no place in a plain ResNet, for ignoring it
 ///   would make another function.
 public func recognizeTorch(
-    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil
+    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil
 ) throws(NetworkError) -> Recognition {
-    let names = try TorchNames(parameters, groupNorms: groupNorms ?? [:])
+    let names = try TorchNames(parameters, groupNorms: groupNorms ?? [:], kind: kind)
     let layout = try TorchLayout(names)
     var builder = TorchBuilder(names: names, layout: layout)
     let network = try builder.network()
     return try Recognition(
         network, of: parameters, isInTrunk: names.isInTrunk, geometry: layout.stem.geometry,
-        assumptions: names.assumptions(of: network))
+        assumptions: names.assumptions(of: network),
+        unknownNorms: names.groupNorms.isEmpty && kind == nil ? network.groupNormLayers : [])
 }
 
 /// Parameters by their dotted names, without what is common in front of them.
@@ -43,15 +47,18 @@ struct TorchNames {
     let prefix: String
     /// What is recorded of norms without running statistics.
     let groupNorms: [String: GroupNormSettings]
+    /// What they are where nothing is recorded.
+    private let kind: NormKind?
     private let parameters: ParameterTable
     /// Dotted name without the prefix → name in the file.
     private var stored: [String: String] = [:]
 
     init(
-        _ parameters: ParameterTable, groupNorms: [String: GroupNormSettings] = [:]
+        _ parameters: ParameterTable, groupNorms: [String: GroupNormSettings] = [:], kind: NormKind? = nil
     ) throws(NetworkError) {
         self.parameters = parameters
         self.groupNorms = groupNorms
+        self.kind = kind
         let dotted = parameters.names.map(Self.dotted)
         let prefixes = NamedParts.prefixes(of: .torch, in: dotted)
         guard let prefix = prefixes.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) else {
@@ -107,23 +114,20 @@ extension TorchNames: LayerNames {
 
     func layerName(_ layer: String) -> String { prefix + layer }
 
-    /// What the file's note says; else what timm's and torchvision's users take, where it fits.
+    /// What the file's note or the user says; else what timm's and torchvision's users take, where it fits: a guess.
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
         if let settings = groupNorms[prefix + layer] ?? groupNorms[layer] { return settings }
-        guard groupNorms.isEmpty, channels % GroupNormSettings.convention.groups == 0 else {
-            throw .unsupportedSetting(
-                layer: prefix + layer, setting: "number of groups",
-                found: "not recorded: there are no running statistics, so this is a group normalization",
-                expected: "a batch normalization, or the note that normconv writes into its files")
-        }
-        return .convention
+        if let kind { return kind.settings(channels: channels) }
+        guard groupNorms.isEmpty else { throw .unknownGroups(of: prefix + layer) }
+        return try .guess(layer: prefix + layer, channels: channels)
     }
 
     /// What files of PyTorch do not say.
     func assumptions(of network: Network) -> [String] {
         network.conventions(
             batchNorm: "PyTorch's default",
-            groupNorm: groupNorms.isEmpty ? "the convention of Wu & He 2018 and of timm" : nil)
+            groupNorm: groupNorms.isEmpty ? "a guess: the convention of Wu & He 2018 and of timm" : nil,
+            kind: kind)
     }
 }
 
@@ -146,15 +150,18 @@ extension GroupNormSettings {
 }
 
 extension Network {
-    /// Which settings of its norms come from a convention; nil where the file records them.
-    func conventions(batchNorm: String?, groupNorm: String?) -> [String] {
+    /// Which settings of its norms come from a convention; nil where the file records them. `kind` is what somebody said
+    /// of group norms.
+    func conventions(batchNorm: String?, groupNorm: String?, kind: NormKind? = nil) -> [String] {
         var found: [String] = []
         for node in nodes {
             switch node.operation {
             case .batchNorm(let norm):
                 if let batchNorm { found.append("batch norms: ε \(norm.epsilon), \(batchNorm)") }
             case .groupNorm(let norm):
-                if let groupNorm {
+                if let kind {
+                    found.append("\(kind), as given: ε \(norm.epsilon), PyTorch's default")
+                } else if let groupNorm {
                     found.append("group norms: \(norm.groups) groups, ε \(norm.epsilon), \(groupNorm)")
                 }
             default: break

@@ -33,14 +33,19 @@ public struct BenchmarkJob: Sendable {
 
     /// Opens a file, makes the network ready, and runs it for the first time.
     ///
-    /// `architecture` is a Keras configuration, for files of weights alone. Throws what `Model.init` and
-    /// `Model.engine` throw.
-    public init(path: String, architecture: String? = nil, options: BenchmarkOptions = BenchmarkOptions())
-        throws
-    {
+    /// `architecture` is a Keras configuration, for files of weights alone; `norms` as `Model.init` takes it. Throws what
+    /// `Model.init` and `Model.engine` throw.
+    public init(
+        path: String, architecture: String? = nil, norms: NormKind? = nil,
+        options: BenchmarkOptions = BenchmarkOptions()
+    ) throws {
         let clock = ContinuousClock()
         let start = clock.now
-        model = try Model(path: path, architecture: architecture).running(in: options.precision)
+        var model = try Model(path: path, architecture: architecture, norms: norms)
+            .running(in: options.precision)
+        // How fast a norm is hardly depends on its groups.
+        model.unknownNorms = []
+        self.model = model
         input = options.input ?? model.usualImageShape
         engine = try model.fastEngine(
             imageShape: input, workers: options.workers ?? ProcessInfo.processInfo.activeProcessorCount,

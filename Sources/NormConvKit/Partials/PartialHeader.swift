@@ -23,7 +23,8 @@ struct PartialHeader: Sendable, Codable, Equatable {
         networks = try job.models.map { model in
             let file = try naming(model.path) { try Digest.file(model.path) }
             let graph = architecture.map { ", graph \(Digest.text(of: $0.utf8))" } ?? ""
-            return "\(file.bytes) bytes, checksum \(file.text)\(graph)"
+            let norms = model.normKind.map { ", \($0)" } ?? ""
+            return "\(file.bytes) bytes, checksum \(file.text)\(graph)\(norms)"
         }
     }
 

@@ -22,6 +22,8 @@ struct RunDescription: Sendable, Codable, Equatable {
         var model: String
         var classes: Int
         var preprocess: String
+        /// What the network's file does not say; nil in files of before.
+        var assumptions: [String]?
     }
 
     init(_ job: ScoringJob) {
@@ -35,7 +37,7 @@ struct RunDescription: Sendable, Codable, Equatable {
         networks = job.models.indices.map {
             Network(
                 model: job.models[$0].title, classes: job.classes[$0],
-                preprocess: job.preprocessing[$0].description)
+                preprocess: job.preprocessing[$0].description, assumptions: job.models[$0].assumptions)
         }
     }
 
@@ -53,7 +55,7 @@ struct RunDescription: Sendable, Codable, Equatable {
                             : try Comparison(
                                 before: scores[baseline].outcomes, after: scores[index].outcomes,
                                 largestDifference: scores[index].largestDifference)
-                    })
+                    }, assumptions: networks[index].assumptions ?? [])
             }
         }
         var report = EvalReport(

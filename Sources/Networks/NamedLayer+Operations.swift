@@ -1,0 +1,105 @@
+import Tensors
+
+extension NamedLayers.Layer {
+    /// The kernel of a convolution that is neither transposed nor depthwise, as far as names tell.
+    var kernel: Parameter? {
+        let name = path.split(whereSeparator: { "/.".contains($0) }).last?.lowercased() ?? ""
+        guard !["transpose", "deconv", "depthwise"].contains(where: name.contains) else { return nil }
+        return (parts["weight"] ?? parts["kernel"]).flatMap { $0.shape.rank == 4 ? $0 : nil }
+    }
+
+    /// Outputs and inputs (of a group) of a convolution.
+    var mapChannels: (outputs: Int, inputs: Int)? {
+        guard let extents = kernel?.shape.extents else { return nil }
+        return parts["weight"] != nil ? (extents[0], extents[1]) : (extents[3], extents[2])
+    }
+
+    /// The convolution, as far as its kernel tells: strides and margins are unknown, and nobody asks.
+    var convolution: Convolution? {
+        guard let kernel, let (outputs, inputs) = mapChannels else { return nil }
+        let extents = kernel.shape.extents
+        let isTorch = parts["weight"] != nil
+        let size =
+            isTorch
+            ? Extent2D(rows: extents[2], columns: extents[3])
+            : Extent2D(rows: extents[0], columns: extents[1])
+        guard outputs > 0, inputs > 0, size.rows > 0, size.columns > 0 else { return nil }
+        // A grouped kernel has fewer inputs than the map has channels; one group gives the same statistics.
+        return Convolution(
+            kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio, bias: parts["bias"]?.name,
+            inputs: inputs, outputs: outputs, size: size, strides: Extent2D(1), dilation: Extent2D(1),
+            groups: 1, padding: .valid)
+    }
+
+    var hasStatistics: Bool { parts["running_mean"] != nil || parts["moving_mean"] != nil }
+
+    /// Channels of a norm.
+    var channels: Int? {
+        let vector = parts["running_mean"] ?? parts["moving_mean"] ?? gamma ?? beta
+        guard let vector, vector.shape.rank == 1 else { return nil }
+        return vector.shape[0]
+    }
+
+    private var gamma: Parameter? { parts["weight"] ?? parts["gamma"] }
+    private var beta: Parameter? { parts["bias"] ?? parts["beta"] }
+
+    func groupNorm(_ settings: GroupNormSettings) -> GroupNorm? {
+        guard let channels, settings.groups > 0, channels > 0, channels % settings.groups == 0,
+            settings.epsilon.isFinite, settings.epsilon >= 0,
+            [gamma, beta].allSatisfy({ $0.map { $0.shape.extents == [channels] } ?? true })
+        else { return nil }
+        return GroupNorm(
+            gamma: gamma?.name, beta: beta?.name, groups: settings.groups, epsilon: settings.epsilon,
+            channels: channels)
+    }
+
+    func batchNorm(epsilon: Double) -> BatchNorm? {
+        guard let channels, channels > 0, let mean = parts["running_mean"] ?? parts["moving_mean"],
+            let variance = parts["running_var"] ?? parts["moving_variance"]
+        else { return nil }
+        for vector in [gamma, beta, variance] where vector.map({ $0.shape.extents != [channels] }) ?? false {
+            return nil
+        }
+        return BatchNorm(
+            gamma: gamma?.name, beta: beta?.name, mean: mean.name, variance: variance.name,
+            bookkeeping: [parts["num_batches_tracked"]?.name].compactMap(\.self), epsilon: epsilon,
+            channels: channels)
+    }
+}
+
+// MARK: - Outputs
+
+extension NamedLayers.Layer {
+    /// The numbers of outputs that the layer may have: none for norms and others without a kernel, several where a
+    /// kernel's shape does not tell a convolution from a transposed or a depthwise one.
+    func possibleOutputs(isKeras: Bool) -> Set<Int> {
+        let kernels = parts.filter { $0.value.shape.rank > 1 }
+        guard !kernels.isEmpty else { return [] }
+        guard parts.keys.allSatisfy(Self.kernelRoles.union(["bias"]).contains) else {
+            // Recurrent layers, attention, layers of no known class.
+            return kernels.values.reduce(into: []) { outputs, kernel in
+                outputs.formUnion(kernel.shape.extents)
+                outputs.insert(product(kernel.shape.extents.suffix(2)))
+            }
+        }
+        if let bias = parts["bias"], bias.shape.rank == 1 { return [bias.shape[0]] }
+        if let pointwise = kernels["pointwise_kernel"] { return Set(pointwise.shape.extents.suffix(1)) }
+        if let depthwise = kernels["depthwise_kernel"] { return [product(depthwise.shape.extents.suffix(2))] }
+        let extents = (kernels["kernel"] ?? kernels["weight"])?.shape.extents ?? []
+        if !isKeras { return Set(extents.prefix(2)) }
+        let name = path.split(separator: "/").last ?? ""
+        if extents.count == 2 || name.isNumbered("conv2d") { return Set(extents.suffix(1)) }
+        return Set(extents.suffix(2)).union([product(extents.suffix(2))])
+    }
+
+    private static let kernelRoles: Set<String> = [
+        "kernel", "depthwise_kernel", "pointwise_kernel", "weight",
+    ]
+
+    private func product(_ extents: ArraySlice<Int>) -> Int {
+        extents.reduce(1) { product, extent in
+            let (result, overflow) = product.multipliedReportingOverflow(by: extent)
+            return overflow ? 0 : result
+        }
+    }
+}

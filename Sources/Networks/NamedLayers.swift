@@ -1,0 +1,130 @@
+import Tensors
+
+/// A file's layers by the names of their parameters, in file order.
+struct NamedLayers {
+    /// A layer's parameters by the last part of their names.
+    struct Layer {
+        /// All parts of the names but the last.
+        let path: String
+        var parts: [String: Parameter] = [:]
+    }
+
+    /// Whether names are Keras': paths, and Keras' words for parameters.
+    let isKeras: Bool
+    private(set) var layers: [Layer] = []
+    private var index: [String: Int] = [:]
+    private let groupNorms: [String: GroupNormSettings]
+
+    init(_ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]) {
+        self.groupNorms = groupNorms
+        isKeras = parameters.names.contains { name in
+            ["/moving_mean", "/gamma", "/beta"].contains { name.hasSuffix($0) || name.hasSuffix("\($0):0") }
+        }
+        for parameter in parameters {
+            let name = parameter.name.hasSuffix(":0") ? parameter.name.dropLast(2) : parameter.name[...]
+            guard let separator = name.lastIndex(of: isKeras ? "/" : ".") else { continue }
+            let path = String(name[..<separator])
+            let place = index[path] ?? layers.count
+            if place == layers.count { layers.append(Layer(path: path)) }
+            index[path] = place
+            layers[place].parts[String(name[name.index(after: separator)...])] = parameter
+        }
+    }
+
+    /// A layer's name for people: Keras' legacy names repeat it (`bn/bn/gamma:0`).
+    func name(of layer: Layer) -> String {
+        let steps = layer.path.split(separator: "/")
+        guard steps.count > 1, steps[0] == steps[1] else { return layer.path }
+        let name = steps.dropFirst().joined(separator: "/")
+        return index[name] == nil ? name : layer.path
+    }
+
+    /// The places of norms: layers with running statistics, and those that a note tells of.
+    var norms: [Int] {
+        layers.indices.filter {
+            layers[$0].hasStatistics || groupNorms[name(of: layers[$0])] != nil
+        }
+    }
+
+    /// Nil where the parameters' shapes are not a norm's.
+    func operation(of norm: Layer) -> Operation? {
+        if norm.hasStatistics {
+            return norm.batchNorm(epsilon: isKeras ? 1e-3 : 1e-5).map(Operation.batchNorm)
+        }
+        return groupNorms[name(of: norm)].flatMap(norm.groupNorm).map(Operation.groupNorm)
+    }
+
+    /// The convolutions whose names go with a norm's.
+    func counterparts(of norm: Layer) -> [Int] {
+        Self.convolutionPaths(of: norm.path).compactMap { index[$0] }.filter { layers[$0].kernel != nil }
+    }
+
+    /// What is left to stand before the norms.
+    func elimination(isTopological: Bool) -> PairElimination {
+        let norms = Dictionary(
+            uniqueKeysWithValues: norms.compactMap { place in layers[place].channels.map { (place, $0) } })
+        return PairElimination(
+            norms: norms, outputs: layers.map { $0.possibleOutputs(isKeras: isKeras) },
+            isTopological: isTopological)
+    }
+
+    /// Patterns of names of norms that stand behind their convolutions: a number of channels of one of them at least is
+    /// that of its convolution's outputs alone, and none that of its inputs alone.
+    func patternsOfFollowing() -> Set<String> {
+        var (behind, before) = (Set<String>(), Set<String>())
+        for norm in norms.map({ layers[$0] }) {
+            guard let channels = norm.channels else { continue }
+            for place in counterparts(of: norm) {
+                guard let (outputs, inputs) = layers[place].mapChannels else { continue }
+                let pattern = Self.pattern(norm.path)
+                if outputs == channels, inputs != channels, !Self.mayBeGrouped(outputs, inputs) {
+                    behind.insert(pattern)
+                }
+                if outputs != channels, inputs == channels { before.insert(pattern) }
+            }
+        }
+        return behind.subtracting(before)
+    }
+
+    /// Whether a kernel's inputs may be those of one group of many: they then say nothing of the map's channels.
+    private static func mayBeGrouped(_ outputs: Int, _ inputs: Int) -> Bool {
+        inputs > 0 && outputs % inputs == 0 && outputs / inputs > 4
+    }
+
+    /// A path without its numbers.
+    static func pattern(_ path: String) -> String { path.filter { !$0.isNumber } }
+
+    /// Whether nobody gave a norm its name: Keras, TF-Slim and Flax number layers of a class as they are made.
+    static func isAutomatic(_ norm: String) -> Bool {
+        guard let last = norm.split(whereSeparator: { "/.".contains($0) }).last else { return false }
+        return ["batch_normalization", "BatchNorm"].contains { last.isNumbered($0) }
+    }
+
+    /// What the convolution before a norm may be called.
+    private static func convolutionPaths(of norm: String) -> [String] {
+        var paths: [String] = []
+        for (word, other) in [
+            ("batch_normalization", "conv2d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
+            ("bn", "res"),
+        ] {
+            guard let range = norm.ranges(of: word).last else { continue }
+            paths.append(norm.replacing(word, with: other, subrange: range))
+            // Where a layer's name is repeated.
+            paths.append(norm.replacing(word, with: other))
+        }
+        let parts = norm.split(separator: ".", omittingEmptySubsequences: false)
+        if let number = parts.last.flatMap({ Int($0) }), number > 0 {
+            paths.append((parts.dropLast() + ["\(number - 1)"]).joined(separator: "."))
+        }
+        return paths
+    }
+}
+
+extension Substring {
+    /// Whether this is the word, with or without an underscore and a number behind it.
+    func isNumbered(_ word: String) -> Bool {
+        guard hasPrefix(word) else { return false }
+        let rest = dropFirst(word.count)
+        return rest.isEmpty || rest.first == "_" && rest.count > 1 && rest.dropFirst().allSatisfy(\.isNumber)
+    }
+}

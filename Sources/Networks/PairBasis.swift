@@ -1,0 +1,122 @@
+/// What says that a convolution is the one before a norm.
+///
+/// Only a graph says besides that nothing stands between the two (`provesAdjacency`): names, orders and counts never do.
+public enum PairBasis: Sendable, Equatable {
+    /// No other convolution can be the one.
+    case proven(by: Proof)
+    /// It may be another one.
+    case assumed(because: Clue)
+
+    /// What leaves no other convolution.
+    public enum Proof: String, Sendable, Equatable, CaseIterable {
+        /// The graph: a configuration, or the names of a known family of networks.
+        case graph
+        /// The file lists its layers in topological order, and no other layer before the norm is left for it.
+        case order
+        /// One layer of the file alone has as many outputs as the norm has channels.
+        case count
+    }
+
+    /// What speaks for a convolution.
+    public enum Clue: String, Sendable, Equatable, CaseIterable {
+        /// Names that somebody gave: `layer3.conv1` and `layer3.bn1`, or neighbours in an `nn.Sequential`.
+        case names
+        /// Automatic numbers: `conv2d_7` and `batch_normalization_7`. A convolution without a norm shifts them.
+        case numbers
+    }
+
+    /// Whether nothing stands between the convolution and the norm, for sure.
+    public var provesAdjacency: Bool { self == .proven(by: .graph) }
+
+    /// Whether the pair holds where convolutions are known to stand directly before their norms.
+    public var holdsIfAdjacent: Bool { self != .assumed(because: .numbers) }
+
+    /// `graph`, `order`, `count`, `names` or `numbers`.
+    public var word: String {
+        switch self {
+        case .proven(let proof): proof.rawValue
+        case .assumed(let clue): clue.rawValue
+        }
+    }
+}
+
+/// A norm whose place in the graph is not known: its input is a node of its own, whatever the norm stands behind.
+public struct LooseNorm: Sendable, Equatable {
+    /// Its index in `Network.nodes`.
+    public var norm: Int
+    /// The index of the convolution that may be the one before it, if there is one.
+    public var convolution: Int?
+    /// What says that it is this convolution; nil where there is none.
+    public var basis: PairBasis?
+
+    /// A norm, and what is known of the convolution before it.
+    public init(norm: Int, convolution: Int? = nil, basis: PairBasis? = nil) {
+        self.norm = norm
+        self.convolution = convolution
+        self.basis = basis
+    }
+}
+
+/// A norm and the convolution before it, as far as anything tells.
+public struct NormPair: Sendable, Equatable {
+    /// The norm's layer.
+    public var norm: String
+    /// The convolution's layer; nil where several may be the one.
+    public var convolution: String?
+    /// What says that it is this convolution.
+    public var basis: PairBasis?
+    /// Whether nothing stands between the two.
+    public var adjacency: Adjacency
+
+    /// Whether a norm reads its convolution's values themselves.
+    public enum Adjacency: String, Sendable, Equatable, CaseIterable {
+        /// The graph says so.
+        case proven
+        /// Somebody said so.
+        case assumed
+        /// Nothing says so.
+        case unknown
+        /// Somebody said so, and the norm's statistics look different.
+        case contradicted
+    }
+}
+
+extension Network {
+    /// Norms behind a convolution, and those that may be, by their indices.
+    package var normPairs: [Int: NormPair] {
+        var found: [Int: NormPair] = [:]
+        for (norm, convolution) in ConvolutionNormPairs(self).convolutionBefore {
+            found[norm] = NormPair(
+                norm: nodes[norm].layer, convolution: nodes[convolution].layer, basis: .proven(by: .graph),
+                adjacency: .proven)
+        }
+        for loose in looseNorms {
+            found[loose.norm] = NormPair(
+                norm: nodes[loose.norm].layer, convolution: loose.convolution.map { nodes[$0].layer },
+                basis: loose.basis, adjacency: .unknown)
+        }
+        return found
+    }
+
+    /// The network in which each of these norms reads its convolution.
+    package func connecting(_ norms: [LooseNorm]) -> Network {
+        var network = self
+        for loose in norms {
+            guard let convolution = loose.convolution else { continue }
+            network.nodes[loose.norm].inputs = [convolution]
+            network.looseNorms.removeAll { $0 == loose }
+        }
+        return network
+    }
+
+    /// Puts another network beside this one; the output stays this one's.
+    mutating func append(_ other: Network) {
+        let count = nodes.count
+        nodes += other.nodes.map { node in
+            Node(layer: node.layer, operation: node.operation, inputs: node.inputs.map { $0 + count })
+        }
+        looseNorms += other.looseNorms.map {
+            LooseNorm(norm: $0.norm + count, convolution: $0.convolution.map { $0 + count }, basis: $0.basis)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Networks
+
+/// A norm and the convolution before it, and what says so.
+public struct PairReport: Codable, Sendable, Equatable {
+    /// The norm's layer.
+    public var norm: String
+    /// The convolution's layer; nil where nothing tells which of several it is.
+    public var convolution: String?
+    /// What says that it is this convolution: `graph`, `order`, `count`, `names`, `numbers`, or `unknown`.
+    public var pairing: String
+    /// Whether no other convolution can be the one: by the graph, by order, by count.
+    public var isProven: Bool
+    /// Whether nothing stands between the two: `proven` (by the graph), `assumed`, `contradicted` (by statistics), or
+    /// `unknown`.
+    public var adjacency: String
+
+    /// Describes a pair.
+    public init(_ pair: NormPair) {
+        norm = pair.norm
+        convolution = pair.convolution
+        pairing = pair.basis?.word ?? "unknown"
+        isProven = if case .proven? = pair.basis { true } else { false }
+        adjacency = pair.adjacency.rawValue
+    }
+}
+
+extension [PairReport] {
+    /// Which pairs are proven, by what, and which are not, in a few lines for people; none where the graph tells all.
+    public var summary: [String] {
+        guard contains(where: { $0.adjacency != "proven" }) else { return [] }
+        var lines = ["Pairs of convolution and norm:"]
+        for proof in PairBasis.Proof.allCases {
+            let count = count { $0.pairing == proof.rawValue }
+            let what = proof == .graph ? "the graph" : proof.rawValue
+            if count > 0 { lines.append("  \(count) proven by \(what)") }
+        }
+        for clue in PairBasis.Clue.allCases {
+            let pairs = filter { $0.pairing == clue.rawValue }
+            if pairs.isEmpty { continue }
+            lines.append("  \(pairs.count) by \(clue.rawValue), not proven: \(pairs.examples)")
+        }
+        let alone = filter { $0.convolution == nil }
+        if !alone.isEmpty { lines.append("  \(alone.count) without a known convolution: \(alone.examples)") }
+        return lines + adjacencies
+    }
+
+    /// Convolutions that nothing proves to stand directly before a norm.
+    public var openConvolutions: Set<String> {
+        Set(filter { ["unknown", "contradicted"].contains($0.adjacency) }.compactMap(\.convolution))
+    }
+
+    private var adjacencies: [String] {
+        let words: [NormPair.Adjacency] = [.unknown, .assumed, .contradicted]
+        return words.compactMap { word in
+            let pairs = filter { $0.adjacency == word.rawValue && $0.convolution != nil }
+            if pairs.isEmpty { return nil }
+            return switch word {
+            case .assumed: "  \(pairs.count) assumed to have nothing between them"
+            case .contradicted: "  \(pairs.count) contradicted by the norm's statistics: \(pairs.examples)"
+            default: "  \(pairs.count) not known to have nothing between them"
+            }
+        }
+    }
+
+    /// Three at most.
+    private var examples: String {
+        let names = prefix(3).map { [$0.convolution, $0.norm].compactMap(\.self).joined(separator: " → ") }
+        let rest = count > 3 ? " … and \(count - 3) more (all in --json)" : ""
+        return names.joined(separator: ", ") + rest
+    }
+}
