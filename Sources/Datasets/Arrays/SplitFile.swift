@@ -80,4 +80,18 @@ struct SplitFile {
         }
         return (pair.0, pair.1)
     }
+
+    /// What the labels say; nil where there are none, or where images have several and none are needed.
+    func classLabels(
+        images: Int, requiresLabels: Bool, file: String
+    ) throws(DatasetError) -> ClassLabels? {
+        guard let array = labels else { return nil }
+        do throws(DatasetError) {
+            let labels = try readLabels(array, file: file, images: images, classNames: classNames)
+            return classNames.map { .places(labels, of: $0) } ?? .numbers(labels, names: nil)
+        } catch {
+            if case .severalLabels = error, !requiresLabels { return nil }
+            throw error
+        }
+    }
 }
