@@ -16,8 +16,9 @@ public struct LabelReading: Sendable, Equatable, Codable {
 enum ClassLabels: Equatable {
     /// The classes' names; their order is not known.
     case names([String])
-    /// Numbers of outputs. Names by number where the split has them, for those that occur.
-    case numbers([Int], names: [String]?)
+    /// Numbers of outputs. Names by number where the split has them, for those that occur; `count`: how many classes
+    /// there are, where the split says so.
+    case numbers([Int], names: [String]?, count: Int? = nil)
     /// Places among names, whose order is the split's: nothing says that it is the network's too.
     case places([Int], of: [String])
 
@@ -44,10 +45,11 @@ enum ClassLabels: Equatable {
             return Resolved(
                 labels: names.compactMap { places[$0] }, names: sorted, unplaced: sorted.count,
                 order: "names in sorted order")
-        case .numbers(let numbers, let names):
+        case .numbers(let numbers, let names, let count):
             guard let classes, names != nil || classes.name(anyOf: numbers) else {
                 return Resolved(
-                    labels: numbers, names: names ?? classes?.names, order: LabelReading.numbers)
+                    labels: numbers, names: names ?? classes?.names, unplaced: count,
+                    order: LabelReading.numbers)
             }
             let texts = numbers.map { number in names.map { $0[number] } ?? "\(number)" }
             return try Self.looked(up: texts, in: classes, source)

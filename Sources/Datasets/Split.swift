@@ -71,7 +71,7 @@ public struct Split: Sendable {
         if labels == nil, requiresLabels { throw .noLabels(file: path, expected: contents.labelsName) }
         self.init(
             file: path, labels: try labels?.resolved(by: classes, in: path),
-            from: "'\(contents.labelsName)'", images: images)
+            from: "array '\(contents.labelsName)'", images: images)
     }
 
     private init(

@@ -88,7 +88,9 @@ struct SplitFile {
         guard let array = labels else { return nil }
         do throws(DatasetError) {
             let labels = try readLabels(array, file: file, images: images, classNames: classNames)
-            return classNames.map { .places(labels, of: $0) } ?? .numbers(labels, names: nil)
+            if let classNames { return .places(labels, of: classNames) }
+            let columns = array.shape.count == 2 && array.shape[1] > 1 ? array.shape[1] : nil
+            return .numbers(labels, names: nil, count: columns)
         } catch {
             if case .severalLabels = error, !requiresLabels { return nil }
             throw error

@@ -62,6 +62,10 @@ struct ListHeader {
     var numbers: [Int] { keys.indices.filter { Self.numberKeys.contains(keys[$0]) } }
     /// Places of columns that may hold class names, the likeliest first.
     var classNames: [Int] { ranked(Self.nameKeys) }
+    /// Whether a column holds class names even where these are digits.
+    func saysNames(_ column: Int) -> Bool {
+        ["classname", "classnames", "labelname", "labelnames"].contains(keys[column])
+    }
     /// Places of columns that are neither paths nor line numbers.
     var others: [Int] {
         keys.indices.filter { !Self.pathKeys.contains(keys[$0]) && !Self.indexKeys.contains(keys[$0]) }

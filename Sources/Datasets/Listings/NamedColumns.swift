@@ -71,9 +71,12 @@ struct NamedColumns {
         return whole.isEmpty ? nil : try only(whole)
     }
 
-    /// The likeliest column of names among those that are text.
+    /// The likeliest column of names: one that is called so, or is text.
     private func nameColumn(_ columns: [Int]) throws(DatasetError) -> Int? {
-        for column in columns where try !list.labelColumn(column, of: rows).isWhole { return column }
+        for column in columns {
+            if header.saysNames(column) { return column }
+            if try !list.labelColumn(column, of: rows).isWhole { return column }
+        }
         return nil
     }
 
@@ -101,7 +104,8 @@ struct NamedColumns {
             let ones = classes.indices.filter { classes[$0].cells[image].text.hasPrefix("1") }
             guard ones.count == 1 else {
                 throw .severalLabels(
-                    file: list.table.path, object: "line \(row.line)", image: image, found: ones.count)
+                    file: "\(list.table.path):\(row.line)", object: "\(names[0])…\(header.names[last])",
+                    image: image, found: ones.count)
             }
             labels.append(ones[0])
         }
