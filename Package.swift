@@ -92,7 +92,7 @@ let package = Package(
             ]),
 
         .target(
-            name: "TestSupport", dependencies: ["Tensors", "HDF5", "Archives"],
+            name: "TestSupport", dependencies: ["Tensors", "HDF5", "Archives", "Checkpoints"],
             path: "Tests/TestSupport"),
         tests("TensorsTests", ["Tensors"]),
         tests("OrderedJSONTests", ["OrderedJSON"]),

@@ -27,7 +27,9 @@ public struct Dataset: Sendable {
     public var byteCount: Int { count * elementKind.size }
 
     /// Called under the library's lock.
-    init(file: HDF5File, handle: Handle, location: HDF5Location, address: UInt64) throws(HDF5Error) {
+    init(
+        file: HDF5File, handle: Handle, location: HDF5Location, address: UInt64, acceptsBooleans: Bool = false
+    ) throws(HDF5Error) {
         self.file = file
         self.handle = handle
         self.location = location
@@ -35,7 +37,8 @@ public struct Dataset: Sendable {
         let storage = try Storage(handle, location)
         rowsPerChunk = storage.rowsPerChunk
         let type = try Handle.type(H5Dget_type(handle.id), location)
-        guard let kind = ElementKind(type: type.id) else {
+        let boolean = acceptsBooleans ? ElementKind(boolean: type.id) : nil
+        guard let kind = boolean ?? ElementKind(type: type.id) else {
             throw .wrongType(
                 location, found: ElementKind.describe(type.id), expected: "floats or integers of 8 to 64 bits"
             )

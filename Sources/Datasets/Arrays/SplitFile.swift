@@ -59,7 +59,7 @@ struct SplitFile {
         let names = try choose(from: found, file: path)
         return try hdf5Result { () throws(HDF5Error) in
             let array = { (name: String) throws(HDF5Error) in
-                HDF5Array(name: name, dataset: try root.dataset(name))
+                HDF5Array(name: name, dataset: try root.dataset(name, acceptsBooleans: name == names.labels))
             }
             return SplitFile(
                 images: try array(names.images),

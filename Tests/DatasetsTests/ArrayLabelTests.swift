@@ -1,0 +1,57 @@
+import TestSupport
+import Testing
+
+@testable import Datasets
+
+@Suite("Labels in arrays")
+struct ArrayLabelTests {
+    private let images = MadeArray.bytes("images", [3, 4, 4, 3])
+
+    @Test("Whole floats and truth values are class numbers, in a vector or a column")
+    func numbers() throws {
+        let cases: [(MadeArray, [Int])] = [
+            (.floats("labels", [3], [2, 0, 1]), [2, 0, 1]),
+            (.floats("labels", [3, 1], [2, 0, 1]), [2, 0, 1]),
+            (MadeArray("labels", "|b1", [3], [1, 0, 1]), [1, 0, 1]),
+        ]
+        for (array, expected) in cases {
+            try MadeSplit.open(images, array, requiresLabels: true) { split in
+                #expect(split.labels == expected)
+                let reading = LabelReading(source: "array 'labels'", order: "numbers are outputs")
+                #expect(split.labelReading == reading && split.unplacedClasses == nil)
+            }
+        }
+    }
+
+    @Test("One-hot rows say how many classes there are")
+    func oneHot() throws {
+        let rows: [Float] = [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0]
+        for array in [
+            MadeArray.floats("labels", [3, 4], rows),
+            MadeArray("labels", "|b1", [3, 4], rows.map { UInt8($0) }),
+        ] {
+            try MadeSplit.open(images, array, requiresLabels: true) { split in
+                #expect(split.labels == [1, 0, 2])
+                #expect(split.unplacedClasses == 4 && split.classNames == nil)
+            }
+        }
+    }
+
+    @Test("A network's names and a list of classes hold for arrays as for folders")
+    func classes() throws {
+        try MadeSplit.withFile([images, .integers("labels", [3], [2, 0, 1])]) { path in
+            let named = try ClassIndices(names: ["a", "b", "c"], source: "model.h5")
+            let split = try Split(path: path, classes: named)
+            #expect(split.labels == [2, 0, 1] && split.classNames == ["a", "b", "c"])
+        }
+        let labels = ClassLabels.places([1, 0], of: ["cat", "dog"])
+        let other = try ClassIndices(names: ["dog", "eel", "cat"], source: "model.h5")
+        let resolved = try labels.resolved(by: other, in: "x")
+        #expect(resolved.labels == [0, 2] && resolved.unplaced == nil)
+        #expect(resolved.order == "names as in model.h5")
+        #expect(try labels.resolved(by: nil, in: "x").unplaced == 2)
+        // Names that only count are looked up nowhere.
+        let numbers = ClassLabels.places([1, 0], of: ["0", "1"])
+        #expect(try numbers.resolved(by: other, in: "x").labels == [1, 0])
+    }
+}
