@@ -13,6 +13,8 @@ public struct Dataset: Sendable {
     public let count: Int
     /// The type of the elements, whatever their byte order.
     public let elementKind: ElementKind
+    /// Whether the elements are truth values, which read as the integers 0 and 1.
+    public let isBoolean: Bool
     /// Rows (positions of the first dimension) that are only read together: those of a chunk, 1 where there are none.
     public let rowsPerChunk: Int
     let handle: Handle
@@ -43,7 +45,7 @@ public struct Dataset: Sendable {
                 location, found: ElementKind.describe(type.id), expected: "floats or integers of 8 to 64 bits"
             )
         }
-        elementKind = kind
+        (elementKind, isBoolean) = (kind, boolean != nil)
         (shape, count) = try Self.readShape(handle, location, elementSize: kind.size)
         try storage.check(shape: shape, bytes: count * kind.size, elementSize: kind.size, file: file)
         try file.ledger.add(

@@ -105,11 +105,11 @@ extension Model {
     var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
 
     /// Opens a split as this network wants it: image files are brought to its size, and the names of their classes are
-    /// looked up among its own where the file has them.
+    /// looked up among its own where the file has them and labels are needed.
     ///
     /// Throws `DatasetError`, and `SplitFailure` where the split does not go with the network.
     public func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
-        let named = try classNames.map { names in
+        let named = try (options.requiresLabels ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
         }
         let split = try Split(

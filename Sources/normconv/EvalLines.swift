@@ -97,8 +97,8 @@ extension EvalReport {
 extension EvalReport.Labels {
     /// What was taken for labels, and which class is which.
     fileprivate var lines: [String] {
-        var lines = ["  labels        \(source), \(order)"]
-        if let classes {
+        var lines = ["  labels        \(Formatting.head("\(source), \(order)", width: 64))"]
+        if let classes, classes.enumerated().contains(where: { $1 != "\($0)" }) {
             let named = classes.prefix(64).enumerated().map { "\($0) \($1)" }.joined(separator: ", ")
             lines.append("  classes       \(Formatting.head(named, width: 64))")
         }

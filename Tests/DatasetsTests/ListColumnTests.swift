@@ -231,10 +231,21 @@ struct ListColumnTests {
         }
     }
 
+    @Test("A first line of an image that is there is no header, whatever its class is called")
+    func noHeader() throws {
+        try expect(
+            lines(nil) { "\($0.dropLast(4)),\($1 == 0 ? "class" : "n\($1)")" },
+            classNames: ["class", "n1", "n2", "n3"], from: "column 2", order: "names in sorted order",
+            unplaced: 4)
+    }
+
     @Test("Where no labels are needed, columns that cannot be told are none")
     func unclearWithoutLabels() throws {
         try withImages { folder in
-            for text in [lines("filename,age,weight") { "\($0),\($1),7" }, lines(nil) { "\($0),\($1),x" }] {
+            for text in [
+                lines("filename,age,weight") { "\($0),\($1),7" }, lines(nil) { "\($0),\($1),x" },
+                lines("filename,age,sex") { name, _ in "\(name),1,1" },
+            ] {
                 try folder.write("list.csv", text)
                 let split = try Split(path: folder.path + "/list.csv", requiresLabels: false)
                 #expect(split.labels == nil && split.labelReading == nil && split.count == 4)

@@ -89,8 +89,10 @@ struct SplitFile {
         do throws(DatasetError) {
             let labels = try readLabels(array, file: file, images: images, classNames: classNames)
             if let classNames { return .places(labels, of: classNames) }
-            let columns = array.shape.count == 2 && array.shape[1] > 1 ? array.shape[1] : nil
-            return .numbers(labels, names: nil, count: columns)
+            // One-hot rows and truth values say how many classes there are.
+            let isOneHot = array.shape.count == 2 && array.shape[1] > 1
+            let count = isOneHot ? array.shape[1] : array.isBoolean ? 2 : nil
+            return .numbers(labels, names: nil, count: count)
         } catch {
             if case .severalLabels = error, !requiresLabels { return nil }
             throw error

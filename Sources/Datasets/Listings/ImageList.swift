@@ -22,7 +22,9 @@ struct ImageList {
     func listing(requiresLabels: Bool) throws(DatasetError) -> ImageListing {
         if let pets = try petListing() { return pets }
         let header = ListHeader(table.rows[0].fields)
-        let hasHeader = header.isHeader && (table.separator != .space || header.isKnownThroughout)
+        let hasHeader =
+            header.isHeader && (table.separator != .space || header.isKnownThroughout)
+            && !header.names.contains(where: locator.finds)
         let content = table.rows.dropFirst(hasHeader ? 1 : 0)
         guard let first = content.first else { throw .emptyList(file: table.path) }
         let columns =

@@ -14,9 +14,10 @@ struct NamedColumns {
         var columns = ImageList.Columns(paths: try list.paths(path, of: rows))
         do throws(DatasetError) {
             (columns.labels, columns.source) = try labels(besides: path)
-        } catch .columnsUnclear(let file, let line, let found, let expected) {
-            if requiresLabels {
-                throw .columnsUnclear(file: file, line: line, found: found, expected: expected)
+        } catch {
+            switch error {
+            case .columnsUnclear, .severalLabels: if requiresLabels { throw error }
+            default: throw error
             }
         }
         return columns
