@@ -56,4 +56,32 @@ struct ArrayLabelTests {
         let numbers = ClassLabels.places([1, 0], of: ["0", "1"])
         #expect(try numbers.resolved(by: other, in: "x").labels == [1, 0])
     }
+
+    @Test(
+        "Float labels have to be whole numbers that floats hold",
+        arguments: [0.5, .nan, .infinity, -.infinity, 0x1p25] as [Float])
+    func labelNotWhole(label: Float) throws {
+        try MadeSplit.withFile([.bytes("images", [2, 4, 4, 3]), .floats("labels", [2], [0, label])]) { path in
+            let error = #expect(throws: DatasetError.self) { try Split(path: path) }
+            let message = "\(try #require(error))"
+            #expect(message.contains("label \(label) at image 1, expected a whole number"))
+        }
+    }
+
+    @Test(
+        "Rows of no one or several are images of no label or several: refused by name",
+        arguments: [[0, 0], [1, 1]])
+    func severalLabels(row: [Float]) throws {
+        let arrays: [MadeArray] = [
+            .bytes("images", [2, 4, 4, 3]), .floats("labels", [2, 2], [0, 1] + row),
+        ]
+        try MadeSplit.withFile(arrays) { path in
+            let expected = DatasetError.severalLabels(
+                file: path, object: "labels", image: 1, found: row == [1, 1] ? 2 : 0)
+            #expect(throws: expected) { try Split(path: path) }
+            // Where no labels are needed, they are none.
+            let split = try Split(path: path, requiresLabels: false)
+            #expect(split.labels == nil)
+        }
+    }
 }
