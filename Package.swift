@@ -102,7 +102,7 @@ let package = Package(
             ],
             path: "Tests/SignalStorm"),
         .target(
-            name: "TestSupport", dependencies: ["Tensors", "HDF5", "Archives"],
+            name: "TestSupport", dependencies: ["Tensors", "HDF5", "Archives", "Checkpoints"],
             path: "Tests/TestSupport"),
         tests("TensorsTests", ["Tensors"]),
         tests("OrderedJSONTests", ["OrderedJSON"]),

@@ -238,7 +238,7 @@ def list_missing(path):
     path.write_text("nowhere.jpg,0\n")
 
 
-@case("list-label-negative.csv", "label -1 at image 0", use="split")
+@case("list-label-negative.csv", "'-1', expected a class number", use="split")
 def list_negative(path):
     (path.parent / "grey.png").write_bytes((FIXTURES / "images/grey.png").read_bytes())
     path.write_text("grey.png,-1\n")

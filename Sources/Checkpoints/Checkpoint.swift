@@ -17,6 +17,9 @@ public protocol Checkpoint: Sendable {
     var isTopological: Bool { get }
     /// The architecture as Keras writes it (JSON), in layouts that have one.
     var modelConfig: String? { get }
+    /// What Keras trained with, as it writes it beside the architecture (JSON): the loss, for one. Nil where the file
+    /// does not say.
+    var trainingConfig: String? { get }
     /// The root attribute `normconv` (JSON): how the file was converted.
     var note: String? { get }
     /// The names of the classifier's outputs in their order, where the file has them: a root attribute `class_names` in
@@ -41,6 +44,9 @@ extension Checkpoint {
 
     /// Most layouts sort layers by name or class, or list them as a program made them.
     public var isTopological: Bool { false }
+
+    /// Most layouts have no place for it.
+    public var trainingConfig: String? { nil }
 
     /// Most layouts have no place for names.
     public var classNames: [String]? { nil }

@@ -25,8 +25,12 @@ public enum DatasetError: Error, Equatable {
     case lengthsDiffer(file: String, object: String, found: Int, expected: Int)
     /// A label that is negative, or no index into the file's class names.
     case labelOutOfRange(file: String, object: String, image: Int, found: Int, classes: Int?)
-    /// A one-hot row that is not a single one among zeros.
+    /// A float label that is no whole number.
+    case labelNotWhole(file: String, object: String, image: Int, found: Float)
+    /// A row of labels of other values than zeros and ones.
     case notOneHot(file: String, object: String, image: Int)
+    /// A row of zeros and ones without a one or with several: an image of several labels or none.
+    case severalLabels(file: String, object: String, image: Int, found: Int)
     /// Text that is no preprocessing.
     case unknownPreprocessing(found: String, expected: String)
     /// A preprocessing that makes pixels infinite.
@@ -66,6 +70,8 @@ public enum DatasetError: Error, Equatable {
     case emptyList(file: String)
     /// A line that is not what its list consists of.
     case malformedLine(file: String, line: Int, found: String, expected: String)
+    /// A list of which no column, or more than one, can be the path or the label.
+    case columnsUnclear(file: String, line: Int, found: [String], expected: String)
     /// The first image of a list is nowhere.
     case listedImageMissing(file: String, line: Int, image: String)
     /// A list of classes that contradicts itself.
@@ -96,13 +102,18 @@ extension DatasetError: CustomStringConvertible {
             "\(file): '\(object)': shape is \(found): expected 1 or 3 channels either first or last; "
                 + "say which with the layout, nhwc or nchw"
         case .wrongLabels(let file, let object, let found):
-            "\(file): '\(object)': labels are \(found), expected integers of shape [N] or [N, 1], "
+            "\(file): '\(object)': labels are \(found), expected whole numbers of shape [N] or [N, 1], "
                 + "or one-hot rows [N, classes]"
         case .lengthsDiffer(let file, let object, let found, let expected):
             "\(file): '\(object)': \(found) labels, expected \(expected), one per image"
         case .labelOutOfRange(let file, let object, let image, let found, let classes):
             "\(file): '\(object)': label \(found) at image \(image), expected "
                 + (classes.map { "0…\($0 - 1), as there are \($0) class names" } ?? "0 or more")
+        case .labelNotWhole(let file, let object, let image, let found):
+            "\(file): '\(object)': label \(found) at image \(image), expected a whole number: a class"
+        case .severalLabels(let file, let object, let image, let found):
+            "\(file): '\(object)': \(found) labels at image \(image), expected one, a single 1 among zeros: images of "
+                + "several labels or none are not scored; convert, diff and benchmark take the network without labels"
         case .notOneHot(let file, let object, let image):
             "\(file): '\(object)': row \(image) is not one-hot, expected a single 1 among zeros"
         case .unknownPreprocessing(let found, let expected):
@@ -141,6 +152,8 @@ extension DatasetError: CustomStringConvertible {
         case .emptyList(let file): "\(file): no entries, expected at least one line"
         case .malformedLine(let file, let line, let found, let expected):
             "\(file):\(line): '\(found.prefix(60))', expected \(expected)"
+        case .columnsUnclear(let file, let line, let found, let expected):
+            "\(file):\(line): columns \(Self.list(found)), expected \(expected)"
         case .listedImageMissing(let file, let line, let image):
             "\(file):\(line): there is no '\(image)', expected a path relative to the list's folder, to 'images' in it or "
                 + "beside it; .jpg, .jpeg and .png may be left off"

@@ -1,4 +1,5 @@
-/// Class numbers from the forms that labels come in: integers [N] or [N, 1], or one-hot rows [N, classes].
+/// Class numbers from the forms that arrays of labels come in: whole numbers or truth values [N] or [N, 1], or one-hot
+/// rows [N, classes].
 func readLabels(
     _ array: any StoredArray, file: String, images: Int, classNames: [String]?
 ) throws(DatasetError) -> [Int] {
@@ -13,8 +14,8 @@ func readLabels(
     let labels: [Int]
     if columns > 1 {
         labels = try readOneHot(array, file: file, columns: columns)
-    } else if columns == 1, !array.isFloat {
-        labels = try array.integers()
+    } else if columns == 1 {
+        labels = array.isFloat ? try readWholeFloats(array, file: file) : try array.integers()
     } else {
         throw .wrongLabels(file: file, object: object, found: "\(array.elementName) of shape \(array.shape)")
     }
@@ -24,6 +25,16 @@ func readLabels(
             file: file, object: object, image: image, found: labels[image], classes: classes)
     }
     return labels
+}
+
+/// Floats that are whole numbers, as pandas makes of a column with gaps.
+private func readWholeFloats(_ array: any StoredArray, file: String) throws(DatasetError) -> [Int] {
+    let values = try array.floats(rows: 0..<array.shape[0])
+    // Floats are exact up to 2²⁴.
+    if let image = values.firstIndex(where: { $0.rounded() != $0 || abs($0) > 0x1p24 }) {
+        throw .labelNotWhole(file: file, object: array.name, image: image, found: values[image])
+    }
+    return values.map { Int($0) }
 }
 
 /// The position of the 1 in each row, read in blocks of about a million values.
@@ -38,8 +49,12 @@ private func readOneHot(
         for row in rows {
             let start = (row - first) * columns
             let scores = values[start..<start + columns]
-            guard let one = scores.firstIndex(of: 1), scores.count(where: { $0 == 0 }) == columns - 1 else {
+            guard scores.allSatisfy({ $0 == 0 || $0 == 1 }) else {
                 throw .notOneHot(file: file, object: array.name, image: row)
+            }
+            let ones = scores.count { $0 == 1 }
+            guard ones == 1, let one = scores.firstIndex(of: 1) else {
+                throw .severalLabels(file: file, object: array.name, image: row, found: ones)
             }
             labels.append(one - start)
         }

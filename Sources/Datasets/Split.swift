@@ -26,8 +26,11 @@ public struct Split: Sendable {
     public let labels: [Int]?
     /// The names of the classes, in the order of the labels.
     public let classNames: [String]?
-    /// Whether labels are places among the sorted names, for want of something that says which class is which.
-    public let numbersClassesByName: Bool
+    /// How many classes the split has, where nothing says which of a network's outputs each of them is; then a network
+    /// has to have as many. Nil where numbers or names of outputs say it.
+    public let unplacedClasses: Int?
+    /// Where labels were found and what they mean, for people; nil without labels.
+    public let labelReading: LabelReading?
     /// Image files that were left out because they cannot be read.
     public let broken: [BrokenImage]
 
@@ -49,37 +52,44 @@ public struct Split: Sendable {
     ///   - scale: what float images mean; does not matter for others.
     ///   - requiresLabels: whether images without labels are refused.
     ///   - transform: how image files come to one size; does not matter for arrays, which have one.
-    ///   - classes: which class the names of a folder or list mean; their sorted order where it is nil.
+    ///   - classes: which output the name of a class is; the split's own order where it is nil, for a folder or list of
+    ///     names the sorted one.
     public init(
         path: String, layout: ImageLayout? = nil, scale: PixelScale = .bytes, requiresLabels: Bool = true,
         transform: ImageTransform = .torch, classes: ClassIndices? = nil
     ) throws(DatasetError) {
         if let listing = try ImageListing(path: path, requiresLabels: requiresLabels) {
-            let resolved = try listing.resolvedLabels(classes)
             self.init(
-                file: path, labels: resolved.labels, classNames: resolved.names,
-                numbersClassesByName: resolved.areSorted, broken: [],
+                file: path, labels: try listing.resolvedLabels(classes), from: listing.labelSource,
                 images: FileImages(files: listing.files, transform: transform, source: path))
             return
         }
         let contents = try SplitFile(path: path)
         let images = try ArrayImages(contents.images, layout: layout, scale: scale, file: path)
-        let labels = try contents.labels.map { array throws(DatasetError) in
-            try readLabels(
-                array, file: path, images: images.format.count, classNames: contents.classNames)
-        }
+        let labels = try contents.classLabels(
+            images: images.format.count, requiresLabels: requiresLabels, file: path)
         if labels == nil, requiresLabels { throw .noLabels(file: path, expected: contents.labelsName) }
         self.init(
-            file: path, labels: labels, classNames: contents.classNames, numbersClassesByName: false,
-            broken: [], images: images)
+            file: path, labels: try labels?.resolved(by: classes, in: path),
+            from: "array '\(contents.labelsName)'", images: images)
     }
 
     private init(
-        file: String, labels: [Int]?, classNames: [String]?, numbersClassesByName: Bool,
-        broken: [BrokenImage], images: any ImageStore
+        file: String, labels: ClassLabels.Resolved?, from source: String, images: any ImageStore
     ) {
-        (self.file, self.labels, self.classNames) = (file, labels, classNames)
-        (self.numbersClassesByName, self.broken, self.images) = (numbersClassesByName, broken, images)
+        (self.file, self.labels, classNames) = (file, labels?.labels, labels?.names)
+        (unplacedClasses, self.images, broken) = (labels?.unplaced, images, [])
+        labelReading = labels.map { LabelReading(source: source, order: $0.order) }
+    }
+
+    /// A split with some of its images left out.
+    private init(_ split: Split, keeping kept: [Int], of all: FileImages, without broken: [BrokenImage]) {
+        (file, classNames) = (split.file, split.classNames)
+        labels = split.labels.map { labels in kept.map { labels[$0] } }
+        (unplacedClasses, labelReading) = (split.unplacedClasses, split.labelReading)
+        self.broken = split.broken + broken
+        images = FileImages(
+            files: FilePaths(kept.lazy.map { all.files[$0] }), transform: all.transform, source: all.source)
     }
 
     /// The values of pixels that are black and white; of float images that are on no scale known, the least and the most.
@@ -112,15 +122,9 @@ public struct Split: Sendable {
             throw .allBroken(file: file, count: found.count, first: first.value)
         }
         let kept = all.files.indices.filter { found[$0] == nil }
-        return Split(
-            file: file, labels: labels.map { labels in kept.map { labels[$0] } }, classNames: classNames,
-            numbersClassesByName: numbersClassesByName,
-            broken: broken
-                + found.sorted { $0.key < $1.key }
-                .map { BrokenImage(file: all.files[$0.key], reason: "\($0.value)") },
-            images: FileImages(
-                files: FilePaths(kept.lazy.map { all.files[$0] }), transform: all.transform,
-                source: all.source))
+        let broken = found.sorted { $0.key < $1.key }
+            .map { BrokenImage(file: all.files[$0.key], reason: "\($0.value)") }
+        return Split(self, keeping: kept, of: all, without: broken)
     }
 
     /// Checks that a preprocessing suits the images: the number of channels and, for floats, the values of the first

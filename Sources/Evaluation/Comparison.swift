@@ -5,7 +5,7 @@ import Tensors
 public struct Comparison: Sendable, Equatable, Codable {
     /// Images compared.
     public let images: Int
-    /// Images whose largest output is of the same class in both; those without finite outputs never agree.
+    /// Images that both take for the same class; those without finite outputs never agree.
     public let agreement: Proportion
     /// The largest absolute difference between two outputs; nil where one is not finite or none were given.
     public let largestDifference: Double?
@@ -47,15 +47,18 @@ public struct Comparison: Sendable, Equatable, Codable {
         paired = before.labels == nil ? nil : Paired(first, second)
     }
 
-    /// Compares two networks' outputs on a whole split, [images, classes], before softmax.
-    public init(before: Tensor, after: Tensor, labels: [Int]?) throws(EvaluationError) {
+    /// Compares two networks' outputs on a whole split, [images, outputs], before a softmax or sigmoid; both have the
+    /// same head.
+    public init(
+        before: Tensor, after: Tensor, labels: [Int]?, head: Head = .softmax
+    ) throws(EvaluationError) {
         guard before.shape == after.shape, before.shape.rank == 2 else {
             throw .notComparable(
                 found: "outputs of shape \(after.shape)", expected: "[images, classes], as \(before.shape)")
         }
         try self.init(
-            before: Outcomes(outputs: before, labels: labels),
-            after: Outcomes(outputs: after, labels: labels),
+            before: Outcomes(outputs: before, labels: labels, head: head),
+            after: Outcomes(outputs: after, labels: labels, head: head),
             largestDifference: Self.largestDifference(before.values, after.values))
     }
 

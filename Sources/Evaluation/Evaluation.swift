@@ -42,24 +42,31 @@ public struct Evaluation: Sendable, Equatable, Codable {
             .estimates(Bootstrap(), isFinite: nonFinite == 0)
     }
 
-    /// Metrics from the outputs of a whole split, [images, classes], before softmax.
-    public init(outputs: Tensor, labels: [Int], classNames: [String]? = nil) throws(EvaluationError) {
-        try self.init(Outcomes(outputs: outputs, labels: labels), classNames: classNames)
+    /// Metrics from the outputs of a whole split, [images, outputs], before a softmax or sigmoid.
+    public init(
+        outputs: Tensor, labels: [Int], classNames: [String]? = nil, head: Head = .softmax
+    ) throws(EvaluationError) {
+        try self.init(Outcomes(outputs: outputs, labels: labels, head: head), classNames: classNames)
     }
 }
 
 extension Outcomes {
-    /// Outcomes of a whole split's outputs, [images, classes], before softmax.
-    public init(outputs: Tensor, labels: [Int]?) throws(EvaluationError) {
-        guard outputs.shape.rank == 2, labels.map({ outputs.shape[0] == $0.count }) ?? true else {
+    /// Outcomes of a whole split's outputs, [images, outputs], before a softmax or sigmoid: one output for a sigmoid's
+    /// two classes, else one for each class.
+    public init(outputs: Tensor, labels: [Int]?, head: Head = .softmax) throws(EvaluationError) {
+        guard outputs.shape.rank == 2, labels.map({ outputs.shape[0] == $0.count }) ?? true,
+            head != .sigmoid || outputs.shape[1] == 1
+        else {
             let images = labels.map { "\($0.count)" } ?? "images"
             throw .notComparable(
-                found: "outputs of shape \(outputs.shape)", expected: "[\(images), classes]")
+                found: "outputs of shape \(outputs.shape)",
+                expected: "[\(images), \(head == .sigmoid ? "1" : "classes")]")
         }
+        let classes = head.classes(outputs: outputs.shape[1])
         if let labels {
-            try self.init(labels: labels, classes: outputs.shape[1])
+            try self.init(labels: labels, classes: classes, head: head)
         } else {
-            try self.init(images: outputs.shape[0], classes: outputs.shape[1])
+            try self.init(images: outputs.shape[0], classes: classes, head: head)
         }
         try record(outputs.values, from: 0)
     }

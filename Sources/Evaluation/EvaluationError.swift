@@ -4,6 +4,8 @@ public enum EvaluationError: Error, Equatable {
     case tooFewClasses(found: Int)
     /// A label that is no class of the network.
     case labelOutOfRange(image: Int, label: Int, classes: Int)
+    /// Labels of 1…N for N classes.
+    case labelsCountFromOne(classes: Int)
     /// Outputs that are not a whole number of rows.
     case wrongOutputCount(found: Int, classes: Int)
     /// Outputs for images that the split does not have.
@@ -27,6 +29,9 @@ extension EvaluationError: CustomStringConvertible {
         case .tooFewClasses(let found): "outputs: \(found) classes, expected at least 2"
         case .labelOutOfRange(let image, let label, let classes):
             "image \(image): label \(label), expected 0…\(classes - 1): the network has \(classes) classes"
+        case .labelsCountFromOne(let classes):
+            "labels are 1…\(classes), expected 0…\(classes - 1): they count from 1; subtract 1, or say which output each "
+                + "number is with --classes FILE, a line 'NUMBER INDEX' for each"
         case .wrongOutputCount(let found, let classes):
             "outputs: \(found) values, expected a multiple of \(classes) classes"
         case .imageOutOfRange(let first, let last, let images):

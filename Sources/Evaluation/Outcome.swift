@@ -2,37 +2,31 @@ import Foundation
 
 /// What one image's outputs say, kept instead of the outputs themselves.
 public struct Outcome: Sendable, Equatable, Codable {
-    /// The class of the largest output, the first of equal ones; nil where an output is not finite.
+    /// The most probable class, the first of equal ones; nil where an output is not finite.
     public let prediction: Int?
     /// How many other classes score at least what the label's does; nil without a label and where an output is not
     /// finite. Ties count against the network: one that gives every class the same value has learnt nothing.
     public let rivals: Int?
-    /// −log softmax(outputs)[label] in nats; nil where `rivals` is.
+    /// −log p(label) in nats, p the head's probabilities; nil where `rivals` is.
     public let loss: Double?
-    /// The probability of the prediction, softmax(outputs)[prediction]; nil where `prediction` is.
+    /// The probability of the prediction; nil where `prediction` is.
     public let confidence: Double?
-    /// Σ(softmax(outputs) − one at the label)², 0…2 (Brier 1950); nil where `rivals` is.
+    /// Σ(p − one at the label)², 0…2 (Brier 1950); nil where `rivals` is.
     public let brier: Double?
 
-    /// The outcome of one image; `outputs` are pre-softmax values, one per class, and `label` is one of them.
-    public init(outputs: ArraySlice<Float>, label: Int?) {
-        var best: (index: Int, value: Float)?
-        var labelValue: Float = .nan
-        var isFinite = true
-        for (index, value) in outputs.enumerated() {
-            isFinite = isFinite && value.isFinite
-            if best.map({ value > $0.value }) ?? true { best = (index, value) }
-            if index == label { labelValue = value }
-        }
-        guard isFinite, let best else {
+    /// The outcome of one image; `outputs` are values before a softmax or sigmoid, as many as the head has for its
+    /// classes, and `label` is one of the classes.
+    public init(outputs: ArraySlice<Float>, label: Int?, head: Head = .softmax) {
+        let scores = outputs.allSatisfy(\.isFinite) ? head.scores(of: outputs) : []
+        guard let largest = scores.max(), let prediction = scores.firstIndex(of: largest) else {
             (prediction, rivals, loss, confidence, brier) = (nil, nil, nil, nil, nil)
             return
         }
-        prediction = best.index
+        self.prediction = prediction
         // Shifted by the largest value, so that no exponential overflows; the label's apart, so that 1 − p keeps its digits.
         var (others, squares, labelPower) = (0.0, 0.0, 0.0)
-        for (index, value) in outputs.enumerated() {
-            let power = exp(Double(value) - Double(best.value))
+        for (index, score) in scores.enumerated() {
+            let power = exp(score - largest)
             if index == label {
                 labelPower = power
             } else {
@@ -42,12 +36,12 @@ public struct Outcome: Sendable, Equatable, Codable {
         }
         let sum = others + labelPower
         confidence = 1 / sum
-        guard label != nil else {
+        guard let label, scores.indices.contains(label) else {
             (rivals, loss, brier) = (nil, nil, nil)
             return
         }
-        rivals = outputs.count { $0 >= labelValue } - 1
-        loss = log(sum) + Double(best.value) - Double(labelValue)
+        rivals = scores.count { $0 >= scores[label] } - 1
+        loss = log(sum) + largest - scores[label]
         brier = (squares + others * others) / (sum * sum)
     }
 
@@ -78,26 +72,31 @@ public struct Outcome: Sendable, Equatable, Codable {
 public struct Outcomes: Sendable {
     /// The classes of the network.
     public let classes: Int
+    /// How outputs become the classes' probabilities.
+    public let head: Head
     /// One label per image, where the split has them.
     public let labels: [Int]?
     private var outcomes: OutcomeList
 
     /// No outcomes yet, of `images` images without labels.
-    public init(images: Int, classes: Int) throws(EvaluationError) {
-        try self.init(images: images, labels: nil, classes: classes)
+    public init(images: Int, classes: Int, head: Head = .softmax) throws(EvaluationError) {
+        try self.init(images: images, labels: nil, classes: classes, head: head)
     }
 
     /// No outcomes yet, of as many images as there are labels.
-    public init(labels: [Int], classes: Int) throws(EvaluationError) {
-        try self.init(images: labels.count, labels: labels, classes: classes)
+    public init(labels: [Int], classes: Int, head: Head = .softmax) throws(EvaluationError) {
+        try self.init(images: labels.count, labels: labels, classes: classes, head: head)
     }
 
-    private init(images: Int, labels: [Int]?, classes: Int) throws(EvaluationError) {
+    private init(images: Int, labels: [Int]?, classes: Int, head: Head) throws(EvaluationError) {
         guard classes >= 2 else { throw .tooFewClasses(found: classes) }
+        if let labels, labels.min() == 1, labels.max() == classes {
+            throw .labelsCountFromOne(classes: classes)
+        }
         if let labels, let image = labels.firstIndex(where: { !(0..<classes).contains($0) }) {
             throw .labelOutOfRange(image: image, label: labels[image], classes: classes)
         }
-        self.classes = classes
+        (self.classes, self.head) = (classes, head)
         self.labels = labels
         outcomes = OutcomeList(unrecorded: images)
     }
@@ -105,19 +104,21 @@ public struct Outcomes: Sendable {
     /// The number of images of the split.
     public var count: Int { outcomes.count }
 
-    /// Records the outputs of consecutive images from `first` on: pre-softmax values, [images × classes].
+    /// Records the outputs of consecutive images from `first` on: values before a softmax or sigmoid, as many for each
+    /// image as the head has.
     public mutating func record(_ outputs: [Float], from first: Int)
         throws(EvaluationError)
     {
-        guard outputs.count % classes == 0 else {
+        let width = head.outputs(classes: classes)
+        guard outputs.count % width == 0 else {
             throw .wrongOutputCount(found: outputs.count, classes: classes)
         }
-        let images = outputs.count / classes
+        let images = outputs.count / width
         try checkPlace(first, images)
         var rest = outputs[...]
         for image in first..<first + images {
-            outcomes[image] = Outcome(outputs: rest.prefix(classes), label: labels?[image])
-            rest = rest.dropFirst(classes)
+            outcomes[image] = Outcome(outputs: rest.prefix(width), label: labels?[image], head: head)
+            rest = rest.dropFirst(width)
         }
     }
 

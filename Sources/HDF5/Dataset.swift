@@ -13,6 +13,8 @@ public struct Dataset: Sendable {
     public let count: Int
     /// The type of the elements, whatever their byte order.
     public let elementKind: ElementKind
+    /// Whether the elements are truth values, which read as the integers 0 and 1.
+    public let isBoolean: Bool
     /// Rows (positions of the first dimension) that are only read together: those of a chunk, 1 where there are none.
     public let rowsPerChunk: Int
     let handle: Handle
@@ -27,7 +29,9 @@ public struct Dataset: Sendable {
     public var byteCount: Int { count * elementKind.size }
 
     /// Called under the library's lock.
-    init(file: HDF5File, handle: Handle, location: HDF5Location, address: UInt64) throws(HDF5Error) {
+    init(
+        file: HDF5File, handle: Handle, location: HDF5Location, address: UInt64, acceptsBooleans: Bool = false
+    ) throws(HDF5Error) {
         self.file = file
         self.handle = handle
         self.location = location
@@ -35,12 +39,13 @@ public struct Dataset: Sendable {
         let storage = try Storage(handle, location)
         rowsPerChunk = storage.rowsPerChunk
         let type = try Handle.type(H5Dget_type(handle.id), location)
-        guard let kind = ElementKind(type: type.id) else {
+        let boolean = acceptsBooleans ? ElementKind(boolean: type.id) : nil
+        guard let kind = boolean ?? ElementKind(type: type.id) else {
             throw .wrongType(
                 location, found: ElementKind.describe(type.id), expected: "floats or integers of 8 to 64 bits"
             )
         }
-        elementKind = kind
+        (elementKind, isBoolean) = (kind, boolean != nil)
         (shape, count) = try Self.readShape(handle, location, elementSize: kind.size)
         try storage.check(shape: shape, bytes: count * kind.size, elementSize: kind.size, file: file)
         try file.ledger.add(

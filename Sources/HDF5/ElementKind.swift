@@ -42,6 +42,19 @@ extension ElementKind {
         self = kind
     }
 
+    /// The integers of h5py's truth values, an enumeration of a byte with `FALSE` for 0 and `TRUE` for 1; nil for
+    /// anything else.
+    init?(boolean type: hid_t) {
+        guard H5Tget_class(type) == H5T_ENUM, H5Tget_size(type) == 1, H5Tget_nmembers(type) == 2 else {
+            return nil
+        }
+        for (value, name) in ["FALSE", "TRUE"].enumerated() {
+            var stored: UInt8 = .max
+            guard H5Tenum_valueof(type, name, &stored) >= 0, stored == value else { return nil }
+        }
+        self = .int8
+    }
+
     private static func integer(signed: Bool, size: Int) -> ElementKind? {
         switch size {
         case 1: signed ? .int8 : .uint8

@@ -66,9 +66,10 @@ public struct Group: Sendable {
         }
     }
 
-    /// The dataset at a path below this one (`a/b/kernel:0`).
-    public func dataset(_ path: String) throws(HDF5Error) -> Dataset {
-        switch try child(path, expected: "a dataset") {
+    /// The dataset at a path below this one (`a/b/kernel:0`). `acceptsBooleans`: h5py's truth values, an enumeration of
+    /// `FALSE` and `TRUE`, are taken as the integers 0 and 1; they are refused otherwise, for a copy would lose the type.
+    public func dataset(_ path: String, acceptsBooleans: Bool = false) throws(HDF5Error) -> Dataset {
+        switch try child(path, expected: "a dataset", acceptsBooleans: acceptsBooleans) {
         case .dataset(let dataset): return dataset
         case .group(let group): throw .wrongObject(group.location, found: "a group", expected: "a dataset")
         }
@@ -79,7 +80,9 @@ public struct Group: Sendable {
         try child(path, expected: "a group or dataset")
     }
 
-    private func child(_ path: String, expected: String) throws(HDF5Error) -> Child {
+    private func child(
+        _ path: String, expected: String, acceptsBooleans: Bool = false
+    ) throws(HDF5Error) -> Child {
         try Library.locked { () throws(HDF5Error) in
             var steps = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
             let last = steps.removeLast()
@@ -91,12 +94,14 @@ public struct Group: Sendable {
                     throw .wrongObject(dataset.location, found: "a dataset", expected: "a group")
                 }
             }
-            return try group.open(last, expected: expected)
+            return try group.open(last, expected: expected, acceptsBooleans: acceptsBooleans)
         }
     }
 
     /// Opens one link, after a look at what kind of link it is.
-    private func open(_ name: String, expected: String) throws(HDF5Error) -> Child {
+    private func open(
+        _ name: String, expected: String, acceptsBooleans: Bool = false
+    ) throws(HDF5Error) -> Child {
         let place = location.appending(name)
         Library.approach(place)
         guard try contains(name) else { throw .missing(place, expected: expected) }
@@ -116,7 +121,10 @@ public struct Group: Sendable {
             return .group(
                 Group(file: file, handle: object, location: place, addresses: addresses + [info.address]))
         case H5O_TYPE_DATASET:
-            return .dataset(try Dataset(file: file, handle: object, location: place, address: info.address))
+            return .dataset(
+                try Dataset(
+                    file: file, handle: object, location: place, address: info.address,
+                    acceptsBooleans: acceptsBooleans))
         default:
             throw .wrongObject(place, found: info.word, expected: expected)
         }

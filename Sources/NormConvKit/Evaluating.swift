@@ -13,6 +13,10 @@ public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     case unknownNorms(layers: [String])
     /// The network ends in a map.
     case noClassifier(output: Shape)
+    /// The network ends in one value that no sigmoid follows.
+    case noHead
+    /// The network ends in a softmax of one value, which is always 1.
+    case softmaxOfOne
 
     /// One line for people.
     public var description: String {
@@ -27,14 +31,22 @@ public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
                 + "--norm layer (one group) does. Batch norms without statistics depend on the batch and cannot be scored"
         case .noClassifier(let output):
             "the network has no classifier: it ends in a map of \(output) (a 'notop' file, or a head of another name?)"
+        case .noHead:
+            "the network has one output and no sigmoid behind it: a number, or what a sigmoid of two classes takes; "
+                + "expected a sigmoid, or two outputs or more; --sigmoid says that the output is read through a sigmoid"
+        case .softmaxOfOne:
+            "the network ends in a softmax of one output, which is always 1: it tells no classes apart; expected a "
+                + "sigmoid, or two outputs or more"
         }
     }
 }
 
 /// A network's outputs on a split, and how fast they came.
 public struct Outputs: Sendable {
-    /// Values before a final softmax, [images, classes].
+    /// Values before a final softmax or sigmoid, [images, outputs].
     public let logits: Tensor
+    /// How they become probabilities; nil where the network is no classifier.
+    public let head: Head?
     /// What was done to the pixels.
     public let preprocessing: Preprocessing
     /// Wall-clock seconds of the run, without opening files and packing weights.
@@ -53,7 +65,8 @@ public enum EngineKind: String, Sendable, CaseIterable {
 }
 
 extension Model {
-    /// An engine for images of one shape (height, width, channels), which gives values before a final softmax.
+    /// An engine for images of one shape (height, width, channels), which gives values before a final softmax or
+    /// sigmoid.
     public func engine(
         _ kind: EngineKind = .fast, imageShape: Shape, workers: Int? = nil
     ) throws -> any Engine {
@@ -64,7 +77,7 @@ extension Model {
                 workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
         case .reference:
             return try naming(path) {
-                _ = try classes(imageShape: imageShape)
+                _ = try outputCount(imageShape: imageShape)
                 return try ReferenceEngine(network: logits, parameters: parameters, imageShape: imageShape)
             }
         }
@@ -75,16 +88,16 @@ extension Model {
         imageShape: Shape, workers: Int, batch: Int? = nil, team: Int = 1
     ) throws -> OneDNNEngine {
         try naming(path) {
-            _ = try classes(imageShape: imageShape)
+            _ = try outputCount(imageShape: imageShape)
             return try OneDNNEngine(
                 network: logits, parameters: parameters, imageShape: imageShape, workers: workers,
                 batch: batch, team: team, precision: precision)
         }
     }
 
-    /// How many classes the network tells apart. Refuses networks that give no scores: those that are only known in
-    /// parts, and those without a classifier.
-    func classes(imageShape image: Shape) throws -> Int {
+    /// How many outputs the network has. Refuses networks that give no scores: those that are only known in parts, and
+    /// those without a classifier.
+    func outputCount(imageShape image: Shape) throws -> Int {
         try checkGraph()
         let shape = try network.shapes(height: image[0], width: image[1])[network.output]
         guard shape.count == shape[-1] else { throw EvaluationRefusal.noClassifier(output: shape) }
@@ -139,10 +152,12 @@ extension Split {
         let wanted = models.map { preprocessing ?? $0.preprocessing }
         let run = try jointRun(models, wanted, engine: kind, workers: workers)
         let results = try run.run(progress: progress)
-        return zip(results, wanted).map { result, preprocessing in
-            Outputs(
+        return zip(models, zip(results, wanted)).map { model, run in
+            let (result, preprocessing) = run
+            return Outputs(
                 logits: Tensor(
                     shape: [count, result.outputs.count / max(count, 1)], values: result.outputs),
+                head: try? model.head(outputs: result.outputs.count / max(count, 1)),
                 preprocessing: preprocessing, seconds: result.seconds)
         }
     }
@@ -171,6 +186,10 @@ extension Split {
 
     /// What outputs say of each image, with the split's labels.
     public func outcomes(_ outputs: Outputs) throws -> Outcomes {
-        try naming(file) { try Outcomes(outputs: outputs.logits, labels: labels ?? []) }
+        try naming(file) {
+            guard let head = outputs.head else { throw EvaluationRefusal.noHead }
+            try checkClasses(head.classes(outputs: outputs.logits.shape[1]), of: "the network")
+            return try Outcomes(outputs: outputs.logits, labels: labels ?? [], head: head)
+        }
     }
 }

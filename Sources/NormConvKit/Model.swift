@@ -26,6 +26,8 @@ public struct Model: Sendable {
     public let note: ConversionNote?
     /// In what numbers the fast engine convolves.
     public private(set) var precision = Precision.float32
+    /// Whether outputs without an activation are what sigmoids would take.
+    var readsSigmoid = false
     /// The configuration, in layouts that have one.
     let config: JSON?
 
@@ -158,25 +160,7 @@ public struct Model: Sendable {
         }
     }
 
-    /// The network up to what a final softmax or sigmoid would see. Scores are computed from these values, by a softmax in
-    /// double precision: one in floats rounds small differences away.
+    /// The network up to what a final softmax or sigmoid would see. Probabilities are computed from these values, in
+    /// double precision: a softmax or sigmoid in floats rounds small differences away.
     public var logits: Network { network.upToLogits }
-}
-
-extension Network {
-    /// The network without a softmax or sigmoid at its end, behind which may be what only changes the shape.
-    var upToLogits: Network {
-        var network = self
-        var (last, behind) = (output, Int?.none)
-        while true {
-            switch nodes[last].operation {
-            case .flatten, .reshape: (last, behind) = (nodes[last].inputs[0], last)
-            case .activation(.softmax), .activation(.sigmoid):
-                let before = nodes[last].inputs
-                if let behind { network.nodes[behind].inputs = before } else { network.output = before[0] }
-                return network
-            default: return network
-            }
-        }
-    }
 }

@@ -29,7 +29,7 @@ public struct SplitOptions: Sendable {
 
 /// Why a split does not go with a network.
 public enum SplitFailure: Error, Equatable, CustomStringConvertible {
-    /// Another number of classes than outputs, and nothing that says which is which.
+    /// Another number of classes than the network's, and nothing that says which is which.
     case classesUnclear(split: String, classes: Int, model: String, outputs: Int)
     /// A size for images that have one already.
     case sizeIsFixed(split: String, size: String)
@@ -46,8 +46,8 @@ public enum SplitFailure: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .classesUnclear(let split, let classes, let model, let outputs):
-            "\(split): \(classes) classes, but \(model) has \(outputs) outputs: expected as many, or --classes FILE, a line "
-                + "'NAME INDEX' for each class"
+            "\(split): \(classes) classes, but \(model) has \(outputs): expected as many, or --classes FILE, a line "
+                + "'NAME INDEX' for each class of the split"
         case .sizeIsFixed(let split, let size):
             "\(split): images of \(size) in an array: --resize, --crop, --interpolation go with image files only"
         case .cropTooLarge(let crop, let resize):
@@ -73,6 +73,9 @@ extension [Model] {
         // Of files without names the outputs are taken to be those of the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)
+        if options.requiresLabels, split.unplacedClasses != nil {
+            for model in self { _ = try model.classes(of: split) }
+        }
         guard let transform = split.transform else { return split }
         for model in self {
             let paths = [first.path, model.path]
@@ -102,11 +105,11 @@ extension Model {
     var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
 
     /// Opens a split as this network wants it: image files are brought to its size, and the names of their classes are
-    /// looked up among its own where the file has them.
+    /// looked up among its own where the file has them and labels are needed.
     ///
     /// Throws `DatasetError`, and `SplitFailure` where the split does not go with the network.
     public func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
-        let named = try classNames.map { names in
+        let named = try (options.requiresLabels ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
         }
         let split = try Split(
@@ -120,16 +123,7 @@ extension Model {
         } else if ![1, 3].contains(network.input.channels) {
             throw SplitFailure.noImageChannels(model: self.path, channels: network.input.channels)
         }
-        if options.requiresLabels, split.numbersClassesByName, let classes = split.classNames?.count {
-            let outputs = try naming(self.path) {
-                try checkGraph()
-                return try network.shapes(height: split.height, width: split.width)[network.output].count
-            }
-            guard classes == outputs else {
-                throw SplitFailure.classesUnclear(
-                    split: path, classes: classes, model: self.path, outputs: outputs)
-            }
-        }
+        if options.requiresLabels, split.unplacedClasses != nil { _ = try classes(of: split) }
         return split
     }
 

@@ -45,13 +45,13 @@ struct ScoreSheet: Sendable {
     private let baseline: Int?
 
     /// No scores yet of networks with so many classes.
-    init(labels: [Int], classes: [Int], baseline: Int?) throws(EvaluationError) {
+    init(labels: [Int], classes: [Int], heads: [Head], baseline: Int?) throws(EvaluationError) {
         scores = []
         self.baseline = baseline
-        for (index, count) in classes.enumerated() {
+        for (index, (count, head)) in zip(classes, heads).enumerated() {
             scores.append(
                 Scores(
-                    outcomes: try Outcomes(labels: labels, classes: count),
+                    outcomes: try Outcomes(labels: labels, classes: count, head: head),
                     largestDifference: baseline.flatMap { $0 == index ? nil : 0 }, seconds: 0))
         }
     }
@@ -86,11 +86,13 @@ public struct ScoringJob: Sendable {
     let preprocessing: [Preprocessing]
     let labels: [Int]
     let classes: [Int]
+    let heads: [Head]
 
     /// `baseline` is a place in `models`, whose outputs the others' are compared with; preprocessing is what goes with
     /// each network where it is nil.
     ///
-    /// Throws where a label is no class of a network or the baseline has other classes: before any image is read.
+    /// Throws where a label is no class of a network, the split's classes are not the network's, or the baseline has
+    /// other classes: before any image is read.
     public init(
         _ models: [Model], on split: Split, baseline: Int? = nil, preprocessing: Preprocessing? = nil,
         engine: EngineKind = .fast
@@ -100,11 +102,9 @@ public struct ScoringJob: Sendable {
         guard let labels = split.labels else {
             throw FileFailure(path: split.file, cause: EvaluationError.unlabelled)
         }
-        let shape: Shape = [split.height, split.width, split.channels]
-        let classes = try models.map { model in
-            try naming(model.path) { try model.classes(imageShape: shape) }
-        }
-        (self.labels, self.classes) = (labels, classes)
+        let found = try models.map { try $0.classes(of: split) }
+        let classes = found.map(\.count)
+        (self.labels, self.classes, heads) = (labels, classes, found.map(\.head))
         _ = try emptySheet()
         if let baseline, let index = classes.firstIndex(where: { $0 != classes[baseline] }) {
             let size = { (classes: Int) in "\(split.count) images and \(classes) classes" }
@@ -159,7 +159,15 @@ public struct ScoringJob: Sendable {
 
     /// No scores yet; throws where a label is no class.
     private func emptySheet() throws -> ScoreSheet {
-        try naming(split.file) { try ScoreSheet(labels: labels, classes: classes, baseline: baseline) }
+        do {
+            return try ScoreSheet(labels: labels, classes: classes, heads: heads, baseline: baseline)
+        } catch EvaluationError.labelOutOfRange(let image, let label, let classes) {
+            let cause = EvaluationError.labelOutOfRange(image: image, label: label, classes: classes)
+            let file = split.files.map { "\(split.file): \($0[image])" } ?? split.file
+            throw FileFailure(path: file, cause: cause)
+        } catch {
+            throw FileFailure(path: split.file, cause: error)
+        }
     }
 
     /// The figures of complete scores.
@@ -171,9 +179,10 @@ public struct ScoringJob: Sendable {
     private func block(_ images: Range<Int>, _ outputs: [[Float]], seconds: [Double]) -> ScoredBlock {
         let networks = models.indices.map { index in
             var rest = outputs[index][...]
+            let (head, width) = (heads[index], heads[index].outputs(classes: classes[index]))
             let outcomes = images.map { image in
-                defer { rest = rest.dropFirst(classes[index]) }
-                return Outcome(outputs: rest.prefix(classes[index]), label: labels[image])
+                defer { rest = rest.dropFirst(width) }
+                return Outcome(outputs: rest.prefix(width), label: labels[image], head: head)
             }
             let difference = baseline.map {
                 Comparison.largestDifference(outputs[$0], outputs[index])

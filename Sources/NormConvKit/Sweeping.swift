@@ -62,12 +62,14 @@ extension Split {
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> SweepReport {
         let sizes = try batchSizes(models, options)
+        for model in models { _ = try model.classes(of: self) }
         let stored = try run(
             models, preprocessing: options.preprocessing, workers: options.workers, progress: progress)
         var random = SplitMix64(seed: options.seed)
         let orders = (0..<options.shuffles).map { _ in Array(0..<count).shuffled(using: &random) }
         let networks = try zip(models, stored).map { model, stored in
-            let error = Proportion(try wrong(stored.logits), of: count)
+            let head = try model.classes(of: self).head
+            let error = Proportion(try wrong(stored.logits, head), of: count)
             let norms = model.logits.batchNormCount
             var points = sizes.map { SweepReport.Point(batchSize: $0, errors: [error.value]) }
             if norms > 0 {
@@ -76,7 +78,7 @@ extension Split {
                     // A batch of one is the same in every order.
                     let errors = try orders.prefix(size == 1 ? 1 : orders.count).map { order in
                         let logits = try run.logits(order, batchSize: size, progress: progress)
-                        return Double(try wrong(logits)) / Double(count)
+                        return Double(try wrong(logits, head)) / Double(count)
                     }
                     return SweepReport.Point(batchSize: size, errors: errors)
                 }
@@ -118,10 +120,11 @@ extension Split {
         return sizes
     }
 
-    /// How many images' labels do not score more than all other classes.
-    private func wrong(_ logits: Tensor) throws -> Int {
+    /// How many images' labels are not more probable than all other classes.
+    private func wrong(_ logits: Tensor, _ head: Head) throws -> Int {
         try naming(file) {
-            try Outcomes(outputs: logits, labels: labels ?? []).complete().count { !$0.isCorrect(within: 1) }
+            try Outcomes(outputs: logits, labels: labels ?? [], head: head).complete()
+                .count { !$0.isCorrect(within: 1) }
         }
     }
 }
@@ -146,7 +149,7 @@ private struct BatchRun {
         (count + batchSize - 1) / batchSize * batchSize
     }
 
-    /// Values before a final softmax, [images, classes], in the split's own order.
+    /// Values before a final softmax or sigmoid, [images, outputs], in the split's own order.
     func logits(
         _ order: [Int], batchSize: Int, progress: @escaping @Sendable (Int) -> Void
     ) throws -> Tensor {
@@ -161,11 +164,11 @@ private struct BatchRun {
             }
         }
         let found = try engine.run(on: shuffled, batchSize: batchSize, progress: progress)
-        let classes = engine.outputCount
-        var logits = Tensor(shape: [order.count, classes], repeating: 0)
+        let width = engine.outputCount
+        var logits = Tensor(shape: [order.count, width], repeating: 0)
         for (place, image) in order.enumerated() {
             logits.values.replaceSubrange(
-                image * classes..<(image + 1) * classes, with: found[place * classes..<(place + 1) * classes])
+                image * width..<(image + 1) * width, with: found[place * width..<(place + 1) * width])
         }
         return logits
     }

@@ -13,6 +13,8 @@ public struct EvalReport: Codable, Sendable, Equatable {
     public var transform: String?
     /// Image files that were left out because they cannot be read; absent where there are none.
     public var broken: [Broken]?
+    /// What was taken for the images' classes; absent where that is not known.
+    public var labels: Labels?
     /// Images scored: all of the split but the broken ones.
     public var images: Int
     /// The engine that ran the networks.
@@ -38,6 +40,24 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
     }
 
+    /// What was taken for the images' classes.
+    public struct Labels: Codable, Sendable, Equatable {
+        /// Where they were found: `column 'ClassId'`.
+        public var source: String
+        /// Which class each of them is: `names in sorted order`.
+        public var order: String
+        /// The names of the classes in the order of the labels; absent where there are none.
+        public var classes: [String]?
+        /// Why they may mean something else; absent where nothing speaks for it.
+        public var doubt: String?
+
+        /// What was understood.
+        public init(source: String, order: String, classes: [String]? = nil, doubt: String? = nil) {
+            (self.source, self.order) = (source, order)
+            (self.classes, self.doubt) = (classes, doubt)
+        }
+    }
+
     /// How intervals of means were made: with the percentile bootstrap.
     public struct BootstrapSettings: Codable, Sendable, Equatable {
         /// How often the images were drawn.
@@ -57,6 +77,8 @@ public struct EvalReport: Codable, Sendable, Equatable {
         public var preprocess: String
         /// What the network's file does not say and a convention, or the caller, had to.
         public var assumptions: [String]
+        /// How its outputs become probabilities of the classes.
+        public var head: Head
         /// Images per second, without opening files and packing weights; with several networks, about what each would
         /// do alone.
         public var imagesPerSecond: Double
@@ -67,11 +89,12 @@ public struct EvalReport: Codable, Sendable, Equatable {
 
         /// A network's figures.
         public init(
-            model: String, preprocess: String, imagesPerSecond: Double, evaluation: Evaluation,
-            comparison: Comparison? = nil, assumptions: [String] = []
+            model: String, preprocess: String, head: Head = .softmax, imagesPerSecond: Double,
+            evaluation: Evaluation, comparison: Comparison? = nil, assumptions: [String] = []
         ) {
             self.model = model
             self.preprocess = preprocess
+            self.head = head
             self.imagesPerSecond = imagesPerSecond
             self.evaluation = evaluation
             self.comparison = comparison
@@ -79,7 +102,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case model, preprocess, imagesPerSecond, comparison, assumptions
+            case model, preprocess, head, imagesPerSecond, comparison, assumptions
         }
 
         /// Reads what `encode` writes.
@@ -87,6 +110,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             model = try values.decode(String.self, forKey: .model)
             preprocess = try values.decode(String.self, forKey: .preprocess)
+            head = try values.decodeIfPresent(Head.self, forKey: .head) ?? .softmax
             imagesPerSecond = try values.decode(Double.self, forKey: .imagesPerSecond)
             assumptions = try values.decodeIfPresent([String].self, forKey: .assumptions) ?? []
             comparison = try values.decodeIfPresent(Comparison.self, forKey: .comparison)
@@ -99,6 +123,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
             var values = encoder.container(keyedBy: CodingKeys.self)
             try values.encode(model, forKey: .model)
             try values.encode(preprocess, forKey: .preprocess)
+            try values.encode(head, forKey: .head)
             try values.encode(imagesPerSecond, forKey: .imagesPerSecond)
             try values.encode(assumptions, forKey: .assumptions)
             try values.encodeIfPresent(comparison, forKey: .comparison)

@@ -109,6 +109,17 @@ public enum Formatting {
     }
 }
 
+extension Head {
+    /// How outputs were read, for people; nil for the usual softmax.
+    public var description: String? {
+        switch self {
+        case .softmax: nil
+        case .sigmoid: "one sigmoid: p of class 1, 1 − p of class 0"
+        case .normalizedSigmoids: "sigmoids, divided by their sum, as Keras does"
+        }
+    }
+}
+
 /// Machine-readable reports.
 public enum JSONReport {
     /// One object: sorted keys, indented, a newline at the end. A number that is not finite becomes a string.

@@ -87,6 +87,19 @@ enum NormArgument: String, ExpressibleByArgument, CaseIterable {
     case group, instance, layer
 }
 
+/// How outputs are read, in files that do not tell.
+struct HeadOptions: ParsableArguments {
+    @Flag(
+        help: """
+            Read outputs without an activation through a sigmoid: one output tells two classes. Default: what the network \
+            ends in or its loss takes, else a softmax.
+            """)
+    var sigmoid = false
+
+    /// The networks, read so.
+    func applied(to models: [Model]) -> [Model] { sigmoid ? models.map { $0.readingSigmoid() } : models }
+}
+
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
     case gn, ln
     case instance = "in"

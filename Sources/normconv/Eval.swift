@@ -71,7 +71,8 @@ struct Eval: ParsableCommand {
     @OptionGroup var files: ResultFiles
 
     @Option(
-        help: "Write the values before softmax, [images, classes], as a numpy file; of one network.",
+        help:
+            "Write the values before a softmax or sigmoid, [images, outputs], as a numpy file; of one network.",
         completion: .file())
     var outputs: String?
 
@@ -83,6 +84,8 @@ struct Eval: ParsableCommand {
     @OptionGroup var images: ImageOptions
 
     @OptionGroup var labels: LabelledSplitOptions
+
+    @OptionGroup var head: HeadOptions
 
     @OptionGroup var architecture: ArchitectureOptions
 
@@ -125,7 +128,7 @@ struct Eval: ParsableCommand {
         for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
         if let outputs { try AtomicFile.check(outputs, overwrite: force) }
         try precision.check()
-        let stored = try architecture.models(paths, quiet: output.quiet)
+        let stored = head.applied(to: try architecture.models(paths, quiet: output.quiet))
         let networks = precision == .float32 ? stored : [stored[0].running(in: precision), stored[0]]
         let split = try images.split(
             data, for: stored, options: labels.splitOptions, quiet: output.quiet)

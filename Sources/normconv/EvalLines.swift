@@ -16,9 +16,9 @@ extension EvalReport {
         return lines
     }
 
-    /// What was done with image files.
+    /// What was taken for labels, and what was done with image files.
     private var split: [String] {
-        var lines: [String] = []
+        var lines = labels?.lines ?? []
         if let transform { lines.append("  images are    \(transform)") }
         if let broken { lines.append("  broken        \(Formatting.grouped(broken.count)) images, left out") }
         return lines
@@ -40,8 +40,11 @@ extension EvalReport {
                 score.reliability.map { Formatting.fixed($0.ece, digits: 3) } ?? "–",
                 Formatting.rate(model.imagesPerSecond))
         }
+        let heads = zip(models, names).compactMap { model, name in
+            model.head.description.map { "  outputs       \(Formatting.tail(name, width: 18)): \($0)" }
+        }
         var lines = [Terminal.bold("\(Formatting.grouped(images)) images of \(data)")]
-        lines += split + table.lines.map { "  " + $0 } + [""] + classLines(models)
+        lines += split + heads + table.lines.map { "  " + $0 } + [""] + classLines(models)
         guard let baseline else { return lines }
         return lines + ["", Terminal.bold("against \(baseline)")] + comparisons.map { "  " + $0 }
     }
@@ -91,11 +94,25 @@ extension EvalReport {
     }
 }
 
+extension EvalReport.Labels {
+    /// What was taken for labels, and which class is which.
+    fileprivate var lines: [String] {
+        var lines = ["  labels        \(Formatting.head("\(source), \(order)", width: 64))"]
+        if let classes, classes.enumerated().contains(where: { $1 != "\($0)" }) {
+            let named = classes.prefix(64).enumerated().map { "\($0) \($1)" }.joined(separator: ", ")
+            lines.append("  classes       \(Formatting.head(named, width: 64))")
+        }
+        if let doubt { lines.append("  warning       \(doubt)") }
+        return lines
+    }
+}
+
 extension EvalReport.Network {
     /// The figures of one network.
     fileprivate var lines: [String] {
         let score = evaluation
-        var lines = ["  top-1         \(Formatting.interval(score.top1))"]
+        var lines = head.description.map { ["  outputs       \($0)"] } ?? []
+        lines += ["  top-1         \(Formatting.interval(score.top1))"]
         if let top5 = score.top5 { lines.append("  top-5         \(Formatting.interval(top5))") }
         let mean = score.meanPerClass
         let ends = [mean.low, mean.high].map { Formatting.fixed($0 * 100, digits: 1) }

@@ -109,8 +109,8 @@ struct LabelledSplitOptions: ParsableArguments {
 
     @Option(
         help: """
-            A text file: a line 'NAME INDEX' for each class of a folder or list, or the names of all outputs in order. \
-            Default: names that the network's file has, else the folders' order.
+            A text file: a line 'NAME INDEX' for each class of the split, or the names of all outputs in order. \
+            Default: names that the network's file has, else the split's order, which has to have as many classes.
             """, completion: .file())
     var classes: String?
 

@@ -56,6 +56,8 @@ struct Sweep: ParsableCommand {
 
     @OptionGroup var labels: LabelledSplitOptions
 
+    @OptionGroup var head: HeadOptions
+
     @OptionGroup var architecture: ArchitectureOptions
 
     @OptionGroup var output: OutputOptions
@@ -78,7 +80,7 @@ struct Sweep: ParsableCommand {
             try OutputIsInput.check(html, inputs)
             try AtomicFile.check(html, overwrite: force)
         }
-        let networks = try architecture.models(models, quiet: output.quiet)
+        let networks = head.applied(to: try architecture.models(models, quiet: output.quiet))
         let split = try images.split(
             data, for: networks, options: labels.splitOptions, quiet: output.quiet)
         var options = SweepOptions()

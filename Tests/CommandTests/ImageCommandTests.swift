@@ -78,7 +78,7 @@ struct ImageCommandTests {
         try withFolder { folder, _ in
             let run = try normconv(["eval", model, "--data", folder] + size)
             #expect(run.code == 1)
-            #expect(run.errors.contains("\(folder): 2 classes, but \(model) has 10 outputs"))
+            #expect(run.errors.contains("\(folder): 2 classes, but \(model) has 10: expected as many"))
             #expect(run.errors.contains("--classes FILE"))
         }
     }

@@ -50,7 +50,8 @@ extension Split {
             #expect(
                 names(split, in: folder) == ["B/x.jpeg", "a/1.png", "b/10.JPG", "b/2.png", "ä/deep/er/y.png"])
             #expect(split.labels == [0, 1, 2, 2, 3])
-            #expect(split.numbersClassesByName)
+            #expect(split.unplacedClasses == 4)
+            #expect(split.labelReading == LabelReading(source: "folders", order: "names in sorted order"))
             #expect(split.extents == [5, 224, 224, 3])
         }
     }
@@ -119,7 +120,7 @@ extension Split {
             let split = try Split(path: folder.path + "/annotations/test.txt")
             #expect(split.labels == [0, 1, 2])
             #expect(split.classNames == ["Abyssinian", "american_bulldog", "yorkshire_terrier"])
-            #expect(!split.numbersClassesByName)
+            #expect(split.unplacedClasses == 3)
             _ = try split.read(0..<3, preprocessing: .torch)
             try folder.write("annotations/0.txt", "Abyssinian_201 0 1 1\n")
             let expected = DatasetError.malformedLine(
@@ -209,8 +210,8 @@ extension Split {
                 ),
                 (
                     Data("c.png,1\nc.png,-1\n".utf8),
-                    .labelOutOfRange(
-                        file: path, object: folder.path + "/c.png", image: 1, found: -1, classes: nil)
+                    .malformedLine(
+                        file: path, line: 2, found: "-1", expected: "a class number, 0…1048575")
                 ),
             ]
             for (data, expected) in cases {
@@ -307,7 +308,7 @@ extension Split {
             let split = try Split(path: folder.path, classes: classes)
             #expect(split.labels == [2, 0])
             #expect(split.classNames == ["tench", "shark", "church"])
-            #expect(!split.numbersClassesByName)
+            #expect(split.unplacedClasses == nil)
             let few = try ClassIndices(names: ["tench"], source: "model.h5")
             let expected = DatasetError.unknownClass(file: folder.path, name: "church", classes: "model.h5")
             #expect(throws: expected) { try Split(path: folder.path, classes: few) }

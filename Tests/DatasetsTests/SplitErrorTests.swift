@@ -89,9 +89,6 @@ import Testing
     @Test("Labels that are neither numbers nor one-hot rows are refused")
     func wrongLabels() throws {
         let images = MadeArray.bytes("images", [2, 4, 4, 3])
-        try expectFailure(images, .floats("labels", [2], [0, 1])) {
-            .wrongLabels(file: $0, object: "labels", found: "float32 of shape [2]")
-        }
         try expectFailure(images, .integers("labels", [2, 1, 1], [0, 1])) {
             .wrongLabels(file: $0, object: "labels", found: "int64 of shape [2, 1, 1]")
         }
@@ -132,8 +129,8 @@ import Testing
     }
 
     @Test(
-        "Rows with no one, two ones or fractions are not one-hot",
-        arguments: [[0, 0], [1, 1], [0.5, 0.5], [1, .nan]])
+        "Rows of other values than zeros and ones are not one-hot",
+        arguments: [[0.5, 0.5], [1, .nan], [2, 0]])
     func notOneHot(row: [Float]) throws {
         try expectFailure(.bytes("images", [2, 4, 4, 3]), .floats("labels", [2, 2], [0, 1] + row)) {
             .notOneHot(file: $0, object: "labels", image: 1)

@@ -30,6 +30,38 @@ struct ValueTests {
         }
     }
 
+    @Test(
+        "h5py's truth values are 0 and 1 where they are asked for, and other enumerations are refused all the same"
+    )
+    func booleans() throws {
+        func type(_ names: [String]) throws -> hid_t {
+            let type = try accept(H5Tenum_create(chdf5_native_int8()))
+            for (index, name) in names.enumerated() {
+                var value = Int8(index)
+                try accept(H5Tenum_insert(type, name, &value))
+            }
+            return type
+        }
+        let others = [["TRUE", "FALSE"], ["FALSE"], ["FALSE", "TRUE", "NEITHER"], ["NO", "YES"]]
+        try MadeFile.reading { file in
+            try file.dataset("data", [4], of: type(["FALSE", "TRUE"]), values: [0, 1, 1, 0] as [Int8])
+            for (index, names) in others.enumerated() {
+                try file.dataset("other\(index)", [1], of: type(names), values: [0] as [Int8])
+            }
+        } then: { root throws in
+            let dataset = try root.dataset("data", acceptsBooleans: true)
+            #expect(try dataset.readInts() == [0, 1, 1, 0])
+            #expect(try dataset.readFloats(rows: 1..<3) == [1, 1])
+            #expect(throws: HDF5Error.self) { try root.dataset("data") }
+            for index in others.indices {
+                let expected = HDF5Error.wrongType(
+                    HDF5Location(in: root, "/other\(index)"), found: "an enumeration",
+                    expected: "floats or integers of 8 to 64 bits")
+                #expect(throws: expected) { try root.dataset("other\(index)", acceptsBooleans: true) }
+            }
+        }
+    }
+
     @Test("all finite binary16 patterns are read as (-1)^s · 1.m · 2^(e-15), in both byte orders")
     func halves() throws {
         let patterns = (0...UInt16.max).filter { $0 & 0x7C00 != 0x7C00 }

@@ -209,6 +209,17 @@ struct ImageSplitTests {
         }
     }
 
+    @Test("Where no labels are needed, classes may be others than those that the model's file names")
+    func otherNames() throws {
+        try withNames("[\\\"cat\\\",\\\"dog\\\"]") { path, folder in
+            let model = try Model(path: path)
+            #expect(throws: DatasetError.self) { try model.split(path: folder) }
+            var options = SplitOptions()
+            options.requiresLabels = false
+            #expect(try model.split(path: folder, options: options).count == 2)
+        }
+    }
+
     @Test("Names among which one is no text are not taken for the others: places would be shifted")
     func damagedNames() throws {
         try withNames("[7,\\\"c2\\\",\\\"c8\\\"]") { path, folder in

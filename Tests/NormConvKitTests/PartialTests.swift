@@ -350,8 +350,8 @@ struct PartialTests {
                 try lines.write(to: URL(fileURLWithPath: second.path))
                 return second.path
             }
-            let form = try written { $0.normconvPartial = 2 }
-            #expect(throws: PartialError.otherFormat(file: form, found: 2, expected: 1)) {
+            let form = try written { $0.normconvPartial = 3 }
+            #expect(throws: PartialError.otherFormat(file: form, found: 3, expected: 2)) {
                 try ScoredSplit(merging: [first, form])
             }
             let version = try written { $0.run.version = "0.0.1" }

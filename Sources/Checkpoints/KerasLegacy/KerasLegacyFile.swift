@@ -13,6 +13,7 @@ struct KerasLegacyFile: Checkpoint {
     let backend: String?
     let parameters: ParameterTable
     let modelConfig: String?
+    let trainingConfig: String?
     let note: String?
     let classNames: [String]?
     let leftOut: [String]
@@ -52,6 +53,8 @@ struct KerasLegacyFile: Checkpoint {
         let root = file.root
         let attributes = root.attributes
         modelConfig = try attributes.string(ifPresent: "model_config")
+        // Nothing but the loss is read of it: a file is no worse for a damaged one.
+        trainingConfig = try? attributes.string(ifPresent: "training_config")
         note = try attributes.string(ifPresent: "normconv")
         classNames = try NameListAttribute.readClassNames(root)
         leftOut = try root.contains(Self.optimizerGroup) ? ["optimizer state (\(Self.optimizerGroup))"] : []

@@ -59,7 +59,7 @@ struct SplitFile {
         let names = try choose(from: found, file: path)
         return try hdf5Result { () throws(HDF5Error) in
             let array = { (name: String) throws(HDF5Error) in
-                HDF5Array(name: name, dataset: try root.dataset(name))
+                HDF5Array(name: name, dataset: try root.dataset(name, acceptsBooleans: name == names.labels))
             }
             return SplitFile(
                 images: try array(names.images),
@@ -79,5 +79,23 @@ struct SplitFile {
             throw .noImages(file: file, found: found, expected: names.map(\.0))
         }
         return (pair.0, pair.1)
+    }
+
+    /// What the labels say; nil where there are none, or where images have several and none are needed.
+    func classLabels(
+        images: Int, requiresLabels: Bool, file: String
+    ) throws(DatasetError) -> ClassLabels? {
+        guard let array = labels else { return nil }
+        do throws(DatasetError) {
+            let labels = try readLabels(array, file: file, images: images, classNames: classNames)
+            if let classNames { return .places(labels, of: classNames) }
+            // One-hot rows and truth values say how many classes there are.
+            let isOneHot = array.shape.count == 2 && array.shape[1] > 1
+            let count = isOneHot ? array.shape[1] : array.isBoolean ? 2 : nil
+            return .numbers(labels, names: nil, count: count)
+        } catch {
+            if case .severalLabels = error, !requiresLabels { return nil }
+            throw error
+        }
     }
 }

@@ -10,6 +10,8 @@ protocol StoredArray: Sendable {
     var elementName: String { get }
     var isUInt8: Bool { get }
     var isFloat: Bool { get }
+    /// Whether elements are truth values, which read as the integers 0 and 1.
+    var isBoolean: Bool { get }
     /// Rows that are only read together.
     var rowsPerChunk: Int { get }
     /// Rows of a uint8 array.
@@ -22,6 +24,7 @@ protocol StoredArray: Sendable {
 
 extension StoredArray {
     var rowsPerChunk: Int { 1 }
+    var isBoolean: Bool { false }
 }
 
 /// A dataset of an HDF5 file.
@@ -33,6 +36,7 @@ struct HDF5Array: StoredArray {
     var elementName: String { dataset.elementKind.rawValue }
     var isUInt8: Bool { dataset.elementKind == .uint8 }
     var isFloat: Bool { dataset.elementKind.isFloat }
+    var isBoolean: Bool { dataset.isBoolean }
     var rowsPerChunk: Int { dataset.rowsPerChunk }
 
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
@@ -58,6 +62,7 @@ struct NpzArray: StoredArray {
     var elementName: String { "\(array.elementType)" }
     var isUInt8: Bool { array.elementType == .uint8 }
     var isFloat: Bool { array.elementType.isFloat }
+    var isBoolean: Bool { array.elementType == .bool }
 
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
         let elements = elements(of: rows)

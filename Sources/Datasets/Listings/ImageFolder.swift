@@ -26,7 +26,7 @@ extension ImageListing {
             guard files.count > names.count else { throw .emptyClass(folder: folder, name: name) }
             names += repeatElement(name, count: files.count - names.count)
         }
-        self.init(source: folder, files: files, labels: .names(names))
+        self.init(source: folder, files: files, labels: .names(names), labelSource: "folders")
     }
 
     /// Names in a folder, in the order of their code points.

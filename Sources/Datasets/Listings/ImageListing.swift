@@ -8,15 +8,9 @@ struct ImageListing: Equatable {
     /// Paths that can be opened, in the listing's order.
     let files: FilePaths
     /// Nil where nothing is said.
-    let labels: Labels?
-
-    /// What a listing says of each file.
-    enum Labels: Equatable {
-        /// The class' name.
-        case names([String])
-        /// The class' number, and the names of the classes by number where they are known.
-        case numbers([Int], names: [String]?)
-    }
+    let labels: ClassLabels?
+    /// What the labels were taken from.
+    let labelSource: String
 
     /// Lists the image files of a folder or of a list; nil where `path` is neither: a file of arrays, or a folder of
     /// such.
@@ -32,48 +26,21 @@ struct ImageListing: Equatable {
     }
 
     /// What is known already.
-    init(source: String, files: FilePaths, labels: Labels?) {
-        (self.source, self.files, self.labels) = (source, files, labels)
+    init(source: String, files: FilePaths, labels: ClassLabels?, labelSource: String = "") {
+        (self.source, self.files) = (source, files)
+        (self.labels, self.labelSource) = (labels, labelSource)
     }
 
-    /// Labels as places among a network's outputs.
-    struct Resolved: Equatable {
-        var labels: [Int]?
-        /// Names by label.
-        var names: [String]?
-        /// Whether labels are nothing but the order of the names.
-        var areSorted = false
-    }
-
-    /// Labels by `classes`; without them names stand for their place in sorted order, the order of their code points as in
-    /// Python. Numbers are outputs, but where the listing has names for them or `classes` has lines that begin with them.
-    func resolvedLabels(_ classes: ClassIndices?) throws(DatasetError) -> Resolved {
-        switch labels {
-        case nil: return Resolved()
-        case .numbers(let numbers, let names):
-            guard let classes, names != nil || classes.name(anyOf: numbers) else {
-                try check(numbers, classes: (names ?? classes?.names)?.count)
-                return Resolved(labels: numbers, names: names ?? classes?.names)
-            }
-            let texts = numbers.map { number in
-                names.map { $0.indices.contains(number) ? $0[number] : "\(number)" } ?? "\(number)"
-            }
-            return Resolved(labels: try classes.indices(of: texts, in: source), names: classes.names)
-        case .names(let names):
-            if let classes {
-                return Resolved(labels: try classes.indices(of: names, in: source), names: classes.names)
-            }
-            let sorted = Set(names).sortedByCodePoints
-            let places = Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
-            return Resolved(labels: names.compactMap { places[$0] }, names: sorted, areSorted: true)
-        }
-    }
-
-    private func check(_ numbers: [Int], classes: Int?) throws(DatasetError) {
-        if let image = numbers.firstIndex(where: { $0 < 0 || $0 >= classes ?? .max }) {
+    /// Labels as places among a network's outputs; nil where there are none.
+    func resolvedLabels(_ classes: ClassIndices?) throws(DatasetError) -> ClassLabels.Resolved? {
+        guard let resolved = try labels?.resolved(by: classes, in: source) else { return nil }
+        let count = resolved.names?.count
+        if let image = resolved.labels.firstIndex(where: { $0 >= count ?? .max }) {
             throw .labelOutOfRange(
-                file: source, object: files[image], image: image, found: numbers[image], classes: classes)
+                file: source, object: files[image], image: image, found: resolved.labels[image],
+                classes: count)
         }
+        return resolved
     }
 }
 

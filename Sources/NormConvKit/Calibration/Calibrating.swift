@@ -40,7 +40,7 @@ extension Model {
                 calibration, from: split, preprocessing ?? self.preprocessing)
             let run = try CalibrationRun(
                 logits, parameters: parameters, plan, options, calibration, images: images,
-                data: split.file)
+                data: split.file, isSigmoid: tellsTwoBySigmoid)
             return try run.run(progress)
         }
     }
@@ -58,14 +58,17 @@ struct CalibrationRun {
     private let effort: Effort
     private let precision: ActivationStore.Precision
     private let workers: Int
+    private let isSigmoid: Bool
     private var student: Student
     private var report: CalibrationReport
 
-    /// Prepares the calibration of a plan for a network, whose output is what it gives before a final softmax.
-    /// `images` are preprocessed; `data` is the file that they come from, nil where they were made.
+    /// Prepares the calibration of a plan for a network, whose output is what it gives before a final softmax or sigmoid.
+    /// `images` are preprocessed; `data` is the file that they come from, nil where they were made; `isSigmoid`: one
+    /// output tells two classes.
     init(
         _ source: Network, parameters: ParameterTable, _ plan: ConversionPlan, _ options: ConversionOptions,
-        _ calibration: CalibrationOptions, images drawn: ActivationStore, data: String?
+        _ calibration: CalibrationOptions, images drawn: ActivationStore, data: String?,
+        isSigmoid: Bool = false
     ) throws {
         guard drawn.count >= 8 else {
             throw CalibrationFailure.tooFewImages(file: data ?? "made", found: drawn.count)
@@ -75,6 +78,7 @@ struct CalibrationRun {
         self.plan = plan
         self.options = options
         self.calibration = calibration
+        self.isSigmoid = isSigmoid
         workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
         shapes = try source.shapes(forImage: drawn.shape)
         let fitted = drawn.count - drawn.count / 4
@@ -110,7 +114,8 @@ struct CalibrationRun {
         }
         report.forwardSeconds = forward.seconds
         let judge = Judge(
-            try outputs(of: source, parameters, images.judged), classes: shapes[source.output].count)
+            try outputs(of: source, parameters, images.judged), classes: shapes[source.output].count,
+            isSigmoid: isSigmoid)
         report.steps.append(judge.step("statistics", try judgedOutputs(student)))
 
         let walked = try walk(progress)

@@ -2,10 +2,13 @@
 struct Judge {
     private let outputs: [Float]
     private let classes: Int
+    private let isSigmoid: Bool
 
-    init(_ outputs: [Float], classes: Int) {
+    /// `outputs` are values before a softmax or sigmoid; `isSigmoid`: one of them tells two classes.
+    init(_ outputs: [Float], classes: Int, isSigmoid: Bool = false) {
         self.outputs = outputs
         self.classes = classes
+        self.isSigmoid = isSigmoid && classes == 1
     }
 
     /// How far other outputs for the same images are from the old network's.
@@ -17,7 +20,7 @@ struct Judge {
         var (error, spread) = (0.0, 0.0)
         for row in 0..<rows {
             let range = row * classes..<(row + 1) * classes
-            agreements += largest(outputs[range]) == largest(other[range]) ? 1 : 0
+            agreements += prediction(outputs[range]) == prediction(other[range]) ? 1 : 0
             for index in range {
                 let (old, new) = (Double(outputs[index]), Double(other[index]))
                 error += (old - new) * (old - new)
@@ -29,7 +32,8 @@ struct Judge {
             outputError: spread > 0 ? error / spread : 0, kept: kept)
     }
 
-    private func largest(_ row: ArraySlice<Float>) -> Int? {
-        row.indices.max { row[$0] < row[$1] }.map { $0 - row.startIndex }
+    private func prediction(_ row: ArraySlice<Float>) -> Int? {
+        if isSigmoid { return row.first.map { $0 > 0 ? 1 : 0 } }
+        return row.indices.max { row[$0] < row[$1] }.map { $0 - row.startIndex }
     }
 }

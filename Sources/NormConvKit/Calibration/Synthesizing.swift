@@ -33,7 +33,8 @@ extension Model {
             // Training on them gains nothing certain on real ones.
             calibration.epochs = calibration.epochs ?? 0
             let run = try CalibrationRun(
-                logits, parameters: parameters, plan, options, calibration, images: images, data: nil)
+                logits, parameters: parameters, plan, options, calibration, images: images, data: nil,
+                isSigmoid: tellsTwoBySigmoid)
             var result = try run.run(progress)
             result.report.synthesis = made
             if !made.isNear {

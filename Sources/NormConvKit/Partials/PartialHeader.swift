@@ -5,7 +5,7 @@ import Foundation
 /// together.
 struct PartialHeader: Sendable, Codable, Equatable {
     /// The form of the file.
-    static let format = 1
+    static let format = 2
 
     var normconvPartial = PartialHeader.format
     var run: RunDescription
@@ -65,6 +65,7 @@ struct PartialHeader: Sendable, Codable, Equatable {
             facts += [
                 ("network \(index + 1)", network),
                 ("preprocessing of network \(index + 1)", run.networks[index].preprocess),
+                ("head of network \(index + 1)", run.networks[index].head.rawValue),
             ]
         }
         return facts + [("number of shards", "\(shard.count)")]

@@ -12,6 +12,7 @@ struct RunDescription: Sendable, Codable, Equatable {
     var transform: String?
     var broken: [Split.BrokenImage]
     var classNames: [String]?
+    var labels: EvalReport.Labels?
     var engine: String
     /// A place among the networks.
     var baseline: Int?
@@ -21,6 +22,7 @@ struct RunDescription: Sendable, Codable, Equatable {
         /// The network's file.
         var model: String
         var classes: Int
+        var head: Head
         var preprocess: String
         /// What the network's file does not say; nil in files of before.
         var assumptions: [String]?
@@ -32,11 +34,16 @@ struct RunDescription: Sendable, Codable, Equatable {
         transform = job.split.transform?.description
         broken = job.split.broken
         classNames = job.split.classNames
+        labels = job.split.labelReading.map { reading in
+            EvalReport.Labels(
+                source: reading.source, order: reading.order,
+                doubt: job.split.labelDoubt(classes: job.classes.max() ?? 0))
+        }
         engine = job.engine.rawValue
         baseline = job.baseline
         networks = job.models.indices.map {
             Network(
-                model: job.models[$0].title, classes: job.classes[$0],
+                model: job.models[$0].title, classes: job.classes[$0], head: job.heads[$0],
                 preprocess: job.preprocessing[$0].description, assumptions: job.models[$0].assumptions)
         }
     }
@@ -47,7 +54,7 @@ struct RunDescription: Sendable, Codable, Equatable {
             try naming(networks[index].model) {
                 EvalReport.Network(
                     model: networks[index].model, preprocess: networks[index].preprocess,
-                    imagesPerSecond: scores[index].imagesPerSecond,
+                    head: networks[index].head, imagesPerSecond: scores[index].imagesPerSecond,
                     evaluation: try Evaluation(scores[index].outcomes, classNames: classNames),
                     comparison: try baseline.flatMap { baseline in
                         baseline == index
@@ -62,6 +69,8 @@ struct RunDescription: Sendable, Codable, Equatable {
             version: version, data: data, engine: engine, baseline: baseline.map { networks[$0].model },
             models: models)
         report.transform = transform
+        report.labels = labels
+        report.labels?.classes = classNames
         report.broken =
             broken.isEmpty ? nil : broken.map { EvalReport.Broken(file: $0.file, reason: $0.reason) }
         return report

@@ -56,7 +56,8 @@ public struct ScoredSplit: Sendable {
             throw PartialError.damaged(file: named.path, line: 1)
         }
         var sheet = try ScoreSheet(
-            labels: labels, classes: run.networks.map(\.classes), baseline: run.baseline)
+            labels: labels, classes: run.networks.map(\.classes), heads: run.networks.map(\.head),
+            baseline: run.baseline)
         for part in parts { try naming(part.path) { for block in part.blocks { try sheet.add(block) } } }
         let files = FilePaths(blocks.lazy.compactMap(\.files).joined())
         try self.init(run, sheet.scores, files: files.count == labels.count ? files : nil)

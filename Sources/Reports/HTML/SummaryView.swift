@@ -134,12 +134,19 @@ struct SettingsView {
         if let transform = report.transform {
             entries.append(Entry(term: "Images are", definition: transform))
         }
+        if let labels = report.labels {
+            entries.append(Entry(term: "Labels", definition: "\(labels.source), \(labels.order)"))
+            if let doubt = labels.doubt { entries.append(Entry(term: "Doubt", definition: doubt)) }
+        }
         for broken in report.broken ?? [] {
             entries.append(Entry(term: "Left out", definition: broken.reason))
         }
         for model in report.models {
             entries.append(
-                Entry(term: "Network", definition: "\(model.model), preprocessing \(model.preprocess)"))
+                Entry(
+                    term: "Network",
+                    definition: "\(model.model), preprocessing \(model.preprocess)"
+                        + (model.head.description.map { ", \($0)" } ?? "")))
         }
         if let baseline = report.baseline { entries.append(Entry(term: "Baseline", definition: baseline)) }
         let draws = Formatting.grouped(report.bootstrap.draws)

@@ -1,0 +1,53 @@
+import Foundation
+
+/// Finds the images that a list names: relative to its folder, to `images` in it or beside it. `.jpg` and the like may be
+/// left off, and folders may be apart by `\`.
+struct ImageLocator {
+    private let list: String
+    private let folders: [String]
+
+    init(list: String) {
+        self.list = list
+        let end = list.lastIndex(of: "/")
+        let folder = end.map { String(list[...$0]) } ?? "./"
+        folders = [folder, folder + "images/", folder + "../images/"]
+    }
+
+    /// What turns a name into a path.
+    private struct Rule {
+        var start: String
+        var ending: String
+        var turnsSlashes: Bool
+
+        func path(_ name: String) -> String {
+            let name = turnsSlashes ? name.replacingOccurrences(of: "\\", with: "/") : name
+            return (name.hasPrefix("/") ? name : start + name) + ending
+        }
+    }
+
+    private func rule(_ name: String) -> Rule? {
+        guard !name.isEmpty else { return nil }
+        for turnsSlashes in name.contains("\\") ? [false, true] : [false] {
+            for start in name.hasPrefix("/") ? [""] : folders {
+                for ending in ["", ".jpg", ".jpeg", ".png"] {
+                    let rule = Rule(start: start, ending: ending, turnsSlashes: turnsSlashes)
+                    let path = rule.path(name)
+                    // A name without its ending may be a folder's too.
+                    if FileManager.default.fileExists(atPath: path), !isFolder(path) { return rule }
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Whether there is an image of this name.
+    func finds(_ name: String) -> Bool { rule(name) != nil }
+
+    /// The paths of a column. Where the first image is found decides for all.
+    func paths(_ names: [String], line: Int) throws(DatasetError) -> FilePaths {
+        guard let first = names.first, let rule = rule(first) else {
+            throw .listedImageMissing(file: list, line: line, image: names.first ?? "")
+        }
+        return FilePaths(names.lazy.map { rule.path($0) })
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+
+/// The names of a list's columns, where its first line has them.
+struct ListHeader {
+    /// As the file has them.
+    let names: [String]
+    /// In small letters, without blanks, underscores and the like: `Class ID` is `classid`.
+    private let keys: [String]
+
+    /// Columns of paths, those first that say it most clearly.
+    private static let pathKeys = [
+        "path", "paths", "filepath", "filepaths", "filename", "filenames", "file", "files", "imagepath",
+        "imagepaths", "imagefile", "imagefilename", "imagename", "image", "images", "imgpath", "imgname",
+        "img",
+        "imageid", "imgid", "idcode", "fname", "id",
+    ]
+    /// Columns of class numbers.
+    private static let numberKeys: Set = [
+        "label", "labels", "class", "classes", "classid", "classids", "classindex", "classidx", "classnumber",
+        "target", "targets", "labelid", "labelindex", "labelidx", "categoryid", "diagnosis", "y",
+    ]
+    /// Columns of class names, those first that say it most clearly.
+    private static let nameKeys = [
+        "classname", "classnames", "labelname", "labelnames", "label", "labels", "class", "classes",
+        "category",
+        "categories", "target", "targets", "breed", "diagnosis",
+    ]
+    /// Columns of line numbers.
+    private static let indexKeys: Set = ["", "index", "unnamed:0"]
+
+    /// What names are understood, for errors.
+    static let understood =
+        "one for the image's path ('path', 'filename', 'image', 'image_id', 'id', …), and for its class 'label', "
+        + "'class', 'class_id', 'target', 'class_name', 'category', …, or columns of 0 and 1, one for each class"
+
+    /// Any line.
+    init(_ fields: [String]) {
+        names = fields
+        keys = fields.map { field in
+            field.lowercased().filter { !$0.isWhitespace && !"_-.".contains($0) }
+        }
+    }
+
+    /// Whether the line has names that are known, and nothing that an image's file could be called.
+    var isHeader: Bool {
+        let isKnown = keys.contains {
+            Self.pathKeys.contains($0) || Self.numberKeys.contains($0) || Self.nameKeys.contains($0)
+        }
+        return isKnown && !names.contains { ImageListing.endings.contains(ending(of: $0)) }
+    }
+
+    /// Whether all names are known: what two words must be to be no path and label.
+    var isKnownThroughout: Bool {
+        keys.allSatisfy {
+            Self.pathKeys.contains($0) || Self.numberKeys.contains($0) || Self.nameKeys.contains($0)
+        }
+    }
+
+    /// Places of columns that may hold paths, the likeliest first.
+    var paths: [Int] { ranked(Self.pathKeys) }
+    /// Places of columns that may hold class numbers.
+    var numbers: [Int] { keys.indices.filter { Self.numberKeys.contains(keys[$0]) } }
+    /// Places of columns that may hold class names, the likeliest first.
+    var classNames: [Int] { ranked(Self.nameKeys) }
+    /// Whether a column holds class names even where these are digits.
+    func saysNames(_ column: Int) -> Bool {
+        ["classname", "classnames", "labelname", "labelnames"].contains(keys[column])
+    }
+    /// Places of columns that are neither paths nor line numbers.
+    var others: [Int] {
+        keys.indices.filter { !Self.pathKeys.contains(keys[$0]) && !Self.indexKeys.contains(keys[$0]) }
+    }
+
+    private func ranked(_ known: [String]) -> [Int] {
+        known.flatMap { name in keys.indices.filter { keys[$0] == name } }
+    }
+}
