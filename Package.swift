@@ -60,11 +60,18 @@ let package = Package(
 
         // The five rooms that never import each other.
         library("Checkpoints", ["Tensors", "OrderedJSON", "HDF5", "Archives", "CCrashGuard"]),
-        library("Conversion", ["Tensors", "Networks", "Threads", "CKernels", "CLAPACK"]),
+        library("Conversion", ["Tensors", "Networks", "Threads", "CKernels"]),
         .target(
             name: "Inference",
             dependencies: ["Tensors", "Networks", "Threads", "CDNNL", "CKernels", "CConvolutions"],
             linkerSettings: dnnl),
+        library("Training", ["Tensors", "Networks", "Threads", "Inference", "CDNNL", "CKernels"]),
+        library(
+            "Calibration",
+            [
+                "Tensors", "Networks", "Threads", "Conversion", "Inference", "Training", "CDNNL", "CKernels",
+                "CLAPACK",
+            ]),
         library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         .target(
             name: "Reports",
@@ -77,7 +84,7 @@ let package = Package(
             "NormConvKit",
             [
                 "Tensors", "OrderedJSON", "Archives", "Networks", "Checkpoints", "Conversion", "Inference",
-                "Datasets", "Evaluation", "Reports",
+                "Training", "Calibration", "Datasets", "Evaluation", "Reports",
             ]),
         .executableTarget(
             name: "normconv",
@@ -98,7 +105,8 @@ let package = Package(
         .executableTarget(
             name: "signal-storm",
             dependencies: [
-                "CSignalStorm", "NormConvKit", "Inference", "Conversion", "Networks", "Tensors",
+                "CSignalStorm", "NormConvKit", "Calibration", "Inference", "Conversion", "Networks",
+                "Tensors",
             ],
             path: "Tests/SignalStorm"),
         .target(
@@ -111,12 +119,12 @@ let package = Package(
         tests("HDF5Tests", ["HDF5", "CHDF5", "CCrashGuard"]),
         tests("NetworksTests", ["Networks"]),
         tests("CheckpointsTests", ["Checkpoints", "Archives"]),
-        tests("ConversionTests", ["Conversion", "HDF5"]),
-        tests("InferenceTests", ["Inference"]),
+        tests("ConversionTests", ["Conversion", "Calibration", "HDF5"]),
+        tests("InferenceTests", ["Inference", "Training", "Calibration"]),
         tests("DatasetsTests", ["Datasets", "Archives"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),
-        tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference"]),
+        tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference", "Training", "Calibration"]),
         tests("CommandTests", ["NormConvKit", "HDF5", "normconv", "signal-storm"]),
     ],
     swiftLanguageModes: [.v6]

@@ -113,7 +113,7 @@ def untimed(run):
 
 
 def write_large(source, target):
-    """A safetensors file with 20 MB more that the network does not use: a thread brings what is made of it to the disk."""
+    """A safetensors file with 20 MB more that the network does not use."""
     data = Path(source).read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header, count = json.loads(data[8:start]), 5_000_000

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "writeback.h"
-
 #if H5_VERSION_GE(1, 13, 0)
 #include <H5FDdevelop.h>
 #endif
@@ -29,7 +27,6 @@ struct nc_hdf5_disk {
     int owners;
     /// −1 once the file is closed.
     int descriptor;
-    nc_writeback writeback;
     /// The first errno.
     int failure;
     /// In the order they were written.
@@ -64,7 +61,6 @@ nc_hdf5_disk *nc_hdf5_disk_open(const char *path) {
     }
     disk->owners = 1;
     disk->descriptor = descriptor;
-    nc_writeback_init(&disk->writeback, descriptor);
     disk->last_lost = &disk->first_lost;
     return disk;
 }
@@ -73,8 +69,6 @@ int nc_hdf5_disk_failure(const nc_hdf5_disk *disk) { return disk->failure; }
 
 void nc_hdf5_disk_close(nc_hdf5_disk *disk) {
     if (disk->descriptor < 0) return;
-    errno = nc_writeback_stop(&disk->writeback);
-    if (errno) note_failure(disk);
     if (close(disk->descriptor) != 0) note_failure(disk);
     disk->descriptor = -1;
 }
@@ -201,11 +195,7 @@ static herr_t write_bytes(
     (void)type, (void)transfer;
     nc_hdf5_disk *disk = disk_of(file);
     driver_file *own = (driver_file *)file;
-    if (!disk->failure) {
-        int status = write_all(disk->descriptor, place, count, bytes);
-        if (status == 0) status = errno = nc_writeback_add(&disk->writeback, count);
-        if (status != 0) note_failure(disk);
-    }
+    if (!disk->failure && write_all(disk->descriptor, place, count, bytes) != 0) note_failure(disk);
     if (disk->failure) keep(disk, place, count, bytes);
     if (place + count > own->written) own->written = place + count;
     return 0;

@@ -1,11 +1,11 @@
 import Tensors
 
 /// Where an element of a broadcast result comes from in one operand.
-struct BroadcastStrides {
+package struct BroadcastStrides {
     private var extents: [Int]
     private var strides: [Int]
 
-    init(_ shape: Shape, to result: Shape) {
+    package init(_ shape: Shape, to result: Shape) {
         extents = result.extents
         strides = [Int](repeating: 0, count: result.rank)
         var stride = 1
@@ -17,7 +17,7 @@ struct BroadcastStrides {
     }
 
     /// The operand's flat index for a flat index of the result.
-    func source(of index: Int) -> Int {
+    package func source(of index: Int) -> Int {
         var (rest, source) = (index, 0)
         for dimension in stride(from: extents.count - 1, through: 0, by: -1) {
             source += rest % extents[dimension] * strides[dimension]

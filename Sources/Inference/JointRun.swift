@@ -70,22 +70,15 @@ public struct JointRun: Sendable {
         }
         let threads = min(engines.map(\.workers).max() ?? 1, max(blocks.count, 1))
         let spent = Mutex(Spent(engines: engines.count, sources: sources.count))
-        let failure = FirstFailure()
-        let next = Atomic<Int>(0)
         let clock = ContinuousClock()
         let start = clock.now
-        onThreads(threads) { _ in
-            failure.attempt {
-                var passage = try Passage(self, step: step)
-                while !failure.occurred {
-                    let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                    guard index < blocks.count else { break }
-                    try receive(passage.run(blocks[index], threads: threads))
-                }
-                spent.withLock { [spentHere = passage.spent] in $0.add(spentHere) }
-            }
-        }
-        try failure.rethrow()
+        try inParallel(
+            blocks.count, threads: threads, worker: { _ in try Passage(self, step: step) },
+            body: { passage, index in
+                let (block, seconds) = try passage.run(blocks[index], threads: threads)
+                spent.withLock { $0.add(seconds) }
+                try receive(block)
+            })
         return spent.withLock { $0.shares(of: (clock.now - start) / .seconds(1), sourceOf) }
     }
 
@@ -116,19 +109,16 @@ public struct JointRun: Sendable {
         private let workers: [any EngineWorker]
         private let pixels: AlignedMemory
         private let outputs: AlignedMemory
-        private(set) var spent: Spent
-
         init(_ run: JointRun, step: Int) throws {
             self.run = run
             workers = try run.engines.map { try $0.makeWorker() }
             let floats = { (sizes: [Int]) in step * (sizes.max() ?? 0) * MemoryLayout<Float>.stride }
             pixels = try AlignedMemory(bytes: floats(run.sources.map(\.shape.count)))
             outputs = try AlignedMemory(bytes: floats(run.engines.map(\.outputCount)))
-            spent = Spent(engines: run.engines.count, sources: run.sources.count)
         }
 
-        /// Loads a range of images from each source and runs the engines that read it.
-        mutating func run(_ range: Range<Int>, threads: Int) throws -> Block {
+        /// Loads a range of images from each source and runs the engines that read it; also says how long that took.
+        func run(_ range: Range<Int>, threads: Int) throws -> (Block, Spent) {
             var results = [[Float]](repeating: [], count: run.engines.count)
             var here = Spent(engines: run.engines.count, sources: run.sources.count)
             for (index, source) in run.sources.enumerated() {
@@ -142,9 +132,8 @@ public struct JointRun: Sendable {
                     }
                 }
             }
-            spent.add(here)
             let seconds = zip(here.running, run.sourceOf).map { ($0 + here.loading[$1]) / Double(threads) }
-            return Block(images: range, outputs: results, seconds: seconds)
+            return (Block(images: range, outputs: results, seconds: seconds), here)
         }
 
         /// Runs an engine on the images that are loaded, a batch of its own at a time.

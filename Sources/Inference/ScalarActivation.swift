@@ -3,7 +3,7 @@ import Networks
 
 extension Activation {
     /// The function of one element; nil for softmax, which needs them all.
-    var scalar: ((Float) -> Float)? {
+    package var scalar: ((Float) -> Float)? {
         switch self {
         case .relu: { $0 < 0 ? 0 : $0 }
         case .clippedReLU(let limit): { $0 < 0 ? 0 : $0 > limit ? limit : $0 }
@@ -18,7 +18,7 @@ extension Activation {
 }
 
 /// eˣ / Σ eˣ over each run of `features` values, from the largest value down, in Double.
-func softmax(_ values: UnsafeMutableBufferPointer<Float>, features: Int) {
+package func softmax(_ values: UnsafeMutableBufferPointer<Float>, features: Int) {
     for start in stride(from: 0, to: values.count, by: features) {
         let run = start..<start + features
         let largest = Double(values[run].max() ?? 0)

@@ -2,13 +2,13 @@ import Networks
 import Tensors
 
 /// The parameters of a network as its engines read them: checked, by name.
-struct Weights {
+package struct Weights {
     private let parameters: ParameterTable
 
-    init(_ parameters: ParameterTable) { self.parameters = parameters }
+    package init(_ parameters: ParameterTable) { self.parameters = parameters }
 
     /// A parameter of exactly `count` finite values.
-    func read(_ name: String, count: Int) throws -> [Float] {
+    package func read(_ name: String, count: Int) throws -> [Float] {
         guard let parameter = parameters[name] else { throw InferenceError.missingParameter(name) }
         guard parameter.shape.count == count else {
             throw InferenceError.wrongParameterShape(
@@ -22,12 +22,12 @@ struct Weights {
     }
 
     /// A parameter that may be missing from the layer, in which case all its values are `fallback`.
-    func read(_ name: String?, count: Int, else fallback: Float) throws -> [Float] {
+    package func read(_ name: String?, count: Int, else fallback: Float) throws -> [Float] {
         try name.map { try read($0, count: count) } ?? [Float](repeating: fallback, count: count)
     }
 
     /// A parameter of exactly `count` finite values, none below zero.
-    func readVariance(_ name: String, count: Int) throws -> [Float] {
+    package func readVariance(_ name: String, count: Int) throws -> [Float] {
         let values = try read(name, count: count)
         if let index = values.firstIndex(where: { $0 < 0 }) {
             throw InferenceError.negativeVariance(name: name, index: index)
@@ -36,13 +36,13 @@ struct Weights {
     }
 
     /// A convolution's kernel.
-    func kernel(of convolution: Convolution) throws -> [Float] {
+    package func kernel(of convolution: Convolution) throws -> [Float] {
         let count = convolution.kernelShape?.count ?? 0
         return try read(convolution.kernel, count: count)
     }
 
     /// Batch normalization at inference as y = x·scale + shift, in Double.
-    func affine(of norm: BatchNorm) throws -> ChannelAffine {
+    package func affine(of norm: BatchNorm) throws -> ChannelAffine {
         let gamma = try read(norm.gamma, count: norm.channels, else: 1)
         let beta = try read(norm.beta, count: norm.channels, else: 0)
         let mean = try read(norm.mean, count: norm.channels)
@@ -55,7 +55,7 @@ struct Weights {
     }
 
     /// Keras' Normalization as y = x·scale + shift.
-    func affine(mean: String, variance: String, channels: Int) throws -> ChannelAffine {
+    package func affine(mean: String, variance: String, channels: Int) throws -> ChannelAffine {
         let mean = try read(mean, count: channels)
         let variance = try readVariance(variance, count: channels)
         let scale = variance.map { 1 / max(Double($0).squareRoot(), 1e-7) }
@@ -64,12 +64,12 @@ struct Weights {
 }
 
 /// y = x·scale + shift, a pair for each channel.
-struct ChannelAffine {
-    var scale: [Double]
-    var shift: [Double]
+package struct ChannelAffine {
+    package var scale: [Double]
+    package var shift: [Double]
 
     /// The values of a layer's configuration, of which one may stand for all channels.
-    init(scale: [Float], offset: [Float], channels: Int) {
+    package init(scale: [Float], offset: [Float], channels: Int) {
         func spread(_ values: [Float]) -> [Double] {
             values.count == 1
                 ? [Double](repeating: Double(values[0]), count: channels) : values.map(Double.init)
@@ -77,22 +77,22 @@ struct ChannelAffine {
         self.init(scale: spread(scale), shift: spread(offset))
     }
 
-    init(scale: [Double], shift: [Double]) {
+    package init(scale: [Double], shift: [Double]) {
         self.scale = scale
         self.shift = shift
     }
 }
 
 /// Element distances in a stored kernel, whatever its layout.
-struct KernelStrides {
-    var group: Int
-    var output: Int
-    var input: Int
-    var row: Int
-    var column: Int
+package struct KernelStrides {
+    package var group: Int
+    package var output: Int
+    package var input: Int
+    package var row: Int
+    package var column: Int
 
     /// Distances for a convolution's kernel; outputs and inputs count within a group.
-    init(_ convolution: Convolution) {
+    package init(_ convolution: Convolution) {
         let (rows, columns) = (convolution.size.rows, convolution.size.columns)
         let inputs = convolution.inputs / convolution.groups
         let outputs = convolution.outputs / convolution.groups

@@ -2,6 +2,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Inference
+import Training
 import Networks
 import Reports
 import Tensors

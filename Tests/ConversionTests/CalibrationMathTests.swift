@@ -2,6 +2,7 @@ import HDF5
 import TestSupport
 import Testing
 
+@testable import Calibration
 @testable import Conversion
 
 /// Against numpy's dense solutions in `calibration.h5`, which are read as Float32: within 1e-6 of the largest value.

@@ -14,7 +14,6 @@ struct OutputDiskTests {
             let model = try HDF5File(reading: TestFiles.fixture("mnist-resnet.torch.h5"))
             let weight = try model.root.dataset("conv1.weight")
             let output = try HDF5Output(creating: folder + "/out.h5")
-            // 20 MiB: a thread brings them to the disk.
             for seed in 0..<40 {
                 var array = values(Float(seed))
                 try output.write(array, shape: [1 << 17], to: "\(seed)", like: weight)

@@ -2,6 +2,8 @@ import Networks
 import Tensors
 import Testing
 
+@testable import Training
+@testable import Calibration
 @testable import Inference
 
 @Suite("Activations of many images")

@@ -3,6 +3,7 @@ import Synchronization
 import Tensors
 import Testing
 
+@testable import Training
 @testable import Inference
 
 @Suite("Batch norms with the statistics of the batch")

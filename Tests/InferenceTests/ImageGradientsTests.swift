@@ -3,6 +3,7 @@ import Synchronization
 import Tensors
 import Testing
 
+@testable import Training
 @testable import Inference
 
 /// Gradients with respect to images, against differences of the reference engine over steps of 1/512 to either side:

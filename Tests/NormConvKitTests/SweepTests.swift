@@ -1,3 +1,4 @@
+@testable import Training
 import Inference
 import NormConvKit
 import TestSupport

@@ -22,7 +22,7 @@ int nc_hdf5_disk_use(nc_hdf5_disk *disk, int64_t access);
 /// The first `errno` of what could not be written; 0 where all was.
 int nc_hdf5_disk_failure(const nc_hdf5_disk *disk);
 
-/// Waits for what is on its way to the disk, and closes the descriptor. Some file systems tell only now that they are full,
+/// Closes the descriptor. Some file systems tell only now that they are full,
 /// which `nc_hdf5_disk_failure` then says. What the library still writes after that is a failure.
 void nc_hdf5_disk_close(nc_hdf5_disk *disk);
 

@@ -1,13 +1,14 @@
 import Foundation
+import Threads
 
 /// Runs parts of a task on several threads, and what is to happen in order one part after another: sums then do not
 /// depend on the number of threads.
-final class OrderedParts: @unchecked Sendable {
+package final class OrderedParts: @unchecked Sendable {
     private let condition = NSCondition()
     private var next = 0
 
     /// Waits until all earlier parts have had their turn, then runs the body.
-    func inTurn(_ part: Int, _ body: () throws -> Void) rethrows {
+    package func inTurn(_ part: Int, _ body: () throws -> Void) rethrows {
         condition.lock()
         while next != part { condition.wait() }
         condition.unlock()

@@ -4,16 +4,16 @@ import Foundation
 /// Aligned memory, on huge pages where it is large: activations and weights then cost fewer address translations.
 ///
 /// Uninitialized memory holds denormals that slow convolutions down a hundredfold: where convolutions work, it is zeroed.
-final class AlignedMemory {
+package final class AlignedMemory {
     /// The first byte.
-    let address: UnsafeMutableRawPointer
+    package let address: UnsafeMutableRawPointer
     /// The size asked for.
-    let bytes: Int
+    package let bytes: Int
 
     private static let hugePage = 2 << 20
 
     /// Memory that is zero, unless every byte will be written before it is read. Throws `InferenceError.outOfMemory`.
-    init(bytes: Int, zeroed: Bool = true) throws(InferenceError) {
+    package init(bytes: Int, zeroed: Bool = true) throws(InferenceError) {
         let isLarge = bytes >= Self.hugePage
         var memory: UnsafeMutableRawPointer?
         guard posix_memalign(&memory, isLarge ? Self.hugePage : 64, max(bytes, 64)) == 0, let memory else {
@@ -30,7 +30,7 @@ final class AlignedMemory {
     deinit { free(address) }
 
     /// The memory as floats.
-    var floats: UnsafeMutablePointer<Float> {
+    package var floats: UnsafeMutablePointer<Float> {
         address.assumingMemoryBound(to: Float.self)
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// Largest first, each in the smallest gap that is free for as long as it lives: "greedy by size for offset calculation" of
 /// Pisarchyk & Lee 2020, Efficient Memory Management for Deep Neural Net Inference.
-struct BufferPlan {
+package struct BufferPlan {
     /// Where each value begins, in floats per image.
     private(set) var offsets: [Int]
     /// Floats per image of all together.
@@ -11,7 +11,7 @@ struct BufferPlan {
     /// Offsets are multiples of this, in floats: a line of the cache.
     private static let alignment = 16
 
-    init(_ program: Program, _ stages: [Stage]) {
+    package init(_ program: Program, _ stages: [Stage]) {
         let tenancies = Tenancy.all(of: program, stages)
         offsets = [Int](repeating: 0, count: program.sizes.count)
         var placed: [(place: Range<Int>, stages: ClosedRange<Int>)] = []

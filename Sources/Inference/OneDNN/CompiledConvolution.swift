@@ -2,7 +2,7 @@ import Networks
 import Tensors
 
 /// A convolution for maps of one shape with its weights packed, shared by all workers.
-protocol CompiledConvolution: AnyObject, Sendable {
+package protocol CompiledConvolution: AnyObject, Sendable {
     /// Bytes of scratchpad that an execution needs.
     var scratchBytes: Int { get }
 
@@ -11,7 +11,7 @@ protocol CompiledConvolution: AnyObject, Sendable {
 }
 
 /// A convolution that a worker executes.
-protocol BoundConvolution {
+package protocol BoundConvolution {
     /// Convolves the first `images` maps of the source, or more.
     func run(
         _ source: UnsafeMutablePointer<Float>, to destination: UnsafeMutablePointer<Float>, images: Int,
@@ -20,12 +20,12 @@ protocol BoundConvolution {
 }
 
 /// A convolution's kernel in its own layout and its bias, with the norm behind it, if any, folded in.
-struct FoldedKernel {
+package struct FoldedKernel {
     private(set) var kernel: [Float]
     private(set) var bias: [Float]
 
     /// Throws `InferenceError` for a parameter, or where the folded kernel overflows.
-    init(_ step: ConvolutionStep, _ weights: Weights) throws {
+    package init(_ step: ConvolutionStep, _ weights: Weights) throws {
         let convolution = step.convolution
         kernel = try weights.kernel(of: convolution)
         bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
@@ -39,7 +39,7 @@ struct FoldedKernel {
 
 extension ChannelAffine {
     /// Makes y = (conv(x) + b)·scale + shift a convolution: w·scale, b·scale + shift.
-    func fold(into kernel: inout [Float], _ bias: inout [Float], _ convolution: Convolution) {
+    package func fold(into kernel: inout [Float], _ bias: inout [Float], _ convolution: Convolution) {
         let outputs = convolution.outputs
         for output in 0..<outputs {
             bias[output] = Float(Double(bias[output]) * scale[output] + shift[output])

@@ -1,14 +1,15 @@
 import Synchronization
+import Threads
 
 /// Compiles the convolutions of a program and packs their weights, several at once.
-struct Compiler: Sendable {
+package struct Compiler: Sendable {
     private let weights: Weights
     private let device: OneDNNDevice
     private let precision: Precision
     /// The convolutions, by step, for a part of the batch or the whole.
     private let jobs: [(step: Int, convolution: ConvolutionStep, images: Int)]
 
-    init(
+    package init(
         _ program: Program, _ stages: [Stage], batch: Int, precision: Precision, weights: Weights,
         device: OneDNNDevice
     ) {
@@ -26,19 +27,16 @@ struct Compiler: Sendable {
 
     /// Compiles for workers whose convolutions are shared by `team` threads. Of several errors the first convolution's
     /// is thrown.
-    func compile(threads: Int, team: Int) throws -> [Int: any CompiledConvolution] {
+    package func compile(threads: Int, team: Int) throws -> [Int: any CompiledConvolution] {
         let results = Mutex<[Int: Result<any CompiledConvolution, any Error>]>([:])
-        let next = Atomic<Int>(0)
-        onWorkerThreads(min(threads, max(jobs.count, 1)), team: team) { _ in
-            while true {
-                let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard place < self.jobs.count else { break }
+        try inParallel(
+            jobs.count, threads: threads, worker: { _ in prepareWorkerThread(team: team) },
+            body: { _, place in
                 let result = Result {
                     try self.compile(self.jobs[place].convolution, self.jobs[place].images)
                 }
                 results.withLock { $0[place] = result }
-            }
-        }
+            })
         let compiled = results.withLock(\.self)
         return try Dictionary(
             uniqueKeysWithValues: jobs.enumerated().compactMap { place, job in

@@ -3,7 +3,7 @@ import Tensors
 
 /// Turns a network into a program: norms fold into convolutions, sums and rectifiers into what precedes them, and
 /// margins into what follows them.
-struct Lowering {
+package struct Lowering {
     private let network: Network
     private let shapes: [Shape]
     private let weights: Weights
@@ -21,7 +21,7 @@ struct Lowering {
 
     /// The program of a network's section, for images of one shape; `shapes` has one for each node. Throws
     /// `InferenceError` for a parameter.
-    static func program(
+    package static func program(
         for network: Network, _ section: Section, shapes: [Shape], weights: Weights
     ) throws -> Program {
         var lowering = Lowering(network, section, shapes, weights)

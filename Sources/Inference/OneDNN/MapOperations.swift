@@ -3,19 +3,19 @@ import Networks
 import Tensors
 
 /// The operations of the fast engine that are neither convolutions nor norms, on one image's map.
-enum MapOperations {
-    typealias Source = UnsafePointer<Float>
-    typealias Result = UnsafeMutableBufferPointer<Float>
+package enum MapOperations {
+    package typealias Source = UnsafePointer<Float>
+    package typealias Result = UnsafeMutableBufferPointer<Float>
 
     /// The sum of two maps, or one map, clamped.
-    static func add(_ operands: [Source], _ y: Result, _ clamp: Clamp) {
+    package static func add(_ operands: [Source], _ y: Result, _ clamp: Clamp) {
         nc_add(
             operands[0], operands.count > 1 ? operands[1] : nil, y.baseAddress, y.count, clamp.floor,
             clamp.ceiling)
     }
 
     /// Operands of unlike shapes combined from left to right.
-    static func broadcast(
+    package static func broadcast(
         _ operands: [Source], _ strides: [BroadcastStrides], _ y: Result, _ combine: (Float, Float) -> Float
     ) {
         for index in y.indices {
@@ -28,7 +28,7 @@ enum MapOperations {
     }
 
     /// A function of each element, or softmax over runs of `features`.
-    static func activate(_ activation: Activation, _ features: Int, _ x: Source, _ y: Result) {
+    package static func activate(_ activation: Activation, _ features: Int, _ x: Source, _ y: Result) {
         if let scalar = activation.scalar {
             for index in y.indices { y[index] = scalar(x[index]) }
         } else {
@@ -38,7 +38,7 @@ enum MapOperations {
     }
 
     /// Maximum or average over windows, a row of channels at a time.
-    static func pool(_ step: PoolStep, _ x: Source, _ y: Result) {
+    package static func pool(_ step: PoolStep, _ x: Source, _ y: Result) {
         let (pool, channels) = (step.pool, step.output[2])
         for row in 0..<step.output[0] {
             let rows = step.rows(of: row)
@@ -68,7 +68,9 @@ enum MapOperations {
     }
 
     /// Maximum or average over all positions; sums run in float over one row of 64 positions, then in double.
-    static func globalPool(_ kind: Pool.Kind, _ positions: Int, _ channels: Int, _ x: Source, _ y: Result) {
+    package static func globalPool(
+        _ kind: Pool.Kind, _ positions: Int, _ channels: Int, _ x: Source, _ y: Result
+    ) {
         guard let result = y.baseAddress else { return }
         switch kind {
         case .maximum:
@@ -84,7 +86,7 @@ enum MapOperations {
     }
 
     /// Zeros around a map.
-    static func pad(_ margins: Margins, _ shape: Shape, _ x: Source, _ y: Result) {
+    package static func pad(_ margins: Margins, _ shape: Shape, _ x: Source, _ y: Result) {
         y.update(repeating: 0)
         let length = shape[1] * shape[2]
         let outerLength = (shape[1] + margins.left + margins.right) * shape[2]
@@ -95,7 +97,7 @@ enum MapOperations {
     }
 
     /// Zero channels before and after a map's own.
-    static func padChannels(before: Int, from: Int, to: Int, _ x: Source, _ y: Result) {
+    package static func padChannels(before: Int, from: Int, to: Int, _ x: Source, _ y: Result) {
         y.update(repeating: 0)
         for position in 0..<y.count / to {
             (y.baseAddress.map { $0 + position * to + before })?.update(
@@ -104,7 +106,7 @@ enum MapOperations {
     }
 
     /// The operands' channels one after another.
-    static func concatenate(_ operands: [Source], _ features: [Int], _ y: Result) {
+    package static func concatenate(_ operands: [Source], _ features: [Int], _ y: Result) {
         let total = features.reduce(0, +)
         for position in 0..<y.count / total {
             var offset = position * total

@@ -1,14 +1,14 @@
 import CKernels
 
 /// Moments of a map's channels that are added up part by part, for the statistics of a group norm.
-final class ChannelMoments {
+package final class ChannelMoments {
     private var pivot: [Float]
     private var sums: [Double]
     private var squares: [Double]
     private var scratch: [Float]
     private var overflowed = false
 
-    init(channels: Int) {
+    package init(channels: Int) {
         pivot = [Float](repeating: 0, count: channels)
         sums = [Double](repeating: 0, count: channels)
         squares = sums
@@ -16,7 +16,7 @@ final class ChannelMoments {
     }
 
     /// Adds positions of a map that has `total`, in their order, and writes the norm's coefficients with the last.
-    func add(
+    package func add(
         _ x: UnsafePointer<Float>, positions: Range<Int>, of total: Int, _ norm: GroupNormStep,
         into coefficients: UnsafeMutablePointer<Float>
     ) {
@@ -40,7 +40,7 @@ final class ChannelMoments {
 }
 
 /// Normalizations of one image's map, or of a part of it.
-final class Normalizer {
+package final class Normalizer {
     private var means: [Double] = []
     private var squares: [Double] = []
     private var scratch: [Float] = []
@@ -50,8 +50,10 @@ final class Normalizer {
     private var slope: [Float] = []
     private var coefficients: [Float] = []
 
+    package init() {}
+
     /// Group normalization in two passes: statistics, then the affine with the clamp.
-    func groupNorm(
+    package func groupNorm(
         _ norm: GroupNormStep, _ operands: [UnsafePointer<Float>], _ y: UnsafeMutableBufferPointer<Float>
     ) {
         let channels = norm.gamma.count
@@ -65,7 +67,7 @@ final class Normalizer {
     }
 
     /// (x − mean)·scale + shift with the coefficients of group statistics, then the sum and the clamp.
-    static func apply(
+    package static func apply(
         _ coefficients: UnsafePointer<Float>, of norm: GroupNormStep, _ x: UnsafePointer<Float>,
         _ residual: UnsafePointer<Float>?, _ y: UnsafeMutableBufferPointer<Float>
     ) {
@@ -101,7 +103,7 @@ final class Normalizer {
     ///
     /// With x̂ = (x − m)/s and dx̂ = γ·dy, dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂))/s over a group; the statistics are
     /// taken again, which costs less than to keep them apart. `dx` is nil where nobody needs it.
-    func groupNormGradient(
+    package func groupNormGradient(
         _ norm: GroupNormStep, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
         _ dx: UnsafeMutablePointer<Float>?, positions: Int, dgamma: UnsafeMutablePointer<Float>?,
         dbeta: UnsafeMutablePointer<Float>?
@@ -132,7 +134,7 @@ final class Normalizer {
     }
 
     /// x·scale + shift per channel.
-    func affine(
+    package func affine(
         _ affine: ChannelAffine, _ clamp: Clamp, _ operands: [UnsafePointer<Float>],
         _ y: UnsafeMutableBufferPointer<Float>
     ) {
@@ -149,7 +151,7 @@ final class Normalizer {
     }
 
     /// Statistics over the channels of each position, in Double.
-    func layerNorm(
+    package func layerNorm(
         _ gamma: [Float], _ beta: [Float], _ epsilon: Double, _ x: UnsafePointer<Float>,
         _ y: UnsafeMutableBufferPointer<Float>
     ) {

@@ -2,17 +2,17 @@ import CDNNL
 import Networks
 
 /// Turns a status of oneDNN into an error.
-func check(_ operation: String, _ status: dnnl_status_t) throws(InferenceError) {
+package func check(_ operation: String, _ status: dnnl_status_t) throws(InferenceError) {
     guard status == dnnl_success else {
         throw .library(operation: operation, status: Int(status.rawValue))
     }
 }
 
 /// oneDNN's engine for this processor. Thread safe: it only stands for the device.
-final class OneDNNDevice: @unchecked Sendable {
-    let handle: dnnl_engine_t
+package final class OneDNNDevice: @unchecked Sendable {
+    package let handle: dnnl_engine_t
 
-    init() throws(InferenceError) {
+    package init() throws(InferenceError) {
         var created: dnnl_engine_t?
         try check("engine creation", nc_engine_create(&created))
         guard let created else { throw .library(operation: "engine creation", status: 0) }
@@ -23,10 +23,10 @@ final class OneDNNDevice: @unchecked Sendable {
 }
 
 /// The order in which one thread's operations run.
-final class OneDNNStream {
-    let handle: dnnl_stream_t
+package final class OneDNNStream {
+    package let handle: dnnl_stream_t
 
-    init(_ device: OneDNNDevice) throws(InferenceError) {
+    package init(_ device: OneDNNDevice) throws(InferenceError) {
         var created: dnnl_stream_t?
         try check("stream creation", nc_stream_create(&created, device.handle))
         guard let created else { throw .library(operation: "stream creation", status: 0) }
@@ -38,19 +38,19 @@ final class OneDNNStream {
 
 /// A compiled convolution, or its way back, with its weights packed as it wants them; shared by all workers. Thread
 /// safe: weights change only while no worker runs, and every execution brings its own scratchpad.
-final class OneDNNConvolution: @unchecked Sendable {
+package final class OneDNNConvolution: @unchecked Sendable {
     fileprivate var compiled = nc_convolution()
     fileprivate let device: OneDNNDevice
     fileprivate let packed: AlignedMemory
     fileprivate let bias: AlignedMemory
 
     /// Bytes of scratchpad that an execution needs.
-    var scratchBytes: Int { compiled.scratch_bytes }
+    package var scratchBytes: Int { compiled.scratch_bytes }
     /// Bytes of a kernel, or of its gradient, as the convolution wants it.
-    var packedBytes: Int { compiled.packed_bytes }
+    package var packedBytes: Int { compiled.packed_bytes }
 
     /// Compiles a convolution whose weights are still to be set.
-    init(
+    package init(
         _ step: ConvolutionStep, pass: nc_pass = nc_forward, batch: Int, device: OneDNNDevice,
         precision: Precision = .float32
     ) throws(InferenceError) {
@@ -71,7 +71,7 @@ final class OneDNNConvolution: @unchecked Sendable {
     }
 
     /// Compiles a convolution with a checkpoint's weights.
-    convenience init(
+    package convenience init(
         _ step: ConvolutionStep, batch: Int, weights: FoldedKernel, device: OneDNNDevice,
         precision: Precision = .float32
     ) throws {
@@ -82,7 +82,7 @@ final class OneDNNConvolution: @unchecked Sendable {
     deinit { nc_convolution_destroy(&compiled) }
 
     /// Packs a kernel of the convolution's layout, and keeps a bias; without one it stays as it is, zero at first.
-    func setWeights(
+    package func setWeights(
         _ kernel: UnsafePointer<Float>, bias: UnsafePointer<Float>?, on stream: OneDNNStream
     ) throws(InferenceError) {
         if let bias {
@@ -94,7 +94,7 @@ final class OneDNNConvolution: @unchecked Sendable {
     }
 
     /// Copies a kernel's gradient into the convolution's layout.
-    func unpack(
+    package func unpack(
         _ gradient: AlignedMemory, to kernel: UnsafeMutablePointer<Float>, on stream: OneDNNStream
     ) throws(InferenceError) {
         try check(
@@ -104,20 +104,22 @@ final class OneDNNConvolution: @unchecked Sendable {
 }
 
 extension OneDNNConvolution: CompiledConvolution {
-    func bind(scratch: UnsafeMutableRawPointer, team: Int) throws(InferenceError) -> any BoundConvolution {
+    package func bind(scratch: UnsafeMutableRawPointer, team: Int) throws(InferenceError)
+        -> any BoundConvolution
+    {
         try OneDNNExecution(self, source: nil, destination: nil, scratch: scratch)
     }
 }
 
 /// A convolution, or its way back, bound to one worker's buffers.
-final class OneDNNExecution: BoundConvolution {
+package final class OneDNNExecution: BoundConvolution {
     private let convolution: OneDNNConvolution
     /// The convolution's: C gets its address from several threads at once.
     private var compiled: nc_convolution
     private var memories = nc_convolution_memories()
 
     /// `packed` and `bias` take the place of the shared weights where the pass makes their gradients.
-    init(
+    package init(
         _ convolution: OneDNNConvolution, source: UnsafeMutablePointer<Float>?,
         destination: UnsafeMutablePointer<Float>?, scratch: UnsafeMutableRawPointer,
         packed: AlignedMemory? = nil, bias: AlignedMemory? = nil
@@ -133,7 +135,7 @@ final class OneDNNExecution: BoundConvolution {
     deinit { nc_memories_destroy(&memories) }
 
     /// Runs the convolution on all places of a batch in other buffers.
-    func run(
+    package func run(
         _ source: UnsafeMutablePointer<Float>, to destination: UnsafeMutablePointer<Float>, images: Int,
         on stream: OneDNNStream
     ) throws(InferenceError) {
@@ -142,7 +144,7 @@ final class OneDNNExecution: BoundConvolution {
     }
 
     /// Runs the convolution on what the buffers hold.
-    func run(on stream: OneDNNStream) throws(InferenceError) {
+    package func run(on stream: OneDNNStream) throws(InferenceError) {
         try check("convolution", nc_convolution_execute(&compiled, &memories, stream.handle))
     }
 }

@@ -55,7 +55,7 @@ public final class OneDNNEngine: Engine {
         OneDNNEngineWorker(worker: try makeOwnWorker(), batch: batchSize)
     }
 
-    func makeOwnWorker() throws -> Worker {
+    package func makeOwnWorker() throws -> Worker {
         prepareWorkerThread(team: section.team)
         return try section.makeWorker()
     }

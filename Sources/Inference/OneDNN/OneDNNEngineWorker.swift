@@ -3,11 +3,11 @@ import Threads
 
 /// Runs batches. An image whose values overflow inside the network gets NaN for outputs: a rectifier behind the overflow
 /// makes zero of −∞, and oneDNN's of NaN too, so that outputs may look like any others.
-struct OneDNNEngineWorker: EngineWorker {
-    let worker: Worker
-    let batch: Int
+package struct OneDNNEngineWorker: EngineWorker {
+    package let worker: Worker
+    package let batch: Int
 
-    func run(
+    package func run(
         _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>
     ) throws {
         try withoutSignals {

@@ -1,7 +1,7 @@
 import Foundation
 import Networks
-import Synchronization
 import Tensors
+import Threads
 
 /// A section of a network, compiled: convolutions on channels-last maps with norms folded in, by oneDNN or kernels of our
 /// own, and vector kernels for the rest.
@@ -21,13 +21,13 @@ public final class OneDNNSection: Sendable {
     private let convolutions: [Int: any CompiledConvolution]
     private let device: OneDNNDevice
     /// Images that are run at once.
-    let batch: Int
+    package let batch: Int
     /// Threads that run the section.
-    let workers: Int
+    package let workers: Int
     /// Threads that share a worker's convolutions.
-    let team: Int
+    package let team: Int
     /// What the section's steps are.
-    let layers: [EngineLayer]
+    package let layers: [EngineLayer]
 
     /// Reads the parameters that the section needs, compiles every convolution and packs its weights. `shapes` has
     /// the shape of each node of the network.
@@ -64,29 +64,22 @@ public final class OneDNNSection: Sendable {
     /// Runs the section for `count` images. `load` and `store` are called from several threads at once, for disjoint
     /// ranges; the first error of either is rethrown.
     public func run(count: Int, load: @escaping Load, store: @escaping Store) throws {
-        let failure = FirstFailure()
-        let next = Atomic<Int>(0)
-        let batches = (count + batch - 1) / batch
-        onWorkerThreads(min(workers, max(batches, 1)), team: team) { _ in
-            failure.attempt {
-                let worker = try self.makeWorker()
-                while !failure.occurred {
-                    let first = next.wrappingAdd(self.batch, ordering: .relaxed).oldValue
-                    guard first < count else { break }
-                    let range = first..<min(first + self.batch, count)
-                    try load(
-                        range, self.program.inputs.indices.map { worker.input($0, count: range.count) })
-                    try worker.run(count: range.count)
-                    try store(
-                        range, self.program.outputs.indices.map { worker.output($0, count: range.count) })
-                }
-            }
-        }
-        try failure.rethrow()
+        try inParallel(
+            (count + batch - 1) / batch, threads: workers,
+            worker: { _ in
+                prepareWorkerThread(team: self.team)
+                return try self.makeWorker()
+            },
+            body: { worker, index in
+                let range = index * self.batch..<min((index + 1) * self.batch, count)
+                try load(range, self.program.inputs.indices.map { worker.input($0, count: range.count) })
+                try worker.run(count: range.count)
+                try store(range, self.program.outputs.indices.map { worker.output($0, count: range.count) })
+            })
     }
 
     /// The memory of one thread.
-    func makeWorker() throws -> Worker {
+    package func makeWorker() throws -> Worker {
         try Worker(program, stages, plan, convolutions, device, batch: batch, team: team)
     }
 

@@ -2,38 +2,40 @@ import Networks
 import Tensors
 
 /// A network lowered to what the fast engine executes: steps in order, between values.
-struct Program {
+package struct Program {
     /// Executed from first to last for every batch of images.
-    var steps: [Step] = []
+    package var steps: [Step] = []
     /// Floats that one image's share of each value takes.
-    var sizes: [Int] = []
+    package var sizes: [Int] = []
     /// The values that are given, in the order in which they were asked for.
-    var inputs: [Int] = []
+    package var inputs: [Int] = []
     /// The values that are there at the end, in the order in which they were asked for.
-    var outputs: [Int] = []
+    package var outputs: [Int] = []
 
     /// One operation, its operands and its result, as indices of values.
-    struct Step {
-        var operation: StepOperation
+    package struct Step {
+        package var operation: StepOperation
         /// The network's node that it starts with; others may be fused in.
-        var node: Int
-        var operands: [Int]
-        var result: Int
+        package var node: Int
+        package var operands: [Int]
+        package var result: Int
         /// The operand whose room the result must take, for operations that add to what is there.
-        var overwrites: Int?
+        package var overwrites: Int?
 
         /// Whether it reads or writes one of these values.
-        func touches(_ values: [Int]) -> Bool { values.contains { $0 == result || operands.contains($0) } }
+        package func touches(_ values: [Int]) -> Bool {
+            values.contains { $0 == result || operands.contains($0) }
+        }
 
         /// The operands that are maps, not statistics of one.
-        var maps: [Int] {
+        package var maps: [Int] {
             guard case .groupNorm = operation else { return operands }
             return operands.enumerated().filter { $0.offset != 1 }.map(\.element)
         }
     }
 
     /// Adds a step whose result is a new value of the given size.
-    mutating func append(_ operation: StepOperation, node: Int, _ operands: [Int], size: Int) -> Int {
+    package mutating func append(_ operation: StepOperation, node: Int, _ operands: [Int], size: Int) -> Int {
         let result = makeValue(size: size)
         steps.append(Step(operation: operation, node: node, operands: operands, result: result))
         return result
@@ -41,27 +43,27 @@ struct Program {
 
     /// Throws `InferenceError.outOfMemory` where a batch's values take 64 TiB or more together, which no machine has:
     /// sizes can be added and multiplied from here on.
-    func checkSizes(batch: Int) throws(InferenceError) {
+    package func checkSizes(batch: Int) throws(InferenceError) {
         let bytes = sizes.reduce(0.0) { $0 + Double($1) } * Double(batch * MemoryLayout<Float>.stride)
         guard bytes < 0x1p46 else { throw .outOfMemory(bytes: Int(exactly: bytes.rounded()) ?? .max) }
     }
 
     /// A new value of the given size.
-    mutating func makeValue(size: Int) -> Int {
+    package mutating func makeValue(size: Int) -> Int {
         sizes.append(size)
         return sizes.count - 1
     }
 }
 
 /// min(max(·, floor), ceiling): a rectifier, a clipped one, or nothing.
-struct Clamp: Equatable {
-    var floor = -Float.infinity
-    var ceiling = Float.infinity
+package struct Clamp: Equatable {
+    package var floor = -Float.infinity
+    package var ceiling = Float.infinity
 
-    static let none = Clamp()
+    package static let none = Clamp()
 
     /// The clamp that an activation is, if it is one.
-    init?(_ activation: Activation) {
+    package init?(_ activation: Activation) {
         switch activation {
         case .relu: self.init(floor: 0)
         case .clippedReLU(let limit): self.init(floor: 0, ceiling: limit)
@@ -69,14 +71,14 @@ struct Clamp: Equatable {
         }
     }
 
-    init(floor: Float = -.infinity, ceiling: Float = .infinity) {
+    package init(floor: Float = -.infinity, ceiling: Float = .infinity) {
         self.floor = floor
         self.ceiling = ceiling
     }
 }
 
 /// What a step computes for each image of a batch.
-enum StepOperation {
+package enum StepOperation {
     /// Convolution with the norm behind it folded in; a second operand is added before the clamp.
     case convolution(ConvolutionStep)
     /// Mean, scale and shift of each channel of group normalization, from a map: 3 × channels values.
@@ -97,7 +99,7 @@ enum StepOperation {
     case concatenate([Int])
 
     /// Whether the result may take the place of an operand of the same size that nothing reads afterwards.
-    var worksInPlace: Bool {
+    package var worksInPlace: Bool {
         switch self {
         case .groupNorm, .affine, .layerNorm, .add, .activation: true
         default: false
@@ -106,42 +108,71 @@ enum StepOperation {
 }
 
 /// A convolution, or a dense layer as a convolution of a 1×1 map.
-struct ConvolutionStep {
-    var convolution: Convolution
+package struct ConvolutionStep {
+    package var convolution: Convolution
     /// Batch normalization behind the convolution, if it is folded in.
-    var affine: ChannelAffine?
-    var input: Shape
-    var output: Shape
-    var margins: Margins
-    var accumulates = false
-    var clamp = Clamp.none
+    package var affine: ChannelAffine?
+    package var input: Shape
+    package var output: Shape
+    package var margins: Margins
+    package var accumulates = false
+    package var clamp = Clamp.none
+
+    package init(
+        convolution: Convolution, affine: ChannelAffine? = nil, input: Shape, output: Shape, margins: Margins,
+        accumulates: Bool = false, clamp: Clamp = .none
+    ) {
+        self.convolution = convolution
+        self.affine = affine
+        self.input = input
+        self.output = output
+        self.margins = margins
+        self.accumulates = accumulates
+        self.clamp = clamp
+    }
 }
 
 /// Group normalization of a map of `positions` × channels.
-struct GroupNormStep {
-    var groups: Int
-    var epsilon: Double
-    var gamma: [Float]
-    var beta: [Float]
-    var clamp: Clamp
+package struct GroupNormStep {
+    package var groups: Int
+    package var epsilon: Double
+    package var gamma: [Float]
+    package var beta: [Float]
+    package var clamp: Clamp
+
+    package init(groups: Int, epsilon: Double, gamma: [Float], beta: [Float], clamp: Clamp) {
+        self.groups = groups
+        self.epsilon = epsilon
+        self.gamma = gamma
+        self.beta = beta
+        self.clamp = clamp
+    }
 }
 
 /// A maximum or average over windows.
-struct PoolStep {
-    var pool: Pool
-    var input: Shape
-    var output: Shape
-    var margins: Margins
+package struct PoolStep {
+    package var pool: Pool
+    package var input: Shape
+    package var output: Shape
+    package var margins: Margins
     /// Whether the margin's zeros take part, as after a ZeroPadding2D layer.
-    var countsMargins: Bool
+    package var countsMargins: Bool
+
+    package init(pool: Pool, input: Shape, output: Shape, margins: Margins, countsMargins: Bool) {
+        self.pool = pool
+        self.input = input
+        self.output = output
+        self.margins = margins
+        self.countsMargins = countsMargins
+    }
 
     /// Rows of the map that the windows of an output row see.
-    func rows(of row: Int) -> Range<Int> {
+    package func rows(of row: Int) -> Range<Int> {
         clamped(row * pool.strides.rows - margins.top, pool.size.rows, to: input[0])
     }
 
     /// Columns of the map that the windows of an output column see.
-    func columns(of column: Int) -> Range<Int> {
+    package func columns(of column: Int) -> Range<Int> {
         clamped(column * pool.strides.columns - margins.left, pool.size.columns, to: input[1])
     }
 

@@ -2,20 +2,20 @@ import Networks
 
 /// Steps that are executed together: where their results at a position depend on that position alone, part of the batch
 /// after part, so that a map is still in the cache when the next step reads it.
-struct Stage: Equatable {
+package struct Stage: Equatable {
     /// Consecutive steps of the program.
-    var steps: Range<Int>
+    package var steps: Range<Int>
     /// Positions of a map, and how many of them are a part; a part may be several whole maps. Nil for a step that is
     /// executed whole.
-    var parts: Parts?
+    package var parts: Parts?
 
-    struct Parts: Equatable {
-        var positions: Int
-        var length: Int
+    package struct Parts: Equatable {
+        package var positions: Int
+        package var length: Int
     }
 
     /// The stages of a program whose batches have so many images.
-    static func stages(of program: Program, batch: Int) -> [Stage] {
+    package static func stages(of program: Program, batch: Int) -> [Stage] {
         var stages: [Stage] = []
         var start = 0
         while start < program.steps.count {
@@ -86,7 +86,7 @@ extension ConvolutionStep {
     }
 
     /// The same for a part of a map.
-    func part(length: Int) -> ConvolutionStep {
+    package func part(length: Int) -> ConvolutionStep {
         var step = self
         step.input = [1, length, input[2]]
         step.output = [1, length, output[2]]

@@ -4,18 +4,18 @@ import Tensors
 
 /// A 3×3 convolution by vector kernels of our own, up to four times as fast as oneDNN's on channels-last maps: by Winograd's
 /// algorithm where the stride is 1. Thread safe: nothing changes once the weights are packed.
-final class VectorConvolution: CompiledConvolution, @unchecked Sendable {
+package final class VectorConvolution: CompiledConvolution, @unchecked Sendable {
     fileprivate let plan: nc_plan
     fileprivate let packed: AlignedMemory
     fileprivate let bias: AlignedMemory
     fileprivate let accumulates: Bool
     fileprivate let clamp: Clamp
     /// Bytes of scratchpad for a batch.
-    let scratchBytes: Int
+    package let scratchBytes: Int
 
     /// Packs a checkpoint's weights; nil where the kernels are not meant for the convolution or the processor.
     /// `lanes` are the floats of a vector, as many as the processor has where it is nil.
-    init?(_ step: ConvolutionStep, batch: Int, weights: FoldedKernel, lanes: Int? = nil)
+    package init?(_ step: ConvolutionStep, batch: Int, weights: FoldedKernel, lanes: Int? = nil)
         throws(InferenceError)
     {
         let convolution = step.convolution
@@ -41,7 +41,7 @@ final class VectorConvolution: CompiledConvolution, @unchecked Sendable {
             && convolution.inputs >= 16
     }
 
-    func bind(scratch: UnsafeMutableRawPointer, team: Int) -> any BoundConvolution {
+    package func bind(scratch: UnsafeMutableRawPointer, team: Int) -> any BoundConvolution {
         VectorExecution(
             convolution: self, scratch: scratch.assumingMemoryBound(to: Float.self), team: team)
     }

@@ -2,7 +2,7 @@ import Networks
 import Tensors
 
 /// One thread's memory, and the program bound to it.
-final class Worker {
+package final class Worker {
     private let program: Program
     private let stages: [Stage]
     private let batch: Int
@@ -14,7 +14,7 @@ final class Worker {
     private let normalizer: Normalizer
     private let moments: [Int: ChannelMoments]
 
-    init(
+    package init(
         _ program: Program, _ stages: [Stage], _ plan: BufferPlan,
         _ convolutions: [Int: any CompiledConvolution],
         _ device: OneDNNDevice, batch: Int, team: Int
@@ -40,24 +40,24 @@ final class Worker {
     }
 
     /// Where the first `count` images' values of an input are to be written, [images, values].
-    func input(_ index: Int, count: Int) -> UnsafeMutableBufferPointer<Float> {
+    package func input(_ index: Int, count: Int) -> UnsafeMutableBufferPointer<Float> {
         let value = program.inputs[index]
         return UnsafeMutableBufferPointer(start: floats(value), count: count * program.sizes[value])
     }
 
     /// What the first `count` images' values of an output are, [images, values]; valid until the next call.
-    func output(_ index: Int, count: Int) -> UnsafeBufferPointer<Float> {
+    package func output(_ index: Int, count: Int) -> UnsafeBufferPointer<Float> {
         let value = program.outputs[index]
         return UnsafeBufferPointer(start: floats(value), count: count * program.sizes[value])
     }
 
     /// Executes the program for at most `batch` images whose inputs are written.
-    func run(count: Int) throws {
+    package func run(count: Int) throws {
         for stage in stages { try run(stage, images: count) { _ in } }
     }
 
     /// Executes the program and returns the seconds that each layer took by a clock.
-    func timedRun(count: Int, clock: LayerClock) throws -> [Double] {
+    package func timedRun(count: Int, clock: LayerClock) throws -> [Double] {
         let layers = program.layerOfStep
         var seconds = [Double](repeating: 0, count: (layers.last ?? -1) + 1)
         var start = clock.seconds

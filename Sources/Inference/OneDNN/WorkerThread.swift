@@ -4,7 +4,7 @@ import Threads
 
 /// Runs the body `count` times at once, each on a thread of its own made for convolutions, and waits for all. A
 /// convolution on one of them is shared by `team` threads.
-func onWorkerThreads(_ count: Int, team: Int = 1, _ body: @escaping @Sendable (Int) -> Void) {
+package func onWorkerThreads(_ count: Int, team: Int = 1, _ body: @escaping @Sendable (Int) -> Void) {
     onThreads(count) { index in
         prepareWorkerThread(team: team)
         body(index)
@@ -13,7 +13,7 @@ func onWorkerThreads(_ count: Int, team: Int = 1, _ body: @escaping @Sendable (I
 
 /// Makes the current thread one for convolutions. oneDNN's threads come from libgomp, which gives every new thread all
 /// cores again: each of ours asks for as many as it wants, `team`. Denormals are flushed to zero.
-func prepareWorkerThread(team: Int = 1) {
+package func prepareWorkerThread(team: Int = 1) {
     limitOpenMP(to: team)
     nc_flush_denormals()
 }

@@ -2,7 +2,7 @@ import Networks
 import Tensors
 
 /// An operation with its parameters at hand.
-enum PreparedLayer {
+package enum PreparedLayer {
     case plain
     /// Convolution or dense layer.
     case kernel([Float], bias: [Float])
@@ -11,7 +11,7 @@ enum PreparedLayer {
     case norm(gamma: [Float], beta: [Float])
 
     /// Reads what the operation needs; `channels` is the innermost extent of its first operand.
-    init(_ operation: Operation, channels: Int, weights: Weights) throws {
+    package init(_ operation: Operation, channels: Int, weights: Weights) throws {
         switch operation {
         case .convolution(let convolution):
             let bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
@@ -37,7 +37,7 @@ enum PreparedLayer {
     }
 
     /// The operation's value, of the given shape.
-    func apply(_ operation: Operation, to operands: [Tensor], shape: Shape) -> Tensor {
+    package func apply(_ operation: Operation, to operands: [Tensor], shape: Shape) -> Tensor {
         let x = operands[0]
         switch (operation, self) {
         case (.convolution(let convolution), .kernel(let kernel, let bias)):

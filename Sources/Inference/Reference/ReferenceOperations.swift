@@ -2,9 +2,9 @@ import Networks
 import Tensors
 
 /// The operations of the plain engine on one image: obvious loops, sums in Double, rounded once.
-enum Reference {
+package enum Reference {
     /// Cross-correlation: y[r,c,o] = b[o] + Σ x[r·s + i·d − top, c·s + j·d − left, k] · w[i,j,k,o].
-    static func convolve(
+    package static func convolve(
         _ x: Tensor, _ convolution: Convolution, _ kernel: [Float], _ bias: [Float], _ shape: Shape
     ) -> Tensor {
         let margins = convolution.resolvedMargins(height: x.shape[0], width: x.shape[1])
@@ -47,7 +47,7 @@ enum Reference {
     }
 
     /// A dense layer over the innermost dimension.
-    static func multiply(
+    package static func multiply(
         _ x: Tensor, _ dense: Dense, _ kernel: [Float], _ bias: [Float], _ shape: Shape
     ) -> Tensor {
         let (inputStride, outputStride) =
@@ -67,7 +67,7 @@ enum Reference {
     }
 
     /// x·scale + shift per channel.
-    static func affine(_ x: Tensor, _ affine: ChannelAffine) -> Tensor {
+    package static func affine(_ x: Tensor, _ affine: ChannelAffine) -> Tensor {
         let channels = affine.scale.count
         return x.indexed { index, value in
             Float(Double(value) * affine.scale[index % channels] + affine.shift[index % channels])
@@ -75,7 +75,8 @@ enum Reference {
     }
 
     /// Statistics over positions and a group's consecutive channels, variance from the mean's own deviations.
-    static func groupNorm(_ x: Tensor, _ norm: GroupNorm, _ gamma: [Float], _ beta: [Float]) -> Tensor {
+    package static func groupNorm(_ x: Tensor, _ norm: GroupNorm, _ gamma: [Float], _ beta: [Float]) -> Tensor
+    {
         let perGroup = norm.channels / norm.groups
         let members = Double(x.shape.count / norm.groups)
         var means = [Double](repeating: 0, count: norm.groups)
@@ -96,7 +97,7 @@ enum Reference {
     }
 
     /// Statistics over the channels of each position.
-    static func layerNorm(_ x: Tensor, epsilon: Double, _ gamma: [Float], _ beta: [Float]) -> Tensor {
+    package static func layerNorm(_ x: Tensor, epsilon: Double, _ gamma: [Float], _ beta: [Float]) -> Tensor {
         let channels = gamma.count
         var y = x
         for start in stride(from: 0, to: x.shape.count, by: channels) {
@@ -113,7 +114,7 @@ enum Reference {
     }
 
     /// A function of each element, or softmax over the innermost dimension.
-    static func activate(_ x: Tensor, _ activation: Activation) -> Tensor {
+    package static func activate(_ x: Tensor, _ activation: Activation) -> Tensor {
         if let scalar = activation.scalar { return x.indexed { scalar($1) } }
         var y = x
         y.values.withUnsafeMutableBufferPointer { softmax($0, features: x.shape[-1]) }
@@ -121,7 +122,7 @@ enum Reference {
     }
 
     /// Maximum or average over the part of each window that lies in the map.
-    static func pool(_ x: Tensor, _ pool: Pool, _ shape: Shape) -> Tensor {
+    package static func pool(_ x: Tensor, _ pool: Pool, _ shape: Shape) -> Tensor {
         let margins = pool.resolvedMargins(height: x.shape[0], width: x.shape[1])
         let channels = shape[2]
         var y = Tensor(shape: shape, repeating: 0)
@@ -143,7 +144,7 @@ enum Reference {
     }
 
     /// Maximum or average over all positions.
-    static func globalPool(_ x: Tensor, _ kind: Pool.Kind, _ shape: Shape) -> Tensor {
+    package static func globalPool(_ x: Tensor, _ kind: Pool.Kind, _ shape: Shape) -> Tensor {
         let channels = x.shape[2]
         let values = (0..<channels).map { channel in
             summary(
@@ -163,7 +164,7 @@ enum Reference {
     }
 
     /// Zeros around a map.
-    static func pad(_ x: Tensor, _ margins: Margins, _ shape: Shape) -> Tensor {
+    package static func pad(_ x: Tensor, _ margins: Margins, _ shape: Shape) -> Tensor {
         var y = Tensor(shape: shape, repeating: 0)
         let length = x.shape[1] * x.shape[2]
         for row in 0..<x.shape[0] {
@@ -175,7 +176,7 @@ enum Reference {
     }
 
     /// Zero channels before and after a map's own.
-    static func padChannels(_ x: Tensor, before: Int, _ shape: Shape) -> Tensor {
+    package static func padChannels(_ x: Tensor, before: Int, _ shape: Shape) -> Tensor {
         var y = Tensor(shape: shape, repeating: 0)
         for (index, value) in x.values.enumerated() {
             y.values[index / x.shape[2] * shape[2] + before + index % x.shape[2]] = value
@@ -184,7 +185,7 @@ enum Reference {
     }
 
     /// The operands combined from left to right, right-aligned, extents of 1 stretched.
-    static func broadcast(_ operands: [Tensor], _ shape: Shape, _ combine: (Double, Double) -> Double)
+    package static func broadcast(_ operands: [Tensor], _ shape: Shape, _ combine: (Double, Double) -> Double)
         -> Tensor
     {
         let strides = operands.map { BroadcastStrides($0.shape, to: shape) }
@@ -198,7 +199,7 @@ enum Reference {
     }
 
     /// The operands' innermost dimensions one after another.
-    static func concatenate(_ operands: [Tensor], _ shape: Shape) -> Tensor {
+    package static func concatenate(_ operands: [Tensor], _ shape: Shape) -> Tensor {
         var values: [Float] = []
         values.reserveCapacity(shape.count)
         for position in 0..<shape.count / max(shape[-1], 1) {

@@ -48,7 +48,7 @@ extension LayerKind: CustomStringConvertible {
 
 extension Program {
     /// What the steps are, for a network whose nodes have these shapes. A norm's statistics are a part of it.
-    func layers(of network: Network, shapes: [Shape]) -> [EngineLayer] {
+    package func layers(of network: Network, shapes: [Shape]) -> [EngineLayer] {
         steps.filter { !$0.operation.isStatistics }.map { step in
             let node = network.nodes[step.node]
             let input = shapes[node.inputs[0]]
@@ -62,7 +62,7 @@ extension Program {
 
 extension Program {
     /// The index among `layers` that each step counts for.
-    var layerOfStep: [Int] {
+    package var layerOfStep: [Int] {
         var next = 0
         return steps.map { step in
             defer { if !step.operation.isStatistics { next += 1 } }
@@ -73,7 +73,7 @@ extension Program {
 
 extension StepOperation {
     /// Whether it only prepares the step behind it.
-    var isStatistics: Bool {
+    package var isStatistics: Bool {
         guard case .groupStatistics = self else { return false }
         return true
     }

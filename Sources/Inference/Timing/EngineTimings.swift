@@ -60,18 +60,18 @@ extension OneDNNEngine {
 }
 
 /// Time that went into batches.
-struct Spent: Sendable {
-    var batches = 0
+package struct Spent: Sendable {
+    package var batches = 0
     /// By layer, in the clock that was chosen.
-    var layers: [Double]
+    package var layers: [Double]
     /// In the clock that was chosen.
-    var total = 0.0
-    var processor = 0.0
-    var wall = 0.0
+    package var total = 0.0
+    package var processor = 0.0
+    package var wall = 0.0
 
-    init(layers: Int) { self.layers = Array(repeating: 0, count: layers) }
+    package init(layers: Int) { self.layers = Array(repeating: 0, count: layers) }
 
-    mutating func add(_ other: Spent) {
+    package mutating func add(_ other: Spent) {
         batches += other.batches
         for index in layers.indices { layers[index] += other.layers[index] }
         total += other.total

@@ -8,7 +8,7 @@ public enum LayerClock: Sendable {
     case wall
 
     /// Seconds since some moment.
-    var seconds: Double {
+    package var seconds: Double {
         var time = timespec()
         clock_gettime(self == .processor ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What several workers have done: when batches ended, and what time went where.
-final class Tally: Sendable {
+package final class Tally: Sendable {
     private struct State {
         var cold: Int
         /// The ends of batches since all workers are warm; the first is where the time starts.
@@ -14,17 +14,17 @@ final class Tally: Sendable {
     private let state: Mutex<State>
 
     /// `batches` of each repeat.
-    init(workers: Int, repeats: Int, batches: Int) {
+    package init(workers: Int, repeats: Int, batches: Int) {
         self.repeats = repeats
         self.batches = batches
         state = Mutex(State(cold: workers))
     }
 
     /// Whether all repeats are done.
-    var isComplete: Bool { state.withLock { $0.ends.count > repeats * batches } }
+    package var isComplete: Bool { state.withLock { $0.ends.count > repeats * batches } }
 
     /// A worker has ended its first batch.
-    func warmedUp() {
+    package func warmedUp() {
         state.withLock { state in
             state.cold -= 1
             if state.cold == 0 { state.ends.append(.now) }
@@ -32,14 +32,14 @@ final class Tally: Sendable {
     }
 
     /// A worker has ended another batch.
-    func finishedBatch() {
+    package func finishedBatch() {
         state.withLock { state in
             if state.cold == 0 { state.ends.append(.now) }
         }
     }
 
     /// Adds a worker's time.
-    func add(_ spent: Spent) {
+    package func add(_ spent: Spent) {
         state.withLock { state in
             state.spent?.add(spent)
             state.spent = state.spent ?? spent
@@ -47,7 +47,7 @@ final class Tally: Sendable {
     }
 
     /// The sum of it all, with so many images a repeat.
-    func timings(images: Int, batchSize: Int) -> EngineTimings {
+    package func timings(images: Int, batchSize: Int) -> EngineTimings {
         state.withLock { state in
             let marks = stride(from: 0, through: repeats * batches, by: batches).map { state.ends[$0] }
             let spent = state.spent ?? Spent(layers: 0)

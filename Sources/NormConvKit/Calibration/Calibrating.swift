@@ -1,7 +1,9 @@
+import Calibration
 import Conversion
 import Datasets
 import Foundation
 import Inference
+import Training
 import Networks
 import Tensors
 

@@ -1,6 +1,7 @@
 import Conversion
 import Foundation
 import Inference
+import Training
 import Networks
 import Tensors
 

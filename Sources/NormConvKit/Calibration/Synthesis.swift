@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Inference
+import Training
 import Networks
 import Synchronization
 import Tensors

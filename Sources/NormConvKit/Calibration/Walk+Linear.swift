@@ -1,4 +1,6 @@
+import Calibration
 import Inference
+import Training
 import Networks
 import Tensors
 

@@ -1,5 +1,7 @@
+import Calibration
 import Conversion
 import Inference
+import Training
 import Networks
 import Tensors
 
@@ -213,7 +215,7 @@ extension NormActivations {
             let columns = (group * size..<(group + 1) * size).map { channel in
                 images.indices.map { means[$0 * channels + channel] }
             }
-            return Conversion.quietSigns(covariance: covariance(columns), size: size).map(Float.init)
+            return Calibration.quietSigns(covariance: covariance(columns), size: size).map(Float.init)
         }
     }
 }

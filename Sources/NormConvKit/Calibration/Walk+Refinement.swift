@@ -1,5 +1,7 @@
+import Calibration
 import Conversion
 import Inference
+import Training
 import Networks
 import Tensors
 

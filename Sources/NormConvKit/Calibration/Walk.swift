@@ -1,5 +1,6 @@
 import Conversion
 import Inference
+import Training
 import Networks
 import Tensors
 

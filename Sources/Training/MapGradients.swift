@@ -2,6 +2,7 @@ import CKernels
 import Foundation
 import Networks
 import Tensors
+import Inference
 
 /// The ways back through the operations that are neither convolutions nor norms, on one image's map. Each adds to the
 /// operand's gradient, `dx`.

@@ -1,8 +1,9 @@
 import CKernels
 import Threads
+import Inference
 
 /// Adam (Kingma & Ba 2015), with one rate, or one of its own for each parameter of a layout.
-public struct Adam {
+package struct Adam {
     private var first: [Float]
     private var second: [Float]
     private var steps = 0
@@ -11,7 +12,7 @@ public struct Adam {
 
     /// Starts with no memory of earlier gradients; `count` values. `beta1` and `beta2` say how long gradients and their
     /// squares are remembered.
-    public init(count: Int, beta1: Float = 0.9, beta2: Float = 0.999) {
+    package init(count: Int, beta1: Float = 0.9, beta2: Float = 0.999) {
         first = [Float](repeating: 0, count: count)
         second = first
         (self.beta1, self.beta2) = (beta1, beta2)
@@ -19,7 +20,7 @@ public struct Adam {
 
     /// Moves the values against the gradient. `rate` gives each parameter's step: about how far each of its values
     /// moves while gradients keep their direction.
-    public mutating func step(
+    package mutating func step(
         _ values: inout [Float], gradient: [Float], layout: ParameterLayout,
         rate: (ParameterLayout.Entry) -> Float
     ) {
@@ -30,7 +31,7 @@ public struct Adam {
     }
 
     /// Moves the values against the gradient, all at one rate.
-    public mutating func step(_ values: inout [Float], gradient: [Float], rate: Float) {
+    package mutating func step(_ values: inout [Float], gradient: [Float], rate: Float) {
         steps += 1
         withoutSignals { move(&values, gradient, values.indices, rate) }
     }

@@ -1,8 +1,10 @@
+import Conversion
+
 /// γ and β of a norm by weighted least squares: t ≈ γz + β.
 ///
 /// `weight`, `z`, `target`, `zz` and `zt` are Σw, Σwz, Σwt, Σwz² and Σwzt of one channel. A channel without weights keeps
 /// what it has; one whose z does not vary gets γ 0 and the targets' mean.
-public func affineFit(
+package func affineFit(
     weight: Double, z: Double, target: Double, zz: Double, zt: Double, old: (gamma: Double, beta: Double)
 ) -> (gamma: Double, beta: Double) {
     guard weight > 0 else { return old }

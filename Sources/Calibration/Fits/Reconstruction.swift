@@ -1,10 +1,12 @@
+import Conversion
+
 /// Filters that make of the inputs that a layer now gets what it is to give.
 ///
 ///     W' = argmin E‖W'x − u‖² + λ‖W' − W‖²,   Σᵢ W'ᵢ = 0 for each filter where weights are standardized
 ///
 /// over values without their means, λ a share of the mean variance of an input. With S = (Cov[x, x] + λ)⁻¹ the solution
 /// is W' = (Cov[u, x] + λW)S, moved to mean 0 along S1, the direction that costs least (one Lagrange term).
-public struct Reconstruction: Sendable {
+package struct Reconstruction: Sendable {
     /// The inputs' covariance with its ridge, factorized.
     private let system: SymmetricSystem
     private let lambda: Double
@@ -14,7 +16,7 @@ public struct Reconstruction: Sendable {
 
     /// Factorizes the covariance of the inputs, [size, size]. `ridge` is λ in units of the mean variance. Throws
     /// `ConversionError.notDefinite` for a covariance that is not one.
-    public init(covariance: [Double], size: Int, ridge: Double) throws(ConversionError) {
+    package init(covariance: [Double], size: Int, ridge: Double) throws(ConversionError) {
         let mean = (0..<size).reduce(0) { $0 + covariance[$1 * size + $1] } / Double(max(size, 1))
         // An input that never varies tells nothing: any ridge keeps the filters as they are.
         let lambda = mean > 0 ? ridge * mean : 1
@@ -34,7 +36,7 @@ public struct Reconstruction: Sendable {
     ///   - filters: W, [outputs, size].
     ///   - crossCovariance: Cov[u, x], [outputs, size].
     ///   - keepsZeroMean: whether each filter's weights are to add up to 0.
-    public func filters(
+    package func filters(
         near filters: [Double], crossCovariance: [Double], keepsZeroMean: Bool
     ) -> [Double] {
         let result = system.solve(zip(crossCovariance, filters).map { $0 + lambda * $1 })
@@ -43,7 +45,7 @@ public struct Reconstruction: Sendable {
 
     /// A change of the filters against a gradient, in the metric of the inputs: gradient·S, which keeps the filters'
     /// sums where they are to stay 0. [outputs, size].
-    public func naturalStep(_ gradient: [Double], keepsZeroMean: Bool) -> [Double] {
+    package func naturalStep(_ gradient: [Double], keepsZeroMean: Bool) -> [Double] {
         let step = system.solve(gradient)
         return keepsZeroMean ? withZeroMean(step) : step
     }

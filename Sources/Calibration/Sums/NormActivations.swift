@@ -1,20 +1,22 @@
+import Training
+import Inference
 import CKernels
 import Tensors
 
 /// What a norm's output is to be: together with `offset` it enters a rectifier, or is taken as it is, where the other
 /// network has `value`.
-public struct NormTarget: Sendable {
+package struct NormTarget: Sendable {
     /// What the other network has, [images, values].
-    public var value: ActivationStore
+    package var value: ActivationStore
     /// What is added to the norm's output first, as a block's shortcut is.
-    public var offset: ActivationStore?
+    package var offset: ActivationStore?
     /// Whether a rectifier follows, so that only what passes it counts in full.
-    public var rectifies: Bool
+    package var rectifies: Bool
     /// What an error counts that no rectifier lets through.
-    public var leak: Float
+    package var leak: Float
 
     /// A target.
-    public init(value: ActivationStore, offset: ActivationStore?, rectifies: Bool, leak: Float) {
+    package init(value: ActivationStore, offset: ActivationStore?, rectifies: Bool, leak: Float) {
         self.value = value
         self.offset = offset
         self.rectifies = rectifies
@@ -24,7 +26,7 @@ public struct NormTarget: Sendable {
 
 extension NormTarget {
     /// Adds the derivative of half the weighted squared error with respect to the norm's output for one image.
-    public func addGradient(
+    package func addGradient(
         _ image: Int, _ output: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>
     ) {
         withValues(image) { p, s in
@@ -44,25 +46,25 @@ extension NormTarget {
 }
 
 /// What enters a group norm, with the statistics of each image; channels may change their signs.
-public struct NormActivations: Sendable {
+package struct NormActivations: Sendable {
     /// The norm's input u, [images, values].
-    public let input: ActivationStore
+    package let input: ActivationStore
     /// Channels.
-    public let channels: Int
+    package let channels: Int
     /// Groups of consecutive channels.
-    public let groups: Int
+    package let groups: Int
     /// Positions of an image.
-    public var positions: Int { input.shape.count / channels }
+    package var positions: Int { input.shape.count / channels }
     private let epsilon: Double
     private let workers: Int
     /// Mean and mean square of each channel of each image, [images, channels].
     private var means: [Double]
     private var meanSquares: [Double]
     /// 1 or −1 for each channel: what u is to be multiplied with.
-    public private(set) var signs: [Float]
+    package private(set) var signs: [Float]
 
     /// Takes the statistics of some images; those of others must not be asked for.
-    public init(
+    package init(
         _ input: ActivationStore, images: [Int], channels: Int, groups: Int, epsilon: Double, workers: Int
     ) throws {
         self.input = input
@@ -102,12 +104,12 @@ public struct NormActivations: Sendable {
     }
 
     /// The mean over positions of each channel of some images, as u stands, [images, channels].
-    public func channelMeans(_ images: [Int]) -> [Double] {
+    package func channelMeans(_ images: [Int]) -> [Double] {
         images.flatMap { means[$0 * channels..<($0 + 1) * channels] }
     }
 
     /// Turns channels over from here on.
-    public mutating func turn(_ signs: [Float]) {
+    package mutating func turn(_ signs: [Float]) {
         for channel in 0..<channels { self.signs[channel] *= signs[channel] }
     }
 
@@ -130,7 +132,7 @@ public struct NormActivations: Sendable {
     }
 
     /// The sums that a fit needs, over some images, with the norm's gamma and beta as they are now.
-    public func sums(
+    package func sums(
         _ images: [Int], gamma: [Double], beta: [Double], target: NormTarget
     ) throws -> NormFitSums {
         try input.fitSums(
@@ -139,7 +141,7 @@ public struct NormActivations: Sendable {
     }
 
     /// The mean over images of factor², the squared rate at which u passes the norm, of each channel.
-    public func meanSquareRates(_ images: [Int]) -> [Double] {
+    package func meanSquareRates(_ images: [Int]) -> [Double] {
         var sums = [Double](repeating: 0, count: channels)
         for image in images {
             let factor = normalization(image).factor
@@ -149,7 +151,7 @@ public struct NormActivations: Sendable {
     }
 
     /// Multiplies u itself with the signs, which then are all 1.
-    public mutating func turnInput() throws {
+    package mutating func turnInput() throws {
         let (input, turned, channels) = (input, signs, channels)
         try inOrder(
             count: input.count, part: input.imagesPerPart, workers: workers,
@@ -170,7 +172,7 @@ public struct NormActivations: Sendable {
 extension ActivationStore {
     /// The squared error of these values on some images, behind the rectifier if there is one, in units of how much
     /// the other network's values vary.
-    public func relativeError(_ images: [Int], target: NormTarget, workers: Int) throws -> Double {
+    package func relativeError(_ images: [Int], target: NormTarget, workers: Int) throws -> Double {
         let channels = shape[-1]
         let (zeros, ones) = (
             [Float](repeating: 0, count: channels), [Float](repeating: 1, count: channels)
@@ -212,10 +214,10 @@ extension ActivationStore {
 }
 
 /// Sums over positions and images, for each channel of a norm, with z the norm's value before γ and β.
-public struct NormFitSums: Sendable {
+package struct NormFitSums: Sendable {
     fileprivate var values: [Double]
     /// Channels.
-    public let channels: Int
+    package let channels: Int
 
     fileprivate init(channels: Int) {
         self.channels = channels
@@ -229,7 +231,7 @@ public struct NormFitSums: Sendable {
     private func sum(_ which: Int, _ channel: Int) -> Double { values[which * channels + channel] }
 
     /// Σw, Σwz, Σwt, Σwz² and Σwzt of a channel.
-    public func regression(
+    package func regression(
         _ channel: Int
     ) -> (weight: Double, z: Double, target: Double, zz: Double, zt: Double) {
         (
@@ -239,19 +241,19 @@ public struct NormFitSums: Sendable {
     }
 
     /// The weighted squared error of a channel, which a fit makes small.
-    public func loss(_ channel: Int) -> Double { sum(NC_FIT_LOSS, channel) }
+    package func loss(_ channel: Int) -> Double { sum(NC_FIT_LOSS, channel) }
 
     /// The squared error of a channel behind the rectifier, if there is one.
-    public func error(_ channel: Int) -> Double { sum(NC_FIT_ERROR, channel) }
+    package func error(_ channel: Int) -> Double { sum(NC_FIT_ERROR, channel) }
 
     /// The squared deviation of the other network's values behind the rectifier from their mean, for `count` of them.
-    public func spread(_ channel: Int, count: Int) -> Double {
+    package func spread(_ channel: Int, count: Int) -> Double {
         let total = sum(NC_FIT_VALUE, channel)
         return max(sum(NC_FIT_SQUARE, channel) - total * total / Double(max(count, 1)), 0)
     }
 
     /// The error of all channels in units of what the other network's values vary.
-    public func relativeError(positions: Int) -> Double {
+    package func relativeError(positions: Int) -> Double {
         let total = (0..<channels).reduce(0) { $0 + spread($1, count: positions) }
         return total > 0 ? (0..<channels).reduce(0) { $0 + error($1) } / total : 0
     }

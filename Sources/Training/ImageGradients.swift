@@ -1,23 +1,24 @@
 import Foundation
 import Networks
 import Tensors
+import Inference
 
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to the images, whose values are to change; its parameters stay.
 ///
 /// A batch is cut into the same shares whatever the number of workers: the result is the same to the bit.
-public final class ImageGradients {
+package final class ImageGradients {
     /// Images of a batch.
-    public let batch: Int
+    package let batch: Int
 
     private let team: TrainingTeam
     private let imageSize: Int
 
     /// Shares that a batch is cut into; the loss sees one at a time.
-    public static let shares = TrainingTeam.shares
+    package static let shares = TrainingTeam.shares
 
     /// Bytes that an image's values and gradients take at most on their way forwards and back.
-    public static func bytesPerImage(
+    package static func bytesPerImage(
         _ network: Network, shapes: [Shape], taps: [Int]
     ) throws(InferenceError) -> Int {
         let plan = try TrainingPlan(
@@ -38,7 +39,7 @@ public final class ImageGradients {
     ///   - batch: images of a batch, rounded up to a multiple of 4.
     ///   - workers: threads; the result does not depend on it.
     /// - Throws: `InferenceError`.
-    public init(
+    package init(
         _ network: Network, parameters: ParameterTable, shapes: [Shape], taps: [Int], batch: Int,
         workers: Int = ProcessInfo.processInfo.activeProcessorCount
     ) throws {
@@ -52,7 +53,7 @@ public final class ImageGradients {
     }
 
     /// The gradient of a batch's loss at these images, both [images, height, width, channels].
-    public func gradient(at images: [Float], loss: @escaping Trainer.Loss) throws -> [Float] {
+    package func gradient(at images: [Float], loss: @escaping Trainer.Loss) throws -> [Float] {
         precondition(images.count == batch * imageSize, "\(images.count) values for \(batch) images")
         let result = Result(memory: try AlignedMemory(bytes: images.count * MemoryLayout<Float>.stride))
         let size = imageSize

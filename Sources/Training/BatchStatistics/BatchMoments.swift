@@ -1,5 +1,6 @@
 import CKernels
 import Synchronization
+import Inference
 
 /// Mean and squared deviations of each channel of each image's map, put in by several threads for disjoint images.
 final class ImageMoments: Sendable {

@@ -1,13 +1,14 @@
 import Foundation
 import Networks
 import Tensors
+import Inference
 
 /// A network as it runs in training: its batch norms take mean and variance from the batch that goes through them, over
 /// images, rows and columns, with the biased variance (Ioffe & Szegedy 2015, algorithm 1). Stored statistics are not read.
 ///
 /// What it gives depends on how images are put into batches, and on nothing else: not on the number of workers, nor on
 /// how many batches are run at once.
-public final class BatchStatisticsEngine: Sendable {
+package final class BatchStatisticsEngine: Sendable {
     private struct Norm: Sendable {
         var node: Int
         var gamma: [Float]
@@ -26,16 +27,16 @@ public final class BatchStatisticsEngine: Sendable {
     /// Images that are run at once, but for whole batches.
     private let imagesAtOnce: Int
     /// Height, width and channels of an image.
-    public let imageShape: Shape
+    package let imageShape: Shape
     /// Features of the output for one image.
-    public let outputCount: Int
+    package let outputCount: Int
 
     /// Reads the parameters and compiles the network in sections between its batch norms. Values of images take about
     /// `memory` bytes, or as many as a batch needs.
     ///
     /// Throws `NetworkError` where the graph does not fit an image of `shape` (height, width, channels),
     /// `InferenceError` for a parameter or where oneDNN refuses.
-    public init(
+    package init(
         network: Network, parameters: ParameterTable, imageShape shape: Shape,
         workers: Int = ProcessInfo.processInfo.activeProcessorCount, memory: Int = 512 << 20
     ) throws {
@@ -69,7 +70,7 @@ public final class BatchStatisticsEngine: Sendable {
     /// Runs the network on batches of consecutive images and returns the outputs, [images, outputCount] in row-major
     /// order. A last batch that is not full is a smaller one. Rethrows the first error of the source. `progress` is told
     /// how many more images are done.
-    public func run(
+    package func run(
         on images: ImageSource, batchSize: Int, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> [Float] {
         precondition(batchSize > 0, "batches of \(batchSize) images")

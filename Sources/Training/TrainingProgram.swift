@@ -1,6 +1,7 @@
 import CKernels
 import Networks
 import Tensors
+import Inference
 
 /// What all workers of a trainer share: the compiled convolutions and the norms as they currently are. Thread safe:
 /// weights change only while no worker runs.

@@ -1,6 +1,7 @@
 import CDNNL
 import Networks
 import Tensors
+import Inference
 
 /// A convolution or dense layer that is trained: forwards, and back to its input and to its kernel and bias.
 /// The compiled passes are shared by all workers.

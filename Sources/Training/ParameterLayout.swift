@@ -1,34 +1,35 @@
 import Networks
 import Tensors
+import Inference
 
 /// Which parameters of a network are trained, and where their values stand in one vector.
 ///
 /// Kernels of convolutions and dense layers stand filter by filter, [outputs, inputs / groups, rows, columns], whatever
 /// the file's layout.
-public struct ParameterLayout: Sendable {
+package struct ParameterLayout: Sendable {
     /// A parameter's place.
-    public struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// The parameter's name in the checkpoint.
-        public let name: String
+        package let name: String
         /// Its values' place in the vector.
-        public let range: Range<Int>
+        package let range: Range<Int>
         /// The convolution whose kernel it is; nil for a bias, a gamma or a beta.
-        public let convolution: Convolution?
+        package let convolution: Convolution?
         /// ε of weight standardization inside the root, for a kernel whose filters are standardized.
-        public let standardization: Double?
+        package let standardization: Double?
 
         /// Filters of a kernel; 1 for a vector.
         var rows: Int { convolution?.outputs ?? 1 }
     }
 
     /// All parameters, in the order of the nodes that use them.
-    public private(set) var entries: [Entry] = []
+    package private(set) var entries: [Entry] = []
     /// Values of all of them.
-    public private(set) var count = 0
+    package private(set) var count = 0
     private var places: [String: Int] = [:]
 
     /// Where a parameter stands; nil for one that is not trained.
-    public subscript(_ name: String) -> Entry? { places[name].map { entries[$0] } }
+    package subscript(_ name: String) -> Entry? { places[name].map { entries[$0] } }
 
     /// The trainable parameters of a network's convolutions, dense layers and group norms.
     ///
@@ -36,7 +37,7 @@ public struct ParameterLayout: Sendable {
     ///   - network: the network.
     ///   - standardized: kernels whose filters are kept at mean 0 and variance 1 while they are trained.
     ///   - epsilon: ε of their standardization, inside the root.
-    public init(_ network: Network, standardized: Set<String>, epsilon: Double) {
+    package init(_ network: Network, standardized: Set<String>, epsilon: Double) {
         for node in network.nodes {
             switch node.operation {
             case .convolution(let convolution):
@@ -70,7 +71,7 @@ public struct ParameterLayout: Sendable {
 
     /// The values of a checkpoint's parameters as one vector. Throws `InferenceError` for a missing, misshapen or
     /// non-finite one.
-    public func values(in table: ParameterTable) throws -> [Float] {
+    package func values(in table: ParameterTable) throws -> [Float] {
         let weights = Weights(table)
         var values: [Float] = []
         values.reserveCapacity(count)
@@ -82,7 +83,7 @@ public struct ParameterLayout: Sendable {
     }
 
     /// A parameter's values in the checkpoint's shape and layout, from the vector.
-    public func tensor(_ entry: Entry, of values: [Float], shape: Shape) -> Tensor {
+    package func tensor(_ entry: Entry, of values: [Float], shape: Shape) -> Tensor {
         let own = Array(values[entry.range])
         return Tensor(shape: shape, values: entry.convolution?.stored(own) ?? own)
     }
@@ -90,7 +91,7 @@ public struct ParameterLayout: Sendable {
 
 extension Convolution {
     /// Weights of a filter.
-    public var filterSize: Int { inputs / groups * size.rows * size.columns }
+    package var filterSize: Int { inputs / groups * size.rows * size.columns }
 
     /// The same convolution with its kernel stored filter by filter.
     var filterMajor: Convolution {
@@ -100,7 +101,7 @@ extension Convolution {
     }
 
     /// A stored kernel filter by filter, [outputs, inputs / groups, rows, columns].
-    public func filters(_ stored: [Float]) -> [Float] {
+    package func filters(_ stored: [Float]) -> [Float] {
         if kernelLayout == .oihw { return stored }
         var result = stored
         forEachWeight { result[$0] = stored[$1] }
@@ -108,7 +109,7 @@ extension Convolution {
     }
 
     /// Filters in the stored kernel's layout.
-    public func stored(_ filters: [Float]) -> [Float] {
+    package func stored(_ filters: [Float]) -> [Float] {
         if kernelLayout == .oihw { return filters }
         var result = filters
         forEachWeight { result[$1] = filters[$0] }

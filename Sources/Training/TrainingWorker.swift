@@ -1,6 +1,7 @@
 import CKernels
 import Networks
 import Tensors
+import Inference
 
 /// One thread's buffers, in which it takes images forwards and back. Used by one thread at a time.
 final class TrainingWorker: @unchecked Sendable {

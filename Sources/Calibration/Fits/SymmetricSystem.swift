@@ -1,15 +1,16 @@
+import Conversion
 import CLAPACK
 import Threads
 
 /// A symmetric positive definite system, factorized once and solved for many right-hand sides.
-public struct SymmetricSystem: Sendable {
+package struct SymmetricSystem: Sendable {
     /// Unknowns.
-    public let order: Int
+    package let order: Int
     private let factor: [Double]
 
     /// Factorizes `matrix`, [order, order] in either row or column order. Throws `ConversionError.notDefinite` where it
     /// is not positive definite, `ConversionError.missingLibrary` where LAPACK cannot be loaded.
-    public init(_ matrix: [Double], order: Int) throws(ConversionError) {
+    package init(_ matrix: [Double], order: Int) throws(ConversionError) {
         precondition(matrix.count == order * order, "\(matrix.count) values for an order of \(order)")
         var factor = matrix
         try Self.checkLibrary()
@@ -22,7 +23,7 @@ public struct SymmetricSystem: Sendable {
     }
 
     /// Throws `ConversionError.missingLibrary` where LAPACK cannot be loaded.
-    public static func checkLibrary() throws(ConversionError) {
+    package static func checkLibrary() throws(ConversionError) {
         // Threads that the library starts as it is loaded inherit what is blocked.
         if let reason = withoutSignals({ nc_lapack_failure() }) {
             throw .missingLibrary(reason: String(cString: reason))
@@ -30,7 +31,7 @@ public struct SymmetricSystem: Sendable {
     }
 
     /// The solutions of `count` right-hand sides, one after another.
-    public func solve(_ right: [Double]) -> [Double] {
+    package func solve(_ right: [Double]) -> [Double] {
         var solution = right
         withoutSignals {
             _ = nc_cholesky_solve(factor, Int32(order), &solution, Int32(right.count / max(order, 1)))

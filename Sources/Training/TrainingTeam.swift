@@ -1,6 +1,8 @@
 import Foundation
 import Synchronization
 import Tensors
+import Threads
+import Inference
 
 /// A compiled network and the threads' buffers, that take a batch forwards and back share by share. The shares are the
 /// same whatever the number of workers.
@@ -56,19 +58,15 @@ final class TrainingTeam {
         _ body:
             @escaping @Sendable (_ worker: TrainingWorker, _ share: Int, _ images: Range<Int>) throws -> Void
     ) throws {
-        let failure = FirstFailure()
         let (program, workers) = (program, workers)
-        let next = Atomic<Int>(0)
-        onWorkerThreads(workers.count) { index in
-            failure.attempt {
-                while !failure.occurred {
-                    let share = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                    guard share < Self.shares else { break }
-                    let images = share * program.batch..<(share + 1) * program.batch
-                    try body(workers[index], share, images)
-                }
-            }
-        }
-        try failure.rethrow()
+        try inParallel(
+            Self.shares, threads: workers.count,
+            worker: { thread in
+                prepareWorkerThread()
+                return workers[thread]
+            },
+            body: { worker, share in
+                try body(worker, share, share * program.batch..<(share + 1) * program.batch)
+            })
     }
 }

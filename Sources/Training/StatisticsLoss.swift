@@ -1,13 +1,14 @@
 import CKernels
 import Networks
 import Tensors
+import Inference
 
 /// How far the statistics of what enters batch norms are from the stored ones:
 ///
 ///     Σ over norms of the mean over channels of (m − μ)²/(σ² + ε) + (√((s² + ε)/(σ² + ε)) − 1)²
 ///
 /// with m and s² a channel's mean and biased variance over some images and all positions, μ and σ² the stored ones.
-public struct StatisticsLoss: Sendable {
+package struct StatisticsLoss: Sendable {
     private struct Norm: Sendable {
         var mean: [Double]
         /// √(σ² + ε)
@@ -16,11 +17,11 @@ public struct StatisticsLoss: Sendable {
     }
 
     /// The nodes whose values are looked at: the operand of each batch norm that the output depends on.
-    public let taps: [Int]
+    package let taps: [Int]
     private let norms: [Norm]
 
     /// Reads stored statistics. Throws `InferenceError`.
-    public init(_ network: Network, parameters: ParameterTable) throws {
+    package init(_ network: Network, parameters: ParameterTable) throws {
         let weights = Weights(parameters)
         var (taps, norms): ([Int], [Norm]) = ([], [])
         for index in network.nodesNeeded(for: Section(whole: network)).sorted() {
@@ -39,7 +40,7 @@ public struct StatisticsLoss: Sendable {
 
     /// A norm's part of the loss for what enters it, [images, positions, channels]; its gradient is added to
     /// `gradient`.
-    public func add(
+    package func add(
         _ tap: Int, _ values: UnsafeBufferPointer<Float>, _ gradient: UnsafeMutableBufferPointer<Float>
     ) -> Double {
         let norm = norms[tap]

@@ -1,24 +1,26 @@
+import Training
+import Inference
 import CDNNL
 import Networks
 import Tensors
 
 /// Sums over sampled positions of a convolution's input patches x and of what its outputs u are to be, in one group of
 /// channels. Blocks are shifted by a pivot near the mean and multiplied in Float by oneDNN; sums go on in Double.
-public struct MomentSums: Sendable {
+package struct MomentSums: Sendable {
     /// Positions that were summed.
-    public fileprivate(set) var count = 0
+    package fileprivate(set) var count = 0
     /// What was subtracted from x.
-    public let inputPivot: [Float]
+    package let inputPivot: [Float]
     /// What was subtracted from u.
-    public let outputPivot: [Float]
+    package let outputPivot: [Float]
     /// Σ(x − pivot).
-    public fileprivate(set) var inputSum: [Double]
+    package fileprivate(set) var inputSum: [Double]
     /// Σ(u − pivot).
-    public fileprivate(set) var outputSum: [Double]
+    package fileprivate(set) var outputSum: [Double]
     /// Σ(x − pivot)(x − pivot)ᵀ, [inputs, inputs].
-    public fileprivate(set) var squares: [Double]
+    package fileprivate(set) var squares: [Double]
     /// Σ(u − pivot)(x − pivot)ᵀ, [outputs, inputs].
-    public fileprivate(set) var products: [Double]
+    package fileprivate(set) var products: [Double]
 
     fileprivate init(inputPivot: [Float], outputPivot: [Float]) {
         self.inputPivot = inputPivot
@@ -32,14 +34,14 @@ public struct MomentSums: Sendable {
 }
 
 /// What is to leave a layer: (value − offset − shift)·rate, a shift and a rate for each channel.
-public struct MomentTarget: Sendable {
+package struct MomentTarget: Sendable {
     let value: ActivationStore
     let offset: ActivationStore?
     let shift: [Float]
     let rate: [Float]
 
     /// A target; without a shift and a rate these are 0 and 1.
-    public init(
+    package init(
         value: ActivationStore, offset: ActivationStore? = nil, shift: [Float]? = nil, rate: [Float]? = nil
     ) {
         let channels = value.shape[-1]
@@ -65,21 +67,21 @@ public struct MomentTarget: Sendable {
 }
 
 /// A convolution, or a dense layer as one, with the maps that enter it and what is to leave it.
-public struct MomentSource: Sendable {
+package struct MomentSource: Sendable {
     /// The layer.
-    public let convolution: Convolution
+    package let convolution: Convolution
     /// The maps that enter it.
-    public let inputs: ActivationStore
+    package let inputs: ActivationStore
     let target: MomentTarget
 
     /// The shape of what leaves the layer.
-    public var outputs: Shape { target.value.shape }
+    package var outputs: Shape { target.value.shape }
 
     /// - Parameters:
     ///   - convolution: the layer.
     ///   - inputs: the maps that enter it.
     ///   - target: what is to leave it.
-    public init(_ convolution: Convolution, inputs: ActivationStore, target: MomentTarget) {
+    package init(_ convolution: Convolution, inputs: ActivationStore, target: MomentTarget) {
         self.convolution = convolution
         self.inputs = inputs
         self.target = target
@@ -87,7 +89,7 @@ public struct MomentSource: Sendable {
 
     /// The sums over every `stride`-th position of these images, counted through all of them, for each group of
     /// channels. Parts are added up in order: the result does not depend on the number of workers.
-    public func sums(images: [Int], stride: Int, workers: Int) throws -> [MomentSums] {
+    package func sums(images: [Int], stride: Int, workers: Int) throws -> [MomentSums] {
         let sampler = Sampler(self, stride: max(stride, 1))
         let pivots = sampler.pivots(images)
         let result = Accumulated(pivots.map { MomentSums(inputPivot: $0.input, outputPivot: $0.output) })
@@ -251,7 +253,7 @@ private struct Sampler: Sendable {
 
 extension Shape {
     /// A map's own shape; a vector as a map of one position, anything else as one row of positions.
-    public var asMap: Shape {
+    package var asMap: Shape {
         rank == 3 ? self : [1, self.count / max(self[-1], 1), self[-1]]
     }
 }

@@ -1,6 +1,7 @@
 import CKernels
 import Networks
 import Tensors
+import Inference
 
 extension TrainingWorker {
     /// One image through an operation that is no convolution.

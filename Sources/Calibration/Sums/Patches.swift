@@ -1,3 +1,5 @@
+import Training
+import Inference
 import Networks
 import Tensors
 

@@ -3,25 +3,26 @@ import Foundation
 import Networks
 import Tensors
 import Threads
+import Inference
 
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to its parameters.
 ///
 /// A batch is cut into the same shares whatever the number of workers, and the shares' gradients are added up in
 /// order: the result is the same to the bit.
-public final class Trainer {
+package final class Trainer {
     /// Adds a share's loss: the tap's index, the images' places in the batch, the tap's values [images, values], and
     /// the buffer that the loss' gradient with respect to them is added to. Called from several threads at once.
-    public typealias Loss =
+    package typealias Loss =
         @Sendable (
             _ tap: Int, _ images: Range<Int>, _ values: UnsafeBufferPointer<Float>,
             _ gradient: UnsafeMutableBufferPointer<Float>
         ) throws -> Void
 
     /// Where parameters stand in the vectors of values and gradients.
-    public let layout: ParameterLayout
+    package let layout: ParameterLayout
     /// Images of a batch.
-    public let batch: Int
+    package let batch: Int
 
     private let team: TrainingTeam
     /// The gradient of each share of a batch.
@@ -38,7 +39,7 @@ public final class Trainer {
     ///   - batch: images of a batch, rounded up to a multiple of 4.
     ///   - workers: threads; the result does not depend on it.
     /// - Throws: `InferenceError`.
-    public init(
+    package init(
         _ network: Network, parameters: ParameterTable, shapes: [Shape], taps: [Int],
         layout: ParameterLayout, batch: Int,
         workers: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -55,7 +56,7 @@ public final class Trainer {
 
     /// The gradient of a batch's loss at these values of the parameters, both in the layout's order. `load` writes
     /// the images of a part of the batch, [images, height, width, channels].
-    public func gradient(
+    package func gradient(
         at values: [Float],
         load: @escaping @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void,
         loss: @escaping Loss

@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Inference
 
 /// How a network is run forwards and backwards: which nodes, where their values and gradients live, and in what order
 /// gradients come together. Every value is kept until the way back has passed it.

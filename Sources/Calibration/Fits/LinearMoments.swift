@@ -1,18 +1,20 @@
+import Conversion
+
 /// First and second moments of a layer's input x and of what its output u is to be, over sampled positions: all that a
 /// least squares fit of the layer needs.
-public struct LinearMoments: Sendable, Equatable {
+package struct LinearMoments: Sendable, Equatable {
     /// Features of x: the weights of a filter.
-    public let inputs: Int
+    package let inputs: Int
     /// Features of u: filters.
-    public let outputs: Int
+    package let outputs: Int
     /// E[x].
-    public var inputMean: [Double]
+    package var inputMean: [Double]
     /// E[u].
-    public var outputMean: [Double]
+    package var outputMean: [Double]
     /// Cov[x, x], [inputs, inputs].
-    public var covariance: [Double]
+    package var covariance: [Double]
     /// Cov[u, x], [outputs, inputs].
-    public var crossCovariance: [Double]
+    package var crossCovariance: [Double]
 
     /// Moments from sums over `count` positions of values that were shifted by a pivot each.
     ///
@@ -23,7 +25,7 @@ public struct LinearMoments: Sendable, Equatable {
     ///   - outputSum: Σ(u − pivot).
     ///   - squares: Σ(x − pivot)(x − pivot)ᵀ, [inputs, inputs].
     ///   - products: Σ(u − pivot)(x − pivot)ᵀ, [outputs, inputs].
-    public init(
+    package init(
         count: Int, inputPivot: [Double], outputPivot: [Double], inputSum: [Double], outputSum: [Double],
         squares: [Double], products: [Double]
     ) {

@@ -1,4 +1,5 @@
 import Networks
+import Inference
 
 /// A stage of a network that is cut at its batch norms, so that one can look at a whole batch before it goes on.
 struct BatchNormCut: Equatable {
@@ -34,7 +35,7 @@ extension Network {
     }
 
     /// How many batch norms the output depends on.
-    public var batchNormCount: Int { cutAtBatchNorms().count - 1 }
+    package var batchNormCount: Int { cutAtBatchNorms().count - 1 }
 }
 
 extension Operation {
