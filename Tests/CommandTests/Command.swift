@@ -20,6 +20,11 @@ func normconv(_ arguments: String...) throws -> Run { try normconv(arguments) }
 
 /// Runs the program with what a shell does around it: `$0` of `script` is the program, `$@` are the arguments.
 func normconv(inShell script: String, _ arguments: String...) throws -> Run {
+    try normconv(inShell: script, arguments)
+}
+
+/// The same, of a list.
+func normconv(inShell script: String, _ arguments: [String]) throws -> Run {
     try run(URL(fileURLWithPath: "/bin/sh"), ["-c", script, program.path] + arguments)
 }
 
@@ -45,7 +50,7 @@ private func run(_ executable: URL, _ arguments: [String]) throws -> Run {
     return Run(code: process.terminationStatus, output: text, errors: remarks)
 }
 
-private let program: URL = {
+let program: URL = {
     let tests = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
     var folder = URL(fileURLWithPath: tests).deletingLastPathComponent()
     for _ in 0..<4 {
