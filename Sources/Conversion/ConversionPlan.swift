@@ -117,8 +117,11 @@ extension ConversionWarning {
 }
 
 extension ConversionWarning: CustomStringConvertible {
-    /// One line for people.
-    public var description: String {
+    /// One line for people, with the first three of the layers that it is about.
+    public var description: String { text(listing: 3) }
+
+    /// The line, with so many layers.
+    package func text(listing limit: Int) -> String {
         switch self {
         case .nothingToConvert:
             "the network has no batch normalization: nothing to convert"
@@ -126,7 +129,7 @@ extension ConversionWarning: CustomStringConvertible {
             "scales and offsets are copied as they are: expect the network to fail until it is fine-tuned"
         case .standardizedWithoutNorm(let layers):
             "standardized without a norm behind, which changes the function: "
-                + layers.joined(separator: ", ")
+                + layers.listed(limit)
         case .standardizedWithoutData(let convolutions):
             "\(convolutions) convolutions are standardized without images: expect a loss, a large one in narrow "
                 + "networks and on grey images; --calibrate IMAGES keeps most, --synthesize much without any, --ws off more"
@@ -134,7 +137,7 @@ extension ConversionWarning: CustomStringConvertible {
             "\(layers.count) norms have groups of few channels, down to \(size), whose statistics vary from image "
                 + "to image: expect a loss; --calibrate IMAGES, --synthesize, --groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
-            "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
+            "groups of one channel vanish on maps of one position: \(layers.listed(limit))"
         case .distantImages(let distance, let near):
             "the images that were made have other statistics than the stored ones, a distance of \(Float(distance)), expected at most "
                 + "\(Float(near)): expect little of them; --preprocess and --image-size may be others than the network was trained with"
