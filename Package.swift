@@ -75,7 +75,9 @@ let package = Package(
         library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         .target(
             name: "Reports",
-            dependencies: ["Evaluation", "CZlib", .product(name: "Mustache", package: "swift-mustache")],
+            dependencies: [
+                "Evaluation", "Tensors", "CZlib", .product(name: "Mustache", package: "swift-mustache"),
+            ],
             // In the program itself: it stays one file.
             resources: [.embedInCode("Templates")]),
 

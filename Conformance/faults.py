@@ -280,6 +280,35 @@ class Bench:
         self.strike("fail", "an I/O error at each call,", {1})
         self.strike("full", "a disk that is full from each call on,", {1})
 
+    def in_place(self):
+        """The old file is under its name or its second one, whatever happens, and the next run can go on."""
+        source, new = Path(self.resnet).read_bytes(), self.converts[0].expected["out.h5"]
+        command = ["convert", "in.h5", "--in-place", "--ws", "off", "--quiet"]
+        for fault, codes in [("kill", {-signal.SIGKILL}), ("fail", {1}), ("full", {1})]:
+            tally = Tally(f"{fault} at each call of convert --in-place")
+            through = 0
+            for at in range(1, 10_000):
+                with self.place() as place:
+                    path, backup = Path(place, "in.h5"), Path(place, "in.h5.bak")
+                    path.write_bytes(source)
+                    run = self.run(command, place, fault, at)
+                    tally.take(run, codes | {0})
+                    found = path.read_bytes()
+                    if found != source and (found != new or backup.read_bytes() != source):
+                        tally.damage("the old file is gone, or the new one not whole")
+                    if run.code == 1 and (found != source or os.listdir(place) != ["in.h5"]):
+                        tally.damage(f"left: {os.listdir(place)}")
+                    if found == source:
+                        again = self.run(command, place)
+                        if again.code or path.read_bytes() != new or backup.read_bytes() != source:
+                            tally.damage(f"the next run failed: {again.errors}")
+                        if set(os.listdir(place)) != {"in.h5", "in.h5.bak"}:
+                            tally.damage(f"the next run left: {os.listdir(place)}")
+                # Where one call fails, another way may be taken.
+                through = through + 1 if run.code == 0 else 0
+                if through > 5:
+                    break
+
     def small_disks(self):
         tally = Tally("a disk of 16 to 900 KB (tmpfs)")
         with self.place() as place:
@@ -462,7 +491,7 @@ class Bench:
         tally = Tally("an output that is the input: by path, hard link, symbolic link")
         source = Path(self.resnet).read_bytes()
         for target in ["in.h5", "./in.h5", "sub/../in.h5", "absolute", "hard.h5", "soft.h5", "sub/soft.h5"]:
-            for force in [[], ["--force"]]:
+            for option in [[], ["--force"], ["--in-place"]]:
                 with self.place() as place:
                     os.mkdir(place + "/sub")
                     path = Path(place, "in.h5")
@@ -471,16 +500,20 @@ class Bench:
                     os.symlink("in.h5", place + "/soft.h5")
                     os.symlink("../in.h5", place + "/sub/soft.h5")
                     output = str(path) if target == "absolute" else target
-                    run = self.run(["convert", "in.h5", output, "--ws", "off", "--quiet", *force], place)
-                    tally.take(run, {0} if force else {1})
-                    expected = self.converts[0].expected["out.h5"] if force else source
+                    isInPlace = option == ["--in-place"]
+                    run = self.run(["convert", "in.h5", output, "--ws", "off", "--quiet", *option], place)
+                    tally.take(run, {0} if isInPlace else {1})
+                    expected = self.converts[0].expected["out.h5"] if isInPlace else source
                     if Path(place, output).read_bytes() != expected:
-                        tally.damage(f"{target} {force} has other contents")
+                        tally.damage(f"{target} {option} has other contents")
+                    backup = Path(place, "hard.h5.bak" if target == "hard.h5" else "in.h5.bak")
+                    if isInPlace and backup.read_bytes() != source:
+                        tally.damage(f"{target}: the old file is not in {backup}")
                     # The other name of the input keeps its bytes.
                     other = path if target == "hard.h5" else Path(place, "hard.h5")
                     if other.read_bytes() != source or not os.path.islink(place + "/soft.h5"):
-                        tally.damage(f"{target} {force} changed another name")
-                    if len(os.listdir(place)) != 4:
+                        tally.damage(f"{target} {option} changed another name")
+                    if len(os.listdir(place)) != 4 + isInPlace:
                         tally.damage(f"left: {os.listdir(place)}")
 
         tally = Tally("a result that would be written over an input")
@@ -593,7 +626,8 @@ class Bench:
                 process, terminal = pty.fork()
                 if process == 0:
                     os.chdir(place)
-                    os.execv(self.program, [self.program, *commands[round % 2]])
+                    environment = {**os.environ, "TERM": "xterm"}
+                    os.execve(self.program, [self.program, *commands[round % 2]], environment)
                 before = termios.tcgetattr(terminal)
                 shown = b""
                 pause = self.random.uniform(0, 0.5)
@@ -674,7 +708,7 @@ def mounted(place, options):
 
 
 FAULTS = {
-    "kill": Bench.kill_at_random, "calls": Bench.kill_at_calls, "errors": Bench.fail_at_calls,
+    "kill": Bench.kill_at_random, "calls": Bench.kill_at_calls, "errors": Bench.fail_at_calls, "inplace": Bench.in_place,
     "disk": Bench.small_disks, "limit": Bench.file_limits, "readonly": Bench.read_only, "eintr": Bench.small_reads,
     "vanish": Bench.vanished, "replace": Bench.replaced, "same": Bench.same_file, "together": Bench.together,
     "signals": Bench.signals, "storm": Bench.storms, "terminal": Bench.terminal, "pipes": Bench.pipes,

@@ -47,7 +47,7 @@ def main():
     os.makedirs(options.folder, exist_ok=True)
     folder = os.path.abspath(options.folder)
     count = options.shards
-    parts = [os.path.join(folder, f"part-{index}-of-{count}.json") for index in range(1, count + 1)]
+    parts = [os.path.join(folder, f"part-{index}-of-{count}.partial") for index in range(1, count + 1)]
     # Tasks run in folders of their own.
     arguments = [os.path.abspath(argument) if os.path.exists(argument) else argument for argument in arguments]
 

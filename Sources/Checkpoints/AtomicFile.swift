@@ -57,10 +57,12 @@ public enum AtomicFile {
     private static func checkedMode(_ target: String, _ path: String, overwrite: Bool) throws -> mode_t? {
         var status = stat()
         guard stat(target, &status) == 0 else { return nil }
-        if !overwrite { throw CheckpointError.targetExists(path: path) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw CheckpointError.cannotWrite(path: path, reason: "it is not a regular file")
+            let isFolder = status.st_mode & S_IFMT == S_IFDIR
+            throw CheckpointError.cannotWrite(
+                path: path, reason: isFolder ? "it is a folder" : "it is not a regular file")
         }
+        if !overwrite { throw CheckpointError.targetExists(path: path) }
         return status.st_mode
     }
 

@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 
 /// Why a file could not be read or written as a checkpoint, beyond what `HDF5Error` tells.
 public enum CheckpointError: Error, Equatable {
@@ -30,6 +31,8 @@ public enum CheckpointError: Error, Equatable {
     case doesNotFit(path: String, name: String, value: Float, type: String)
     /// The output is there already.
     case targetExists(path: String)
+    /// A file under the name that the old one is to get.
+    case backupExists(path: String, backup: String)
     /// The output cannot be made: no folder, no permission, no space.
     case cannotWrite(path: String, reason: String)
 }
@@ -60,13 +63,13 @@ extension CheckpointError: CustomStringConvertible {
         case .doesNotFit(let path, let name, let value, let type):
             "\(path): parameter '\(name)': the new value \(value) does not fit its type \(type)"
         case .targetExists(let path): "\(path): the file exists; --force overwrites it"
+        case .backupExists(let path, let backup):
+            "\(path): the old file would become \(backup), which exists: move that file away first"
         case .cannotWrite(let path, let reason): "\(path): cannot be written: \(reason)"
         }
     }
 
     private static func list(_ names: [String]) -> String {
-        if names.isEmpty { return "nothing" }
-        let shown = names.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
-        return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+        names.isEmpty ? "nothing" : names.map { "'\($0)'" }.listed()
     }
 }

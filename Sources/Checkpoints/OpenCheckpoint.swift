@@ -18,7 +18,8 @@ public func openCheckpoint(
     case .pickle:
         throw CheckpointError.unsupportedLayout(
             path: path, found: "a Python pickle, perhaps PyTorch's format before 1.6",
-            remedy: TorchZipFile.conversion(of: path))
+            remedy: "PyTorch can make a safetensors file of it: "
+                + TorchConversion.tensors.command(for: path))
     default:
         if isJSON(path) { throw CheckpointError.shardsOrConfiguration(path: path) }
         return try openHDF5(path, modelConfig)

@@ -128,8 +128,11 @@ extension ConversionWarning {
 }
 
 extension ConversionWarning: CustomStringConvertible {
-    /// One line for people.
-    public var description: String {
+    /// One line for people, with the first three of the layers that it is about.
+    public var description: String { text(listing: 3) }
+
+    /// The line, with so many layers.
+    package func text(listing limit: Int) -> String {
         switch self {
         case .nothingToConvert:
             "the network has no batch normalization: nothing to convert"
@@ -137,7 +140,7 @@ extension ConversionWarning: CustomStringConvertible {
             "scales and offsets are copied as they are: expect the network to fail until it is fine-tuned"
         case .standardizedWithoutNorm(let layers):
             "standardized without a norm behind, which changes the function: "
-                + layers.joined(separator: ", ")
+                + layers.listed(limit)
         case .standardizedWithoutData(let convolutions):
             "\(convolutions) convolutions are standardized without images: expect a loss, a large one in narrow "
                 + "networks and on grey images; --calibrate IMAGES keeps most, --synthesize much without any, --ws off more"
@@ -145,17 +148,17 @@ extension ConversionWarning: CustomStringConvertible {
             "\(layers.count) norms have groups of few channels, down to \(size), whose statistics vary from image "
                 + "to image: expect a loss; --calibrate IMAGES, --synthesize, --groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
-            "groups of one channel vanish on maps of one position: \(layers.joined(separator: ", "))"
+            "groups of one channel vanish on maps of one position: \(layers.listed(limit))"
         case .unprovenPairs(let norms, let isKeras, let canBeAssumed):
-            "nothing proves which convolution stands directly before \(few(norms)): convolutions there stay as they are, "
-                + "neither standardized nor given a bias"
+            "nothing proves which convolution stands directly before \(norms.map { "'\($0)'" }.listed(limit)): convolutions there stay as "
+                + "they are, neither standardized nor given a bias"
                 + (isKeras ? "; --architecture FILE tells (model.to_json())" : "")
                 + (canBeAssumed
                     ? "; --assume-adjacent takes it for granted where names, or the order or number of layers, pair them"
                     : "")
         case .contradictedAdjacency(let norms):
-            "--assume-adjacent is contradicted by the statistics of \(few(norms)): their running means are all 0 or more, "
-                + "as behind a ReLU; the convolutions before them stay as they are"
+            "--assume-adjacent is contradicted by the statistics of \(norms.map { "'\($0)'" }.listed(limit)): their running means are all 0 "
+                + "or more, as behind a ReLU; the convolutions before them stay as they are"
         case .graphIsKnown:
             "the graph is known: --assume-adjacent changes nothing"
         case .distantImages(let distance, let near):
@@ -163,10 +166,4 @@ extension ConversionWarning: CustomStringConvertible {
                 + "\(Float(near)): expect little of them; --preprocess and --image-size may be others than the network was trained with"
         }
     }
-}
-
-/// Three names at most.
-private func few(_ names: [String]) -> String {
-    let rest = names.count > 3 ? " and \(names.count - 3) more (all in --json)" : ""
-    return names.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + rest
 }

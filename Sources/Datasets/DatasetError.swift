@@ -1,5 +1,6 @@
 import Archives
 import HDF5
+import Tensors
 
 /// Why a file is not a split that can be scored.
 public enum DatasetError: Error, Equatable {
@@ -90,9 +91,9 @@ extension DatasetError: CustomStringConvertible {
         case .hdf5(let error): error.description
         case .archive(let error): error.description
         case .noImages(let file, let found, let expected):
-            "\(file): no images: found \(Self.list(found)), expected one of \(Self.list(expected))"
+            "\(file): no images: found \(Self.list(found)), expected one of \(Self.list(expected, .max))"
         case .severalImages(let file, let found):
-            "\(file): images under several names: \(Self.list(found)), expected one of them"
+            "\(file): images under several names: \(Self.list(found, .max)), expected one of them"
         case .noLabels(let file, let expected): "\(file): no labels, expected '\(expected)' beside the images"
         case .wrongImageType(let file, let object, let found):
             "\(file): '\(object)': elements are \(found), expected uint8 or floats of 16, 32 or 64 bits"
@@ -165,8 +166,8 @@ extension DatasetError: CustomStringConvertible {
         }
     }
 
-    private static func list(_ names: [String]) -> String {
-        names.isEmpty ? "nothing" : names.prefix(10).map { "'\($0)'" }.joined(separator: ", ")
+    private static func list(_ names: [String], _ limit: Int = 3) -> String {
+        names.isEmpty ? "nothing" : names.map { "'\($0)'" }.listed(limit)
     }
 }
 

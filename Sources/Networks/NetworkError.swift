@@ -1,3 +1,5 @@
+import Tensors
+
 /// Why a file's description or names do not make a network that this program understands.
 public enum NetworkError: Error, Equatable {
     /// A layer of a class that has no meaning here.
@@ -36,7 +38,7 @@ extension NetworkError: CustomStringConvertible {
         case .missingParameter(let name, let neededBy):
             "layer '\(neededBy)': parameter '\(name)' is not in the file"
         case .ambiguousParameter(let name, let neededBy, let candidates):
-            "layer '\(neededBy)': parameter '\(name)' could be any of \(candidates.joined(separator: ", "))"
+            "layer '\(neededBy)': parameter '\(name)' could be any of \(candidates.listed())"
         case .wrongShape(let parameter, let found, let expected):
             "parameter '\(parameter)': shape is \(found), expected \(expected)"
         case .noKerasLayer(let layer, let operation):

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Why a convolution's weights are not to be standardized: what follows it would notice.
 public enum ConvolutionExemption: Error, Sendable, Equatable {
     /// Its only consumer is an addition (a shortcut without a norm, a pre-activation block).
@@ -27,7 +29,7 @@ extension ConvolutionExemption: CustomStringConvertible {
     public var description: String {
         switch self {
         case .feedsAdd(let layer): "it feeds the addition '\(layer)'"
-        case .severalConsumers(let layers): "it feeds several layers: \(layers.joined(separator: ", "))"
+        case .severalConsumers(let layers): "it feeds several layers: \(layers.listed())"
         case .sharedKernel(let layer): "its kernel is shared with '\(layer)'"
         case .sharedNorm(let layer): "the parameters of the norm behind it are shared with '\(layer)'"
         case .activation(let layer): "the activation '\(layer)' follows it"

@@ -8,6 +8,8 @@ public struct ConvertReport: Codable, Sendable {
     public var input: String
     /// The file that was written; nil where nothing was.
     public var output: String?
+    /// Where the old file is that the output replaced; nil where it replaced none.
+    public var backup: String?
     /// What was recognised.
     public var architecture: String
     /// How it was converted, and the settings of every norm.
@@ -32,7 +34,7 @@ public struct ConvertReport: Codable, Sendable {
     public var unused: [String]
     /// What calibration on images did, if there was one.
     public var calibration: CalibrationReport?
-    /// What the user should know.
+    /// What the user should know, with all layers that it is about.
     public var warnings: [String]
 
     /// The norms of one width.
@@ -71,7 +73,13 @@ public struct ConvertReport: Codable, Sendable {
         droppedParameters = plan.report.dropped
         droppedParts = model.checkpoint.leftOut
         unused = model.unusedParameters
-        warnings = plan.report.warnings
-            .filter { calibration == nil || !$0.isAnsweredByCalibration }.map(\.description)
+        warnings = plan.report.open(calibration).map { $0.text(listing: .max) }
+    }
+}
+
+extension ConversionReport {
+    /// The warnings that a calibration has not answered, if there was one.
+    package func open(_ calibration: CalibrationReport?) -> [ConversionWarning] {
+        warnings.filter { calibration == nil || !$0.isAnsweredByCalibration }
     }
 }

@@ -3,6 +3,7 @@ import Conversion
 import Datasets
 import Networks
 import OrderedJSON
+import Tensors
 
 /// Why a conversion was refused, beyond what its parts tell.
 public enum ConvertFailure: Error, CustomStringConvertible {
@@ -10,14 +11,19 @@ public enum ConvertFailure: Error, CustomStringConvertible {
     case batchNormRemains(layers: [String])
     /// A parameter that would be copied and holds a NaN or an infinity; the first one, by its index.
     case notFinite(parameter: String, index: Int, value: Float)
+    /// An output that is the input.
+    case outputIsInput(path: String, backup: String)
 
     /// One line for people.
     public var description: String {
         switch self {
         case .batchNormRemains(let layers):
-            "batch normalization remains in \(layers.joined(separator: ", "))"
+            "batch normalization remains in \(layers.listed())"
         case .notFinite(let parameter, let index, let value):
             "parameter '\(parameter)': value \(index) is \(value), expected a finite number"
+        case .outputIsInput(let path, let backup):
+            "\(path): is the input, which may be the only original: --in-place replaces it and keeps the old file as "
+                + backup
         }
     }
 }
@@ -44,7 +50,7 @@ extension Model {
     ///   - path: where to; the file appears whole or not at all.
     ///   - options: what to convert to, and how.
     ///   - preprocessing: what the new file remembers; what goes with this one where it is nil.
-    ///   - overwrite: whether a file that is there may be replaced; it may be this one.
+    ///   - overwrite: whether a file that is there may be replaced; never this one, which `writeInPlace` is for.
     /// - Returns: what was done.
     @discardableResult
     public func convert(
@@ -89,8 +95,17 @@ extension Model {
         }
     }
 
-    /// Writes a conversion that is worked out, with a note of one's own.
+    /// Writes a conversion that is worked out, with a note of one's own. Throws `ConvertFailure.outputIsInput` where the
+    /// path is this network's file.
     public func write(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
+    ) throws {
+        try checkOutput(path)
+        try writeAnywhere(plan, note: note, to: path, layout: layout, overwrite: overwrite)
+    }
+
+    /// Writes also over this network's own file.
+    func writeAnywhere(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
     ) throws {
         switch try prepared(plan, note, layout) {

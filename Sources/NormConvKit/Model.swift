@@ -101,9 +101,7 @@ public struct Model: Sendable {
     public var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
 
     private static func noMatch(_ names: [String]) -> String {
-        let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
-        return
-            "no layer of the configuration has any of the file's \(names.count) tensors (\(shown)\(names.count > 3 ? ", …" : ""))"
+        "no layer of the configuration has any of the file's \(names.count) tensors (\(names.map { "'\($0)'" }.listed()))"
     }
 
     private static func recognize(

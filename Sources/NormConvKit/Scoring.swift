@@ -121,16 +121,21 @@ public struct ScoringJob: Sendable {
     /// - Parameters:
     ///   - partial: where what is done is kept.
     ///   - workers: how many images or batches are in work at once; all cores where it is nil.
+    ///   - kept: is told how many more images the partial result's file holds, from any thread: first those that an
+    ///     earlier run has done.
     ///   - progress: is told how many more images all networks are done with, from any thread.
     public func run(
         keepingIn partial: PartialOptions? = nil, workers: Int? = nil,
+        kept: @escaping @Sendable (Int) -> Void = { _ in },
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> [Scores] {
         let journal = try partial.map { try Journal(job: self, $0) }
         let blocks = journal?.blocks ?? []
         var scored = try emptySheet()
         try naming(journal?.path ?? split.file) { for block in blocks { try scored.add(block) } }
-        progress(blocks.reduce(0) { $0 + $1.labels.count })
+        let before = blocks.reduce(0) { $0 + $1.labels.count }
+        if journal != nil { kept(before) }
+        progress(before)
         let images = (partial?.shard ?? .whole).images(of: split.count)
         let rest = Self.gaps(in: images, without: blocks.map(\.images))
         guard !rest.isEmpty else { return scored.scores }
@@ -140,7 +145,10 @@ public struct ScoringJob: Sendable {
         let run = try split.jointRun(models, preprocessing, engine: engine, workers: workers)
         let seconds = try run.run(on: rest) { outputs in
             let block = self.block(outputs.images, outputs.outputs, seconds: outputs.seconds)
-            try journal?.append(block)
+            if let journal {
+                try journal.append(block)
+                kept(block.labels.count)
+            }
             try sheet.withLock { try $0.add(block) }
             progress(block.labels.count)
         }

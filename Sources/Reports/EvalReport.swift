@@ -154,6 +154,9 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
     }
 
-    /// What to call each network: its file's name where that tells it from the others, else its path.
-    public var names: [String] { shortNames(models.map(\.model)) }
+    /// What to call each network: the shortest end of its path that tells it from the others.
+    public var names: [String] { networkNames.full }
+
+    /// The names, and shorter ones.
+    package var networkNames: NetworkNames { NetworkNames(models.map(\.model)) }
 }

@@ -48,9 +48,11 @@ public enum Formatting {
         return "\(fixed(estimate.value, digits: digits))  [\(ends[0]), \(ends[1])]"
     }
 
-    /// `0.0412`, or `1.2e-09` where it is smaller than four digits show.
+    /// `0.0412`, `1.2e-09` where it is smaller than four digits show, `< 1e-300` where a double hardly holds it: such a
+    /// value is never 0.
     public static func probability(_ value: Double) -> String {
-        value >= 0.0001 || value == 0 ? fixed(value, digits: 4) : String(format: "%.1e", value)
+        if value < 1e-300 { return "< 1e-300" }
+        return value < 0.0001 ? String(format: "%.1e", value) : fixed(value, digits: 4)
     }
 
     /// `37.4`, or `1234` where tenths say nothing: images a second.
@@ -59,37 +61,21 @@ public enum Formatting {
     /// `0:07`, `12:30`, `1:02:03`
     public static func duration(seconds: Double) -> String {
         guard seconds < 360_000 else { return "–" }
-        let whole = Int(seconds.rounded(.up))
+        let whole = Int(max(seconds, 0).rounded(.up))
         let (hours, minutes) = (whole / 3600, whole / 60 % 60)
         return hours > 0
             ? String(format: "%d:%02d:%02d", hours, minutes, whole % 60)
             : String(format: "%d:%02d", minutes, whole % 60)
     }
 
-    /// The end of a text that is longer than `width` characters, after an ellipsis: of a path, what tells files apart.
+    /// The end of a text that takes more than `width` columns, after an ellipsis: of a path, what tells files apart.
     public static func tail(_ text: String, width: Int) -> String {
-        text.count <= width ? text : "…" + text.suffix(max(width - 1, 0))
+        Columns.count(text) <= width ? text : width < 1 ? "" : "…" + Columns.suffix(text, width - 1)
     }
 
-    /// `gn.h5 [#####---------------]  1,234/2,000 images  512 images/s  0:02 left`, in at most 79 columns.
-    public static func progress(_ title: String, done: Int, of total: Int, seconds: Double) -> String {
-        let rate = seconds > 0 ? Double(done) / seconds : 0
-        let left = rate > 0 ? duration(seconds: Double(total - done) / rate) : "–"
-        let figures =
-            "  \(grouped(done))/\(grouped(total)) images  "
-            + "\(self.rate(rate)) images/s  \(left) left"
-        let space = 79 - figures.count
-        let title = tail(title, width: max(space - 13, 12))
-        let width = min(space - title.count - 3, 30)
-        guard width >= 5 else { return title + figures }
-        let filled = total > 0 ? width * done / total : 0
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-        return "\(title) [\(bar)]\(figures)"
-    }
-
-    /// The beginning of a text that is longer than `width` characters, before an ellipsis.
+    /// The beginning of a text that takes more than `width` columns, before an ellipsis.
     public static func head(_ text: String, width: Int) -> String {
-        text.count <= width ? text : text.prefix(max(width - 1, 0)) + "…"
+        Columns.count(text) <= width ? text : width < 1 ? "" : Columns.prefix(text, width - 1) + "…"
     }
 
     /// `80.3–83.6`

@@ -82,12 +82,9 @@ public struct SweepReport: Codable, Sendable, Equatable {
         self.models = models
     }
 
-    /// What to call each network: its file's name where that tells it from the others, else its path.
-    public var names: [String] { shortNames(models.map(\.model)) }
-}
+    /// What to call each network: the shortest end of its path that tells it from the others.
+    public var names: [String] { networkNames.full }
 
-/// Files' names where they tell the files from each other, else their paths.
-func shortNames(_ paths: [String]) -> [String] {
-    let files = paths.map { URL(fileURLWithPath: $0).lastPathComponent }
-    return Set(files).count == files.count ? files : paths
+    /// The names, and shorter ones.
+    package var networkNames: NetworkNames { NetworkNames(models.map(\.model)) }
 }

@@ -23,14 +23,27 @@ public struct TextTable: Sendable {
         rows.append(cells)
     }
 
+    /// Fills the cells of a column: `cells` gets the columns of a terminal that are left beside the others in `width`,
+    /// at least eight, and gives a cell for each row.
+    package mutating func fill(_ column: Int, width: Int, _ cells: (_ room: Int) -> [String]) {
+        let others = widths.enumerated().filter { $0.offset != column }.reduce(0) { $0 + $1.element + 2 }
+        let new = cells(max(width - others, 8))
+        precondition(new.count == rows.count, "\(new.count) cells for \(rows.count) rows")
+        for row in rows.indices { rows[row][column] = new[row] }
+    }
+
+    private var widths: [Int] {
+        columns.indices.map { column in
+            ([columns[column].title] + rows.map { $0[column] }).map(Columns.count).max() ?? 0
+        }
+    }
+
     /// The table, two spaces between columns, without spaces at the ends of lines.
     public var lines: [String] {
-        let widths = columns.indices.map { column in
-            ([columns[column].title] + rows.map { $0[column] }).map(\.count).max() ?? 0
-        }
+        let widths = widths
         return ([columns.map(\.title)] + rows).map { cells in
             let padded = cells.indices.map { column in
-                let gap = String(repeating: " ", count: widths[column] - cells[column].count)
+                let gap = String(repeating: " ", count: widths[column] - Columns.count(cells[column]))
                 return columns[column].alignment == .left ? cells[column] + gap : gap + cells[column]
             }
             let line = padded.joined(separator: "  ")

@@ -131,20 +131,8 @@ enum StandardizationArgument: String, ExpressibleByArgument, CaseIterable {
 enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
     case keep, keras, keras3, weights, torch, safetensors
 
-    /// Nil where the layout stays.
-    var layout: OutputLayout? { OutputLayout(rawValue: rawValue) }
-
-    /// What a file of this name is expected to be, where it cannot be what the input is: a name that ends in
-    /// `.safetensors` on HDF5 within would deceive whoever opens it.
-    static func expected(of output: String, from input: Layout) -> OutputLayout? {
-        let isHDF5 = [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .torchFlat, .torchNested]
-            .contains(input)
-        if output.hasSuffix(".safetensors") { return input == .safetensors ? nil : .safetensors }
-        if output.hasSuffix(".keras") { return input == .kerasArchive ? nil : .keras3 }
-        if output.hasSuffix(".weights.h5") { return input == .kerasWeights ? nil : .weights }
-        guard output.hasSuffix(".h5") || output.hasSuffix(".hdf5"), !isHDF5 else { return nil }
-        return input == .kerasArchive ? .keras : .torch
-    }
+    /// What the library wants.
+    var choice: LayoutChoice { OutputLayout(rawValue: rawValue).map(LayoutChoice.layout) ?? .keep }
 }
 
 extension GroupPolicy: ExpressibleByArgument {

@@ -21,6 +21,8 @@ struct Convert: ParsableCommand {
             Networks that are known by the names of norms alone keep their convolutions, unless:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
               normconv convert in.pth out.safetensors --assume-adjacent
+            In the place of the input, which goes on as resnet.h5.bak:
+              normconv convert resnet.h5 --in-place --to gn
             PyTorch's names and layouts, a Keras model, another layout alone:
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
@@ -30,8 +32,8 @@ struct Convert: ParsableCommand {
     @Argument(help: "The network to convert.", completion: .file())
     var input: String
 
-    @Argument(help: "The file to write.", completion: .file())
-    var output: String
+    @Argument(help: "The file to write; none with --in-place.", completion: .file())
+    var output: String?
 
     @Option(
         help:
@@ -84,8 +86,14 @@ struct Convert: ParsableCommand {
             """)
     var layout: LayoutArgument?
 
-    @Flag(help: "Overwrite the output if it exists.")
+    @Flag(help: "Overwrite the output if it exists. The input is never overwritten.")
     var force = false
+
+    @Flag(
+        help:
+            "Replace the input, and keep the old file as NAME.bak; a NAME.bak that exists is never overwritten."
+    )
+    var inPlace = false
 
     @Flag(help: "Work everything out and write nothing.")
     var dryRun = false
@@ -95,6 +103,12 @@ struct Convert: ParsableCommand {
     @OptionGroup var outputOptions: OutputOptions
 
     func validate() throws {
+        if output == nil, !inPlace {
+            throw ValidationError("Name the file to write, or replace the input with --in-place.")
+        }
+        if inPlace, let output, !OutputIsInput.areOne(output, input) {
+            throw ValidationError("--in-place replaces the input: leave the output out.")
+        }
         if groups != nil, to != .gn {
             throw ValidationError(
                 "--groups goes with --to gn only: ln is one group, in is one channel a group.")
@@ -142,16 +156,12 @@ struct Convert: ParsableCommand {
 
     func run() throws {
         if !calibration.areGiven { nc_return_freed_memory() }
+        let (output, choice) = (self.output ?? input, self.layout?.choice ?? .byName)
+        try OutputName(output).check(choice)
         try OutputIsInput.check(output, [calibration.calibrate, architecture.architecture].compactMap { $0 })
         let model = try architecture.model(input)
-        let layout =
-            self.layout.map(\.layout) ?? LayoutArgument.expected(of: output, from: model.checkpoint.layout)
-        if [".pth", ".pt", ".ckpt"].contains(where: output.lowercased().hasSuffix) {
-            throw PicklesAreRead(path: output)
-        }
-        if output.hasSuffix(".npz"), layout != nil || model.checkpoint.layout != .numpyArchive {
-            throw ArchivesAreKept(path: output)
-        }
+        let layout = try OutputName(output).layout(choice, from: model.checkpoint.layout)
+        if inPlace { try model.checkInPlace(output) } else { try model.checkOutput(output) }
         var plan = to == .none ? ConversionPlan(unchanged: model.network) : try model.plan(options)
         guard !plan.report.warnings.contains(.nothingToConvert) else {
             throw NothingToConvert(path: input, architecture: model.network)
@@ -161,7 +171,7 @@ struct Convert: ParsableCommand {
         }
         var note = note(plan, model, nil)
         var fitted: CalibrationReport?
-        if calibration.areGiven, !dryRun { try AtomicFile.check(output, overwrite: force) }
+        if calibration.areGiven, !dryRun { try AtomicFile.check(output, overwrite: force || inPlace) }
         if dryRun || calibration.areGiven { try model.check(plan, note: note, to: output, layout: layout) }
         if calibration.areGiven {
             let result = try calibration.fit(
@@ -169,16 +179,18 @@ struct Convert: ParsableCommand {
             (plan, fitted) = (result.plan, result.report)
             note = self.note(plan, model, fitted)
         }
-        if !dryRun {
-            try model.write(plan, note: note, to: output, layout: layout, overwrite: force)
-        }
         var report = ConvertReport(
             model, plan, note: note, calibration: fitted, output: dryRun ? nil : output)
+        if !dryRun, inPlace {
+            report.backup = try model.writeInPlace(plan, note: note, to: output, layout: layout)
+        } else if !dryRun {
+            try model.write(plan, note: note, to: output, layout: layout, overwrite: force)
+        }
         if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
             report.droppedParts.append("what the network does not use")
         }
         if outputOptions.json || !outputOptions.quiet { try outputOptions.show(report, report.lines) }
-        if !outputOptions.quiet { report.warnings.forEach { Terminal.note("warning: \($0)") } }
+        if !outputOptions.quiet { plan.report.open(fitted).forEach { Terminal.note("warning: \($0)") } }
     }
 }
 
@@ -188,24 +200,6 @@ struct LayersAreKeras: Error, CustomStringConvertible {
 
     var description: String {
         "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
-    }
-}
-
-/// Archives of arrays are written from such alone.
-struct ArchivesAreKept: Error, CustomStringConvertible {
-    let path: String
-
-    var description: String {
-        "\(path): .npz is written from .npz only, in the same layout: name the output x.safetensors, x.keras or x.h5"
-    }
-}
-
-/// PyTorch's own files are programs that build what they hold.
-struct PicklesAreRead: Error, CustomStringConvertible {
-    let path: String
-
-    var description: String {
-        "\(path): PyTorch's own files are read and not written: name the output x.safetensors or x.h5"
     }
 }
 
@@ -245,21 +239,25 @@ extension ConvertReport {
         lines += pairs.summary
         let listed = leftAlone.filter { !pairs.openConvolutions.contains($0.layer) }
         if !listed.isEmpty { lines.append("Convolutions left alone:") }
-        lines += listed.map { "  \($0.layer): \($0.reason)" }
+        lines += listed.prefix(3).map { "  \($0.layer): \($0.reason)" }
+        if listed.count > 3 { lines.append("  … and \(listed.count - 3) more (--json lists them)") }
         if !biased.isEmpty { lines.append("\(biased.count) convolutions were given a bias") }
         let dropped =
             droppedParts
             + (droppedParameters.isEmpty ? [] : ["\(droppedParameters.count) running statistics"])
-        if !dropped.isEmpty { lines.append("Dropped: \(dropped.joined(separator: ", "))") }
-        if !unused.isEmpty { lines.append("Not used by the network: \(unused.joined(separator: ", "))") }
+        if !dropped.isEmpty {
+            lines.append("Dropped: \(dropped.map { Formatting.head($0, width: 120) }.listed())")
+        }
+        if !unused.isEmpty { lines.append("Not used by the network: \(unused.listed())") }
         if let calibration { lines += calibration.lines }
         lines.append(output.map { "Wrote \($0)" } ?? "Dry run: nothing written")
+        if let backup { lines.append("The old file is \(backup)") }
         return lines
     }
 }
 
 extension ConversionNote {
     fileprivate var epsilonText: String {
-        Set(norms.values.map(\.epsilon)).sorted().map { "\($0)" }.joined(separator: ", ")
+        Set(norms.values.map(\.epsilon)).sorted().listed()
     }
 }

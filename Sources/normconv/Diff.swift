@@ -88,7 +88,7 @@ extension DiffReport {
             Terminal.bold("\(first) → \(second)"), "  \(Formatting.grouped(images)) images of \(data)", "",
         ]
         lines += table.lines
-        if !unmatched.isEmpty { lines += ["", "Only in one of them: " + unmatched.joined(separator: ", ")] }
+        if !unmatched.isEmpty { lines += ["", "Only in one of them: " + unmatched.listed()] }
         return lines
     }
 }

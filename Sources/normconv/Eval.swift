@@ -17,8 +17,8 @@ struct Eval: ParsableCommand {
               normconv eval r50.safetensors --data imagenette/val --classes names.txt
               normconv eval pets.h5 --data annotations/test.txt --skip-broken
               normconv eval resnet50.h5 --data val --precision bf16
-              normconv eval resnet50.h5 --data val --resume resnet50.json
-              normconv eval resnet50.h5 --data val --shard 3/8 --partial part-3.json
+              normconv eval resnet50.h5 --data val --resume resnet50.partial
+              normconv eval resnet50.h5 --data val --shard 3/8 --partial part-3.partial
 
             A split is
               a folder with a folder of JPEG or PNG files for each class, in sorted
@@ -162,11 +162,25 @@ struct Eval: ParsableCommand {
         let progress = ProgressLine(title, total: images, isOn: !output.quiet)
         defer { progress.finish() }
         guard let outputs else {
-            return try job.run(keepingIn: partial, workers: workers, progress: progress.advance)
+            return try run(job, partial, images: images, progress)
         }
         let all = try split.run(
             networks, preprocessing: preprocess, engine: engine, workers: workers, progress: progress.advance)
         try AtomicFile.write(Data(all[0].logits.npy), to: outputs, overwrite: force)
         return try job.scores(of: all)
+    }
+
+    /// Scores, and says what is kept where the run is interrupted.
+    private func run(
+        _ job: ScoringJob, _ partial: PartialOptions?, images: Int, _ progress: ProgressLine
+    ) throws -> [Scores] {
+        let kept = KeptImages(part, of: images)
+        return try job.run(
+            keepingIn: partial, workers: workers,
+            kept: { count in
+                guard kept.add(count) else { return }
+                progress.exclude(count)
+                if !output.quiet { Interruption.farewell.withLock { $0 = { kept.farewell } } }
+            }, progress: progress.advance)
     }
 }

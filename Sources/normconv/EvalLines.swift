@@ -30,18 +30,19 @@ extension EvalReport {
             ("network", .left), ("top-1", .right), ("95 %", .left), ("top-5", .right), ("NLL", .right),
             ("ECE", .right), ("images/s", .right),
         ])
-        for (model, name) in zip(models, names) {
+        for model in models {
             let score = model.evaluation
             let top1 = Formatting.interval(score.top1).components(separatedBy: "  ")
             table.add(
-                Formatting.tail(name, width: 22), top1[0], top1[1],
+                "", top1[0], top1[1],
                 score.top5.map { Formatting.percent($0.value) } ?? "–",
                 score.nll.map { Formatting.fixed($0.value, digits: 3) } ?? "–",
                 score.reliability.map { Formatting.fixed($0.ece, digits: 3) } ?? "–",
                 Formatting.rate(model.imagesPerSecond))
         }
-        let heads = zip(models, names).compactMap { model, name in
-            model.head.description.map { "  outputs       \(Formatting.tail(name, width: 18)): \($0)" }
+        table.fill(0, width: 78, networkNames.fitting)
+        let heads = zip(models, networkNames.fitting(18)).compactMap { model, name in
+            model.head.description.map { "  outputs       \(name): \($0)" }
         }
         var lines = [Terminal.bold("\(Formatting.grouped(images)) images of \(data)")]
         lines += split + heads + table.lines.map { "  " + $0 } + [""] + classLines(models)
@@ -54,43 +55,63 @@ extension EvalReport {
             ("network", .left), ("agreement", .right), ("top-1", .right), ("95 %", .left), ("lost", .right),
             ("gained", .right), ("p", .right),
         ])
-        for (model, name) in zip(models, names) {
+        var compared: [Int] = []
+        for (index, model) in models.enumerated() {
             guard let comparison = model.comparison, let paired = comparison.paired else { continue }
+            compared.append(index)
             let difference = Formatting.points(paired.difference).components(separatedBy: "  ")
             table.add(
-                Formatting.tail(name, width: 18), Formatting.percent(comparison.agreement.value),
+                "", Formatting.percent(comparison.agreement.value),
                 difference[0], difference[1], Formatting.grouped(paired.lost.count),
                 Formatting.grouped(paired.gained.count), Formatting.probability(paired.mcNemarP))
+        }
+        table.fill(0, width: 78) { room in
+            let names = networkNames.fitting(room)
+            return compared.map { names[$0] }
         }
         return table.lines
     }
 
-    /// All classes where they are few, otherwise the ones that fare worst; top-1 of each network.
+    /// All classes where they are few, otherwise the ones that fare worst; top-1 of each network, of four in a table.
     private func classLines(_ models: [Network]) -> [String] {
-        guard let first = models.first, models.count <= 4 else { return [] }
+        guard let first = models.first else { return [] }
         let limit = 20
         let classes = first.evaluation.classes
         let shown = classes.count <= limit ? classes : weakestClasses.prefix(10).map { classes[$0] }
-        let titles = models.count == 1 ? ["top-1"] : names.map { Formatting.tail($0, width: 12) }
+        let whose = self.models.count == 1 ? "" : ", by the lowest of any network"
+        var lines =
+            classes.count <= limit ? [] : ["The 10 weakest of \(classes.count) classes\(whose):"]
+        let names = models.count == 1 ? ["top-1"] : networkNames.fitting(12)
+        for start in stride(from: 0, to: models.count, by: 4) {
+            let part = start..<min(start + 4, models.count)
+            let table = classTable(
+                shown, Array(models[part]), titles: Array(names[part]), isAlone: models.count == 1)
+            lines += (start > 0 ? [""] : []) + table.lines.map { "  " + $0 }
+        }
+        return lines
+    }
+
+    /// Networks' recall of classes; precision and F1 too where there is one network.
+    private func classTable(
+        _ shown: [ClassScores], _ models: [Network], titles: [String], isAlone: Bool
+    ) -> TextTable {
         var columns: [(title: String, alignment: TextTable.Alignment)] = [
             ("class", .left), ("images", .right),
         ]
         columns += titles.map { ($0, .right) }
-        if models.count == 1 { columns += [("precision", .right), ("F1", .right)] }
+        if isAlone { columns += [("precision", .right), ("F1", .right)] }
         var table = TextTable(columns)
         let share = { (share: Double?) in share.map { Formatting.percent($0) } ?? "–" }
         for entry in shown {
-            var cells = [
-                Formatting.tail(entry.name ?? "\(entry.index)", width: models.count > 2 ? 14 : 24),
-                Formatting.grouped(entry.images),
-            ]
+            var cells = ["", Formatting.grouped(entry.images)]
             cells += models.map { share($0.evaluation.classes[entry.index].recall?.value) }
-            if models.count == 1 { cells += [share(entry.precision?.value), share(entry.f1)] }
+            if isAlone { cells += [share(entry.precision?.value), share(entry.f1)] }
             table.add(cells)
         }
-        let whose = self.models.count == 1 ? "" : ", by the lowest of any network"
-        let title = classes.count <= limit ? [] : ["The 10 weakest of \(classes.count) classes\(whose):"]
-        return title + table.lines.map { "  " + $0 }
+        table.fill(0, width: 78) { room in
+            shown.map { Formatting.tail($0.name ?? "\($0.index)", width: min(room, 24)) }
+        }
+        return table
     }
 }
 

@@ -54,7 +54,13 @@ struct ImageOptions: ParsableArguments {
         defer { progress.finish() }
         let sound = try split.withoutBrokenImages(progress: progress.advance)
         progress.finish()
-        if !quiet { for image in sound.broken { Terminal.note("left out: \(image.reason)") } }
+        if !quiet {
+            for image in sound.broken.prefix(3) { Terminal.note("left out: \(image.reason)") }
+            let more = sound.broken.count - 3
+            if more > 0 {
+                Terminal.note("left out: … and \(Formatting.grouped(more)) more (--json lists them)")
+            }
+        }
         return sound
     }
 }

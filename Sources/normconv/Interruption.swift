@@ -1,10 +1,15 @@
 import CCrashGuard
 import Foundation
 import NormConvKit
+import Synchronization
 
 /// Signals go to one thread that computes nothing: Ctrl-C and its relatives leave no temporary file behind, and no handler runs
 /// on a thread that computes.
 enum Interruption {
+    /// A last line for people, or nil: called on another thread, when the progress line is cleared and before the program
+    /// ends.
+    static let farewell = Mutex<@Sendable () -> String?>({ nil })
+
     /// Called once, before any thread is started: all of them inherit that signals are blocked.
     static func install() {
         // A limit of file sizes (`ulimit -f`) is told as a full disk is, instead of ending the program.
@@ -25,7 +30,7 @@ enum Interruption {
             pthread_sigmask(SIG_SETMASK, ends, nil)
             var number: Int32 = 0
             while sigwait(ends, &number) != 0 {}
-            AtomicFile.exitRemovingTemporaries(128 + number) { Terminal.endLine() }
+            AtomicFile.exitRemovingTemporaries(128 + number) { lastWords() }
         }
     }
 
@@ -47,5 +52,11 @@ enum Interruption {
         sigemptyset(&signals)
         sigaddset(&signals, number)
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    }
+
+    /// What is said before the end.
+    private static func lastWords() {
+        Terminal.endLine()
+        if let text = farewell.withLock({ $0 })() { Terminal.note(text) }
     }
 }

@@ -7,11 +7,11 @@ struct Merge: ParsableCommand {
         abstract: "Puts the partial results of eval --shard together: the figures of one run.",
         discussion: """
             EXAMPLES
-              normconv eval resnet.h5 --data val --shard 1/2 --partial part-1.json
-              normconv eval resnet.h5 --data val --shard 2/2 --partial part-2.json
-              normconv merge part-1.json part-2.json
-              normconv merge part-*.json --json | jq '.models[].top1.value'
-              normconv merge part-*.json --html report.html --csv images.csv
+              normconv eval resnet.h5 --data val --shard 1/2 --partial part-1.partial
+              normconv eval resnet.h5 --data val --shard 2/2 --partial part-2.partial
+              normconv merge part-1.partial part-2.partial
+              normconv merge part-*.partial --json | jq '.models[].top1.value'
+              normconv merge part-*.partial --html report.html --csv images.csv
 
             Files may be named in any order. A shard that is missing, unfinished, there twice, or of another
             split, network, preprocessing or version of normconv is refused. images/s is the mean of the

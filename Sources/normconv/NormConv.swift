@@ -34,6 +34,11 @@ struct NormConv: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch {
+            if exitCode(for: error) == .validationFailure {
+                let arguments = Array(CommandLine.arguments.dropFirst())
+                Terminal.error(Suggestion.message(for: error, arguments: arguments) + "\n")
+                exit(withError: ExitCode.validationFailure)
+            }
             exit(withError: OneLine.failure(error))
         }
     }

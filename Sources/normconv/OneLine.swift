@@ -3,15 +3,16 @@ import ArgumentParser
 /// Text of which a part comes out of files: it must not end the line, move a terminal's cursor or fill the screen.
 enum OneLine {
     /// Letters of an error.
-    private static let limit = 1_000
+    private static let limit = 1_900
     /// What `Terminal.bold` adds.
     private static let bold = ["\u{1B}[1m", "\u{1B}[0m"]
 
-    /// A failure whose description is one line of bounded length; ArgumentParser's own errors stay as they are.
+    /// A failure whose description is one line of bounded length, of which the end stays where a command to paste may stand; ArgumentParser's own errors stay as they are.
     static func failure(_ error: any Error) -> any Error {
         guard NormConv.exitCode(for: error) == .failure, !(error is ExitCode) else { return error }
-        let text = "\(error)"
-        let cut = text.utf8.count > limit ? "\(text.prefix(limit * 3 / 4)) … \(text.suffix(limit / 4))" : text
+        // An empty path, as an unset variable of the shell gives.
+        let text = "\(error)".hasPrefix(": ") ? "''\(error)" : "\(error)"
+        let cut = text.utf8.count > limit ? "\(text.prefix(limit / 4)) … \(text.suffix(limit * 3 / 4))" : text
         return Failure(description: printable(cut))
     }
 

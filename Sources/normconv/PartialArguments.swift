@@ -1,5 +1,6 @@
 import ArgumentParser
 import NormConvKit
+import Synchronization
 
 /// How a run is cut into parts and gone on with.
 struct PartialArguments: ParsableArguments {
@@ -39,6 +40,37 @@ struct PartialArguments: ParsableArguments {
         options.beginning = resume != nil ? .resuming : force ? .overwriting : .new
         options.architecture = architecture
         return options
+    }
+}
+
+/// The images that a partial result's file holds, for the last line of a run that is interrupted.
+final class KeptImages: Sendable {
+    private let file: String
+    private let total: Int
+    private let continuation: String
+    private let count = Mutex(Int?.none)
+
+    /// `total` images are to be kept in the arguments' file.
+    init(_ part: PartialArguments, of total: Int) {
+        (file, self.total) = (part.file ?? "", total)
+        continuation =
+            part.resume != nil
+            ? "the same command goes on with them" : "--resume in place of --partial goes on with them"
+    }
+
+    /// Counts more images. Whether these are the first: those of an earlier run.
+    func add(_ images: Int) -> Bool {
+        count.withLock { count in
+            defer { count = (count ?? 0) + images }
+            return count == nil
+        }
+    }
+
+    /// What is kept, and how to go on.
+    var farewell: String {
+        let kept = count.withLock { $0 } ?? 0
+        let images = "\(Formatting.grouped(kept)) of \(Formatting.grouped(total)) images"
+        return "Interrupted: \(images) are kept in \(file); \(continuation)"
     }
 }
 

@@ -127,17 +127,19 @@ extension SweepReport {
         ]
         if let transform { lines.append("images are \(transform)") }
         if let broken { lines.append("broken: \(Formatting.grouped(broken.count)) images, left out") }
-        for first in stride(from: 0, to: models.count, by: 5) {
-            lines += table(first..<min(first + 5, models.count))
+        let cell = (models.flatMap(\.points).map { Columns.count($0.text) } + [10]).max() ?? 10
+        let count = min(max(68 / (cell + 2), 1), 5)
+        for first in stride(from: 0, to: models.count, by: count) {
+            lines += table(first..<min(first + count, models.count))
         }
         return lines
     }
 
     private func table(_ part: Range<Int>) -> [String] {
-        let width = min(24, max(10, 68 / part.count - 2))
+        let names = networkNames.fitting(min(24, 68 / part.count - 2))
         var table = TextTable(
             [(title: "batch size", alignment: .right)]
-                + part.map { (title: Formatting.tail(names[$0], width: width), alignment: .right) })
+                + part.map { (title: names[$0], alignment: .right) })
         for row in models[part.lowerBound].points.indices {
             table.add(
                 ["\(models[part.lowerBound].points[row].batchSize)"]

@@ -1,14 +1,27 @@
 import Foundation
 import NormConvKit
-import Synchronization
 
 /// What is said to people: results on standard output, all else on standard error.
 enum Terminal {
+    /// Whether terminals understand escape sequences: not where TERM is `dumb`, empty or not set.
+    private static let understandsEscapes = !["", "dumb"].contains(environment("TERM"))
+
     /// Whether standard error is a terminal that shows progress.
-    static let showsProgress = isatty(STDERR_FILENO) == 1
+    static let showsProgress = isatty(STDERR_FILENO) == 1 && understandsEscapes
 
     private static let usesColour =
-        isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+        isatty(STDOUT_FILENO) == 1 && understandsEscapes && environment("NO_COLOR").isEmpty
+
+    private static func environment(_ name: String) -> String {
+        ProcessInfo.processInfo.environment[name] ?? ""
+    }
+
+    /// The columns of the terminal at standard error as it is now; 80 where it does not say.
+    private static var columns: Int {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
 
     /// Takes the places of standard input, output and error where they are closed: a file that is opened next would get
     /// them, and everything that is printed. What is written to them goes on failing.
@@ -41,6 +54,11 @@ enum Terminal {
     /// A line on standard error.
     static func note(_ text: String) { error(OneLine.printable(text) + "\n") }
 
+    /// Writes the progress line anew, one column short of the terminal's width: a full line would wrap.
+    static func progress(_ text: ProgressText) {
+        error("\r\u{1B}[K" + text.line(columns: columns - 1))
+    }
+
     /// Clears a progress line that may stand there.
     static func endLine() {
         if showsProgress { error("\r\u{1B}[K") }
@@ -52,61 +70,4 @@ struct CannotPrint: Error, CustomStringConvertible {
     let reason: String
 
     var description: String { "standard output: cannot be written: \(reason)" }
-}
-
-/// A line on standard error that counts images, where that is a terminal.
-final class ProgressLine: Sendable {
-    private struct State {
-        var done = 0
-        var shown = ContinuousClock.now
-    }
-    private let title: String
-    private let total: Int
-    private let isOn: Bool
-    private let start = ContinuousClock.now
-    private let state = Mutex(State())
-
-    init(_ title: String, total: Int, isOn: Bool) {
-        self.title = title
-        self.total = total
-        self.isOn = isOn && Terminal.showsProgress
-    }
-
-    /// Counts images; at most ten times a second the line is written anew.
-    func advance(_ images: Int) {
-        guard isOn else { return }
-        state.withLock { state in
-            state.done += images
-            guard ContinuousClock.now - state.shown > .milliseconds(100) else { return }
-            state.shown = .now
-            let seconds = (ContinuousClock.now - start) / .seconds(1)
-            let line = Formatting.progress(title, done: state.done, of: total, seconds: seconds)
-            Terminal.error("\r\u{1B}[K\(line)")
-        }
-    }
-
-    /// Clears the line.
-    func finish() { if isOn { Terminal.endLine() } }
-}
-
-/// A line on standard error that says how far a stage is, where that is a terminal.
-final class StageLine {
-    private let isOn: Bool
-    private let start = ContinuousClock.now
-    private var shown: ContinuousClock.Instant?
-
-    init(isOn: Bool) { self.isOn = isOn && Terminal.showsProgress }
-
-    /// At most ten times a second the line is written anew.
-    func show(_ progress: CalibrationProgress) {
-        let now = ContinuousClock.now
-        guard isOn, shown.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
-        shown = now
-        let seconds = Formatting.fixed((now - start) / .seconds(1), digits: 0)
-        Terminal.error(
-            "\r\u{1B}[Kcalibrating: \(progress.stage) \(progress.done)/\(progress.total)  \(seconds) s")
-    }
-
-    /// Clears the line.
-    func finish() { if isOn { Terminal.endLine() } }
 }

@@ -135,7 +135,7 @@ struct AtomicFileTests {
             #expect(throws: CheckpointError.cannotWrite(path: path, reason: "No such file or directory")) {
                 try AtomicFile.write(to: path, overwrite: false) { _ in }
             }
-            #expect(throws: CheckpointError.cannotWrite(path: folder, reason: "it is not a regular file")) {
+            #expect(throws: CheckpointError.cannotWrite(path: folder, reason: "it is a folder")) {
                 try AtomicFile.write(to: folder, overwrite: true) { _ in }
             }
         }

@@ -20,6 +20,11 @@ func normconv(_ arguments: String...) throws -> Run { try normconv(arguments) }
 
 /// Runs the program with what a shell does around it: `$0` of `script` is the program, `$@` are the arguments.
 func normconv(inShell script: String, _ arguments: String...) throws -> Run {
+    try normconv(inShell: script, arguments)
+}
+
+/// The same, of a list.
+func normconv(inShell script: String, _ arguments: [String]) throws -> Run {
     try run(URL(fileURLWithPath: "/bin/sh"), ["-c", script, program.path] + arguments)
 }
 
@@ -53,7 +58,7 @@ private func run(
     return Run(code: process.terminationStatus, output: text, errors: remarks)
 }
 
-private let program = built("normconv")
+let program = built("normconv")
 
 /// A program of this package, beside the tests.
 private func built(_ name: String) -> URL {

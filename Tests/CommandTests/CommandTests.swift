@@ -181,23 +181,31 @@ struct CommandTests {
         }
     }
 
-    @Test("a file is converted in place")
-    func inPlace() throws {
+    @Test("a warning names three layers and how many more there are, and all in JSON")
+    func warnings() throws {
         try TestFiles.withTemporaryFolder { folder in
-            let copy = folder + "/model.h5"
-            try FileManager.default.copyItem(atPath: model, toPath: copy)
-            #expect(try normconv("convert", copy, copy, "--force").code == 0)
-            let again = try normconv("convert", copy, folder + "/again.h5")
-            #expect(again.code == 1)
-            #expect(again.errors.contains("nothing to convert"))
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.h5"])
+            let (input, output) = (
+                TestFiles.fixture("torchvision-bottleneck.safetensors"), folder + "/x.safetensors"
+            )
+            let run = try normconv("convert", input, output, "--to", "in", "--json")
+            #expect(run.code == 0)
+            let line = try #require(run.errors.split(separator: "\n").first { $0.contains("vanish") })
+            #expect(line.hasSuffix(": bn1, layer1.0.bn1, layer1.0.bn2, … and 17 more"), "\(line)")
+            let warnings = try #require(try run.json()["warnings"] as? [String])
+            let warning = try #require(warnings.first { $0.contains("vanish") })
+            let listed = try #require(warning.components(separatedBy: ": ").last).components(
+                separatedBy: ", ")
+            let norms = try #require(
+                try normconv("inspect", input, "--json").json()["norms"] as? [[String: Any]])
+            #expect(norms.count == 20 && listed == norms.map { $0["layer"] as? String }, "\(listed)")
         }
     }
 
     @Test(
         "wrong usage ends with 64 and writes nothing",
         arguments: [
-            ["convert", "in.h5"], ["convert", "in.h5", "out.h5", "--to", "bn"],
+            ["convert", "in.h5"], ["convert", "in.h5", "out.h5", "--in-place"], ["convert", "--in-place"],
+            ["convert", "in.h5", "out.h5", "--to", "bn"],
             ["convert", "in.h5", "out.h5", "--groups", "size:0"],
             ["convert", "in.h5", "out.h5", "--to", "ln", "--groups", "2"],
             ["convert", "in.h5", "out.h5", "--epsilon", "0"],

@@ -1,4 +1,5 @@
 import Foundation
+import NormConvKit
 import TestSupport
 import Testing
 
@@ -52,9 +53,7 @@ struct FaultTests {
         }
     }
 
-    @Test(
-        "an output that is the input, by a hard or a symbolic link, is what --force says and leaves other names alone"
-    )
+    @Test("an output that is the input, whatever it is called, needs --in-place, also with --force")
     func links() throws {
         try TestFiles.withTemporaryFolder { folder in
             let (input, hard, soft) = (folder + "/in.h5", folder + "/hard.h5", folder + "/soft.h5")
@@ -64,17 +63,70 @@ struct FaultTests {
             try manager.createSymbolicLink(atPath: soft, withDestinationPath: "in.h5")
             let old = try Data(contentsOf: URL(fileURLWithPath: model))
             let contents = { try Data(contentsOf: URL(fileURLWithPath: $0)) }
-            for output in [hard, soft] {
-                let run = try normconv("convert", input, output)
-                #expect(run.code == 1 && run.errors.contains("--force"))
+            for output in [input, folder + "/./in.h5", hard, soft] {
+                for options in [[], ["--force"], ["--dry-run"]] {
+                    let run = try normconv(["convert", input, output] + options)
+                    #expect(run.code == 1 && run.errors.contains("--in-place"), "\(run.errors)")
+                }
             }
-            #expect(try normconv("convert", input, hard, "--force").code == 0)
-            let new = try contents(hard)
-            #expect(try new != old && contents(input) == old)
-            #expect(try normconv("convert", input, soft, "--force").code == 0)
-            #expect(try contents(input) == new)
+            #expect(try contents(input) == old && manager.contentsOfDirectory(atPath: folder).count == 3)
+            // Of a hard link, the other name keeps the old file.
+            #expect(try normconv("convert", input, hard, "--in-place").code == 0)
+            #expect(try contents(hard) != old && contents(input) == old && contents(hard + ".bak") == old)
+            // Of a symbolic link, the file that it leads to is replaced.
+            let run = try normconv("convert", soft, "--in-place", "--json")
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(try contents(input) == contents(hard) && contents(input + ".bak") == old)
+            #expect(try run.json()["backup"] as? String == AtomicFile.resolved(input) + ".bak")
             #expect(try manager.destinationOfSymbolicLink(atPath: soft) == "in.h5")
-            #expect(try manager.contentsOfDirectory(atPath: folder).count == 3)
+        }
+    }
+
+    @Test("--in-place keeps the old file, says where, and does so once")
+    func inPlace() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let (input, elsewhere) = (folder + "/in.h5", folder + "/elsewhere.h5")
+            try FileManager.default.copyItem(atPath: model, toPath: input)
+            #expect(try normconv("convert", input, elsewhere).code == 0)
+            let dry = try normconv("convert", input, "--in-place", "--dry-run")
+            #expect(dry.code == 0 && !FileManager.default.fileExists(atPath: input + ".bak"))
+            let run = try normconv("convert", input, "--in-place")
+            #expect(run.code == 0 && run.output.hasSuffix("Wrote \(input)\nThe old file is \(input).bak\n"))
+            let contents = try [input, elsewhere, input + ".bak", model].map {
+                try Data(contentsOf: URL(fileURLWithPath: $0))
+            }
+            #expect(contents[0] == contents[1] && contents[2] == contents[3])
+            let again = try normconv("convert", input, "--in-place", "--to", "none", "--force")
+            #expect(again.code == 1 && again.errors.contains("\(input).bak, which exists"), "\(again.errors)")
+        }
+    }
+
+    @Test(
+        "where the new file cannot be written in place, the old one is there, and no other",
+        arguments: [0, 8, 64])
+    func inPlaceWithoutSpace(blocks: Int) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let input = folder + "/in.h5"
+            try FileManager.default.copyItem(atPath: model, toPath: input)
+            let run = try normconv(
+                inShell: "ulimit -f \(blocks); exec \"$0\" \"$@\"", "convert", input, "--in-place")
+            #expect(run.code == 1 && run.errors.contains("File too large"), "\(run.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["in.h5"])
+            #expect(FileManager.default.contentsEqual(atPath: input, andPath: model))
+        }
+    }
+
+    @Test("in a folder that cannot be written, nothing changes", .enabled(if: geteuid() != 0))
+    func inPlaceReadOnly() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let input = folder + "/in.h5"
+            try FileManager.default.copyItem(atPath: model, toPath: input)
+            chmod(folder, 0o555)
+            defer { chmod(folder, 0o755) }
+            let run = try normconv("convert", input, "--in-place")
+            #expect(run.code == 1 && run.errors.contains("Permission denied"), "\(run.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["in.h5"])
+            #expect(FileManager.default.contentsEqual(atPath: input, andPath: model))
         }
     }
 

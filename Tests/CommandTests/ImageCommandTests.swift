@@ -73,6 +73,23 @@ struct ImageCommandTests {
         }
     }
 
+    @Test("Of many broken images three are named, and how many more there are; all in JSON")
+    func manyBroken() throws {
+        try withFolder { folder, classes in
+            for index in 1...6 {
+                let path = folder + "/dog/broken-\(index).jpg"
+                try Data("no image".utf8).write(to: URL(fileURLWithPath: path))
+            }
+            let run = try normconv(
+                ["eval", model, "--data", folder, "--classes", classes] + size + ["--skip-broken", "--json"])
+            #expect(run.code == 0)
+            let lines = run.errors.split(separator: "\n")
+            #expect(lines.count == 4 && lines[2].contains("broken-3.jpg"), "\(run.errors)")
+            #expect(lines[3] == "left out: … and 3 more (--json lists them)")
+            #expect((try run.json()["broken"] as? [Any])?.count == 6)
+        }
+    }
+
     @Test("Classes that nothing assigns to outputs fail the run")
     func classesUnclear() throws {
         try withFolder { folder, _ in

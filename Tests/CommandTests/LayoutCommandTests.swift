@@ -90,13 +90,22 @@ struct LayoutCommandTests {
         }
     }
 
-    @Test("nothing is written under a name of PyTorch's own files", arguments: ["x.pth", "x.pt", "x.ckpt"])
-    func pickles(name: String) throws {
+    @Test(
+        "nothing is written under a name that says another format, or none, and the input is not even opened",
+        arguments: ["x.pth", "x.pt", "x.ckpt", "x.onnx", "x.tflite", "x.pb", "x", "x.txt", "x.h5/"])
+    func otherNames(name: String) throws {
         try TestFiles.withTemporaryFolder { folder throws in
-            let run = try normconv("convert", model, folder + "/" + name)
+            let run = try normconv("convert", folder + "/missing.h5", folder + "/" + name)
             #expect(run.code == 1 && run.errors.contains("x.safetensors"))
+            #expect(run.errors.hasPrefix("Error: \(folder)/\(name): "), "\(run.errors)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
         }
+    }
+
+    @Test("a network is not written to standard output")
+    func standardOutput() throws {
+        let run = try normconv("convert", model, "-")
+        #expect(run.code == 1 && run.output.isEmpty && run.errors.contains("standard output"))
     }
 
     @Test("--to none takes another preprocessing into a converted file, and says that the rest stays")

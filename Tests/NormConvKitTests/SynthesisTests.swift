@@ -70,7 +70,7 @@ struct SynthesisTests {
         ) {
             if stages.last != $0.stage { stages.append($0.stage) }
         }
-        #expect(stages == ["images", "layers"])
+        #expect(stages == ["images", "outputs", "layers"])
         #expect(report.data == nil && report.synthesis?.images == 40 && report.fitted == 30)
         try TestFiles.withTemporaryFolder { folder in
             let top1 = try [(plan, nil), (fitted, report)].enumerated().map { place, conversion in

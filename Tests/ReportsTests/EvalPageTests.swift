@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Tensors
 import Testing
 
 @testable import Reports
@@ -194,30 +195,47 @@ struct FormattingTests {
         #expect(Formatting.points(-0.0001) == "0.0")
     }
 
+    @Test("a p that a double hardly holds is shown as below 1e-300, and is a number in JSON")
+    func smallP() throws {
+        let labels = (0..<1200).map { $0 % 2 }
+        let right = Tensor(
+            shape: [1200, 2], values: (0..<2400).map { $0 % 2 == labels[$0 / 2] ? 1 : 0 })
+        let wrong = Tensor(shape: [1200, 2], values: right.values.map { 1 - $0 })
+        let comparison = try Comparison(before: right, after: wrong, labels: labels)
+        // 2 · 2⁻¹²⁰⁰
+        #expect(try #require(comparison.paired).mcNemarP < 1e-300)
+        let outcomes = try [right, wrong].map { try Outcomes(outputs: $0, labels: labels) }
+        let models = try zip(outcomes, [nil, comparison]).enumerated().map { index, pair in
+            EvalReport.Network(
+                model: "\(index).h5", preprocess: "raw", imagesPerSecond: 1,
+                evaluation: try Evaluation(pair.0, classNames: nil), comparison: pair.1)
+        }
+        let report = EvalReport(version: "1", data: "d", engine: "fast", baseline: "0.h5", models: models)
+        let page = try EvalPage(report, outcomes: outcomes, command: []) { _ in nil }.html()
+        #expect(try #require(PageContent(page)).text.contains("< 1e-300") && page.contains("&lt; 1e-300"))
+        let json = try JSONReport.text(report)
+        #expect(json.contains(/"mcNemarP" : [0-9.e-]+/), "\(json.prefix(300))")
+    }
+
     @Test(
         "small probabilities do not become zero",
-        arguments: [(0.5, "0.5000"), (1e-29, "1.0e-29"), (0, "0.0000"), (1, "1.0000")])
+        arguments: [
+            (0.5, "0.5000"), (1e-29, "1.0e-29"), (1, "1.0000"), (0.0001, "0.0001"), (9.9e-5, "9.9e-05"),
+            (1e-300, "1.0e-300"), (9.9e-301, "< 1e-300"), (.leastNonzeroMagnitude, "< 1e-300"),
+            (0, "< 1e-300"),
+            (.nan, "nan"),
+        ] as [(Double, String)])
     func probability(value: Double, expected: String) {
         #expect(Formatting.probability(value) == expected)
     }
 
     @Test(
-        "durations", arguments: [(0.0, "0:00"), (6.2, "0:07"), (750, "12:30"), (3723, "1:02:03"), (1e9, "–")])
+        "durations",
+        arguments: [
+            (0.0, "0:00"), (-5, "0:00"), (6.2, "0:07"), (750, "12:30"), (3723, "1:02:03"), (1e9, "–"),
+        ])
     func duration(seconds: Double, expected: String) {
         #expect(Formatting.duration(seconds: seconds) == expected)
-    }
-
-    @Test("progress fits 79 columns, with images a second and the time left", arguments: [0, 500, 50_000])
-    func progress(done: Int) {
-        let long = String(repeating: "resnet", count: 20) + ".h5"
-        for title in ["gn.h5", long] {
-            let line = Formatting.progress(title, done: done, of: 50_000, seconds: 10)
-            #expect(line.count <= 79)
-            #expect(line.contains(done == 500 ? "50.0 images/s  16:30 left" : "left"))
-        }
-        #expect(
-            Formatting.progress("a", done: 5, of: 10, seconds: 1).contains("[###############---------------]")
-        )
     }
 
     @Test("axes have round marks around all values, within their bounds")

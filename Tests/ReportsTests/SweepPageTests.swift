@@ -44,7 +44,7 @@ struct SweepPageTests {
     @Test("the chart has a logarithmic axis, the largest batch at the left, and the error upwards")
     func chart() throws {
         let report = report()
-        let chart = SweepChart(report, report.names.map { NetworkName(text: $0, series: "s0") })
+        let chart = SweepChart(report, report.names.map { NetworkName(text: $0, label: $0, series: "s0") })
         let x = chart.columns.compactMap { Double($0.x) }
         #expect(chart.columns.map(\.size) == ["1", "4", "64"])
         // log₂ is 0, 2 and 6.

@@ -38,7 +38,7 @@ extension PickleError: CustomStringConvertible {
                 + "expected one that dictionaries of tensors need"
         case .refusedGlobal(let path, let name):
             "\(path): the pickle asks for '\(name)', which is not loaded: expected tensors and ordered "
-                + "dictionaries only. \(TorchZipFile.conversion(of: path))"
+                + "dictionaries only. \(TorchConversion.remedy(path, global: name))"
         case .wrongOperand(let path, let at, let found, let expected):
             "\(path): pickle, byte \(at): found \(found), expected \(expected)"
         case .unknownMemo(let path, let at, let found):

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Reads a pickle that builds tensors, dictionaries, lists, tuples, numbers and strings, and nothing else. Every
 /// other class or function is refused by its name, and none is ever called.
 ///
@@ -253,7 +255,7 @@ struct PickleMachine {
             let extents = values[2].ints, let strides = values[3].ints
         else {
             throw .wrongTensor(
-                path: path, found: values.map(\.kind).joined(separator: ", "),
+                path: path, found: values.map(\.kind).listed(6),
                 expected: "a storage, an offset, a shape and strides")
         }
         guard

@@ -17,18 +17,19 @@ struct TorchZipFile: Checkpoint {
     /// Tensors and other entries of all dictionaries together.
     private static let entryLimit = 1_000_000
     /// Keys under which people keep a state dictionary beside other things.
-    private static let wrappers = ["state_dict", "model", "model_state_dict", "state_dict_ema", "module"]
-
-    /// The line of Python that makes a safetensors file of any checkpoint that PyTorch itself loads.
-    static func conversion(of path: String) -> String {
-        "in Python: import torch, safetensors.torch as s; d = torch.load('\(path)', map_location='cpu'); "
-            + "s.save_file({k: v.contiguous() for k, v in d.get('state_dict', d).items()}, 'x.safetensors')"
-    }
+    static let wrappers = ["state_dict", "model", "model_state_dict", "state_dict_ema", "module"]
 
     /// Nil where the archive is something else.
     static func open(_ archive: ZipArchive) throws -> (any Checkpoint)? {
         guard let member = archive.members.first(where: { $0.name.hasSuffix("/data.pkl") }) else {
             return nil
+        }
+        let folder = member.name.dropLast("data.pkl".count)
+        guard archive[folder + "constants.pkl"] == nil else {
+            throw CheckpointError.unsupportedLayout(
+                path: archive.path, found: "a TorchScript archive, which is a program",
+                remedy: "PyTorch can make a safetensors file of it, if you trust it: "
+                    + TorchConversion.script.command(for: archive.path))
         }
         return try TorchZipFile(archive, member)
     }

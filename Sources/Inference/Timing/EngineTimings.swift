@@ -31,14 +31,14 @@ extension OneDNNEngine {
     ///   - images: of a repeat, rounded up to a batch for each worker.
     ///   - repeats: at least 1.
     ///   - clock: what layers are measured in.
-    ///   - progress: is told how many more images are done, from any thread.
+    ///   - progress: is told how many more images are done, from any thread: in all `timedImages(images)` for each
+    ///     repeat. Batches that end before all workers are warm, or after the last repeat, do not count.
     public func timings(
         images: Int, repeats: Int, clock: LayerClock = .processor,
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> EngineTimings {
-        let round = workers * batchSize
-        let rounds = max((images + round - 1) / round, 1)
-        let tally = Tally(workers: workers, repeats: repeats, batches: rounds * workers)
+        let timedImages = timedImages(images)
+        let tally = Tally(workers: workers, repeats: repeats, batches: timedImages / batchSize)
         let failure = FirstFailure()
         onThreads(workers) { index in
             failure.attempt {
@@ -48,14 +48,19 @@ extension OneDNNEngine {
                 var spent = Spent(layers: self.layers.count)
                 while !failure.occurred, !tally.isComplete {
                     spent.add(try stopwatch.runBatch())
-                    tally.finishedBatch()
-                    progress(self.batchSize)
+                    if tally.finishedBatch() { progress(self.batchSize) }
                 }
                 tally.add(spent)
             }
         }
         try failure.rethrow()
-        return tally.timings(images: rounds * round, batchSize: batchSize)
+        return tally.timings(images: timedImages, batchSize: batchSize)
+    }
+
+    /// So many images rounded up to a batch for each worker.
+    package func timedImages(_ images: Int) -> Int {
+        let round = workers * batchSize
+        return max((images + round - 1) / round, 1) * round
     }
 }
 

@@ -31,10 +31,13 @@ package final class Tally: Sendable {
         }
     }
 
-    /// A worker has ended another batch.
-    package func finishedBatch() {
+    /// A worker has ended another batch. Whether it is one of a repeat: all workers were warm, and the last repeat was
+    /// not over.
+    package func finishedBatch() -> Bool {
         state.withLock { state in
-            if state.cold == 0 { state.ends.append(.now) }
+            guard state.cold == 0 else { return false }
+            state.ends.append(.now)
+            return state.ends.count <= repeats * batches + 1
         }
     }
 

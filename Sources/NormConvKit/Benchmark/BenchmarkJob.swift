@@ -57,10 +57,11 @@ public struct BenchmarkJob: Sendable {
         images = try options.images ?? Self.imagesOfASecond(engine.timings(images: 1, repeats: 1))
     }
 
-    /// Images that are run in all, at least; those of the latency are not counted.
-    public var totalImages: Int { images * repeats }
+    /// Images that all repeats run: whole batches for each worker, as `run` tells them to `progress`. Neither each
+    /// worker's first batch nor the latency's images count.
+    public var totalImages: Int { engine.timedImages(images) * repeats }
 
-    /// Times the network. `progress` is told how many more images are done, from any thread.
+    /// Times the network. `progress` is told how many more images are done, of `totalImages`, from any thread.
     public func run(
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> BenchmarkReport {

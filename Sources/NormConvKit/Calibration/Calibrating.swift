@@ -7,16 +7,6 @@ import Training
 import Networks
 import Tensors
 
-/// A calibration under way, for people who wait.
-public struct CalibrationProgress: Sendable {
-    /// What is being done: `images`, `layers` or `training`.
-    public var stage: String
-    /// How much of it is done.
-    public var done: Int
-    /// How much there is.
-    public var total: Int
-}
-
 extension Model {
     /// Fits a conversion that is worked out to images without labels: layer by layer, then the head, then all
     /// parameters together. A step is kept only where it does not lower the agreement with this network on images that
@@ -38,15 +28,22 @@ extension Model {
         try SymmetricSystem.checkLibrary()
         return try naming(path) {
             try checkGraph()
-            let images = try drawnImages(
-                calibration, from: split, preprocessing ?? self.preprocessing)
+            let course = try course(
+                "reading", passes: 0.3, images: max(min(calibration.images, split.count), 0),
+                height: split.height, width: split.width, epochs: calibration.epochs)
+            let images = try drawnImages(calibration, from: split, preprocessing ?? self.preprocessing) {
+                progress(course.progress(.init(stage: "reading", done: $0, total: $1)))
+            }
             let run = try CalibrationRun(
                 logits, parameters: parameters, plan, options, calibration, images: images,
                 data: split.file, isSigmoid: tellsTwoBySigmoid)
-            return try run.run(progress)
+            return try run.run { progress(course.progress($0)) }
         }
     }
 }
+
+/// Is told how far a stage is.
+typealias StageProgress = (CalibrationCourse.Step) -> Void
 
 /// The steps of a calibration, and what they share.
 struct CalibrationRun {
@@ -109,7 +106,8 @@ struct CalibrationRun {
 
     // MARK: Steps
 
-    mutating func runSteps(_ progress: (CalibrationProgress) -> Void) throws {
+    mutating func runSteps(_ progress: StageProgress) throws {
+        progress(.init(stage: "outputs", done: 0, total: 1))
         let forward = Stopwatch()
         let old = try forward.measure {
             try outputs(of: source, parameters, (0..<images.store.count).map { ImageView(image: $0) })
@@ -135,7 +133,7 @@ struct CalibrationRun {
     }
 
     func run(
-        _ progress: (CalibrationProgress) -> Void
+        _ progress: StageProgress
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
         var run = self
         let total = Stopwatch()
@@ -190,7 +188,7 @@ struct CalibrationRun {
 
     /// The student with fitted layers, and what then enters its head.
     private mutating func walk(
-        _ progress: (CalibrationProgress) -> Void
+        _ progress: StageProgress
     ) throws -> (student: Student, features: ActivationStore?) {
         func live(_ network: Network, _ parameters: ParameterTable) -> LiveNetwork {
             LiveNetwork(
@@ -205,7 +203,7 @@ struct CalibrationRun {
                 samplingEffort: effort.sampling, refinements: effort.refinements, memory: calibration.memory,
                 workers: workers))
         try walk.run(head: head) { index in
-            progress(CalibrationProgress(stage: "layers", done: index + 1, total: source.nodes.count))
+            progress(.init(stage: "layers", done: index + 1, total: source.nodes.count))
         }
         report.norms = walk.norms
         report.leftAlone = walk.leftAlone
@@ -272,7 +270,7 @@ struct CalibrationRun {
 
     // MARK: Training
 
-    private mutating func train(_ epochs: Int, _ progress: (CalibrationProgress) -> Void) throws -> Student? {
+    private mutating func train(_ epochs: Int, _ progress: StageProgress) throws -> Student? {
         let distillation = Distillation(
             source: source, sourceParameters: parameters, student: student, shapes: shapes, images: images,
             settings: Distillation.Settings(

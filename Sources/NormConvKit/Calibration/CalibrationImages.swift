@@ -72,9 +72,10 @@ struct CalibrationImages {
     }
 }
 
-/// The images of a split that a seed draws, preprocessed.
+/// The images of a split that a seed draws, preprocessed. `progress` is told how many of how many are read.
 func drawnImages(
-    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing
+    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing,
+    progress: (Int, Int) -> Void = { _, _ in }
 ) throws -> ActivationStore {
     try split.check(preprocessing)
     var random = SplitMix64(seed: calibration.seed)
@@ -83,6 +84,7 @@ func drawnImages(
     for (place, image) in order.enumerated() {
         let values = try split.read(image..<image + 1, preprocessing: preprocessing)
         values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
+        progress(place + 1, order.count)
     }
     return store
 }

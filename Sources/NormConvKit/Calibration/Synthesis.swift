@@ -58,6 +58,7 @@ struct Synthesis {
             firstLoss: 0, lastLoss: 0)
         var random = SplitMix64(seed: seed &+ 0x1A6E5)
         var done = 0
+        progress(0, batches * steps)
         for batch in 0..<batches {
             var pixels = Noise.blurred(shape, count: gradients.batch, using: &random)
             let (taken, first, last) = try settle(&pixels, gradients, statistics) {

@@ -28,16 +28,21 @@ extension Model {
         try SymmetricSystem.checkLibrary()
         return try naming(path) {
             try checkGraph()
-            let (images, made) = try madeImages(
-                synthesis, calibration, preprocessing ?? self.preprocessing,
-                progress: { progress(CalibrationProgress(stage: "images", done: $0, total: $1)) })
             var calibration = calibration
             // Training on them gains nothing certain on real ones.
             calibration.epochs = calibration.epochs ?? 0
+            let preprocessing = preprocessing ?? self.preprocessing
+            let effort = try effort(synthesis, calibration, preprocessing)
+            let course = try course(
+                "images", passes: Double(2 * synthesis.steps), images: effort.images,
+                height: effort.size.height, width: effort.size.width, epochs: calibration.epochs)
+            let (images, made) = try madeImages(
+                synthesis, effort, calibration, preprocessing,
+                progress: { progress(course.progress(.init(stage: "images", done: $0, total: $1))) })
             let run = try CalibrationRun(
                 logits, parameters: parameters, plan, options, calibration, images: images, data: nil,
                 isSigmoid: tellsTwoBySigmoid)
-            var result = try run.run(progress)
+            var result = try run.run { progress(course.progress($0)) }
             result.report.synthesis = made
             if !made.isNear {
                 result.plan.report.warnings.append(
@@ -52,22 +57,35 @@ extension Model {
         _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing,
         progress: (Int, Int) -> Void
     ) throws -> (ActivationStore, SynthesisReport) {
+        let effort = try effort(options, calibration, preprocessing)
+        return try madeImages(options, effort, calibration, preprocessing, progress: progress)
+    }
+
+    /// How many images are made, and how large. Throws where none can be.
+    private func effort(
+        _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
+    ) throws -> SynthesisEffort {
         let channels = network.input.channels
         if let expected = preprocessing.channels, expected != channels {
             throw SynthesisFailure.wrongChannels(
                 preprocessing: preprocessing.description, expected: expected, found: channels)
         }
         try options.check()
-        let network = logits
-        let effort: SynthesisEffort
         do {
-            effort = try SynthesisEffort(self, network, options, memory: calibration.memory)
+            return try SynthesisEffort(self, logits, options, memory: calibration.memory)
         } catch InferenceError.cannotTrain(let layer) {
             throw SynthesisFailure.noWayBack(layer: layer)
         }
+    }
+
+    private func madeImages(
+        _ options: SynthesisOptions, _ effort: SynthesisEffort, _ calibration: CalibrationOptions,
+        _ preprocessing: Preprocessing, progress: (Int, Int) -> Void
+    ) throws -> (ActivationStore, SynthesisReport) {
         let synthesis = Synthesis(
-            network: network, parameters: parameters,
-            shape: [effort.size.height, effort.size.width, channels], preprocessing: preprocessing,
+            network: logits, parameters: parameters,
+            shape: [effort.size.height, effort.size.width, network.input.channels],
+            preprocessing: preprocessing,
             count: effort.images, steps: options.steps, rounds: effort.rounds, share: effort.share,
             seed: calibration.seed,
             workers: calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount)

@@ -57,6 +57,7 @@ final class CalibrationWalk {
             student.release()
             progress(index)
         }
+        progress(source.nodes.count - 1)
     }
 
     private func missing(_ norm: GroupNorm) -> String? {

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Why partial results are not of one run, or cannot be gone on with.
 public enum PartialError: Error, Equatable, CustomStringConvertible {
     /// Something else than a partial result.
@@ -37,8 +39,7 @@ public enum PartialError: Error, Equatable, CustomStringConvertible {
         case .doubled(let file, let shard, let other):
             "\(file): shard \(shard) is in \(other) too, expected each once"
         case .missing(let shards, let count):
-            "shards missing: \(shards.prefix(20).map(String.init).joined(separator: ", "))"
-                + "\(shards.count > 20 ? ", …" : "") of \(count); expected a file of each"
+            "shards missing of \(count): \(shards.listed()); expected a file of each"
         case .unfinished(let file, let shard, let images, let all):
             "\(file): shard \(shard) is not finished: \(images) of \(all) images; --resume goes on with it"
         case .inUse(let file): "\(file): another run is writing it"

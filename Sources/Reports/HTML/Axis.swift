@@ -79,7 +79,7 @@ struct IntervalChart {
         rows = entries.enumerated().map { index, entry in
             let y = (Double(index) + 0.5) * Self.rowHeight
             return Row(
-                rowName: Formatting.tail(entry.name.text, width: 26), rowSeries: entry.name.series,
+                rowName: entry.name.label, rowSeries: entry.name.series,
                 y: place(y), textY: place(y + 4),
                 x1: place(axis.x(entry.low)), x2: place(axis.x(entry.high)), cx: place(axis.x(entry.value)),
                 value: entry.text)

@@ -34,7 +34,7 @@ public struct EvalPage: Sendable {
         command: [String], picture: @escaping (Int) throws -> Picture?
     ) throws {
         let names = ClassNames(classNames)
-        let networks = NetworkName.all(report.names)
+        let networks = NetworkName.all(report.networkNames)
         let complete = try outcomes.map { try $0.complete() }
         let labels = outcomes.first?.labels ?? []
         var pictures = PictureCache(picture)
@@ -88,11 +88,15 @@ struct PageView {
 /// A network as the page calls it, and the colour that it has in charts.
 struct NetworkName {
     let text: String
+    /// The name in a chart, of at most 26 characters.
+    let label: String
     let series: String
 
     /// Networks, each with a colour.
-    static func all(_ names: [String]) -> [NetworkName] {
-        names.enumerated().map { NetworkName(text: $1, series: "s\($0 % 6)") }
+    static func all(_ names: NetworkNames) -> [NetworkName] {
+        zip(names.full, names.fitting(26)).enumerated().map {
+            NetworkName(text: $1.0, label: $1.1, series: "s\($0 % 6)")
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Tensors
 
 /// What a network reaches on the whole split.
 struct SummaryView {
@@ -120,7 +121,7 @@ struct SettingsView {
     }
 
     init(entries: [Entry], command: [String]) {
-        commandLine = command.map(Self.quoted).joined(separator: " ")
+        commandLine = command.map(\.shellWord).joined(separator: " ")
         self.entries = entries
     }
 
@@ -159,14 +160,5 @@ struct SettingsView {
                     + "proportions. ECE: \(report.models.first?.evaluation.reliability?.bins.count ?? 15) bins of equal width."
             ))
         self.init(entries: entries, command: command)
-    }
-
-    /// As a shell takes it.
-    static func quoted(_ argument: String) -> String {
-        let plain = argument.unicodeScalars.allSatisfy {
-            $0.isASCII && ($0.properties.isAlphabetic || "0123456789_-./,:=+@%".unicodeScalars.contains($0))
-        }
-        return plain && !argument.isEmpty
-            ? argument : "'" + argument.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }

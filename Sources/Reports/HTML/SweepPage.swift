@@ -8,7 +8,7 @@ public struct SweepPage: Sendable {
 
     /// Lays out a page; `command` is what was typed, to repeat it.
     public init(_ report: SweepReport, command: [String]) {
-        let names = NetworkName.all(report.names)
+        let names = NetworkName.all(report.networkNames)
         view = SweepView(
             css: PageTemplates.css, heading: names.map(\.text).joined(separator: ", "), split: report.data,
             imageCount: Formatting.grouped(report.images), chart: SweepChart(report, names),

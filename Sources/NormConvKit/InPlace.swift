@@ -1,0 +1,36 @@
+import Checkpoints
+import Conversion
+
+extension Model {
+    /// Throws where a path is this network's own file, under whatever name: only `writeInPlace` replaces it.
+    public func checkOutput(_ path: String) throws {
+        guard OutputIsInput.areOne(path, self.path) else { return }
+        throw ConvertFailure.outputIsInput(path: path, backup: Backup.path(of: path))
+    }
+
+    /// Throws what `writeInPlace` would throw before it writes anything.
+    public func checkInPlace(_ path: String) throws {
+        try Backup.check(path)
+        try AtomicFile.check(path, overwrite: true)
+    }
+
+    /// Writes a conversion in the place of this network's own file, which goes on as `NAME.bak`. The old file has one of
+    /// the two names at every moment: where writing fails it is under its own, and `NAME.bak` is gone again.
+    ///
+    /// Throws `CheckpointError.backupExists` where there is another `NAME.bak`, and what `write` throws.
+    ///
+    /// - Parameter path: this network's file, under any of its names.
+    /// - Returns: where the old file is.
+    public func writeInPlace(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
+    ) throws -> String {
+        let backup = try Backup(of: path)
+        do {
+            try writeAnywhere(plan, note: note, to: path, layout: layout, overwrite: true)
+        } catch {
+            backup.remove()
+            throw error
+        }
+        return backup.path
+    }
+}

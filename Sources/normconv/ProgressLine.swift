@@ -1,0 +1,73 @@
+import NormConvKit
+import Synchronization
+
+/// A line on standard error that counts images, where that is a terminal.
+final class ProgressLine: Sendable {
+    private struct State {
+        var done = 0
+        /// Images of an earlier run.
+        var before = 0
+        var shown: ContinuousClock.Instant?
+    }
+    private let title: String
+    private let total: Int
+    private let isOn: Bool
+    private let start = ContinuousClock.now
+    private let state = Mutex(State())
+
+    /// Shows the line at once.
+    init(_ title: String, total: Int, isOn: Bool) {
+        self.title = OneLine.printable(title)
+        self.total = total
+        self.isOn = isOn && Terminal.showsProgress
+        advance(0)
+    }
+
+    /// Images that an earlier run has done, which tell nothing of this one's rate. They still are to be counted.
+    func exclude(_ images: Int) { state.withLock { $0.before = images } }
+
+    /// Counts images; at most ten times a second the line is written anew.
+    func advance(_ images: Int) {
+        guard isOn else { return }
+        state.withLock { state in
+            state.done += images
+            guard state.shown.map({ .now - $0 > .milliseconds(100) }) ?? true else { return }
+            state.shown = .now
+            Terminal.progress(
+                ProgressText(
+                    title, images: state.done, before: state.before, of: total,
+                    seconds: (.now - start) / .seconds(1)))
+        }
+    }
+
+    /// Clears the line.
+    func finish() { if isOn { Terminal.endLine() } }
+}
+
+/// A line on standard error that says how far a calibration is, where that is a terminal.
+final class StageLine {
+    private let isOn: Bool
+    private let start = ContinuousClock.now
+    private var shown: (at: ContinuousClock.Instant, stage: String)?
+
+    /// Shows the line at once.
+    init(isOn: Bool) {
+        self.isOn = isOn && Terminal.showsProgress
+        show(CalibrationProgress(stage: "starting", done: 0, total: 0, share: 0))
+    }
+
+    /// At most ten times a second, and at each new stage, the line is written anew.
+    func show(_ progress: CalibrationProgress) {
+        let now = ContinuousClock.now
+        guard isOn else { return }
+        if let shown, shown.stage == progress.stage, now - shown.at <= .milliseconds(100) { return }
+        shown = (now, progress.stage)
+        Terminal.progress(
+            ProgressText(
+                "calibrating", stage: progress.stage, done: progress.done, of: progress.total,
+                share: progress.share, seconds: (now - start) / .seconds(1)))
+    }
+
+    /// Clears the line.
+    func finish() { if isOn { Terminal.endLine() } }
+}

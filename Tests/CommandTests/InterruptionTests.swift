@@ -1,0 +1,91 @@
+import Foundation
+import TestSupport
+import Testing
+
+private let model = TestFiles.fixture("mnist-resnet.keras3.h5")
+private let split = TestFiles.fixture("mnist-test.h5")
+
+@Suite("Ctrl-C")
+struct InterruptionTests {
+    /// Runs the slow engine over a thousand images, and interrupts it when it has counted some.
+    private func interrupted(_ options: [String], by signal: Int32 = SIGINT) throws -> TerminalRun {
+        var isSent = false
+        return try normconv(
+            columns: 120, ["eval", model, "--data", split, "--engine", "reference"] + options
+        ) { text, process in
+            if !isSent, text.contains(/[1-9][0-9]*\/1,000 images .* left/) {
+                isSent = true
+                kill(process.processIdentifier, signal)
+            }
+        }
+    }
+
+    /// Images that a partial result's file holds, by its lines of JSON.
+    private func images(in path: String) throws -> Int {
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").dropFirst()
+        return try lines.reduce(0) { sum, line in
+            let pair = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [Any])
+            return sum + (try #require((pair[1] as? [String: Any])?["labels"] as? [Int])).count
+        }
+    }
+
+    @Test(
+        "the last line says how many images are kept, and how to go on",
+        arguments: [
+            ("--resume", "the same command goes on with them"),
+            ("--partial", "--resume in place of --partial goes on with them"),
+        ], [SIGINT, SIGTERM])
+    func kept(option: (name: String, continuation: String), signal: Int32) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let file = folder + "/run.partial"
+            let run = try interrupted([option.name, file], by: signal)
+            #expect(run.code == 128 + signal)
+            let last = try #require(run.lines.last)
+            let expected = /Interrupted: ([0-9]+) of 1,000 images are kept in (.*); (.*)/
+            let match = try #require(try expected.wholeMatch(in: last), "\(last)")
+            #expect(match.2 == file && match.3 == option.continuation)
+            // What was written when the signal came may be one block more than was counted.
+            let said = try #require(Int(match.1))
+            #expect(try 1...images(in: file) ~= said)
+        }
+    }
+
+    @Test("a resumed run counts what was kept, from its start")
+    func resumed() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let file = folder + "/run.partial"
+            _ = try interrupted(["--resume", file])
+            let kept = try images(in: file)
+            let run = try interrupted(["--resume", file])
+            #expect(run.code == 130 && run.lines.last?.hasPrefix("Interrupted: ") == true)
+            let counts = try run.progress.compactMap { line in
+                try line.firstMatch(of: /([0-9]+)\/1,000 images/).map { try #require(Int($0.1)) }
+            }
+            #expect(counts.first == 0 && counts.dropFirst().allSatisfy { $0 >= kept }, "\(counts)")
+        }
+    }
+
+    @Test("nothing is said where nothing is kept, or with --quiet")
+    func silent() throws {
+        let run = try interrupted([])
+        #expect(run.code == 130 && !run.text.contains("Interrupted"))
+        try TestFiles.withTemporaryFolder { folder in
+            let file = folder + "/run.partial"
+            let (process, errors) = (Process(), Pipe())
+            process.executableURL = program
+            process.arguments = [
+                "eval", model, "--data", split, "--engine", "reference", "--quiet", "--resume", file,
+            ]
+            process.standardError = errors
+            process.standardOutput = FileHandle.nullDevice
+            try process.run()
+            while process.isRunning, FileManager.default.contents(atPath: file)?.isEmpty ?? true {
+                sched_yield()
+            }
+            kill(process.processIdentifier, SIGTERM)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 143)
+            #expect(errors.fileHandleForReading.readDataToEndOfFile().isEmpty)
+        }
+    }
+}
