@@ -1,5 +1,5 @@
 /// Why a zip archive or a numpy array in it is refused.
-public enum ArchiveError: Error, Equatable {
+package enum ArchiveError: Error, Equatable {
     /// The system could not open or read the file.
     case unreadable(file: String, reason: String)
     /// The system could not write the file.
@@ -56,7 +56,7 @@ public enum ArchiveError: Error, Equatable {
 
 extension ArchiveError: CustomStringConvertible {
     /// One line for people: the file, the member, what was found and what was expected.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"
         case .changed(let file):

@@ -2,15 +2,15 @@ import CCrashGuard
 import Foundation
 
 /// A file written from its beginning to its end.
-public final class FileOutput {
+package final class FileOutput {
     /// The path as errors name it.
     private let name: String
     private var descriptor: Int32
     /// Bytes written so far.
-    public private(set) var count = 0
+    package private(set) var count = 0
 
     /// Opens a file for writing and empties it. Errors name it `name`, which it will have in the end.
-    public init(path: String, named name: String) throws(ArchiveError) {
+    package init(path: String, named name: String) throws(ArchiveError) {
         self.name = name
         descriptor = nc_guard_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure }
@@ -19,7 +19,7 @@ public final class FileOutput {
     deinit { if descriptor >= 0 { Foundation.close(descriptor) } }
 
     /// Appends bytes.
-    public func write(_ bytes: [UInt8]) throws(ArchiveError) {
+    package func write(_ bytes: [UInt8]) throws(ArchiveError) {
         var done = 0
         while done < bytes.count {
             let written = bytes.withUnsafeBytes {
@@ -33,7 +33,7 @@ public final class FileOutput {
     }
 
     /// Closes the file: some file systems tell only now that they are full.
-    public func close() throws(ArchiveError) {
+    package func close() throws(ArchiveError) {
         let status = Foundation.close(descriptor)
         descriptor = -1
         guard status == 0 else { throw failure }

@@ -1,11 +1,11 @@
 /// Reads gzip files (RFC 1952) of one member or several.
-public enum GzipFile {
+package enum GzipFile {
     /// Whether bytes begin as a gzip file does.
-    public static func isGzip(_ start: some Sequence<UInt8>) -> Bool { start.starts(with: [0x1F, 0x8B]) }
+    package static func isGzip(_ start: some Sequence<UInt8>) -> Bool { start.starts(with: [0x1F, 0x8B]) }
 
     /// The inflated content, which `size` tells from its first 64 bytes, so that nothing is allocated that a header
     /// does not announce and the stored bytes cannot hold. `size` may refuse.
-    public static func read<Failure: Error>(
+    package static func read<Failure: Error>(
         path: String, size: (_ start: [UInt8]) throws(Failure) -> Int
     ) throws -> [UInt8] {
         let file = try RandomAccessFile(path: path)

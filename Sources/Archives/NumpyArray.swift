@@ -1,5 +1,5 @@
 /// How the elements of a numpy array are encoded, spelled as numpy does without the byte order.
-public enum NumpyElementType: String, Sendable, CaseIterable {
+package enum NumpyElementType: String, Sendable, CaseIterable {
     /// One byte, 0 or 1.
     case bool = "b1"
     case uint8 = "u1", uint16 = "u2", uint32 = "u4", uint64 = "u8"
@@ -7,7 +7,7 @@ public enum NumpyElementType: String, Sendable, CaseIterable {
     case float16 = "f2", float32 = "f4", float64 = "f8"
 
     /// Bytes of an element.
-    public var size: Int {
+    package var size: Int {
         switch self {
         case .bool, .uint8, .int8: 1
         case .uint16, .int16, .float16: 2
@@ -17,24 +17,24 @@ public enum NumpyElementType: String, Sendable, CaseIterable {
     }
 
     /// Whether elements are floating-point numbers.
-    public var isFloat: Bool { [.float16, .float32, .float64].contains(self) }
+    package var isFloat: Bool { [.float16, .float32, .float64].contains(self) }
 }
 
 /// An array from an npy file, its elements kept as stored and decoded when asked for. Row-major (C order).
-public struct NumpyArray: Sendable {
+package struct NumpyArray: Sendable {
     /// Extents, outermost first.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The number of elements.
-    public let count: Int
+    package let count: Int
     /// How the elements are encoded.
-    public let elementType: NumpyElementType
+    package let elementType: NumpyElementType
     let isBigEndian: Bool
     private let bytes: [UInt8]
     /// Where the elements begin in `bytes`.
     private let start: Int
 
     /// An array from the bytes of an npy file; `file` and `member` name it in errors.
-    public init(_ bytes: [UInt8], file: String, member: String) throws(ArchiveError) {
+    package init(_ bytes: [UInt8], file: String, member: String) throws(ArchiveError) {
         let header = try NumpyHeader(bytes, file: file, member: member)
         // Column-major and row-major are the same with one dimension.
         guard !header.isFortranOrder || header.shape.count <= 1 else {
@@ -62,10 +62,10 @@ public struct NumpyArray: Sendable {
     }
 
     /// The elements' bytes as stored.
-    public var storage: ArraySlice<UInt8> { bytes[start...] }
+    package var storage: ArraySlice<UInt8> { bytes[start...] }
 
     /// Writes the elements of a range as Float32, rounded to nearest where they are wider.
-    public func copyFloats(_ range: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+    package func copyFloats(_ range: Range<Int>, to target: UnsafeMutablePointer<Float>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)
         switch elementType {
         case .bool, .uint8: copy(range, of: UInt8.self, to: target) { Float($0) }
@@ -83,7 +83,7 @@ public struct NumpyArray: Sendable {
     }
 
     /// All elements as integers; nil where they are floats or one does not fit an `Int`.
-    public func integers() -> [Int]? {
+    package func integers() -> [Int]? {
         switch elementType {
         case .bool, .uint8: all(UInt8.self)
         case .uint16: all(UInt16.self)
@@ -144,12 +144,12 @@ extension Float {
 
 extension ZipArchive {
     /// The names of the arrays in an npz file: its members that end in `.npy`, without that.
-    public var arrayNames: [String] {
+    package var arrayNames: [String] {
         members.map(\.name).filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
     }
 
     /// The array of that name in an npz file.
-    public func array(named name: String) throws(ArchiveError) -> NumpyArray {
+    package func array(named name: String) throws(ArchiveError) -> NumpyArray {
         let member = name + ".npy"
         guard let found = self[member] else { throw .missingMember(file: path, member: member) }
         return try NumpyArray(read(found), file: path, member: member)

@@ -1,6 +1,6 @@
 extension NumpyArray {
     /// What stands before the elements in an npy file: version 1.0, little-endian, C order.
-    public static func header(_ type: NumpyElementType, shape: [Int]) -> [UInt8] {
+    package static func header(_ type: NumpyElementType, shape: [Int]) -> [UInt8] {
         let extents = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
         let order = type.size == 1 ? "|" : "<"
         var text = "{'descr': '\(order)\(type.rawValue)', 'fortran_order': False, 'shape': (\(extents)), }"
@@ -11,7 +11,7 @@ extension NumpyArray {
     }
 
     /// The elements little-endian, whatever their order in the file.
-    public var littleEndianBytes: [UInt8] {
+    package var littleEndianBytes: [UInt8] {
         let size = elementType.size
         guard isBigEndian, size > 1 else { return Array(storage) }
         var bytes = Array(storage)

@@ -1,16 +1,16 @@
 import Foundation
 
 /// A regular file open for reading at any offset, from any thread.
-public final class RandomAccessFile: Sendable {
+package final class RandomAccessFile: Sendable {
     /// The path as it was given.
-    public let path: String
+    package let path: String
     /// Bytes in the file when it was opened.
-    public let size: Int
+    package let size: Int
     private let descriptor: Int32
     private let changed: timespec
 
     /// Opens a file; anything that is no regular file is refused.
-    public init(path: String) throws(ArchiveError) {
+    package init(path: String) throws(ArchiveError) {
         // Without O_NONBLOCK a named pipe would block here until somebody writes to it.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -33,7 +33,7 @@ public final class RandomAccessFile: Sendable {
     ///
     /// Throws `ArchiveError.changed` where the file was written since it was opened: some bytes may be the old ones and
     /// some the new. A file whose name went to another one stays as it was.
-    public func read(at offset: Int, count: Int) throws(ArchiveError) -> [UInt8] {
+    package func read(at offset: Int, count: Int) throws(ArchiveError) -> [UInt8] {
         guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
             throw .truncated(file: path, offset: offset, expected: count)
         }
@@ -54,7 +54,7 @@ public final class RandomAccessFile: Sendable {
     }
 
     /// The first bytes of a file, at most `count`; none where it cannot be read, which whoever opens it then says.
-    public static func firstBytes(_ count: Int, of path: String) -> [UInt8] {
+    package static func firstBytes(_ count: Int, of path: String) -> [UInt8] {
         guard let file = try? RandomAccessFile(path: path) else { return [] }
         return (try? file.read(at: 0, count: min(file.size, count))) ?? []
     }

@@ -3,27 +3,27 @@
 ///
 /// Follows PKWARE's APPNOTE 6.3.10 as far as numpy, Keras and PyTorch use it: stored and deflated members, zip64,
 /// data descriptors. Refused: encryption, several disks, members that overlap, unsafe names.
-public struct ZipArchive: Sendable {
+package struct ZipArchive: Sendable {
     /// What an archive may ask for.
-    public enum Limits {
+    package enum Limits {
         /// Members in an archive.
-        public static let members = 100_000
+        package static let members = 100_000
         /// Bytes of the directory.
-        public static let directory = 64 << 20
+        package static let directory = 64 << 20
         /// How many times its stored bytes a member may inflate to, beyond `allowance`.
-        public static let expansion = 100
+        package static let expansion = 100
         /// Bytes that any member may inflate to: sorted labels deflate a thousandfold.
-        public static let allowance = 16 << 20
+        package static let allowance = 16 << 20
     }
 
     /// A file in the archive.
-    public struct Member: Sendable, Equatable {
+    package struct Member: Sendable, Equatable {
         /// The path in the archive: relative, with `/` between folders.
-        public let name: String
+        package let name: String
         /// Bytes once inflated.
-        public let size: Int
+        package let size: Int
         /// Bytes in the archive.
-        public let storedSize: Int
+        package let storedSize: Int
         let method: Method
         let crc: UInt32
         let offset: Int
@@ -36,14 +36,14 @@ public struct ZipArchive: Sendable {
     }
 
     /// The archive's path, as errors name it.
-    public let path: String
+    package let path: String
     /// All files, in directory order; entries for folders are left out.
-    public let members: [Member]
+    package let members: [Member]
     private let file: RandomAccessFile
     private let index: [String: Int]
 
     /// Opens an archive and checks its structure.
-    public init(path: String) throws(ArchiveError) {
+    package init(path: String) throws(ArchiveError) {
         file = try RandomAccessFile(path: path)
         self.path = path
         let members = try ZipDirectory(file).members()
@@ -52,10 +52,10 @@ public struct ZipArchive: Sendable {
     }
 
     /// The member of that name, if there is one.
-    public subscript(_ name: String) -> Member? { index[name].map { members[$0] } }
+    package subscript(_ name: String) -> Member? { index[name].map { members[$0] } }
 
     /// A member's bytes, inflated; their number and CRC-32 are checked.
-    public func read(_ member: Member) throws(ArchiveError) -> [UInt8] {
+    package func read(_ member: Member) throws(ArchiveError) -> [UInt8] {
         let bytes =
             switch member.method {
             case .stored: try file.read(at: member.offset, count: member.size)

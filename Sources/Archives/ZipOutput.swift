@@ -4,20 +4,20 @@ import CZlib
 /// of them are dated 1980-01-01.
 ///
 /// Sections are those of PKWARE's APPNOTE 6.3.10. Archives that need zip64 are refused.
-public struct ZipOutput {
+package struct ZipOutput {
     private let file: FileOutput
     private let name: String
     private var directory: [UInt8] = []
     private var count = 0
 
     /// Opens an archive for writing; errors name it `name`, which it will have in the end.
-    public init(path: String, named name: String) throws(ArchiveError) {
+    package init(path: String, named name: String) throws(ArchiveError) {
         file = try FileOutput(path: path, named: name)
         self.name = name
     }
 
     /// Adds a member.
-    public mutating func add(_ member: String, _ bytes: [UInt8]) throws(ArchiveError) {
+    package mutating func add(_ member: String, _ bytes: [UInt8]) throws(ArchiveError) {
         let (size, offset) = (UInt32(exactly: bytes.count), UInt32(exactly: file.count))
         guard let size, size < .max, let offset, offset < .max, count < Int(UInt16.max) else {
             throw .tooLarge(file: name, member: member)
@@ -46,7 +46,7 @@ public struct ZipOutput {
     }
 
     /// Writes the directory and closes the file.
-    public func close() throws(ArchiveError) {
+    package func close() throws(ArchiveError) {
         guard let offset = UInt32(exactly: file.count), offset < .max else {
             throw .tooLarge(file: name, member: "the directory")
         }

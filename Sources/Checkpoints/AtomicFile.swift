@@ -3,7 +3,7 @@ import CCrashGuard
 import Foundation
 
 /// Files that appear under their name whole or not at all.
-public enum AtomicFile {
+package enum AtomicFile {
     /// Has `body` write a temporary file beside the target, brings it to the disk, and gives it the target's name.
     /// A target that is a symbolic link stays one: the file that it leads to is replaced. What runs that were killed
     /// left beside the target is deleted.
@@ -11,7 +11,7 @@ public enum AtomicFile {
     /// Throws `CheckpointError.targetExists` where there is a file and `overwrite` is false, also one that has come
     /// while `body` was at work; `CheckpointError.cannotWrite`, and what `body` throws. The temporary file is then
     /// gone.
-    public static func write(
+    package static func write(
         to path: String, overwrite: Bool, _ body: (_ temporary: String) throws -> Void
     ) throws {
         let target = resolved(path)
@@ -29,7 +29,7 @@ public enum AtomicFile {
     }
 
     /// Writes data in the same way.
-    public static func write(_ data: Data, to path: String, overwrite: Bool) throws {
+    package static func write(_ data: Data, to path: String, overwrite: Bool) throws {
         try write(to: path, overwrite: overwrite) { temporary in
             let file = try FileOutput(path: temporary, named: path)
             try file.write([UInt8](data))
@@ -39,7 +39,7 @@ public enum AtomicFile {
 
     /// Throws what `write` would throw before its body is run: for work that takes long before there is something to
     /// write.
-    public static func check(_ path: String, overwrite: Bool) throws {
+    package static func check(_ path: String, overwrite: Bool) throws {
         let target = resolved(path)
         _ = try checkedMode(target, path, overwrite: overwrite)
         _ = try TemporaryFile(beside: target, for: path)
@@ -47,7 +47,7 @@ public enum AtomicFile {
 
     /// Deletes every temporary file of this process and ends it, with `last` in between: for a handler of Ctrl-C. Threads
     /// that are writing come no further.
-    public static func exitRemovingTemporaries(_ code: Int32, _ last: () -> Void) -> Never {
+    package static func exitRemovingTemporaries(_ code: Int32, _ last: () -> Void) -> Never {
         nc_guard_delete_temporaries_for_good()
         last()
         _exit(code)
@@ -88,7 +88,7 @@ public enum AtomicFile {
     }
 
     /// The file that would be written: the absolute path behind symbolic links, whose last component need not exist.
-    public static func resolved(_ path: String) -> String {
+    package static func resolved(_ path: String) -> String {
         if let real = realpath(path, nil) {
             defer { free(real) }
             return String(cString: real)

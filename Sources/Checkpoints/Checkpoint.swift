@@ -2,7 +2,7 @@ import HDF5
 import Tensors
 
 /// A file of parameters in a layout that is understood, open for reading. Values are read only when asked for.
-public protocol Checkpoint: Sendable {
+package protocol Checkpoint: Sendable {
     /// The path as it was given.
     var path: String { get }
     /// How the parameters are laid out in the file.
@@ -40,20 +40,20 @@ public protocol Checkpoint: Sendable {
 
 extension Checkpoint {
     /// Few files say.
-    public var backend: String? { nil }
+    package var backend: String? { nil }
 
     /// Most layouts sort layers by name or class, or list them as a program made them.
-    public var isTopological: Bool { false }
+    package var isTopological: Bool { false }
 
     /// Most layouts have no place for it.
-    public var trainingConfig: String? { nil }
+    package var trainingConfig: String? { nil }
 
     /// Most layouts have no place for names.
-    public var classNames: [String]? { nil }
+    package var classNames: [String]? { nil }
 }
 
 /// The layouts of files, by content.
-public enum Layout: String, Sendable, CaseIterable {
+package enum Layout: String, Sendable, CaseIterable {
     /// Keras' full model in HDF5 (`model.save("x.h5")`): architecture and weights.
     case kerasLegacy = "keras-legacy"
     /// Keras' weights alone in HDF5, as versions before 3 write them.
@@ -74,12 +74,12 @@ public enum Layout: String, Sendable, CaseIterable {
     case numpyArchive = "npz"
 
     /// Whether it is one of Keras' own.
-    public var isKeras: Bool {
+    package var isKeras: Bool {
         [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .kerasArchive].contains(self)
     }
 
     /// For people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .kerasLegacy: "Keras full model (HDF5)"
         case .kerasLegacyWeights: "Keras weights alone (HDF5, before Keras 3)"

@@ -2,7 +2,7 @@ import OrderedJSON
 import Tensors
 
 /// Why a file could not be read or written as a checkpoint, beyond what `HDF5Error` tells.
-public enum CheckpointError: Error, Equatable {
+package enum CheckpointError: Error, Equatable {
     /// The file's objects are those of no layout that is known.
     case unknownLayout(path: String, holds: [String])
     /// A layout that is known but not read, and what to do instead.
@@ -39,7 +39,7 @@ public enum CheckpointError: Error, Equatable {
 
 extension CheckpointError: CustomStringConvertible {
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unknownLayout(let path, let holds):
             "\(path): no layout that normconv knows: expected Keras' 'model_weights' or PyTorch names such as "

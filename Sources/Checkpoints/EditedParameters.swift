@@ -6,7 +6,7 @@ extension ParameterTable {
     ///
     /// Throws `CheckpointError.unknownParameter` where an edit hangs on a parameter that is not in the table,
     /// `CheckpointError.alreadyThere` where a new one's name is taken.
-    public func applying(_ edits: ParameterEdits, path: String) throws(CheckpointError) -> ParameterTable {
+    package func applying(_ edits: ParameterEdits, path: String) throws(CheckpointError) -> ParameterTable {
         try edits.check(against: self, path: path)
         var edited: [Parameter] = []
         for parameter in self {
@@ -24,7 +24,7 @@ extension ParameterTable {
     /// The table with what `change` makes of each parameter, under names of their own; `path` is named in errors.
     ///
     /// Throws `CheckpointError.sameName` where two would have one name.
-    public func renamed(
+    package func renamed(
         path: String, _ change: (Parameter) -> Parameter
     ) throws(CheckpointError) -> ParameterTable {
         var origins: [String: String] = [:]

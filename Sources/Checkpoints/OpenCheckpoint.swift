@@ -9,7 +9,7 @@ import OrderedJSON
 ///
 /// `modelConfig` gives the configuration of a Keras model in JSON, for files of its weights alone, from the file's note
 /// of a conversion.
-public func openCheckpoint(
+package func openCheckpoint(
     _ path: String, modelConfig: (_ note: String?) throws -> String? = { _ in nil }
 ) throws -> any Checkpoint {
     switch FileKind(path: path) {
@@ -50,7 +50,7 @@ extension CheckpointError {
 
 /// The text of a configuration beside a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
 /// read.
-public func readConfiguration(_ path: String) throws -> String {
+package func readConfiguration(_ path: String) throws -> String {
     let limit = HDF5Limits().attributeBytes
     let file = try RandomAccessFile(path: path)
     guard file.size <= limit else {

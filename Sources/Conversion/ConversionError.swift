@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why a network cannot be converted.
-public enum ConversionError: Error, Equatable {
+package enum ConversionError: Error, Equatable {
     /// An option is outside its range.
     case invalidOption(name: String, found: String, expected: String)
     /// A parameter that the network names is not in the table.
@@ -32,7 +32,7 @@ public enum ConversionError: Error, Equatable {
 
 extension ConversionError: CustomStringConvertible {
     /// One line for people: the object, what was expected and what was found.
-    public var description: String {
+    package var description: String {
         switch self {
         case .invalidOption(let name, let found, let expected):
             "option \(name): is \(found), expected \(expected)"

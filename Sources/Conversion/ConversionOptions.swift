@@ -1,29 +1,29 @@
 /// How a network's batch normalization is to be converted.
-public struct ConversionOptions: Sendable, Equatable {
+package struct ConversionOptions: Sendable, Equatable {
     /// What takes batch normalization's place.
-    public var target: Target
+    package var target: Target
     /// Into how many groups the channels of a norm are divided; only read where the target is `groupNorm`.
-    public var groups: GroupPolicy
+    package var groups: GroupPolicy
     /// Where the new scale and offset come from.
-    public var initialization: Initialization
+    package var initialization: Initialization
     /// Which convolutions get standardized weights.
-    public var weightStandardization: WeightStandardization
+    package var weightStandardization: WeightStandardization
     /// The ε of weight standardization.
-    public var standardizationEpsilon: StandardizationEpsilon
+    package var standardizationEpsilon: StandardizationEpsilon
     /// ε of the new norms, added to the variance.
-    public var epsilon: Double
+    package var epsilon: Double
     /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
     /// mean 0. Not with `copy`, which leaves biases alone.
-    public var addsBias: Bool
+    package var addsBias: Bool
     /// Takes for granted that norms of a network whose graph is not known stand directly behind the plain convolutions that
     /// they are paired with: by names that somebody gave, or by the order or the number of layers (`PairBasis`). Otherwise
     /// such convolutions stay as they are. Norms whose statistics contradict it are left out. Without effect where the
     /// graph is known.
-    public var assumesAdjacent: Bool
+    package var assumesAdjacent: Bool
 
     /// The defaults are the command's: GroupNorm of automatic groups, from stored statistics, with BiT's weight
     /// standardization.
-    public init(
+    package init(
         target: Target = .groupNorm, groups: GroupPolicy = .auto,
         initialization: Initialization = .statistics,
         weightStandardization: WeightStandardization = .on,
@@ -41,7 +41,7 @@ public struct ConversionOptions: Sendable, Equatable {
     }
 
     /// What takes batch normalization's place; all three are written as group normalization.
-    public enum Target: String, Sendable, CaseIterable {
+    package enum Target: String, Sendable, CaseIterable {
         /// Groups of channels, by policy.
         case groupNorm
         /// One group of all channels and positions (Wu & He 2018).
@@ -51,7 +51,7 @@ public struct ConversionOptions: Sendable, Equatable {
     }
 
     /// Where the new scale and offset come from.
-    public enum Initialization: String, Sendable, CaseIterable {
+    package enum Initialization: String, Sendable, CaseIterable {
         /// From the stored statistics, so that the function is kept where samples are typical.
         case statistics
         /// The old γ and β as they are: the baseline, which does not keep the function.
@@ -59,7 +59,7 @@ public struct ConversionOptions: Sendable, Equatable {
     }
 
     /// Which convolutions get standardized weights (Qiao et al. 2019).
-    public enum WeightStandardization: String, Sendable, CaseIterable {
+    package enum WeightStandardization: String, Sendable, CaseIterable {
         /// Those whose only consumer is a norm: it undoes their change of scale.
         case on
         /// None.
@@ -69,7 +69,7 @@ public struct ConversionOptions: Sendable, Equatable {
     }
 
     /// The ε of weight standardization: every implementation has its own.
-    public enum StandardizationEpsilon: String, Sendable, CaseIterable {
+    package enum StandardizationEpsilon: String, Sendable, CaseIterable {
         /// Big Transfer: biased variance, 1e-10 inside the root.
         case bit
         /// timm's StdConv2d: biased variance, 1e-6 inside the root.
@@ -79,7 +79,7 @@ public struct ConversionOptions: Sendable, Equatable {
 
         /// What is added to the biased variance inside the root. The paper's differs otherwise by a factor that is nearly
         /// the same for every filter of a layer, which a norm takes away.
-        public var insideRoot: Double {
+        package var insideRoot: Double {
             switch self {
             case .bit, .paper: 1e-10
             case .timm: 1e-6

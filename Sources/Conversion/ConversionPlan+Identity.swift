@@ -3,7 +3,7 @@ import Tensors
 
 extension ConversionPlan {
     /// A plan that changes nothing: for writing a network in another layout.
-    public init(unchanged network: Network) {
+    package init(unchanged network: Network) {
         self.init(
             network: network, edits: ParameterEdits(), norms: [], biasedConvolutions: [],
             report: ConversionReport())

@@ -3,73 +3,73 @@ import Tensors
 
 /// A conversion worked out: the new network and what to write. It holds vectors only; kernels are read again and
 /// changed one at a time when the edits are applied.
-public struct ConversionPlan: Sendable {
+package struct ConversionPlan: Sendable {
     /// The converted network. No batch normalization is left in it.
-    public var network: Network
+    package var network: Network
     /// What the writer changes; every other parameter is copied. New parameters that share a neighbour are
     /// recorded in the order in which they are to stand.
-    public var edits: ParameterEdits
+    package var edits: ParameterEdits
     /// The converted norms, in topological order; a layer that is called twice stands once.
-    public var norms: [ConvertedNorm]
+    package var norms: [ConvertedNorm]
     /// Layers of convolutions that had no bias and get one, in topological order.
-    public var biasedConvolutions: [String]
+    package var biasedConvolutions: [String]
     /// What was done and what was not, for people.
-    public var report: ConversionReport
+    package var report: ConversionReport
 }
 
 /// A norm before and after conversion.
-public struct ConvertedNorm: Sendable, Equatable {
+package struct ConvertedNorm: Sendable, Equatable {
     /// The layer's name, which it keeps.
-    public var layer: String
+    package var layer: String
     /// Channels of the norm.
-    public var channels: Int
+    package var channels: Int
     /// Groups of consecutive channels.
-    public var groups: Int
+    package var groups: Int
     /// The new ε, added to the variance.
-    public var epsilon: Double
+    package var epsilon: Double
     /// True where the layer had no γ and gets one.
-    public var addsGamma: Bool
+    package var addsGamma: Bool
     /// True where the layer had no β and gets one.
-    public var addsBeta: Bool
+    package var addsBeta: Bool
 }
 
 /// What a conversion did, what it left alone and why.
-public struct ConversionReport: Sendable, Equatable {
+package struct ConversionReport: Sendable, Equatable {
     /// The converted norms by number of channels, in order of first appearance.
-    public var stages: [Stage] = []
+    package var stages: [Stage] = []
     /// Layers whose weights are standardized, in topological order.
-    public var standardized: [String] = []
+    package var standardized: [String] = []
     /// Convolutions whose weights stay as they are, in topological order; empty where standardization is off.
-    public var leftAlone: [LeftAlone] = []
+    package var leftAlone: [LeftAlone] = []
     /// Norms behind a convolution, and what says so, in topological order.
-    public var pairs: [NormPair] = []
+    package var pairs: [NormPair] = []
     /// Parameters that are not written, in topological order.
-    public var dropped: [String] = []
+    package var dropped: [String] = []
     /// What the user should know.
-    public var warnings: [ConversionWarning] = []
+    package var warnings: [ConversionWarning] = []
 
     /// The norms of one width.
-    public struct Stage: Sendable, Equatable {
+    package struct Stage: Sendable, Equatable {
         /// Channels of the norms.
-        public var channels: Int
+        package var channels: Int
         /// Groups of each.
-        public var groups: Int
+        package var groups: Int
         /// How many norms.
-        public var norms: Int
+        package var norms: Int
         /// How many of the convolutions before them are standardized.
-        public var standardized: Int
+        package var standardized: Int
     }
 
     /// A convolution whose weights stay as they are.
-    public struct LeftAlone: Sendable, Equatable {
+    package struct LeftAlone: Sendable, Equatable {
         /// The layer's name.
-        public var layer: String
+        package var layer: String
         /// Why.
-        public var reason: Reason
+        package var reason: Reason
     }
 
     /// Why a convolution's weights stay as they are.
-    public enum Reason: Sendable, Equatable {
+    package enum Reason: Sendable, Equatable {
         /// What follows the convolution would notice.
         case exempt(ConvolutionExemption)
         /// The norm behind it has been a group norm before, so nothing tells its statistics.
@@ -80,7 +80,7 @@ public struct ConversionReport: Sendable, Equatable {
 }
 
 /// What the user of a conversion should know.
-public enum ConversionWarning: Sendable, Equatable {
+package enum ConversionWarning: Sendable, Equatable {
     /// There is no batch normalization in the network.
     case nothingToConvert
     /// The old scales and offsets are used where they do not fit.
@@ -106,7 +106,7 @@ public enum ConversionWarning: Sendable, Equatable {
 
 extension ConversionReport.Reason: CustomStringConvertible {
     /// The reason, for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .exempt(let exemption): exemption.description
         case .beforeGroupNorm(let layer): "'\(layer)' behind it is a group norm already"
@@ -117,7 +117,7 @@ extension ConversionReport.Reason: CustomStringConvertible {
 
 extension ConversionWarning {
     /// Whether it tells what to expect without images, which a calibration measures instead.
-    public var isAnsweredByCalibration: Bool {
+    package var isAnsweredByCalibration: Bool {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
         case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages,
@@ -129,7 +129,7 @@ extension ConversionWarning {
 
 extension ConversionWarning: CustomStringConvertible {
     /// One line for people, with the first three of the layers that it is about.
-    public var description: String { text(listing: 3) }
+    package var description: String { text(listing: 3) }
 
     /// The line, with so many layers.
     package func text(listing limit: Int) -> String {

@@ -1,5 +1,5 @@
 /// Into how many groups the channels of a norm are divided. Groups are of consecutive channels.
-public enum GroupPolicy: Sendable, Hashable {
+package enum GroupPolicy: Sendable, Hashable {
     /// 32 (Wu & He 2018) where there are at least 64 channels and 32 divides them; otherwise the largest divisor
     /// up to 32 that leaves at least 8 channels a group, or 1.
     case auto
@@ -11,7 +11,7 @@ public enum GroupPolicy: Sendable, Hashable {
     case gcd
 
     /// The number of groups for a norm of `channels` channels; `layer` is named in errors.
-    public func groups(channels: Int, layer: String) throws(ConversionError) -> Int {
+    package func groups(channels: Int, layer: String) throws(ConversionError) -> Int {
         switch self {
         case .auto:
             if channels >= 64, channels % 32 == 0 { return 32 }
@@ -35,7 +35,7 @@ public enum GroupPolicy: Sendable, Hashable {
 
 extension GroupPolicy: CustomStringConvertible {
     /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
-    public var description: String {
+    package var description: String {
         switch self {
         case .auto: "auto"
         case .count(let groups): "\(groups)"
@@ -47,7 +47,7 @@ extension GroupPolicy: CustomStringConvertible {
 
 extension ConversionOptions {
     /// The number of groups for a norm of `channels` channels; `layer` is named in errors.
-    public func groups(channels: Int, layer: String) throws(ConversionError) -> Int {
+    package func groups(channels: Int, layer: String) throws(ConversionError) -> Int {
         switch target {
         case .groupNorm: try groups.groups(channels: channels, layer: layer)
         case .layerNorm: 1
@@ -57,6 +57,6 @@ extension ConversionOptions {
 }
 
 /// The largest number that divides both; the other one where one is 0.
-public func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {
+package func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {
     right == 0 ? left : greatestCommonDivisor(right, left % right)
 }

@@ -12,7 +12,7 @@ import Tensors
 ///     left with a single value; the network's own where it fixes them.
 /// - Throws: `ConversionError` naming the layer or parameter at fault, `NetworkError` where operands do not fit
 ///   together at `inputSize`, and what reading parameters throws.
-public func planConversion(
+package func planConversion(
     of network: Network, parameters: ParameterTable, options: ConversionOptions, inputSize: Extent2D? = nil
 ) throws -> ConversionPlan {
     var planner = try Planner(network, parameters, options, inputSize)

@@ -4,7 +4,7 @@ import Tensors
 extension Convolution {
     /// The kernel that a convolution with weight standardization uses: each filter less its mean, over
     /// √(biased variance + ε). `kernel` as it stands where the convolution is a plain one or the shape does not fit.
-    public func standardized(_ kernel: Tensor) -> Tensor {
+    package func standardized(_ kernel: Tensor) -> Tensor {
         guard let epsilon = standardization, let geometry = KernelGeometry(self), kernel.shape == kernelShape
         else { return kernel }
         let sums = FilterSums(

@@ -69,7 +69,7 @@ extension KernelGeometry {
 
 extension ConversionOptions.StandardizationEpsilon {
     /// Filters of `size` weights each, one after another, to mean 0 and unit variance.
-    public func standardized(_ filters: [Double], size: Int) -> [Double] {
+    package func standardized(_ filters: [Double], size: Int) -> [Double] {
         var result = filters
         for start in stride(from: 0, to: filters.count, by: size) {
             let own = filters[start..<start + size]

@@ -3,7 +3,7 @@ import HDF5
 import Tensors
 
 /// Why a file is not a split that can be scored.
-public enum DatasetError: Error, Equatable {
+package enum DatasetError: Error, Equatable {
     /// The HDF5 file or an object in it is refused.
     case hdf5(HDF5Error)
     /// The npz archive or an array in it is refused.
@@ -83,7 +83,7 @@ public enum DatasetError: Error, Equatable {
 
 extension DatasetError: CustomStringConvertible {
     /// One line for people: the file, the object in it, what was found and what was expected.
-    public var description: String {
+    package var description: String {
         switch self {
         case .hdf5(.notHDF5(let path, let kind)):
             HDF5Error.notHDF5(path: path, looksLike: kind).description

@@ -1,15 +1,15 @@
 /// Where a split's labels were found, and which class each of them is: what was understood, for people to check.
-public struct LabelReading: Sendable, Equatable, Codable {
+package struct LabelReading: Sendable, Equatable, Codable {
     /// What was taken for the label: `column 'ClassId'`, `the last word of each line`.
-    public var source: String
+    package var source: String
     /// Which class a label is: `numbers are outputs`, `names in sorted order`.
-    public var order: String
+    package var order: String
 
     /// Labels that are numbers of a network's outputs.
     static let numbers = "numbers are outputs"
 
     /// Whether labels are the network's outputs because they are numbers.
-    public var areNumbers: Bool { order == Self.numbers }
+    package var areNumbers: Bool { order == Self.numbers }
 }
 
 /// What a split says of its images' classes.

@@ -11,37 +11,37 @@ import Synchronization
 /// - MNIST's IDX file of images, as it is or gzipped, beside that of the labels, or the folder with the test files;
 /// - a folder with a folder of JPEG or PNG files for each class;
 /// - a text or CSV file (`.txt`, `.csv`, `.tsv`, `.lst`) that lists image files and labels.
-public struct Split: Sendable {
+package struct Split: Sendable {
     /// The path of the file or folder, as errors name it.
-    public let file: String
+    package let file: String
     /// The number of images, at least one.
-    public var count: Int { images.format.count }
+    package var count: Int { images.format.count }
     /// Rows of an image.
-    public var height: Int { images.format.height }
+    package var height: Int { images.format.height }
     /// Columns of an image.
-    public var width: Int { images.format.width }
+    package var width: Int { images.format.width }
     /// Colours of an image.
-    public var channels: Int { images.format.channels }
+    package var channels: Int { images.format.channels }
     /// The class of each image, 0 or more; nil where there are no labels.
-    public let labels: [Int]?
+    package let labels: [Int]?
     /// The names of the classes, in the order of the labels.
-    public let classNames: [String]?
+    package let classNames: [String]?
     /// How many classes the split has, where nothing says which of a network's outputs each of them is; then a network
     /// has to have as many. Nil where numbers or names of outputs say it.
-    public let unplacedClasses: Int?
+    package let unplacedClasses: Int?
     /// Where labels were found and what they mean, for people; nil without labels.
-    public let labelReading: LabelReading?
+    package let labelReading: LabelReading?
     /// Image files that were left out because they cannot be read.
-    public let broken: [BrokenImage]
+    package let broken: [BrokenImage]
 
     private let images: any ImageStore
 
     /// An image file that cannot be read.
-    public struct BrokenImage: Sendable, Equatable, Codable {
+    package struct BrokenImage: Sendable, Equatable, Codable {
         /// The file.
-        public let file: String
+        package let file: String
         /// Why, for people.
-        public let reason: String
+        package let reason: String
     }
 
     /// Opens a split. Labels that are there are always checked.
@@ -54,7 +54,7 @@ public struct Split: Sendable {
     ///   - transform: how image files come to one size; does not matter for arrays, which have one.
     ///   - classes: which output the name of a class is; the split's own order where it is nil, for a folder or list of
     ///     names the sorted one.
-    public init(
+    package init(
         path: String, layout: ImageLayout? = nil, scale: PixelScale = .bytes, requiresLabels: Bool = true,
         transform: ImageTransform = .torch, classes: ClassIndices? = nil
     ) throws(DatasetError) {
@@ -93,17 +93,17 @@ public struct Split: Sendable {
     }
 
     /// The values of pixels that are black and white; of float images that are on no scale known, the least and the most.
-    public var blackToWhite: ClosedRange<Float> { images.blackToWhite }
+    package var blackToWhite: ClosedRange<Float> { images.blackToWhite }
 
     /// The path of each image, where images are files of their own.
-    public var files: FilePaths? { (images as? FileImages)?.files }
+    package var files: FilePaths? { (images as? FileImages)?.files }
 
     /// How image files come to one size; nil for arrays, which have one.
-    public var transform: ImageTransform? { (images as? FileImages)?.transform }
+    package var transform: ImageTransform? { (images as? FileImages)?.transform }
 
     /// The split without the image files that cannot be read, which are decoded once to find them, on all cores;
     /// `progress` is told how many more are done, from any thread. Throws where none is left.
-    public func withoutBrokenImages(
+    package func withoutBrokenImages(
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(DatasetError) -> Split {
         guard let all = images as? FileImages else { return self }
@@ -129,13 +129,13 @@ public struct Split: Sendable {
 
     /// Checks that a preprocessing suits the images: the number of channels and, for floats, the values of the first
     /// images.
-    public func check(_ preprocessing: Preprocessing) throws(DatasetError) {
+    package func check(_ preprocessing: Preprocessing) throws(DatasetError) {
         try images.check(preprocessing)
     }
 
     /// Writes images as Float32, [images, height, width, channels], to memory for `range.count` of them. Safe from
     /// several threads at once.
-    public func read(
+    package func read(
         _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
     ) throws(DatasetError) {
         guard range.lowerBound >= 0, range.upperBound <= count else {
@@ -146,7 +146,7 @@ public struct Split: Sendable {
     }
 
     /// Images as Float32 values, [images, height, width, channels].
-    public func read(_ range: Range<Int>, preprocessing: Preprocessing) throws(DatasetError) -> [Float] {
+    package func read(_ range: Range<Int>, preprocessing: Preprocessing) throws(DatasetError) -> [Float] {
         guard range.lowerBound >= 0, range.upperBound <= count else {
             throw .rangeOutOfBounds(file: file, found: range, count: count)
         }

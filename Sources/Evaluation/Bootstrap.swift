@@ -3,26 +3,26 @@ import Synchronization
 import Tensors
 
 /// A mean and its 95 % interval.
-public struct Estimate: Sendable, Equatable, Codable {
+package struct Estimate: Sendable, Equatable, Codable {
     /// The value on the images as they are.
-    public let value: Double
+    package let value: Double
     /// Lower end of the 95 % interval.
-    public let low: Double
+    package let low: Double
     /// Upper end of the 95 % interval.
-    public let high: Double
+    package let high: Double
 }
 
 /// The percentile bootstrap (Efron 1979): images are drawn with replacement, as many as there are, and the interval is
 /// between the 2.5 % and the 97.5 % quantile of what the draws give. Draws depend on the seed alone, so that results can be
 /// repeated, and two networks are scored on the same ones.
-public struct Bootstrap: Sendable {
+package struct Bootstrap: Sendable {
     /// How many draws.
-    public var draws = 2000
+    package var draws = 2000
     /// Where the random numbers start.
-    public var seed: UInt64 = 0
+    package var seed: UInt64 = 0
 
     /// The draws that `Evaluation` makes.
-    public init() {}
+    package init() {}
 
     /// Intervals of several statistics at once, each a function of a draw. Draws are made on all cores; what comes out does
     /// not depend on how many there are.

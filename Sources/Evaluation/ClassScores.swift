@@ -1,21 +1,21 @@
 /// How a network does on one class.
-public struct ClassScores: Sendable, Equatable, Codable {
+package struct ClassScores: Sendable, Equatable, Codable {
     /// The class.
-    public let index: Int
+    package let index: Int
     /// Its name, where the split has names.
-    public let name: String?
+    package let name: String?
     /// Images of the class.
-    public let images: Int
+    package let images: Int
     /// Images that the network takes for the class.
-    public let predicted: Int
+    package let predicted: Int
     /// Images of the class that it classifies right.
-    public let correct: Int
+    package let correct: Int
     /// `correct` of `images`, the class' top-1; nil without images.
-    public let recall: Proportion?
+    package let recall: Proportion?
     /// `correct` of `predicted`; nil where nothing is taken for the class.
-    public let precision: Proportion?
+    package let precision: Proportion?
     /// 2 · `correct` / (`images` + `predicted`), the harmonic mean of the two; nil where both sums are 0.
-    public let f1: Double?
+    package let f1: Double?
 
     /// The scores of all classes, in their order.
     static func all(_ outcomes: OutcomeList, labels: [Int], classes: Int, names: [String]?) -> [Self] {

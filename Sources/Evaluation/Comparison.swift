@@ -2,33 +2,33 @@ import Foundation
 import Tensors
 
 /// Two networks on the same images: before a conversion, and after. Encodes to JSON under the properties' names.
-public struct Comparison: Sendable, Equatable, Codable {
+package struct Comparison: Sendable, Equatable, Codable {
     /// Images compared.
-    public let images: Int
+    package let images: Int
     /// Images that both take for the same class; those without finite outputs never agree.
-    public let agreement: Proportion
+    package let agreement: Proportion
     /// The largest absolute difference between two outputs; nil where one is not finite or none were given.
-    public let largestDifference: Double?
+    package let largestDifference: Double?
     /// Images that the two take for different classes, in order; also those where one's outputs are not finite.
-    public let changed: [Int]
+    package let changed: [Int]
     /// What happened to the correct images; nil without labels.
-    public let paired: Paired?
+    package let paired: Paired?
 
     /// Images that one network classifies right and the other wrong.
-    public struct Paired: Sendable, Equatable, Codable {
+    package struct Paired: Sendable, Equatable, Codable {
         /// Images right before and wrong after, in order.
-        public let lost: [Int]
+        package let lost: [Int]
         /// Images wrong before and right after, in order.
-        public let gained: [Int]
+        package let gained: [Int]
         /// McNemar's exact test: how probable at least so uneven a split of the changed images is, if both networks
         /// are equally good.
-        public let mcNemarP: Double
+        package let mcNemarP: Double
         /// Top-1 after minus top-1 before, with Tango's score interval for paired proportions (1998).
-        public let difference: Estimate
+        package let difference: Estimate
     }
 
     /// Compares complete outcomes of the same labelled or unlabelled images.
-    public init(before: Outcomes, after: Outcomes, largestDifference: Double? = nil) throws(EvaluationError) {
+    package init(before: Outcomes, after: Outcomes, largestDifference: Double? = nil) throws(EvaluationError) {
         let size = { (outcomes: Outcomes) in "\(outcomes.count) images and \(outcomes.classes) classes" }
         guard size(before) == size(after), before.count > 0 else {
             throw .notComparable(found: size(after), expected: before.count > 0 ? size(before) : "any images")
@@ -49,7 +49,7 @@ public struct Comparison: Sendable, Equatable, Codable {
 
     /// Compares two networks' outputs on a whole split, [images, outputs], before a softmax or sigmoid; both have the
     /// same head.
-    public init(
+    package init(
         before: Tensor, after: Tensor, labels: [Int]?, head: Head = .softmax
     ) throws(EvaluationError) {
         guard before.shape == after.shape, before.shape.rank == 2 else {
@@ -63,7 +63,7 @@ public struct Comparison: Sendable, Equatable, Codable {
     }
 
     /// The largest absolute difference between elements at the same place; NaN where one is NaN.
-    public static func largestDifference(
+    package static func largestDifference(
         _ first: [Float], _ second: [Float]
     ) -> Double {
         var largest = 0.0

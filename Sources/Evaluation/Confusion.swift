@@ -2,19 +2,19 @@
 ///
 /// An image whose label shares the largest output with a class after it is in the diagonal although it counts as wrong:
 /// ties count against a network.
-public struct Confusion: Sendable, Equatable, Codable {
+package struct Confusion: Sendable, Equatable, Codable {
     /// A cell of the matrix that is not zero.
-    public struct Cell: Sendable, Equatable, Codable {
+    package struct Cell: Sendable, Equatable, Codable {
         /// The class that the image is of.
-        public let label: Int
+        package let label: Int
         /// The class that the network says.
-        public let prediction: Int
+        package let prediction: Int
         /// How many images.
-        public let images: Int
+        package let images: Int
     }
 
     /// The cells that are not zero, in order.
-    public let cells: [Cell]
+    package let cells: [Cell]
 
     /// Counts labels and predictions; images without finite outputs are in no cell.
     init(_ outcomes: OutcomeList, labels: [Int]) {
@@ -34,13 +34,13 @@ public struct Confusion: Sendable, Equatable, Codable {
     }
 
     /// A plain array of cells.
-    public init(from decoder: any Decoder) throws { cells = try [Cell](from: decoder) }
+    package init(from decoder: any Decoder) throws { cells = try [Cell](from: decoder) }
 
     /// A plain array of cells.
-    public func encode(to encoder: any Encoder) throws { try cells.encode(to: encoder) }
+    package func encode(to encoder: any Encoder) throws { try cells.encode(to: encoder) }
 
     /// Pairs of different classes, those confused most often first.
-    public var mistakes: [Cell] {
+    package var mistakes: [Cell] {
         cells.filter { $0.label != $0.prediction }.sorted {
             ($1.images, $0.label, $0.prediction) < ($0.images, $1.label, $1.prediction)
         }

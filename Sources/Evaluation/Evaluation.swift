@@ -1,32 +1,32 @@
 import Tensors
 
 /// How well a network classifies a split. Encodes to JSON under the properties' names.
-public struct Evaluation: Sendable, Equatable, Codable {
+package struct Evaluation: Sendable, Equatable, Codable {
     /// Images scored, all of the split.
-    public let images: Int
+    package let images: Int
     /// Images for which the network gave a value that is not finite; they count as wrong, and are not in `reliability`
     /// and `confusion`.
-    public let nonFinite: Int
+    package let nonFinite: Int
     /// Images whose label scores more than every other class.
-    public let top1: Proportion
+    package let top1: Proportion
     /// Images whose label is among the five classes that score most; nil under six classes, where it says little.
-    public let top5: Proportion?
+    package let top5: Proportion?
     /// Mean negative log-likelihood of the labels in nats; nil where an output is not finite.
-    public let nll: Estimate?
+    package let nll: Estimate?
     /// Mean squared distance of the probabilities from the labels, 0…2; nil where an output is not finite.
-    public let brier: Estimate?
+    package let brier: Estimate?
     /// Mean of the recalls of the classes that occur among the labels.
-    public let meanPerClass: Estimate
+    package let meanPerClass: Estimate
     /// Whether confidence is accuracy; nil where no image has finite outputs.
-    public let reliability: Reliability?
+    package let reliability: Reliability?
     /// The classes one by one, in their order.
-    public let classes: [ClassScores]
+    package let classes: [ClassScores]
     /// Which classes are taken for which.
-    public let confusion: Confusion
+    package let confusion: Confusion
 
     /// Metrics from complete outcomes of at least one labelled image. The intervals of means are bootstrapped with a
     /// fixed seed.
-    public init(_ outcomes: Outcomes, classNames: [String]? = nil) throws(EvaluationError) {
+    package init(_ outcomes: Outcomes, classNames: [String]? = nil) throws(EvaluationError) {
         guard let labels = outcomes.labels else { throw .unlabelled }
         let results = try outcomes.complete()
         guard !results.isEmpty else { throw .notComparable(found: "0 images", expected: "at least 1") }
@@ -43,7 +43,7 @@ public struct Evaluation: Sendable, Equatable, Codable {
     }
 
     /// Metrics from the outputs of a whole split, [images, outputs], before a softmax or sigmoid.
-    public init(
+    package init(
         outputs: Tensor, labels: [Int], classNames: [String]? = nil, head: Head = .softmax
     ) throws(EvaluationError) {
         try self.init(Outcomes(outputs: outputs, labels: labels, head: head), classNames: classNames)
@@ -53,7 +53,7 @@ public struct Evaluation: Sendable, Equatable, Codable {
 extension Outcomes {
     /// Outcomes of a whole split's outputs, [images, outputs], before a softmax or sigmoid: one output for a sigmoid's
     /// two classes, else one for each class.
-    public init(outputs: Tensor, labels: [Int]?, head: Head = .softmax) throws(EvaluationError) {
+    package init(outputs: Tensor, labels: [Int]?, head: Head = .softmax) throws(EvaluationError) {
         guard outputs.shape.rank == 2, labels.map({ outputs.shape[0] == $0.count }) ?? true,
             head != .sigmoid || outputs.shape[1] == 1
         else {

@@ -1,5 +1,5 @@
 /// Why outputs and labels do not make an evaluation.
-public enum EvaluationError: Error, Equatable {
+package enum EvaluationError: Error, Equatable {
     /// A network with fewer than two outputs does not classify.
     case tooFewClasses(found: Int)
     /// A label that is no class of the network.
@@ -24,7 +24,7 @@ public enum EvaluationError: Error, Equatable {
 
 extension EvaluationError: CustomStringConvertible {
     /// One line for people: what was found and what was expected.
-    public var description: String {
+    package var description: String {
         switch self {
         case .tooFewClasses(let found): "outputs: \(found) classes, expected at least 2"
         case .labelOutOfRange(let image, let label, let classes):

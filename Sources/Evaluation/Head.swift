@@ -1,7 +1,7 @@
 import Foundation
 
 /// How a classifier's outputs become the probabilities of its classes.
-public enum Head: String, Sendable, Codable, CaseIterable {
+package enum Head: String, Sendable, Codable, CaseIterable {
     /// An output z for each class: p = eᶻ / Σ eᶻ.
     case softmax
     /// One output z, which tells two classes: p(1) = 1 / (1 + e⁻ᶻ), p(0) = 1 − p(1).
@@ -11,10 +11,10 @@ public enum Head: String, Sendable, Codable, CaseIterable {
     case normalizedSigmoids = "normalized-sigmoids"
 
     /// The classes that so many outputs tell apart.
-    public func classes(outputs: Int) -> Int { self == .sigmoid ? outputs + 1 : outputs }
+    package func classes(outputs: Int) -> Int { self == .sigmoid ? outputs + 1 : outputs }
 
     /// The outputs that tell so many classes apart.
-    public func outputs(classes: Int) -> Int { self == .sigmoid ? classes - 1 : classes }
+    package func outputs(classes: Int) -> Int { self == .sigmoid ? classes - 1 : classes }
 
     /// Values, one for each class, whose softmax are the probabilities; `outputs` are finite.
     func scores(of outputs: ArraySlice<Float>) -> [Double] {

@@ -1,5 +1,5 @@
 /// How far the values of a layer are apart in two networks, summed up image by image in Double.
-public struct LayerDifference: Sendable, Equatable {
+package struct LayerDifference: Sendable, Equatable {
     private var count = 0
     private var before: [Double]
     private var squareBefore = 0.0
@@ -9,10 +9,10 @@ public struct LayerDifference: Sendable, Equatable {
     private var squares = 0.0
 
     /// Nothing yet, for values of `channels` channels.
-    public init(channels: Int) { before = [Double](repeating: 0, count: channels) }
+    package init(channels: Int) { before = [Double](repeating: 0, count: channels) }
 
     /// Adds the values of some images, channels innermost, of the first network and of the second.
-    public mutating func add(_ first: [Float], _ second: [Float]) {
+    package mutating func add(_ first: [Float], _ second: [Float]) {
         precondition(first.count == second.count && first.count % max(before.count, 1) == 0)
         count += first.count
         for (index, pair) in zip(first, second).enumerated() {
@@ -28,7 +28,7 @@ public struct LayerDifference: Sendable, Equatable {
 
     /// Σ(b − a)²/Σ(a − ā)² with ā each channel's mean: 0 where the two agree, 1 where the second network tells no more
     /// than the first one's means would. Nil where the two differ and the first one's values do not vary.
-    public var relativeError: Double? {
+    package var relativeError: Double? {
         let positions = Double(count / max(before.count, 1))
         let spread = squareBefore - before.reduce(0) { $0 + $1 * $1 } / max(positions, 1)
         if squares == 0 { return 0 }
@@ -36,19 +36,19 @@ public struct LayerDifference: Sendable, Equatable {
     }
 
     /// Σab/√(Σa²·Σb²).
-    public var cosine: Double {
+    package var cosine: Double {
         let norm = (squareBefore * squareAfter).squareRoot()
         return norm > 0 ? products / norm : squares == 0 ? 1 : 0
     }
 
     /// Mean of all values, in the first network and in the second.
-    public var means: (Double, Double) {
+    package var means: (Double, Double) {
         let share = 1 / Double(max(count, 1))
         return (before.reduce(0, +) * share, after * share)
     }
 
     /// Standard deviation of all values, in the first network and in the second.
-    public var deviations: (Double, Double) {
+    package var deviations: (Double, Double) {
         let share = 1 / Double(max(count, 1))
         let means = means
         return (

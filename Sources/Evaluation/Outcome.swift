@@ -1,22 +1,22 @@
 import Foundation
 
 /// What one image's outputs say, kept instead of the outputs themselves.
-public struct Outcome: Sendable, Equatable, Codable {
+package struct Outcome: Sendable, Equatable, Codable {
     /// The most probable class, the first of equal ones; nil where an output is not finite.
-    public let prediction: Int?
+    package let prediction: Int?
     /// How many other classes score at least what the label's does; nil without a label and where an output is not
     /// finite. Ties count against the network: one that gives every class the same value has learnt nothing.
-    public let rivals: Int?
+    package let rivals: Int?
     /// −log p(label) in nats, p the head's probabilities; nil where `rivals` is.
-    public let loss: Double?
+    package let loss: Double?
     /// The probability of the prediction; nil where `prediction` is.
-    public let confidence: Double?
+    package let confidence: Double?
     /// Σ(p − one at the label)², 0…2 (Brier 1950); nil where `rivals` is.
-    public let brier: Double?
+    package let brier: Double?
 
     /// The outcome of one image; `outputs` are values before a softmax or sigmoid, as many as the head has for its
     /// classes, and `label` is one of the classes.
-    public init(outputs: ArraySlice<Float>, label: Int?, head: Head = .softmax) {
+    package init(outputs: ArraySlice<Float>, label: Int?, head: Head = .softmax) {
         let scores = outputs.allSatisfy(\.isFinite) ? head.scores(of: outputs) : []
         guard let largest = scores.max(), let prediction = scores.firstIndex(of: largest) else {
             (prediction, rivals, loss, confidence, brier) = (nil, nil, nil, nil, nil)
@@ -51,7 +51,7 @@ public struct Outcome: Sendable, Equatable, Codable {
     }
 
     /// Whether the label is among the k classes that score most, with ties against it.
-    public func isCorrect(within k: Int) -> Bool { rivals.map { $0 < k } ?? false }
+    package func isCorrect(within k: Int) -> Bool { rivals.map { $0 < k } ?? false }
 
     /// Whether it says how the label fared, as it does wherever outputs are finite and there is a label.
     var isLabelled: Bool { (prediction == nil) == (rivals == nil) }
@@ -69,22 +69,22 @@ public struct Outcome: Sendable, Equatable, Codable {
 
 /// The outcomes of a split's images, recorded in blocks in any order. Results depend only on the outputs: they are
 /// always summed in the images' order.
-public struct Outcomes: Sendable {
+package struct Outcomes: Sendable {
     /// The classes of the network.
-    public let classes: Int
+    package let classes: Int
     /// How outputs become the classes' probabilities.
-    public let head: Head
+    package let head: Head
     /// One label per image, where the split has them.
-    public let labels: [Int]?
+    package let labels: [Int]?
     private var outcomes: OutcomeList
 
     /// No outcomes yet, of `images` images without labels.
-    public init(images: Int, classes: Int, head: Head = .softmax) throws(EvaluationError) {
+    package init(images: Int, classes: Int, head: Head = .softmax) throws(EvaluationError) {
         try self.init(images: images, labels: nil, classes: classes, head: head)
     }
 
     /// No outcomes yet, of as many images as there are labels.
-    public init(labels: [Int], classes: Int, head: Head = .softmax) throws(EvaluationError) {
+    package init(labels: [Int], classes: Int, head: Head = .softmax) throws(EvaluationError) {
         try self.init(images: labels.count, labels: labels, classes: classes, head: head)
     }
 
@@ -102,11 +102,11 @@ public struct Outcomes: Sendable {
     }
 
     /// The number of images of the split.
-    public var count: Int { outcomes.count }
+    package var count: Int { outcomes.count }
 
     /// Records the outputs of consecutive images from `first` on: values before a softmax or sigmoid, as many for each
     /// image as the head has.
-    public mutating func record(_ outputs: [Float], from first: Int)
+    package mutating func record(_ outputs: [Float], from first: Int)
         throws(EvaluationError)
     {
         let width = head.outputs(classes: classes)
@@ -123,7 +123,7 @@ public struct Outcomes: Sendable {
     }
 
     /// Records outcomes of consecutive images from `first` on, as another run gave them.
-    public mutating func record(_ results: [Outcome], from first: Int) throws(EvaluationError) {
+    package mutating func record(_ results: [Outcome], from first: Int) throws(EvaluationError) {
         try checkPlace(first, results.count)
         for (image, result) in zip(first..., results) {
             guard result.isPossible(classes: classes), labels == nil || result.isLabelled else {
@@ -144,7 +144,7 @@ public struct Outcomes: Sendable {
     }
 
     /// All outcomes in the images' order; throws unless every image has one.
-    public func complete() throws(EvaluationError) -> OutcomeList {
+    package func complete() throws(EvaluationError) -> OutcomeList {
         let missing = outcomes.indices.lazy.filter { !outcomes.isRecorded($0) }
         if let first = missing.first { throw .notRecorded(images: missing.count, first: first) }
         return outcomes

@@ -1,20 +1,20 @@
 /// The outcomes of images in their order, 32 bytes each: less than half of what an array takes.
-public struct OutcomeList: RandomAccessCollection, Sendable, Equatable {
+package struct OutcomeList: RandomAccessCollection, Sendable, Equatable {
     private var slots: [Slot]
 
     /// `count` images that have no outcome yet.
     init(unrecorded count: Int) { slots = Array(repeating: Slot(), count: count) }
 
     /// What is in a sequence.
-    public init(_ outcomes: some Sequence<Outcome>) { slots = outcomes.map(Slot.init) }
+    package init(_ outcomes: some Sequence<Outcome>) { slots = outcomes.map(Slot.init) }
 
     /// 0.
-    public var startIndex: Int { 0 }
+    package var startIndex: Int { 0 }
     /// The number of images.
-    public var endIndex: Int { slots.count }
+    package var endIndex: Int { slots.count }
 
     /// An image's outcome; of one that has none, what outputs give that are not finite.
-    public internal(set) subscript(image: Int) -> Outcome {
+    package internal(set) subscript(image: Int) -> Outcome {
         get { slots[image].outcome }
         set { slots[image] = Slot(newValue) }
     }

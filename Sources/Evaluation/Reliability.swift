@@ -1,28 +1,28 @@
 /// How far a network's confidence, the probability of what it predicts, can be taken at its word.
-public struct Reliability: Sendable, Equatable, Codable {
+package struct Reliability: Sendable, Equatable, Codable {
     /// Expected calibration error: the mean over images of |accuracy − confidence| of the bin that each is in
     /// (Guo et al. 2017, equation 3).
-    public let ece: Double
+    package let ece: Double
     /// Bins of equal width, from confidence 0 to 1.
-    public let bins: [Bin]
+    package let bins: [Bin]
 
     /// Images of similar confidence.
-    public struct Bin: Sendable, Equatable, Codable {
+    package struct Bin: Sendable, Equatable, Codable {
         /// Confidence above this, or equal to it in the first bin.
-        public let low: Double
+        package let low: Double
         /// Confidence up to this.
-        public let high: Double
+        package let high: Double
         /// Images in the bin.
-        public let images: Int
+        package let images: Int
         /// Their mean confidence; nil without images.
-        public let confidence: Double?
+        package let confidence: Double?
         /// Their share that is right; nil without images.
-        public let accuracy: Double?
+        package let accuracy: Double?
     }
 
     /// Bins outcomes by confidence. Those without one, where an output is not finite, are left out; nil where none is
     /// left.
-    public init?(_ outcomes: OutcomeList, bins count: Int = 15) {
+    package init?(_ outcomes: OutcomeList, bins count: Int = 15) {
         precondition(count > 0)
         // Edges are i / count: a confidence of just an edge belongs to the bin below it, whatever a product would round to.
         let edges = (0...count).map { Double($0) / Double(count) }

@@ -1,31 +1,31 @@
 import CHDF5
 
 /// The attributes of one group or dataset, read when asked for.
-public struct Attributes: Sendable {
+package struct Attributes: Sendable {
     let handle: Handle
     let location: HDF5Location
     let file: HDF5File
 
     /// How strings of an attribute are stored, so that new ones can be stored alike.
-    public struct StringForm: Sendable, Equatable {
+    package struct StringForm: Sendable, Equatable {
         /// Stored outside the attribute with a length of their own, or in fields of one length.
-        public var isVariable: Bool
+        package var isVariable: Bool
         /// Marked as UTF-8, or as ASCII.
-        public var isUTF8: Bool
+        package var isUTF8: Bool
         /// One value without a shape.
-        public var isScalar: Bool
+        package var isScalar: Bool
         var padding: H5T_str_t
 
         /// What h5py writes for a Python `str`.
-        public static let variableUTF8 = StringForm(
+        package static let variableUTF8 = StringForm(
             isVariable: true, isUTF8: true, isScalar: true, padding: H5T_STR_NULLTERM)
         /// What Keras writes for a list of names (numpy's `S` arrays).
-        public static let fixedASCII = StringForm(
+        package static let fixedASCII = StringForm(
             isVariable: false, isUTF8: false, isScalar: false, padding: H5T_STR_NULLPAD)
     }
 
     /// Names of all attributes, as created where the file tracks that, otherwise by name.
-    public func names() throws(HDF5Error) -> [String] {
+    package func names() throws(HDF5Error) -> [String] {
         try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
             let isOrdered = try tracksCreationOrder()
@@ -43,7 +43,7 @@ public struct Attributes: Sendable {
     }
 
     /// Whether there is an attribute of that name.
-    public func contains(_ name: String) throws(HDF5Error) -> Bool {
+    package func contains(_ name: String) throws(HDF5Error) -> Bool {
         guard !name.isEmpty, !name.utf8.contains(0) else { return false }
         return try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
@@ -53,7 +53,7 @@ public struct Attributes: Sendable {
     }
 
     /// A single string: a scalar, or one element.
-    public func string(_ name: String) throws(HDF5Error) -> String {
+    package func string(_ name: String) throws(HDF5Error) -> String {
         let strings = try strings(name)
         guard let first = strings.first, strings.count == 1 else {
             throw .wrongAttribute(
@@ -64,7 +64,7 @@ public struct Attributes: Sendable {
 
     /// All strings of an attribute, in row-major order, without their padding. Bytes that are not UTF-8 become
     /// U+FFFD. An empty attribute of any type has no strings: Keras writes an empty list of names as float64.
-    public func strings(_ name: String) throws(HDF5Error) -> [String] {
+    package func strings(_ name: String) throws(HDF5Error) -> [String] {
         try Library.locked { () throws(HDF5Error) in
             let attribute = try open(name)
             if attribute.count == 0 { return [] }
@@ -76,28 +76,28 @@ public struct Attributes: Sendable {
     }
 
     /// A single string; nil where there is no attribute of that name.
-    public func string(ifPresent name: String) throws(HDF5Error) -> String? {
+    package func string(ifPresent name: String) throws(HDF5Error) -> String? {
         try contains(name) ? try string(name) : nil
     }
 
     /// All strings of an attribute; nil where there is none of that name.
-    public func strings(ifPresent name: String) throws(HDF5Error) -> [String]? {
+    package func strings(ifPresent name: String) throws(HDF5Error) -> [String]? {
         try contains(name) ? try strings(name) : nil
     }
 
     /// All values of a numeric attribute, as Double.
-    public func floats(_ name: String) throws(HDF5Error) -> [Double] {
+    package func floats(_ name: String) throws(HDF5Error) -> [Double] {
         try numbers(
             name, chdf5_native_double, initial: 0.0, classes: [H5T_FLOAT, H5T_INTEGER], expected: "numbers")
     }
 
     /// All values of an integer attribute.
-    public func ints(_ name: String) throws(HDF5Error) -> [Int] {
+    package func ints(_ name: String) throws(HDF5Error) -> [Int] {
         try numbers(name, chdf5_native_int64, initial: 0, classes: [H5T_INTEGER], expected: "integers")
     }
 
     /// How the strings of an attribute are stored; nil where it holds something else.
-    public func stringForm(_ name: String) throws(HDF5Error) -> StringForm? {
+    package func stringForm(_ name: String) throws(HDF5Error) -> StringForm? {
         try Library.locked { () throws(HDF5Error) in
             let attribute = try open(name)
             guard H5Tget_class(attribute.type.id) == H5T_STRING else { return nil }

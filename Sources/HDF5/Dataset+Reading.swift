@@ -4,19 +4,19 @@ import Tensors
 
 extension Dataset {
     /// All values as Float, whatever numbers are stored.
-    public func readFloats() throws(HDF5Error) -> [Float] { try floats(nil) }
+    package func readFloats() throws(HDF5Error) -> [Float] { try floats(nil) }
 
     /// The values of some rows (positions of the first dimension) as Float.
-    public func readFloats(rows: Range<Int>) throws(HDF5Error) -> [Float] { try floats(rows) }
+    package func readFloats(rows: Range<Int>) throws(HDF5Error) -> [Float] { try floats(rows) }
 
     /// All values as Int; only of integer datasets.
-    public func readInts() throws(HDF5Error) -> [Int] { try ints(nil) }
+    package func readInts() throws(HDF5Error) -> [Int] { try ints(nil) }
 
     /// The values of some rows as Int; only of integer datasets.
-    public func readInts(rows: Range<Int>) throws(HDF5Error) -> [Int] { try ints(rows) }
+    package func readInts(rows: Range<Int>) throws(HDF5Error) -> [Int] { try ints(rows) }
 
     /// The values of some rows as they are; only of uint8 datasets.
-    public func readBytes(rows: Range<Int>) throws(HDF5Error) -> [UInt8] {
+    package func readBytes(rows: Range<Int>) throws(HDF5Error) -> [UInt8] {
         guard elementKind == .uint8 else {
             throw .wrongType(location, found: elementKind.rawValue, expected: "uint8")
         }
@@ -25,7 +25,7 @@ extension Dataset {
 
     /// Reads rows into memory of the caller, in this machine's byte order, converted to `kind`. Nil means all rows,
     /// and the whole of a scalar. The buffer has exactly the size of the values.
-    public func read(
+    package func read(
         rows: Range<Int>? = nil, as kind: ElementKind, into buffer: UnsafeMutableRawBufferPointer
     ) throws(HDF5Error) {
         let elements = try elementCount(rows)

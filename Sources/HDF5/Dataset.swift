@@ -2,31 +2,31 @@ import CHDF5
 
 /// A dataset of numbers of an open file, checked when it was opened: its storage is in the file and can hold what
 /// its shape declares.
-public struct Dataset: Sendable {
+package struct Dataset: Sendable {
     /// The file it is in.
-    public let file: HDF5File
+    package let file: HDF5File
     /// Its place, for errors.
-    public let location: HDF5Location
+    package let location: HDF5Location
     /// Extents, outermost first; empty for a scalar.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The number of elements.
-    public let count: Int
+    package let count: Int
     /// The type of the elements, whatever their byte order.
-    public let elementKind: ElementKind
+    package let elementKind: ElementKind
     /// Whether the elements are truth values, which read as the integers 0 and 1.
-    public let isBoolean: Bool
+    package let isBoolean: Bool
     /// Rows (positions of the first dimension) that are only read together: those of a chunk, 1 where there are none.
-    public let rowsPerChunk: Int
+    package let rowsPerChunk: Int
     let handle: Handle
     let address: UInt64
 
     /// The attributes of the dataset.
-    public var attributes: Attributes {
+    package var attributes: Attributes {
         Attributes(handle: handle, location: location, file: file)
     }
 
     /// Bytes of all elements in memory.
-    public var byteCount: Int { count * elementKind.size }
+    package var byteCount: Int { count * elementKind.size }
 
     /// Called under the library's lock.
     init(

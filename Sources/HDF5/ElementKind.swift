@@ -1,12 +1,12 @@
 import CHDF5
 
 /// The element types that are read and written, whatever their byte order in the file.
-public enum ElementKind: String, Sendable, Hashable, CaseIterable {
+package enum ElementKind: String, Sendable, Hashable, CaseIterable {
     case float16, bfloat16, float32, float64
     case int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
     /// Bytes of one element.
-    public var size: Int {
+    package var size: Int {
         switch self {
         case .int8, .uint8: 1
         case .float16, .bfloat16, .int16, .uint16: 2
@@ -16,7 +16,7 @@ public enum ElementKind: String, Sendable, Hashable, CaseIterable {
     }
 
     /// Whether the elements are floating-point numbers.
-    public var isFloat: Bool {
+    package var isFloat: Bool {
         switch self {
         case .float16, .bfloat16, .float32, .float64: true
         default: false

@@ -2,11 +2,11 @@ import Archives
 import Foundation
 
 /// What a file that is not HDF5 is instead, judged by its first bytes.
-public enum FileKind: Sendable, Equatable {
+package enum FileKind: Sendable, Equatable {
     case html, gitLFSPointer, zip, safetensors, numpy, pickle, unknown
 
     /// Judges the first bytes of a file (a few hundred are enough).
-    public init(firstBytes bytes: [UInt8]) {
+    package init(firstBytes bytes: [UInt8]) {
         let text = String(decoding: bytes.prefix(512), as: UTF8.self)
             .trimmingCharacters(in: .whitespacesAndNewlines.union(["\u{FEFF}"])).lowercased()
         if text.hasPrefix("version https://git-lfs") {
@@ -30,7 +30,7 @@ public enum FileKind: Sendable, Equatable {
     }
 
     /// What the file looks like and what to do, for people.
-    public var hint: String {
+    package var hint: String {
         switch self {
         case .html: "it looks like an HTML page: the download failed"
         case .gitLFSPointer: "it is a Git LFS pointer: run git lfs pull"
@@ -45,7 +45,7 @@ public enum FileKind: Sendable, Equatable {
 
 extension FileKind {
     /// Judges a file by its first bytes; `unknown` where it cannot be read, which whoever reads it then says.
-    public init(path: String) {
+    package init(path: String) {
         self.init(firstBytes: RandomAccessFile.firstBytes(512, of: path))
     }
 }

@@ -1,11 +1,11 @@
 import CHDF5
 
 /// A group of an open file. Children are reached by hard links only.
-public struct Group: Sendable {
+package struct Group: Sendable {
     /// The file it is in.
-    public let file: HDF5File
+    package let file: HDF5File
     /// Its place, for errors.
-    public let location: HDF5Location
+    package let location: HDF5Location
     let handle: Handle
     /// Addresses of the groups from the root to this one.
     let addresses: [UInt64]
@@ -18,7 +18,7 @@ public struct Group: Sendable {
     }
 
     /// A child of a group.
-    public enum Child: Sendable {
+    package enum Child: Sendable {
         /// A group.
         case group(Group)
         /// A dataset.
@@ -26,12 +26,12 @@ public struct Group: Sendable {
     }
 
     /// The attributes of the group.
-    public var attributes: Attributes {
+    package var attributes: Attributes {
         Attributes(handle: handle, location: location, file: file)
     }
 
     /// Names of all links in file order: as created where the file tracks that, otherwise by name.
-    public func names() throws(HDF5Error) -> [String] {
+    package func names() throws(HDF5Error) -> [String] {
         try Library.locked { () throws(HDF5Error) in
             Library.approach(location)
             let isOrdered = try tracksCreationOrder()
@@ -49,7 +49,7 @@ public struct Group: Sendable {
     }
 
     /// Whether a link of that name (not a path) is there, whatever it leads to.
-    public func contains(_ name: String) throws(HDF5Error) -> Bool {
+    package func contains(_ name: String) throws(HDF5Error) -> Bool {
         guard Self.isLinkName(name) else { return false }
         return try Library.locked { () throws(HDF5Error) in
             try Library.check(H5Lexists(handle.id, name, chdf5_default()), "looking for '\(name)'", location)
@@ -58,7 +58,7 @@ public struct Group: Sendable {
     }
 
     /// The group at a path below this one (`a/b`).
-    public func group(_ path: String) throws(HDF5Error) -> Group {
+    package func group(_ path: String) throws(HDF5Error) -> Group {
         switch try child(path, expected: "a group") {
         case .group(let group): return group
         case .dataset(let dataset):
@@ -68,7 +68,7 @@ public struct Group: Sendable {
 
     /// The dataset at a path below this one (`a/b/kernel:0`). `acceptsBooleans`: h5py's truth values, an enumeration of
     /// `FALSE` and `TRUE`, are taken as the integers 0 and 1; they are refused otherwise, for a copy would lose the type.
-    public func dataset(_ path: String, acceptsBooleans: Bool = false) throws(HDF5Error) -> Dataset {
+    package func dataset(_ path: String, acceptsBooleans: Bool = false) throws(HDF5Error) -> Dataset {
         switch try child(path, expected: "a dataset", acceptsBooleans: acceptsBooleans) {
         case .dataset(let dataset): return dataset
         case .group(let group): throw .wrongObject(group.location, found: "a group", expected: "a dataset")
@@ -76,7 +76,7 @@ public struct Group: Sendable {
     }
 
     /// Group or dataset at a path below this one.
-    public func child(_ path: String) throws(HDF5Error) -> Child {
+    package func child(_ path: String) throws(HDF5Error) -> Child {
         try child(path, expected: "a group or dataset")
     }
 

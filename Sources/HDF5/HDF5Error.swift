@@ -1,5 +1,5 @@
 /// Why an HDF5 file could not be read or written: one case per defect.
-public enum HDF5Error: Error, Equatable {
+package enum HDF5Error: Error, Equatable {
     // The file as a whole
     /// There is no file of that name.
     case fileMissing(path: String)
@@ -72,7 +72,7 @@ public enum HDF5Error: Error, Equatable {
 
 extension HDF5Error: CustomStringConvertible {
     /// One line for people: file, object, what was found, what was expected.
-    public var description: String {
+    package var description: String {
         switch self {
         case .fileMissing(let path): "\(path): no such file"
         case .fileUnreadable(let path, let reason): "\(path): cannot be read: \(reason)"

@@ -3,15 +3,15 @@ import Foundation
 
 /// An HDF5 file opened for reading. Everything read from it is checked first: see `HDF5Limits` and the cases of
 /// `HDF5Error`. The file closes when the last group or dataset of it goes.
-public final class HDF5File: Sendable {
+package final class HDF5File: Sendable {
     /// The path as it was given.
-    public let path: String
+    package let path: String
     /// What the file may ask of its reader.
-    public let limits: HDF5Limits
+    package let limits: HDF5Limits
     /// Bytes of the file.
-    public let byteCount: Int
+    package let byteCount: Int
     /// The root group.
-    public var root: Group {
+    package var root: Group {
         Group(file: self, handle: rootHandle, location: location, addresses: [rootAddress])
     }
 
@@ -26,7 +26,7 @@ public final class HDF5File: Sendable {
     private var location: HDF5Location { HDF5Location(file: path) }
 
     /// Opens a file; it is recognised by its bytes, never by its name.
-    public convenience init(reading path: String, limits: HDF5Limits = HDF5Limits()) throws(HDF5Error) {
+    package convenience init(reading path: String, limits: HDF5Limits = HDF5Limits()) throws(HDF5Error) {
         let size = try Self.checkFirstBytes(path)
         try self.init(named: path, size: size, limits) { () throws(HDF5Error) in
             try Self.open(path, size: size)
@@ -34,7 +34,7 @@ public final class HDF5File: Sendable {
     }
 
     /// Opens a file whose bytes are in memory, a member of an archive; errors name it `path`.
-    public convenience init(
+    package convenience init(
         image: [UInt8], named path: String, limits: HDF5Limits = HDF5Limits()
     ) throws(HDF5Error) {
         guard image.starts(with: Self.signature) else {

@@ -1,23 +1,23 @@
 /// What a file may ask of its reader. A file is untrusted: without limits a few bytes can declare terabytes.
-public struct HDF5Limits: Sendable, Equatable {
+package struct HDF5Limits: Sendable, Equatable {
     /// Bytes in memory of all datasets of a file together.
-    public var totalBytes = 64 << 30
+    package var totalBytes = 64 << 30
     /// Bytes in memory of all datasets of a file together for each byte of the file, beyond `allowance`: one dataset may
     /// be nothing but zeros, a network or a split is not.
-    public var expansion = 100
+    package var expansion = 100
     /// Bytes that the datasets of a file may take in memory, however small it is.
-    public var allowance = 64 << 20
+    package var allowance = 64 << 20
     /// Bytes of a compressed dataset for each byte that it takes in the file.
-    public var compressionRatio = 1_000
+    package var compressionRatio = 1_000
     /// Bytes in memory of one attribute.
-    public var attributeBytes = 16 << 20
+    package var attributeBytes = 16 << 20
     /// Groups inside one another.
-    public var depth = 64
+    package var depth = 64
     /// Links of one group, and objects that one walk over a file meets.
-    public var objects = 1_000_000
+    package var objects = 1_000_000
 
     /// The limits that fit every network known to us.
-    public init() {}
+    package init() {}
 
     /// Bytes in memory that the datasets of a file of so many bytes may take together.
     func total(ofFileBytes bytes: Int) -> Int {

@@ -1,12 +1,12 @@
 /// Where in which file: how errors name an object.
-public struct HDF5Location: Sendable, Hashable {
+package struct HDF5Location: Sendable, Hashable {
     /// The file's path as it was given.
-    public let file: String
+    package let file: String
     /// The object's absolute path in the file; `/` is the root group.
-    public let object: String
+    package let object: String
 
     /// A place in a file.
-    public init(file: String, object: String = "/") {
+    package init(file: String, object: String = "/") {
         self.file = file
         self.object = object
     }
@@ -19,5 +19,5 @@ public struct HDF5Location: Sendable, Hashable {
 
 extension HDF5Location: CustomStringConvertible {
     /// `resnet.h5: /model_weights/conv1`, or the file alone for the root group.
-    public var description: String { object == "/" ? file : "\(file): \(object)" }
+    package var description: String { object == "/" ? file : "\(file): \(object)" }
 }

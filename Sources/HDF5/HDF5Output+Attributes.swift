@@ -3,7 +3,7 @@ import Foundation
 
 extension HDF5Output {
     /// Copies the attributes of a group to a group of this file, byte for byte; `except` names some to leave out.
-    public func copyAttributes(
+    package func copyAttributes(
         of group: Group, to path: String, except: Set<String> = []
     ) throws(HDF5Error) {
         let attributes = group.attributes
@@ -16,7 +16,7 @@ extension HDF5Output {
 
     /// Writes strings as an attribute of a group, stored in the given form. A list that is longer than an object
     /// header takes is the caller's to split.
-    public func write(
+    package func write(
         _ strings: [String], toAttribute name: String, of path: String, form: Attributes.StringForm
     ) throws(HDF5Error) {
         try onFile(path) { (file, place) throws(HDF5Error) -> Void in

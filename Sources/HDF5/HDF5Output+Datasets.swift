@@ -3,7 +3,7 @@ import Tensors
 
 extension HDF5Output {
     /// Copies a dataset with everything that belongs to it: type, layout, filters, attributes, stored bytes.
-    public func copy(_ dataset: Dataset, to path: String) throws(HDF5Error) {
+    package func copy(_ dataset: Dataset, to path: String) throws(HDF5Error) {
         try onFile(path) { (file, place) throws(HDF5Error) -> Void in
             let links = try Handle.properties(H5Pcreate(chdf5_link_create_class()), place)
             try Library.check(H5Pset_create_intermediate_group(links.id, 1), "preparing the copy", place)
@@ -14,7 +14,7 @@ extension HDF5Output {
     }
 
     /// Writes new values with the shape, type, layout, filters and attributes of an existing dataset.
-    public func write(_ values: [Float], to path: String, replacing dataset: Dataset) throws(HDF5Error) {
+    package func write(_ values: [Float], to path: String, replacing dataset: Dataset) throws(HDF5Error) {
         try onFile(path) { (file, place) throws(HDF5Error) -> Void in
             let space = try Handle.space(H5Dget_space(dataset.handle.id), place)
             let creation = try Handle.properties(H5Dget_create_plist(dataset.handle.id), place)
@@ -28,7 +28,7 @@ extension HDF5Output {
     }
 
     /// Writes values of a new shape, contiguous, with the element type of `dataset`.
-    public func write(
+    package func write(
         _ values: [Float], shape: [Int], to path: String, like dataset: Dataset
     ) throws(HDF5Error) {
         try onFile(path) { (file, place) throws(HDF5Error) -> Void in
@@ -43,7 +43,7 @@ extension HDF5Output {
 
     /// Writes elements as they are stored, little-endian, into a new contiguous dataset. Groups on the way to it are
     /// created.
-    public func write(
+    package func write(
         _ bytes: [UInt8], of kind: ElementKind, shape: [Int], to path: String
     ) throws(HDF5Error) {
         try onFile(path) { (file, place) throws(HDF5Error) -> Void in

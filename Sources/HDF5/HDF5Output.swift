@@ -2,7 +2,7 @@ import CHDF5
 
 /// A new HDF5 file that is made after the model of another: groups, attributes and datasets are copied as they
 /// stand, or created with the settings of the ones they replace. The same calls write the same bytes.
-public final class HDF5Output {
+package final class HDF5Output {
     private let location: HDF5Location
     private var file: Handle?
     /// The file on the disk; nil of one in memory.
@@ -10,7 +10,7 @@ public final class HDF5Output {
 
     /// Creates the file, or empties it, with the root group's settings of `model`, or h5py's where it is nil.
     /// Errors name it `name`, which it will have in the end.
-    public init(
+    package init(
         creating path: String, named name: String? = nil, like model: HDF5File? = nil
     ) throws(HDF5Error) {
         let location = HDF5Location(file: name ?? path)
@@ -21,7 +21,7 @@ public final class HDF5Output {
     }
 
     /// Creates a file in memory, whose bytes `image` gives. Errors name it `name`.
-    public init(inMemoryNamed name: String, like model: HDF5File? = nil) throws(HDF5Error) {
+    package init(inMemoryNamed name: String, like model: HDF5File? = nil) throws(HDF5Error) {
         (location, disk) = (HDF5Location(file: name), nil)
         // Memory is taken in pieces of an eighth of what may be needed.
         let piece = max(1 << 20, (model?.byteCount ?? 32 << 20) / 8)
@@ -68,12 +68,12 @@ public final class HDF5Output {
     }
 
     /// Creates a group whose links are ordered as those of `group`. Its parents exist already.
-    public func createGroup(_ path: String, like group: Group) throws(HDF5Error) {
+    package func createGroup(_ path: String, like group: Group) throws(HDF5Error) {
         try createGroup(path) { H5Gget_create_plist(group.handle.id) }
     }
 
     /// Creates a group with h5py's settings. Its parents exist already.
-    public func createGroup(_ path: String) throws(HDF5Error) {
+    package func createGroup(_ path: String) throws(HDF5Error) {
         try createGroup(path) { H5Pcreate(chdf5_group_create_class()) }
     }
 
@@ -87,7 +87,7 @@ public final class HDF5Output {
     }
 
     /// All bytes of a file in memory.
-    public func image() throws(HDF5Error) -> [UInt8] {
+    package func image() throws(HDF5Error) -> [UInt8] {
         var bytes: [UInt8] = []
         try onFile("/") { (file, place) throws(HDF5Error) -> Void in
             try Library.check(H5Fflush(file.id, H5F_SCOPE_GLOBAL), "writing the file", place)
@@ -99,7 +99,7 @@ public final class HDF5Output {
     }
 
     /// Writes what is left and closes the file: a full disk shows here at the latest.
-    public func close() throws(HDF5Error) {
+    package func close() throws(HDF5Error) {
         try onFile("/") { (file, place) throws(HDF5Error) -> Void in
             try file.closeNow("closing the file", place)
         }

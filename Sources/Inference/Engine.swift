@@ -5,7 +5,7 @@ import Tensors
 ///
 /// An image's outputs are the same to the bit wherever it stands in the source, and whatever the number of
 /// workers.
-public protocol Engine: Sendable {
+package protocol Engine: Sendable {
     /// Features of the network's output for one image.
     var outputCount: Int { get }
     /// Height, width and channels of an image.
@@ -20,7 +20,7 @@ public protocol Engine: Sendable {
 }
 
 /// A thread's part of an engine.
-public protocol EngineWorker {
+package protocol EngineWorker {
     /// Runs the network on at most a batch of images, [images, height, width, channels], and writes their outputs,
     /// [images, outputCount].
     func run(
@@ -32,7 +32,7 @@ extension Engine {
     /// Runs the network on every image of the source and returns the outputs, [images, outputCount] in row-major
     /// order. Rethrows the first error of the source. `progress` is told how many more images are done, from any
     /// thread.
-    public func run(
+    package func run(
         on images: ImageSource, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> [Float] {
         try JointRun([self], on: [images]).run(progress: progress)[0].outputs
@@ -40,26 +40,26 @@ extension Engine {
 }
 
 /// Preprocessed images that an engine asks for as it goes, so that no split needs to fit in memory.
-public struct ImageSource: Sendable {
+package struct ImageSource: Sendable {
     /// Writes the images of a range, [images, height, width, channels], into a buffer of just that many values.
-    public typealias Load = @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
+    package typealias Load = @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
 
     /// How many images there are.
-    public let count: Int
+    package let count: Int
     /// Height, width and channels of an image.
-    public let shape: Shape
+    package let shape: Shape
     /// Loads a range of images; called from several threads at once, for disjoint ranges.
-    public let load: Load
+    package let load: Load
 
     /// A source of `count` images of `shape`.
-    public init(count: Int, shape: Shape, load: @escaping Load) {
+    package init(count: Int, shape: Shape, load: @escaping Load) {
         self.count = count
         self.shape = shape
         self.load = load
     }
 
     /// Images that are in memory, [images, height, width, channels].
-    public init(_ images: Tensor) {
+    package init(_ images: Tensor) {
         let shape = Shape(Array(images.shape.extents.dropFirst()))
         self.init(count: images.shape[0], shape: shape) { range, buffer in
             images.values.withUnsafeBufferPointer { values in

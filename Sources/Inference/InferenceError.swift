@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why a network could not be run.
-public enum InferenceError: Error, Equatable {
+package enum InferenceError: Error, Equatable {
     /// A parameter that the network names is not in the table.
     case missingParameter(String)
     /// A parameter has another number of values than its layer needs.
@@ -26,7 +26,7 @@ public enum InferenceError: Error, Equatable {
 
 extension InferenceError: CustomStringConvertible {
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .missingParameter(let name): "parameter '\(name)' is not in the file"
         case .wrongParameterShape(let name, let found, let expected):

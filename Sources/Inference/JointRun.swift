@@ -3,23 +3,23 @@ import Tensors
 import Threads
 
 /// Several engines on the same images, in one pass: what two of them read alike is loaded once.
-public struct JointRun: Sendable {
+package struct JointRun: Sendable {
     private let engines: [any Engine]
     private let sources: [ImageSource]
     private let sourceOf: [Int]
 
     /// What an engine gave, and the time that it took.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// [images, outputCount] in row-major order.
-        public let outputs: [Float]
+        package let outputs: [Float]
         /// The engine's share of the run's wall-clock seconds, loading its images included: about what it would have
         /// taken alone.
-        public let seconds: Double
+        package let seconds: Double
     }
 
     /// Engine i reads source `sourceOf[i]`; without `sourceOf` all read the first. Sources have as many images as each
     /// other.
-    public init(_ engines: [any Engine], on sources: [ImageSource], sourceOf: [Int]? = nil) {
+    package init(_ engines: [any Engine], on sources: [ImageSource], sourceOf: [Int]? = nil) {
         let sourceOf = sourceOf ?? engines.map { _ in 0 }
         precondition(sourceOf.count == engines.count && sourceOf.allSatisfy(sources.indices.contains))
         precondition(sources.allSatisfy { $0.count == sources.first?.count })
@@ -29,18 +29,18 @@ public struct JointRun: Sendable {
     }
 
     /// What the engines gave on consecutive images.
-    public struct Block: Sendable {
+    package struct Block: Sendable {
         /// The images.
-        public let images: Range<Int>
+        package let images: Range<Int>
         /// For each engine [images, outputCount] in row-major order.
-        public let outputs: [[Float]]
+        package let outputs: [[Float]]
         /// For each engine the seconds that a thread took for it, loading its images included, divided by the threads.
-        public let seconds: [Double]
+        package let seconds: [Double]
     }
 
     /// Runs every engine on every image and returns what each gave. Rethrows the first error of a source or an engine.
     /// `progress` is told how many more images all engines are done with, from any thread.
-    public func run(progress: @escaping @Sendable (Int) -> Void = { _ in }) throws -> [Result] {
+    package func run(progress: @escaping @Sendable (Int) -> Void = { _ in }) throws -> [Result] {
         let count = sources.first?.count ?? 0
         let results = engines.map { SharedResults(count: count * $0.outputCount) }
         let seconds = try run(on: [0..<count]) { block in
@@ -56,7 +56,7 @@ public struct JointRun: Sendable {
     /// Runs every engine on the images of disjoint ranges and hands what they give to `receive` as soon as it is there,
     /// from any thread and in any order; nothing is kept. Returns each engine's seconds, as in `Result`. Rethrows the
     /// first error of a source, an engine or `receive`.
-    public func run(
+    package func run(
         on ranges: [Range<Int>], receive: @escaping @Sendable (Block) throws -> Void
     ) throws -> [Double] {
         for (engine, source) in zip(engines, sourceOf) where sources[source].shape != engine.imageShape {

@@ -1,7 +1,7 @@
 import CDNNL
 
 /// In what numbers the fast engine convolves.
-public enum Precision: String, Sendable, CaseIterable {
+package enum Precision: String, Sendable, CaseIterable {
     /// Floats, everywhere.
     case float32 = "f32"
     /// The factors of convolutions are rounded to bfloat16, which has a float's range and 8 bits of precision; sums, norms
@@ -9,7 +9,7 @@ public enum Precision: String, Sendable, CaseIterable {
     case bfloat16 = "bf16"
 
     /// Throws `InferenceError.noBFloat16` where the processor does not multiply such numbers.
-    public func check() throws(InferenceError) {
+    package func check() throws(InferenceError) {
         guard self == .bfloat16, !nc_dnnl_has_bfloat16() else { return }
         throw .noBFloat16(instructions: nc_dnnl_instructions().map { String(cString: $0) })
     }

@@ -115,7 +115,7 @@ package struct KernelStrides {
 
 extension ParameterTable {
     /// Batch normalization at inference as y = x·scale + shift per channel. Throws `InferenceError`.
-    public func affine(of norm: BatchNorm) throws -> (scale: [Double], shift: [Double]) {
+    package func affine(of norm: BatchNorm) throws -> (scale: [Double], shift: [Double]) {
         let affine = try Weights(self).affine(of: norm)
         return (affine.scale, affine.shift)
     }

@@ -5,7 +5,7 @@ extension Network {
     /// He et al. (2016, table 1) and torchvision count them. A Double, for hostile shapes overflow an integer.
     ///
     /// `shapes` has the shape of each node.
-    public func multiplyAdds(shapes: [Shape]) -> Double {
+    package func multiplyAdds(shapes: [Shape]) -> Double {
         var needed = Set([output])
         var sum = 0.0
         for index in nodes.indices.reversed() where needed.contains(index) {
@@ -22,7 +22,7 @@ extension Network {
 
 extension Convolution {
     /// Multiply-adds for an output of this shape: every element is a sum over the kernel's taps and a group's inputs.
-    public func multiplyAdds(output: Shape) -> Double {
+    package func multiplyAdds(output: Shape) -> Double {
         Double(output.count) * Double(size.rows) * Double(size.columns) * Double(inputs)
             / Double(max(groups, 1))
     }

@@ -11,7 +11,7 @@ import Tensors
 ///   - isTopological: Whether the file lists every layer behind those that it reads.
 /// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
 ///   network, shapes are not, and norms cannot all be converted by themselves.
-public func recognizeNames(
+package func recognizeNames(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
     isTopological: Bool = false
 ) throws(NetworkError) -> Recognition {

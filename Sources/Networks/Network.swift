@@ -2,28 +2,28 @@
 ///
 /// Activations are channels-last, without the batch dimension: `[height, width, channels]` for maps and
 /// `[features]` for vectors. Engines interpret a network; recognisers and conversions make new ones.
-public struct Network: Sendable, Equatable {
+package struct Network: Sendable, Equatable {
     /// The name in the file, or the architecture's.
-    public var name: String
+    package var name: String
     /// What was recognised, for people: `ResNet-50 (torchvision names)`, `Keras Functional`.
-    public var architecture: String
+    package var architecture: String
     /// Decides the default preprocessing and how new parameters are named.
-    public var family: Family
+    package var family: Family
     /// What the network takes.
-    public var input: Input
+    package var input: Input
     /// Nodes in topological order: every node's inputs stand before it. The first is the input.
-    public var nodes: [Node]
+    package var nodes: [Node]
     /// The node whose value is the network's output.
-    public var output: Int
+    package var output: Int
     /// False where only norms and some convolutions are known, each after an input of its own: such a network can be
     /// converted and not run.
-    public var isComplete = true
+    package var isComplete = true
     /// Norms that are not connected with what stands before them, and the convolutions that may stand there. Empty where
     /// the graph is known.
-    public var looseNorms: [LooseNorm] = []
+    package var looseNorms: [LooseNorm] = []
 
     /// A network of the given parts.
-    public init(
+    package init(
         name: String, architecture: String, family: Family, input: Input, nodes: [Node], output: Int
     ) {
         self.name = name
@@ -35,16 +35,16 @@ public struct Network: Sendable, Equatable {
     }
 
     /// The extents of an input image; a nil height or width means that any will do.
-    public struct Input: Sendable, Equatable {
+    package struct Input: Sendable, Equatable {
         /// Rows of an image, where the file fixes them.
-        public var height: Int?
+        package var height: Int?
         /// Columns of an image, where the file fixes them.
-        public var width: Int?
+        package var width: Int?
         /// Colours of an image.
-        public var channels: Int
+        package var channels: Int
 
         /// An input of the given extents.
-        public init(height: Int?, width: Int?, channels: Int) {
+        package init(height: Int?, width: Int?, channels: Int) {
             self.height = height
             self.width = width
             self.channels = channels
@@ -52,7 +52,7 @@ public struct Network: Sendable, Equatable {
     }
 
     /// Where a network comes from, as far as conventions hang on it.
-    public enum Family: String, Sendable, Equatable {
+    package enum Family: String, Sendable, Equatable {
         /// Keras, not one of keras.applications' networks.
         case keras
         /// keras.applications ResNet50/101/152: BGR minus the ImageNet means.
@@ -67,16 +67,16 @@ public struct Network: Sendable, Equatable {
 }
 
 /// One operation of a network, and the nodes it takes its operands from.
-public struct Node: Sendable, Equatable {
+package struct Node: Sendable, Equatable {
     /// The layer's name in the file. Several nodes may come from one layer (a conv and its activation).
-    public var layer: String
+    package var layer: String
     /// What the node computes.
-    public var operation: Operation
+    package var operation: Operation
     /// Indices into `Network.nodes`, each less than the node's own.
-    public var inputs: [Int]
+    package var inputs: [Int]
 
     /// A node.
-    public init(layer: String, operation: Operation, inputs: [Int]) {
+    package init(layer: String, operation: Operation, inputs: [Int]) {
         self.layer = layer
         self.operation = operation
         self.inputs = inputs
@@ -84,7 +84,7 @@ public struct Node: Sendable, Equatable {
 }
 
 /// What a node computes. Parameters are names in the checkpoint's table.
-public enum Operation: Sendable, Equatable {
+package enum Operation: Sendable, Equatable {
     /// The network's input.
     case input
     /// 2-D convolution (cross-correlation), grouped and depthwise ones included.
@@ -124,33 +124,33 @@ public enum Operation: Sendable, Equatable {
 }
 
 /// A 2-D convolution.
-public struct Convolution: Sendable, Equatable {
+package struct Convolution: Sendable, Equatable {
     /// The kernel's parameter name.
-    public var kernel: String
+    package var kernel: String
     /// How the kernel's dimensions are ordered.
-    public var kernelLayout: KernelLayout
+    package var kernelLayout: KernelLayout
     /// The bias' parameter name, shape [outputs].
-    public var bias: String?
+    package var bias: String?
     /// Channels of the input map.
-    public var inputs: Int
+    package var inputs: Int
     /// Channels of the output map.
-    public var outputs: Int
+    package var outputs: Int
     /// Rows and columns of the kernel.
-    public var size: Extent2D
+    package var size: Extent2D
     /// Step between outputs.
-    public var strides: Extent2D
+    package var strides: Extent2D
     /// Step between the taps of the kernel, 1 for a plain one.
-    public var dilation: Extent2D
+    package var dilation: Extent2D
     /// Groups of channels that are convolved apart; `inputs` for a depthwise one.
-    public var groups: Int
+    package var groups: Int
     /// What surrounds the input.
-    public var padding: Padding
+    package var padding: Padding
     /// ε of weight standardization (biased variance, inside the root) where the layer standardizes its stored kernel
     /// before it is used; nil for a plain convolution.
-    public var standardization: Double?
+    package var standardization: Double?
 
     /// A convolution.
-    public init(
+    package init(
         kernel: String, kernelLayout: KernelLayout, bias: String?, inputs: Int, outputs: Int, size: Extent2D,
         strides: Extent2D, dilation: Extent2D, groups: Int, padding: Padding, standardization: Double? = nil
     ) {
@@ -169,7 +169,7 @@ public struct Convolution: Sendable, Equatable {
 }
 
 /// The order of a stored kernel's dimensions.
-public enum KernelLayout: String, Sendable, Equatable {
+package enum KernelLayout: String, Sendable, Equatable {
     /// Keras Conv2D: [rows, columns, inputs / groups, outputs].
     case hwio
     /// PyTorch: [outputs, inputs / groups, rows, columns].
@@ -179,35 +179,35 @@ public enum KernelLayout: String, Sendable, Equatable {
 }
 
 /// Rows and columns of something.
-public struct Extent2D: Sendable, Equatable {
+package struct Extent2D: Sendable, Equatable {
     /// Along the height.
-    public var rows: Int
+    package var rows: Int
     /// Along the width.
-    public var columns: Int
+    package var columns: Int
 
     /// Rows and columns.
-    public init(rows: Int, columns: Int) {
+    package init(rows: Int, columns: Int) {
         self.rows = rows
         self.columns = columns
     }
 
     /// As many rows as columns.
-    public init(_ both: Int) { self.init(rows: both, columns: both) }
+    package init(_ both: Int) { self.init(rows: both, columns: both) }
 }
 
 /// Rows and columns around a map.
-public struct Margins: Sendable, Equatable {
+package struct Margins: Sendable, Equatable {
     /// Rows above the first.
-    public var top: Int
+    package var top: Int
     /// Rows below the last.
-    public var bottom: Int
+    package var bottom: Int
     /// Columns left of the first.
-    public var left: Int
+    package var left: Int
     /// Columns right of the last.
-    public var right: Int
+    package var right: Int
 
     /// Margins on four sides.
-    public init(top: Int, bottom: Int, left: Int, right: Int) {
+    package init(top: Int, bottom: Int, left: Int, right: Int) {
         self.top = top
         self.bottom = bottom
         self.left = left
@@ -215,35 +215,35 @@ public struct Margins: Sendable, Equatable {
     }
 
     /// The same margin on all sides.
-    public init(_ all: Int) { self.init(top: all, bottom: all, left: all, right: all) }
+    package init(_ all: Int) { self.init(top: all, bottom: all, left: all, right: all) }
 }
 
 /// How windows treat the border of a map.
-public enum Padding: Sendable, Equatable {
+package enum Padding: Sendable, Equatable {
     /// TensorFlow's "same": ⌈n / stride⌉ outputs, the odd element of the margin at the bottom and right.
     case same
     /// These margins; all zero for "valid".
     case margins(Margins)
 
     /// No margin.
-    public static let valid = Padding.margins(Margins(0))
+    package static let valid = Padding.margins(Margins(0))
 }
 
 /// A fully connected layer.
-public struct Dense: Sendable, Equatable {
+package struct Dense: Sendable, Equatable {
     /// The kernel's parameter name.
-    public var kernel: String
+    package var kernel: String
     /// True for PyTorch's [outputs, inputs], false for Keras' [inputs, outputs].
-    public var kernelIsTransposed: Bool
+    package var kernelIsTransposed: Bool
     /// The bias' parameter name, shape [outputs].
-    public var bias: String?
+    package var bias: String?
     /// Features of the input.
-    public var inputs: Int
+    package var inputs: Int
     /// Features of the output.
-    public var outputs: Int
+    package var outputs: Int
 
     /// A fully connected layer.
-    public init(kernel: String, kernelIsTransposed: Bool, bias: String?, inputs: Int, outputs: Int) {
+    package init(kernel: String, kernelIsTransposed: Bool, bias: String?, inputs: Int, outputs: Int) {
         self.kernel = kernel
         self.kernelIsTransposed = kernelIsTransposed
         self.bias = bias
@@ -252,7 +252,7 @@ public struct Dense: Sendable, Equatable {
     }
 
     /// The same layer as a convolution of one tap, over as many positions as there are outer elements.
-    public var convolution: Convolution {
+    package var convolution: Convolution {
         Convolution(
             kernel: kernel, kernelLayout: kernelIsTransposed ? .oihw : .hwio, bias: bias, inputs: inputs,
             outputs: outputs, size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1), groups: 1,
@@ -261,24 +261,24 @@ public struct Dense: Sendable, Equatable {
 }
 
 /// Batch normalization: γ(x − μ)/√(σ² + ε) + β per channel, with stored statistics (Ioffe & Szegedy 2015).
-public struct BatchNorm: Sendable, Equatable {
+package struct BatchNorm: Sendable, Equatable {
     /// The scale's parameter name; nil means 1.
-    public var gamma: String?
+    package var gamma: String?
     /// The offset's parameter name; nil means 0.
-    public var beta: String?
+    package var beta: String?
     /// The running mean's parameter name.
-    public var mean: String
+    package var mean: String
     /// The running variance's parameter name.
-    public var variance: String
+    package var variance: String
     /// Parameters that only training needs (PyTorch's `num_batches_tracked`).
-    public var bookkeeping: [String]
+    package var bookkeeping: [String]
     /// ε, added to the variance.
-    public var epsilon: Double
+    package var epsilon: Double
     /// Channels.
-    public var channels: Int
+    package var channels: Int
 
     /// Batch normalization.
-    public init(
+    package init(
         gamma: String?, beta: String?, mean: String, variance: String, bookkeeping: [String] = [],
         epsilon: Double, channels: Int
     ) {
@@ -294,20 +294,20 @@ public struct BatchNorm: Sendable, Equatable {
 
 /// Group normalization: each sample's statistics over positions and the consecutive channels of a group, biased
 /// variance, then γ and β per channel (Wu & He 2018).
-public struct GroupNorm: Sendable, Equatable {
+package struct GroupNorm: Sendable, Equatable {
     /// The scale's parameter name; nil means 1.
-    public var gamma: String?
+    package var gamma: String?
     /// The offset's parameter name; nil means 0.
-    public var beta: String?
+    package var beta: String?
     /// Number of groups; divides `channels`.
-    public var groups: Int
+    package var groups: Int
     /// ε, added to the variance.
-    public var epsilon: Double
+    package var epsilon: Double
     /// Channels.
-    public var channels: Int
+    package var channels: Int
 
     /// Group normalization.
-    public init(gamma: String?, beta: String?, groups: Int, epsilon: Double, channels: Int) {
+    package init(gamma: String?, beta: String?, groups: Int, epsilon: Double, channels: Int) {
         self.gamma = gamma
         self.beta = beta
         self.groups = groups
@@ -317,18 +317,18 @@ public struct GroupNorm: Sendable, Equatable {
 }
 
 /// Layer normalization over the channels of each position, as Keras does with `axis=-1`.
-public struct LayerNorm: Sendable, Equatable {
+package struct LayerNorm: Sendable, Equatable {
     /// The scale's parameter name; nil means 1.
-    public var gamma: String?
+    package var gamma: String?
     /// The offset's parameter name; nil means 0.
-    public var beta: String?
+    package var beta: String?
     /// ε, added to the variance.
-    public var epsilon: Double
+    package var epsilon: Double
     /// Channels.
-    public var channels: Int
+    package var channels: Int
 
     /// Layer normalization.
-    public init(gamma: String?, beta: String?, epsilon: Double, channels: Int) {
+    package init(gamma: String?, beta: String?, epsilon: Double, channels: Int) {
         self.gamma = gamma
         self.beta = beta
         self.epsilon = epsilon
@@ -337,7 +337,7 @@ public struct LayerNorm: Sendable, Equatable {
 }
 
 /// A function of each element, softmax apart.
-public enum Activation: Sendable, Equatable {
+package enum Activation: Sendable, Equatable {
     /// max(x, 0)
     case relu
     /// min(max(x, 0), limit)
@@ -355,25 +355,25 @@ public enum Activation: Sendable, Equatable {
 }
 
 /// A maximum or average over windows.
-public struct Pool: Sendable, Equatable {
+package struct Pool: Sendable, Equatable {
     /// Which statistic of a window.
-    public enum Kind: String, Sendable, Equatable {
+    package enum Kind: String, Sendable, Equatable {
         /// The largest value; margins never win.
         case maximum
         /// The mean of the values inside the map; margins are not counted.
         case average
     }
     /// Maximum or average.
-    public var kind: Kind
+    package var kind: Kind
     /// Rows and columns of a window.
-    public var size: Extent2D
+    package var size: Extent2D
     /// Step between windows.
-    public var strides: Extent2D
+    package var strides: Extent2D
     /// What surrounds the input.
-    public var padding: Padding
+    package var padding: Padding
 
     /// Pooling over windows.
-    public init(kind: Kind, size: Extent2D, strides: Extent2D, padding: Padding) {
+    package init(kind: Kind, size: Extent2D, strides: Extent2D, padding: Padding) {
         self.kind = kind
         self.size = size
         self.strides = strides

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why a file's description or names do not make a network that this program understands.
-public enum NetworkError: Error, Equatable {
+package enum NetworkError: Error, Equatable {
     /// A layer of a class that has no meaning here.
     case unsupportedLayer(layer: String, className: String)
     /// A layer whose settings are outside what is supported: what was found, and what would do.
@@ -27,7 +27,7 @@ public enum NetworkError: Error, Equatable {
 
 extension NetworkError: CustomStringConvertible {
     /// One line for people: the object, what was expected and what was found.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unsupportedLayer(let layer, let className):
             "layer '\(layer)': layers of class \(className) are not supported"

@@ -1,6 +1,6 @@
 /// What norms without running statistics are, in files that do not tell: PyTorch's `GroupNorm` and `InstanceNorm2d` have the
 /// same parameters, and a `BatchNorm2d` that keeps no statistics has them as well.
-public enum NormKind: Sendable, Equatable {
+package enum NormKind: Sendable, Equatable {
     /// This many groups of consecutive channels.
     case group(Int)
     /// Each channel by itself.
@@ -22,7 +22,7 @@ public enum NormKind: Sendable, Equatable {
 
 extension NormKind: CustomStringConvertible {
     /// For people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .group(let count): "group norms of \(count) groups"
         case .instance: "instance norms"

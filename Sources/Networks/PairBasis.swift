@@ -1,14 +1,14 @@
 /// What says that a convolution is the one before a norm.
 ///
 /// Only a graph says besides that nothing stands between the two (`provesAdjacency`): names, orders and counts never do.
-public enum PairBasis: Sendable, Equatable {
+package enum PairBasis: Sendable, Equatable {
     /// No other convolution can be the one.
     case proven(by: Proof)
     /// It may be another one.
     case assumed(because: Clue)
 
     /// What leaves no other convolution.
-    public enum Proof: String, Sendable, Equatable, CaseIterable {
+    package enum Proof: String, Sendable, Equatable, CaseIterable {
         /// The graph: a configuration, or the names of a known family of networks.
         case graph
         /// The file lists its layers in topological order, and no other layer before the norm is left for it.
@@ -18,7 +18,7 @@ public enum PairBasis: Sendable, Equatable {
     }
 
     /// What speaks for a convolution.
-    public enum Clue: String, Sendable, Equatable, CaseIterable {
+    package enum Clue: String, Sendable, Equatable, CaseIterable {
         /// Names that somebody gave: `layer3.conv1` and `layer3.bn1`, or neighbours in an `nn.Sequential`.
         case names
         /// Automatic numbers: `conv2d_7` and `batch_normalization_7`. A convolution without a norm shifts them.
@@ -26,13 +26,13 @@ public enum PairBasis: Sendable, Equatable {
     }
 
     /// Whether nothing stands between the convolution and the norm, for sure.
-    public var provesAdjacency: Bool { self == .proven(by: .graph) }
+    package var provesAdjacency: Bool { self == .proven(by: .graph) }
 
     /// Whether the pair holds where convolutions are known to stand directly before their norms.
-    public var holdsIfAdjacent: Bool { self != .assumed(because: .numbers) }
+    package var holdsIfAdjacent: Bool { self != .assumed(because: .numbers) }
 
     /// `graph`, `order`, `count`, `names` or `numbers`.
-    public var word: String {
+    package var word: String {
         switch self {
         case .proven(let proof): proof.rawValue
         case .assumed(let clue): clue.rawValue
@@ -41,16 +41,16 @@ public enum PairBasis: Sendable, Equatable {
 }
 
 /// A norm whose place in the graph is not known: its input is a node of its own, whatever the norm stands behind.
-public struct LooseNorm: Sendable, Equatable {
+package struct LooseNorm: Sendable, Equatable {
     /// Its index in `Network.nodes`.
-    public var norm: Int
+    package var norm: Int
     /// The index of the convolution that may be the one before it, if there is one.
-    public var convolution: Int?
+    package var convolution: Int?
     /// What says that it is this convolution; nil where there is none.
-    public var basis: PairBasis?
+    package var basis: PairBasis?
 
     /// A norm, and what is known of the convolution before it.
-    public init(norm: Int, convolution: Int? = nil, basis: PairBasis? = nil) {
+    package init(norm: Int, convolution: Int? = nil, basis: PairBasis? = nil) {
         self.norm = norm
         self.convolution = convolution
         self.basis = basis
@@ -58,18 +58,18 @@ public struct LooseNorm: Sendable, Equatable {
 }
 
 /// A norm and the convolution before it, as far as anything tells.
-public struct NormPair: Sendable, Equatable {
+package struct NormPair: Sendable, Equatable {
     /// The norm's layer.
-    public var norm: String
+    package var norm: String
     /// The convolution's layer; nil where several may be the one.
-    public var convolution: String?
+    package var convolution: String?
     /// What says that it is this convolution.
-    public var basis: PairBasis?
+    package var basis: PairBasis?
     /// Whether nothing stands between the two.
-    public var adjacency: Adjacency
+    package var adjacency: Adjacency
 
     /// Whether a norm reads its convolution's values themselves.
-    public enum Adjacency: String, Sendable, Equatable, CaseIterable {
+    package enum Adjacency: String, Sendable, Equatable, CaseIterable {
         /// The graph says so.
         case proven
         /// Somebody said so.

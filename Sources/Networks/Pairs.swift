@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why a convolution's weights are not to be standardized: what follows it would notice.
-public enum ConvolutionExemption: Error, Sendable, Equatable {
+package enum ConvolutionExemption: Error, Sendable, Equatable {
     /// Its only consumer is an addition (a shortcut without a norm, a pre-activation block).
     case feedsAdd(layer: String)
     /// More than one node reads it.
@@ -26,7 +26,7 @@ public enum ConvolutionExemption: Error, Sendable, Equatable {
 
 extension ConvolutionExemption: CustomStringConvertible {
     /// The reason, for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .feedsAdd(let layer): "it feeds the addition '\(layer)'"
         case .severalConsumers(let layers): "it feeds several layers: \(layers.listed())"
@@ -57,18 +57,18 @@ extension PairBasis {
 }
 
 /// Which convolution feeds which norm (batch or group normalization), and why the others do not.
-public struct ConvolutionNormPairs: Sendable, Equatable {
+package struct ConvolutionNormPairs: Sendable, Equatable {
     /// For each node, the nodes that read it, in order; a node that reads it twice stands twice.
-    public let consumers: [[Int]]
+    package let consumers: [[Int]]
     /// The norm behind a convolution: index of the convolution → index of the norm.
-    public let normBehind: [Int: Int]
+    package let normBehind: [Int: Int]
     /// The convolution before a norm: index of the norm → index of the convolution.
-    public let convolutionBefore: [Int: Int]
+    package let convolutionBefore: [Int: Int]
     /// Index of a convolution that has no norm of its own → why not.
-    public let exemptions: [Int: ConvolutionExemption]
+    package let exemptions: [Int: ConvolutionExemption]
 
     /// Walks the network once.
-    public init(_ network: Network) {
+    package init(_ network: Network) {
         let consumers = network.consumers
         let users = network.parameterUsers
         var (behind, before) = ([Int: Int](), [Int: Int]())
@@ -94,7 +94,7 @@ public struct ConvolutionNormPairs: Sendable, Equatable {
 
 extension Network {
     /// For each node, the nodes that read it, in order; a node that reads it twice stands twice.
-    public var consumers: [[Int]] {
+    package var consumers: [[Int]] {
         var consumers = [[Int]](repeating: [], count: nodes.count)
         for (index, node) in nodes.enumerated() {
             for input in node.inputs where consumers.indices.contains(input) {
@@ -105,7 +105,7 @@ extension Network {
     }
 
     /// The convolution whose only consumer is this norm and whose kernel is its own, or why there is none.
-    public func convolutionFeeding(_ norm: Int) -> Result<Int, ConvolutionExemption> {
+    package func convolutionFeeding(_ norm: Int) -> Result<Int, ConvolutionExemption> {
         guard nodes.indices.contains(norm), let input = nodes[norm].inputs.first else {
             return .failure(.notAConvolution(layer: nodes.indices.contains(norm) ? nodes[norm].layer : ""))
         }
@@ -166,7 +166,7 @@ extension Network {
 
 extension Operation {
     /// Names of the parameters that the operation reads or keeps, in the order of its declaration.
-    public var parameters: [String] {
+    package var parameters: [String] {
         switch self {
         case .convolution(let convolution): [convolution.kernel, convolution.bias].compactMap(\.self)
         case .dense(let dense): [dense.kernel, dense.bias].compactMap(\.self)

@@ -1,7 +1,7 @@
 /// How a new parameter beside an existing one of the same layer is named.
-public enum ParameterNaming {
+package enum ParameterNaming {
     /// What a parameter is to its layer.
-    public enum Role: String, Sendable, Equatable, CaseIterable {
+    package enum Role: String, Sendable, Equatable, CaseIterable {
         case kernel, bias, gamma, beta
     }
 
@@ -11,7 +11,7 @@ public enum ParameterNaming {
     /// the last dotted component changes, kernel and gamma are `weight`, bias and beta are `bias`:
     /// `layer1.0.bn1.running_mean` → `layer1.0.bn1.weight`. A nested group's separator (`layer1/0/bn1/weight`)
     /// is kept.
-    public static func name(_ role: Role, beside sibling: String, family: Network.Family) -> String {
+    package static func name(_ role: Role, beside sibling: String, family: Network.Family) -> String {
         switch family {
         case .keras, .kerasResNet, .kerasResNetV2:
             let suffix = sibling.hasSuffix(":0") ? ":0" : ""

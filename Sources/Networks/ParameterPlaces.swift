@@ -1,16 +1,16 @@
 /// A parameter of a network, and what it is to its layer.
-public struct ParameterPlace: Sendable, Equatable {
+package struct ParameterPlace: Sendable, Equatable {
     /// The layer's name.
-    public var layer: String
+    package var layer: String
     /// The name in the file.
-    public var name: String
+    package var name: String
     /// The order of the dimensions.
-    public var layout: Layout
+    package var layout: Layout
     /// Keras' word for its role: `kernel`, `gamma`, `moving_mean`, …
-    public var role: String
+    package var role: String
 
     /// The order of a parameter's dimensions.
-    public enum Layout: Sendable, Equatable {
+    package enum Layout: Sendable, Equatable {
         /// A vector or a scalar.
         case plain
         /// Kernels of convolutions, as in `KernelLayout`.
@@ -20,10 +20,10 @@ public struct ParameterPlace: Sendable, Equatable {
     }
 
     /// `layer/role`
-    public var kerasName: String { "\(layer)/\(role)" }
+    package var kerasName: String { "\(layer)/\(role)" }
 
     /// `layer.weight` and so on.
-    public var torchName: String {
+    package var torchName: String {
         let last =
             switch role {
             case "gamma": "weight"
@@ -38,7 +38,7 @@ public struct ParameterPlace: Sendable, Equatable {
 
 extension Network {
     /// Every parameter that the network reads, in topological order; one that two nodes share stands twice.
-    public var parameterPlaces: [ParameterPlace] {
+    package var parameterPlaces: [ParameterPlace] {
         nodes.flatMap { node -> [ParameterPlace] in
             func place(
                 _ name: String?, _ role: String, _ layout: ParameterPlace.Layout = .plain

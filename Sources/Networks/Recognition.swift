@@ -1,21 +1,21 @@
 import Tensors
 
 /// What was recognised, and what was left over.
-public struct Recognition: Sendable, Equatable {
+package struct Recognition: Sendable, Equatable {
     /// The network.
-    public var network: Network
+    package var network: Network
     /// Names of parameters that the network does not use, in file order.
-    public var unused: [String]
+    package var unused: [String]
     /// How the network was recognised.
-    public var basis: Basis
+    package var basis: Basis
     /// What the file does not say and a convention had to: for people.
-    public var assumptions: [String]
+    package var assumptions: [String]
 
     /// Layers of norms without running statistics that nothing tells the kind of: 32 groups are a guess there.
-    public var unknownNorms: [String] = []
+    package var unknownNorms: [String] = []
 
     /// What a network was recognised by.
-    public enum Basis: String, Sendable, Codable {
+    package enum Basis: String, Sendable, Codable {
         /// A configuration of layers.
         case configuration
         /// Names and shapes of parameters.
@@ -23,7 +23,7 @@ public struct Recognition: Sendable, Equatable {
     }
 
     /// A network and the names in the file that it does not use.
-    public init(
+    package init(
         network: Network, unused: [String], basis: Basis = .configuration, assumptions: [String] = []
     ) {
         self.network = network

@@ -5,7 +5,7 @@ extension Network {
     /// `[height, width, channels]` for maps, `[features]` for vectors.
     ///
     /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit.
-    public func shapes(height: Int, width: Int) throws(NetworkError) -> [Shape] {
+    package func shapes(height: Int, width: Int) throws(NetworkError) -> [Shape] {
         var shapes: [Shape] = []
         shapes.reserveCapacity(nodes.count)
         for (index, node) in nodes.enumerated() {
@@ -178,5 +178,5 @@ extension Node {
 
 extension Extent2D: CustomStringConvertible {
     /// `3×3`
-    public var description: String { "\(rows)×\(columns)" }
+    package var description: String { "\(rows)×\(columns)" }
 }

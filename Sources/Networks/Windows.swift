@@ -3,7 +3,7 @@ import Tensors
 extension Padding {
     /// The margins that windows see on a map of these extents: TensorFlow's rule for "same", the given ones
     /// otherwise. With "same" the odd row or column goes to the bottom or right.
-    public func resolvedMargins(
+    package func resolvedMargins(
         height: Int, width: Int, size: Extent2D, strides: Extent2D, dilation: Extent2D = Extent2D(1)
     ) -> Margins {
         switch self {
@@ -18,20 +18,20 @@ extension Padding {
 
 extension Convolution {
     /// The margins around an input map of these extents.
-    public func resolvedMargins(height: Int, width: Int) -> Margins {
+    package func resolvedMargins(height: Int, width: Int) -> Margins {
         padding.resolvedMargins(
             height: height, width: width, size: size, strides: strides, dilation: dilation)
     }
 
     /// Rows and columns of the output for an input map of these extents; nil where no window fits.
-    public func outputExtent(height: Int, width: Int) -> Extent2D? {
+    package func outputExtent(height: Int, width: Int) -> Extent2D? {
         windowCounts(
             height: height, width: width, size: size, strides: strides, dilation: dilation,
             margins: resolvedMargins(height: height, width: width))
     }
 
     /// The stored kernel's shape under its layout; nil where it overflows.
-    public var kernelShape: Shape? {
+    package var kernelShape: Shape? {
         guard groups > 0, inputs % groups == 0 else { return nil }
         let (rows, columns) = (size.rows, size.columns)
         return switch kernelLayout {
@@ -44,13 +44,13 @@ extension Convolution {
 
 extension Pool {
     /// The margins around an input map of these extents.
-    public func resolvedMargins(height: Int, width: Int) -> Margins {
+    package func resolvedMargins(height: Int, width: Int) -> Margins {
         padding.resolvedMargins(height: height, width: width, size: size, strides: strides)
     }
 
     /// Rows and columns of the output for an input map of these extents; nil where no window fits, or where a
     /// window could lie in the margin alone and have nothing to pool.
-    public func outputExtent(height: Int, width: Int) -> Extent2D? {
+    package func outputExtent(height: Int, width: Int) -> Extent2D? {
         let margins = resolvedMargins(height: height, width: width)
         guard max(margins.top, margins.bottom) < size.rows, max(margins.left, margins.right) < size.columns
         else { return nil }

@@ -1,56 +1,56 @@
 import Conversion
 
 /// What a conversion did, for machines.
-public struct ConvertReport: Codable, Sendable {
+package struct ConvertReport: Codable, Sendable {
     /// The form of this report.
-    public var schemaVersion = 1
+    package var schemaVersion = 1
     /// The file that was read.
-    public var input: String
+    package var input: String
     /// The file that was written; nil where nothing was.
-    public var output: String?
+    package var output: String?
     /// Where the old file is that the output replaced; nil where it replaced none.
-    public var backup: String?
+    package var backup: String?
     /// What was recognised.
-    public var architecture: String
+    package var architecture: String
     /// How it was converted, and the settings of every norm.
-    public var conversion: ConversionNote
+    package var conversion: ConversionNote
     /// Converted norms by number of channels.
-    public var stages: [Stage]
+    package var stages: [Stage]
     /// Convolutions whose weights were standardized.
-    public var standardized: [String]
+    package var standardized: [String]
     /// Convolutions whose weights were left as they are, and why.
-    public var leftAlone: [InspectReport.Exempt]
+    package var leftAlone: [InspectReport.Exempt]
     /// Norms behind a convolution, or that may be, and what says so, in topological order.
-    public var pairs: [PairReport]
+    package var pairs: [PairReport]
     /// What the file does not say and a convention had to.
-    public var assumptions: [String]
+    package var assumptions: [String]
     /// Convolutions that got a bias.
-    public var biased: [String]
+    package var biased: [String]
     /// Parameters that were left out.
-    public var droppedParameters: [String]
+    package var droppedParameters: [String]
     /// Other parts of the file that were left out.
-    public var droppedParts: [String]
+    package var droppedParts: [String]
     /// Parameters of the input that the network does not use.
-    public var unused: [String]
+    package var unused: [String]
     /// What calibration on images did, if there was one.
-    public var calibration: CalibrationReport?
+    package var calibration: CalibrationReport?
     /// What the user should know, with all layers that it is about.
-    public var warnings: [String]
+    package var warnings: [String]
 
     /// The norms of one width.
-    public struct Stage: Codable, Sendable {
+    package struct Stage: Codable, Sendable {
         /// Channels of the norms.
-        public var channels: Int
+        package var channels: Int
         /// Groups of each.
-        public var groups: Int
+        package var groups: Int
         /// How many norms.
-        public var norms: Int
+        package var norms: Int
         /// How many convolutions before them were standardized.
-        public var standardized: Int
+        package var standardized: Int
     }
 
     /// Describes a conversion that is worked out, and written where `output` is not nil.
-    public init(
+    package init(
         _ model: Model, _ plan: ConversionPlan, note: ConversionNote,
         calibration: CalibrationReport? = nil, output: String?
     ) {

@@ -6,7 +6,7 @@ import OrderedJSON
 import Tensors
 
 /// Why a conversion was refused, beyond what its parts tell.
-public enum ConvertFailure: Error, CustomStringConvertible {
+package enum ConvertFailure: Error, CustomStringConvertible {
     /// Batch normalization that the conversion did not reach.
     case batchNormRemains(layers: [String])
     /// A parameter that would be copied and holds a NaN or an infinity; the first one, by its index.
@@ -15,7 +15,7 @@ public enum ConvertFailure: Error, CustomStringConvertible {
     case outputIsInput(path: String, backup: String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .batchNormRemains(let layers):
             "batch normalization remains in \(layers.listed())"
@@ -30,7 +30,7 @@ public enum ConvertFailure: Error, CustomStringConvertible {
 
 extension Model {
     /// Works a conversion out without writing anything. Every parameter of the network is read and checked.
-    public func plan(_ options: ConversionOptions) throws -> ConversionPlan {
+    package func plan(_ options: ConversionOptions) throws -> ConversionPlan {
         try naming(path) {
             let plan = try planConversion(
                 of: network, parameters: checkpoint.parameters, options: options)
@@ -53,7 +53,7 @@ extension Model {
     ///   - overwrite: whether a file that is there may be replaced; never this one, which `writeInPlace` is for.
     /// - Returns: what was done.
     @discardableResult
-    public func convert(
+    package func convert(
         to path: String, options: ConversionOptions = ConversionOptions(),
         preprocessing: Preprocessing? = nil, overwrite: Bool = false
     ) throws -> ConversionPlan {
@@ -63,7 +63,7 @@ extension Model {
     }
 
     /// What a file that a plan makes of this one remembers; `preprocessing` is what goes with this one where it is nil.
-    public func note(
+    package func note(
         of plan: ConversionPlan, options: ConversionOptions, preprocessing: Preprocessing? = nil,
         calibration: CalibrationReport? = nil
     ) -> ConversionNote {
@@ -75,7 +75,7 @@ extension Model {
     }
 
     /// Writes a conversion that is worked out, in the layout of this file or in another.
-    public func write(
+    package func write(
         _ plan: ConversionPlan, to path: String, options: ConversionOptions, layout: OutputLayout? = nil,
         preprocessing: Preprocessing? = nil, calibration: CalibrationReport? = nil, overwrite: Bool = false
     ) throws {
@@ -86,7 +86,7 @@ extension Model {
 
     /// Throws what `write` would throw before it writes anything, but for what is at the path already: for plans that are
     /// still to be calibrated, which takes long, or are not to be written.
-    public func check(
+    package func check(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
     ) throws {
         switch try prepared(plan, note, layout) {
@@ -97,7 +97,7 @@ extension Model {
 
     /// Writes a conversion that is worked out, with a note of one's own. Throws `ConvertFailure.outputIsInput` where the
     /// path is this network's file.
-    public func write(
+    package func write(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
     ) throws {
         try checkOutput(path)

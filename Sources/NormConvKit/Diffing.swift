@@ -6,40 +6,40 @@ import Networks
 import Tensors
 
 /// How far two networks' values are apart, layer by layer, for machines.
-public struct DiffReport: Codable, Sendable {
+package struct DiffReport: Codable, Sendable {
     /// The form of this report.
-    public var schemaVersion = 1
+    package var schemaVersion = 1
     /// The first network's file.
-    public var first: String
+    package var first: String
     /// The second network's file.
-    public var second: String
+    package var second: String
     /// The images' file.
-    public var data: String
+    package var data: String
     /// Images that were looked at.
-    public var images: Int
+    package var images: Int
     /// Layers that both have, in the first network's order.
-    public var layers: [Layer]
+    package var layers: [Layer]
     /// Layers that only one of them has, or of another shape.
-    public var unmatched: [String]
+    package var unmatched: [String]
 
     /// A layer's values in both networks.
-    public struct Layer: Codable, Sendable {
+    package struct Layer: Codable, Sendable {
         /// The layer's name.
-        public var layer: String
+        package var layer: String
         /// `convolution`, `norm`, `sum`, `activation`, `dense` or `other`.
-        public var kind: String
+        package var kind: String
         /// Σ(b − a)²/Σ(a − ā)², ā each channel's mean in the first network; absent where its values do not vary.
-        public var relativeError: Double?
+        package var relativeError: Double?
         /// Σab/√(Σa²·Σb²).
-        public var cosine: Double
+        package var cosine: Double
         /// Mean of the values in the first network.
-        public var firstMean: Double
+        package var firstMean: Double
         /// Standard deviation of the values in the first network.
-        public var firstDeviation: Double
+        package var firstDeviation: Double
         /// Mean of the values in the second network.
-        public var secondMean: Double
+        package var secondMean: Double
         /// Standard deviation of the values in the second network.
-        public var secondDeviation: Double
+        package var secondDeviation: Double
     }
 }
 
@@ -54,7 +54,7 @@ extension Model {
     ///   - preprocessing: what goes with each network where it is nil.
     ///   - workers: threads; all cores where it is nil.
     ///   - progress: is told how many more images are done.
-    public func diff(
+    package func diff(
         _ other: Model, on split: Split, images: Int = 256, preprocessing: Preprocessing? = nil,
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> DiffReport {
@@ -105,12 +105,12 @@ extension DiffReport.Layer {
 }
 
 /// Why two networks could not be compared.
-public enum DiffFailure: Error, Equatable, CustomStringConvertible {
+package enum DiffFailure: Error, Equatable, CustomStringConvertible {
     /// No layer of one has the name and the shape of one of the other's.
     case nothingInCommon(first: String, second: String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .nothingInCommon(let first, let second):
             "\(first) and \(second): no layers of the same name and shape, expected two versions of one network"

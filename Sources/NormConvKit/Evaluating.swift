@@ -6,7 +6,7 @@ import Networks
 import Tensors
 
 /// Why a network cannot be scored.
-public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
+package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     /// Only norms and the convolutions before them are known.
     case unknownGraph(reasons: [String], isKeras: Bool)
     /// Nothing says what norms without running statistics are.
@@ -19,7 +19,7 @@ public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     case softmaxOfOne
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unknownGraph(let reasons, let isKeras):
             "the graph is not known: \(reasons.last ?? "names are unknown")"
@@ -42,22 +42,22 @@ public enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
 }
 
 /// A network's outputs on a split, and how fast they came.
-public struct Outputs: Sendable {
+package struct Outputs: Sendable {
     /// Values before a final softmax or sigmoid, [images, outputs].
-    public let logits: Tensor
+    package let logits: Tensor
     /// How they become probabilities; nil where the network is no classifier.
-    public let head: Head?
+    package let head: Head?
     /// What was done to the pixels.
-    public let preprocessing: Preprocessing
+    package let preprocessing: Preprocessing
     /// Wall-clock seconds of the run, without opening files and packing weights.
-    public let seconds: Double
+    package let seconds: Double
 
     /// Images per second of the run.
-    public var imagesPerSecond: Double { seconds > 0 ? Double(logits.shape[0]) / seconds : 0 }
+    package var imagesPerSecond: Double { seconds > 0 ? Double(logits.shape[0]) / seconds : 0 }
 }
 
 /// Which engine runs a network.
-public enum EngineKind: String, Sendable, CaseIterable {
+package enum EngineKind: String, Sendable, CaseIterable {
     /// oneDNN.
     case fast
     /// The plain one, with every sum in Double: slow, and what the fast one is tested against.
@@ -67,7 +67,7 @@ public enum EngineKind: String, Sendable, CaseIterable {
 extension Model {
     /// An engine for images of one shape (height, width, channels), which gives values before a final softmax or
     /// sigmoid.
-    public func engine(
+    package func engine(
         _ kind: EngineKind = .fast, imageShape: Shape, workers: Int? = nil
     ) throws -> any Engine {
         switch kind {
@@ -126,7 +126,7 @@ extension Model {
     ///   - kind: which engine.
     ///   - workers: how many images or batches are in work at once; all cores where it is nil.
     ///   - progress: is told how many more images are done, from any thread.
-    public func run(
+    package func run(
         on split: Split, preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> Outputs {
@@ -145,7 +145,7 @@ extension Split {
     ///   - kind: which engine.
     ///   - workers: how many images or batches are in work at once; all cores where it is nil.
     ///   - progress: is told how many more images all networks are done with, from any thread.
-    public func run(
+    package func run(
         _ models: [Model], preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> [Outputs] {
@@ -180,12 +180,12 @@ extension Split {
     }
 
     /// Scores outputs against the split's labels.
-    public func evaluate(_ outputs: Outputs) throws -> Evaluation {
+    package func evaluate(_ outputs: Outputs) throws -> Evaluation {
         try naming(file) { try Evaluation(outcomes(outputs), classNames: classNames) }
     }
 
     /// What outputs say of each image, with the split's labels.
-    public func outcomes(_ outputs: Outputs) throws -> Outcomes {
+    package func outcomes(_ outputs: Outputs) throws -> Outcomes {
         try naming(file) {
             guard let head = outputs.head else { throw EvaluationRefusal.noHead }
             try checkClasses(head.classes(outputs: outputs.logits.shape[1]), of: "the network")

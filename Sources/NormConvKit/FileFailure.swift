@@ -1,12 +1,12 @@
 /// An error with the file that it is about, for errors that do not know it.
-public struct FileFailure: Error, CustomStringConvertible {
+package struct FileFailure: Error, CustomStringConvertible {
     /// The path as it was given.
-    public let path: String
+    package let path: String
     /// What went wrong in it.
-    public let cause: any Error
+    package let cause: any Error
 
     /// `resnet.h5: layer 'conv1': …`
-    public var description: String { "\(path): \(cause)" }
+    package var description: String { "\(path): \(cause)" }
 }
 
 /// Runs the body; an error that does not name its file comes out as one that does.

@@ -28,7 +28,7 @@ extension Model {
     var tellsTwoBySigmoid: Bool { (try? head(outputs: 1)) == .sigmoid }
 
     /// The same network, whose outputs are what sigmoids would take where no activation follows them.
-    public func readingSigmoid() -> Model {
+    package func readingSigmoid() -> Model {
         var model = self
         model.readsSigmoid = true
         return model

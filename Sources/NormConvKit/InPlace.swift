@@ -3,13 +3,13 @@ import Conversion
 
 extension Model {
     /// Throws where a path is this network's own file, under whatever name: only `writeInPlace` replaces it.
-    public func checkOutput(_ path: String) throws {
+    package func checkOutput(_ path: String) throws {
         guard OutputIsInput.areOne(path, self.path) else { return }
         throw ConvertFailure.outputIsInput(path: path, backup: Backup.path(of: path))
     }
 
     /// Throws what `writeInPlace` would throw before it writes anything.
-    public func checkInPlace(_ path: String) throws {
+    package func checkInPlace(_ path: String) throws {
         try Backup.check(path)
         try AtomicFile.check(path, overwrite: true)
     }
@@ -21,7 +21,7 @@ extension Model {
     ///
     /// - Parameter path: this network's file, under any of its names.
     /// - Returns: where the old file is.
-    public func writeInPlace(
+    package func writeInPlace(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
     ) throws -> String {
         let backup = try Backup(of: path)

@@ -3,76 +3,76 @@ import Conversion
 import Networks
 
 /// What a file holds, and what a conversion would find in it.
-public struct InspectReport: Codable, Sendable {
+package struct InspectReport: Codable, Sendable {
     /// The form of this report.
-    public var schemaVersion = 1
+    package var schemaVersion = 1
     /// The path as it was given.
-    public var file: String
+    package var file: String
     /// The layout's short name.
-    public var layout: String
+    package var layout: String
     /// The layout, for people.
-    public var layoutDescription: String
+    package var layoutDescription: String
     /// What wrote the file.
-    public var producer: String?
+    package var producer: String?
     /// What was recognised.
-    public var architecture: String
+    package var architecture: String
     /// What it was recognised by: `configuration` or `names`.
-    public var recognizedBy: String
+    package var recognizedBy: String
     /// What the file does not say and a convention had to.
-    public var assumptions: [String]
+    package var assumptions: [String]
     /// Whether the network can be run: false where only norms and the convolutions before them are known.
-    public var isComplete: Bool
+    package var isComplete: Bool
     /// Height × width × channels of the images, `any` where the file does not say.
-    public var input: String
+    package var input: String
     /// The preprocessing that goes with the network.
-    public var preprocess: String
+    package var preprocess: String
     /// Classes; nil where the head was not recognised.
-    public var classes: Int?
+    package var classes: Int?
     /// Values of all tensors.
-    public var parameters: Int
+    package var parameters: Int
     /// Tensors.
-    public var tensors: Int
+    package var tensors: Int
     /// How the file was converted, if it was.
-    public var converted: String?
+    package var converted: String?
     /// Parameters that the network does not use.
-    public var unused: [String]
+    package var unused: [String]
     /// Batch and group normalizations, in topological order.
-    public var norms: [Norm]
+    package var norms: [Norm]
     /// Convolutions without a norm of their own.
-    public var exempt: [Exempt]
+    package var exempt: [Exempt]
     /// Norms behind a convolution, or that may be, and what says so, in topological order.
-    public var pairs: [PairReport]
+    package var pairs: [PairReport]
     /// Layers of norms without running statistics of which nothing says what they are.
-    public var unknownNorms: [String]
+    package var unknownNorms: [String]
 
     /// A norm and the convolution before it.
-    public struct Norm: Codable, Sendable {
+    package struct Norm: Codable, Sendable {
         /// The layer's name.
-        public var layer: String
+        package var layer: String
         /// `batch` or `group`.
-        public var kind: String
+        package var kind: String
         /// Channels.
-        public var channels: Int
+        package var channels: Int
         /// ε, added to the variance.
-        public var epsilon: Double
+        package var epsilon: Double
         /// Groups of a group normalization.
-        public var groups: Int?
+        package var groups: Int?
         /// Groups that `--groups auto` gives.
-        public var autoGroups: Int
+        package var autoGroups: Int
         /// The convolution whose only consumer is the norm; nil where the graph does not say (`pairs` may).
-        public var convolution: String?
+        package var convolution: String?
     }
 
     /// A convolution without a norm of its own, and why.
-    public struct Exempt: Codable, Sendable, Equatable {
+    package struct Exempt: Codable, Sendable, Equatable {
         /// The layer's name.
-        public var layer: String
+        package var layer: String
         /// Why.
-        public var reason: String
+        package var reason: String
     }
 
     /// Describes a model without reading its weights.
-    public init(_ model: Model) {
+    package init(_ model: Model) {
         let network = model.network
         let pairs = ConvolutionNormPairs(network)
         file = model.path
@@ -125,7 +125,7 @@ extension InspectReport.Norm {
 
 extension Network {
     /// Features of the last dense layer or convolution, the number of classes of a classifier.
-    public var classes: Int? {
+    package var classes: Int? {
         for node in nodes.reversed() {
             switch node.operation {
             case .dense(let dense): return dense.outputs

@@ -6,26 +6,26 @@ import OrderedJSON
 import Tensors
 
 /// A network and the file that it is in.
-public struct Model: Sendable {
+package struct Model: Sendable {
     /// The file.
-    public let checkpoint: any Checkpoint
+    package let checkpoint: any Checkpoint
     /// What the file's configuration or names describe.
-    public let network: Network
+    package let network: Network
     /// Parameters that the network does not use, in file order.
-    public let unusedParameters: [String]
+    package let unusedParameters: [String]
     /// What the network was recognised by.
-    public let basis: Recognition.Basis
+    package let basis: Recognition.Basis
     /// What the file does not say and a convention had to, for people.
-    public let assumptions: [String]
+    package let assumptions: [String]
     /// Layers of norms without running statistics of which neither the file nor the caller says what they are: such a network
     /// is neither scored nor written. In topological order.
-    public internal(set) var unknownNorms: [String]
+    package internal(set) var unknownNorms: [String]
     /// What the caller said of such norms.
     let normKind: NormKind?
     /// How the file was converted, if it was.
-    public let note: ConversionNote?
+    package let note: ConversionNote?
     /// In what numbers the fast engine convolves.
-    public private(set) var precision = Precision.float32
+    package private(set) var precision = Precision.float32
     /// Whether outputs without an activation are what sigmoids would take.
     var readsSigmoid = false
     /// The configuration, in layouts that have one.
@@ -40,7 +40,7 @@ public struct Model: Sendable {
     ///
     /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError`, `PickleError`, `CheckpointError`, or a `FileFailure`
     /// around a `JSONError` or `NetworkError`.
-    public init(path: String, architecture: String? = nil, norms: NormKind? = nil) throws {
+    package init(path: String, architecture: String? = nil, norms: NormKind? = nil) throws {
         let given = { (note: String?) in
             try naming(path) {
                 try architecture.map {
@@ -90,7 +90,7 @@ public struct Model: Sendable {
     }
 
     /// The same network, with convolutions in other numbers.
-    public func running(in precision: Precision) -> Model {
+    package func running(in precision: Precision) -> Model {
         var model = self
         model.precision = precision
         return model
@@ -98,7 +98,7 @@ public struct Model: Sendable {
 
     /// The parameters as the network's operations take them: kernels of convolutions that standardize their weights
     /// are standardized when they are read.
-    public var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
+    package var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
 
     private static func noMatch(_ names: [String]) -> String {
         "no layer of the configuration has any of the file's \(names.count) tensors (\(names.map { "'\($0)'" }.listed()))"
@@ -131,7 +131,7 @@ public struct Model: Sendable {
 
     /// What may make another function of a network that is known by its names: numbers in the file that it does not use.
     /// Nil where all is used, or where a configuration tells the network.
-    public var doubt: String? {
+    package var doubt: String? {
         guard basis == .names, network.isComplete else { return nil }
         let unused = unusedParameters.filter { checkpoint.parameters[$0]?.elementType.isFloat == true }
         guard let first = unused.first else { return nil }
@@ -142,13 +142,13 @@ public struct Model: Sendable {
     }
 
     /// The path as it was given.
-    public var path: String { checkpoint.path }
+    package var path: String { checkpoint.path }
 
     /// The path, and the precision where it is not the usual one.
-    public var title: String { precision == .float32 ? path : "\(path) (\(precision.rawValue))" }
+    package var title: String { precision == .float32 ? path : "\(path) (\(precision.rawValue))" }
 
     /// What the file remembers, else what the network's family was trained with.
-    public var preprocessing: Preprocessing {
+    package var preprocessing: Preprocessing {
         if let note, let remembered = try? Preprocessing(parsing: note.preprocess) { return remembered }
         return switch network.family {
         case .keras: .raw
@@ -160,5 +160,5 @@ public struct Model: Sendable {
 
     /// The network up to what a final softmax or sigmoid would see. Probabilities are computed from these values, in
     /// double precision: a softmax or sigmoid in floats rounds small differences away.
-    public var logits: Network { network.upToLogits }
+    package var logits: Network { network.upToLogits }
 }

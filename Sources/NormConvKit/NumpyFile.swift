@@ -4,7 +4,7 @@ import Tensors
 
 extension Tensor {
     /// The tensor as an npy file (version 1.0, little-endian float32, C order), which numpy's `load` reads.
-    public var npy: Data {
+    package var npy: Data {
         var data = Data(NumpyArray.header(.float32, shape: shape.extents))
         #if _endian(little)
             values.withUnsafeBytes { data.append(contentsOf: $0) }

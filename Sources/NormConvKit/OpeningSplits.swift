@@ -3,32 +3,32 @@ import Networks
 import Tensors
 
 /// How a split is read, where that is not what goes with the network.
-public struct SplitOptions: Sendable {
+package struct SplitOptions: Sendable {
     /// Where channels stand in arrays, where 1 or 3 channels do not tell it.
-    public var layout: ImageLayout?
+    package var layout: ImageLayout?
     /// What float images mean.
-    public var scale = PixelScale.bytes
+    package var scale = PixelScale.bytes
     /// Whether images without labels are refused.
-    public var requiresLabels = true
+    package var requiresLabels = true
     /// The size that image files are brought to.
-    public var resize: ImageTransform.Resize?
+    package var resize: ImageTransform.Resize?
     /// What is cut out of their middle.
-    public var crop: Extent?
+    package var crop: Extent?
     /// How pixels between pixels are made.
-    public var interpolation: Interpolation?
+    package var interpolation: Interpolation?
     /// Whether EXIF's orientation is followed.
-    public var followsOrientation = true
+    package var followsOrientation = true
     /// Whether JPEG may be decoded at reduced scale.
-    public var decodesReduced = false
+    package var decodesReduced = false
     /// Which output the name of a class means.
-    public var classes: ClassIndices?
+    package var classes: ClassIndices?
 
     /// What goes with the network.
-    public init() {}
+    package init() {}
 }
 
 /// Why a split does not go with a network.
-public enum SplitFailure: Error, Equatable, CustomStringConvertible {
+package enum SplitFailure: Error, Equatable, CustomStringConvertible {
     /// Another number of classes than the network's, and nothing that says which is which.
     case classesUnclear(split: String, classes: Int, model: String, outputs: Int)
     /// A size for images that have one already.
@@ -43,7 +43,7 @@ public enum SplitFailure: Error, Equatable, CustomStringConvertible {
     case classesDiffer(split: String, models: [String])
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .classesUnclear(let split, let classes, let model, let outputs):
             "\(split): \(classes) classes, but \(model) has \(outputs): expected as many, or --classes FILE, a line "
@@ -69,7 +69,7 @@ extension [Model] {
     ///
     /// Throws what `Model.split` throws, and `SplitFailure` where image files are not read in one way by all, or classes are
     /// not the same outputs of all.
-    public func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+    package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
         // Of files without names the outputs are taken to be those of the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)
@@ -108,7 +108,7 @@ extension Model {
     /// looked up among its own where the file has them and labels are needed.
     ///
     /// Throws `DatasetError`, and `SplitFailure` where the split does not go with the network.
-    public func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+    package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
         let named = try (options.requiresLabels ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
         }

@@ -1,15 +1,15 @@
 import Foundation
 
 /// Results that would take the place of what they are computed from, under whatever name.
-public struct OutputIsInput: Error, CustomStringConvertible {
+package struct OutputIsInput: Error, CustomStringConvertible {
     let output: String
     let input: String
 
     /// One line for people.
-    public var description: String { "\(output): is the input \(input), which the results would replace" }
+    package var description: String { "\(output): is the input \(input), which the results would replace" }
 
     /// Throws where a file is one of the inputs.
-    public static func check(_ output: String, _ inputs: [String]) throws(OutputIsInput) {
+    package static func check(_ output: String, _ inputs: [String]) throws(OutputIsInput) {
         guard let file = identity(output) else { return }
         for input in inputs where identity(input) == file {
             throw OutputIsInput(output: output, input: input)
@@ -17,7 +17,7 @@ public struct OutputIsInput: Error, CustomStringConvertible {
     }
 
     /// Whether both are one file, however they are called.
-    public static func areOne(_ first: String, _ second: String) -> Bool {
+    package static func areOne(_ first: String, _ second: String) -> Bool {
         first == second || identity(first).map { $0 == identity(second) } ?? false
     }
 

@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 
 /// How the layout of a new file is chosen.
-public enum LayoutChoice: Sendable, Equatable {
+package enum LayoutChoice: Sendable, Equatable {
     /// By what its name ends in, else the input's.
     case byName
     /// The input's.
@@ -12,7 +12,7 @@ public enum LayoutChoice: Sendable, Equatable {
 }
 
 /// Why nothing is written under a name.
-public enum OutputNameError: Error, Equatable, CustomStringConvertible {
+package enum OutputNameError: Error, Equatable, CustomStringConvertible {
     /// The name of a format that is not written.
     case otherFormat(path: String, format: String)
     /// An ending that is none of a layout's, and no layout chosen.
@@ -31,7 +31,7 @@ public enum OutputNameError: Error, Equatable, CustomStringConvertible {
         + "(Keras weights alone) or x.safetensors (PyTorch names)"
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .otherFormat(let path, let format):
             "\(path): normconv does not write \(format): \(Self.names)"
@@ -51,7 +51,7 @@ public enum OutputNameError: Error, Equatable, CustomStringConvertible {
 }
 
 /// The name of a new file, and what it says of the layout.
-public struct OutputName: Sendable {
+package struct OutputName: Sendable {
     /// What a name can end in.
     private enum Ending: String, CaseIterable {
         // The longer one first.
@@ -75,14 +75,14 @@ public struct OutputName: Sendable {
     private let ending: Ending?
 
     /// The name of a file.
-    public init(_ path: String) {
+    package init(_ path: String) {
         self.path = path
         let name = path.lowercased()
         ending = Ending.allCases.first { name.hasSuffix($0.rawValue) }
     }
 
     /// Throws where nothing can be written under the name, whatever the input is: before anything is read.
-    public func check(_ choice: LayoutChoice) throws(OutputNameError) {
+    package func check(_ choice: LayoutChoice) throws(OutputNameError) {
         if path.isEmpty { throw .unknownEnding(path: "''") }
         if path == "-" || path == "/dev/stdout" { throw .standardOutput(path: path) }
         var status = stat()
@@ -99,7 +99,7 @@ public struct OutputName: Sendable {
 
     /// The layout of the new file; nil where it is the input's. A name that ends in `.safetensors` on HDF5 within would
     /// deceive whoever opens it, and is refused.
-    public func layout(
+    package func layout(
         _ choice: LayoutChoice, from input: Layout
     ) throws(OutputNameError) -> OutputLayout? {
         try check(choice)

@@ -1,21 +1,21 @@
 import Networks
 
 /// A norm and the convolution before it, and what says so.
-public struct PairReport: Codable, Sendable, Equatable {
+package struct PairReport: Codable, Sendable, Equatable {
     /// The norm's layer.
-    public var norm: String
+    package var norm: String
     /// The convolution's layer; nil where nothing tells which of several it is.
-    public var convolution: String?
+    package var convolution: String?
     /// What says that it is this convolution: `graph`, `order`, `count`, `names`, `numbers`, or `unknown`.
-    public var pairing: String
+    package var pairing: String
     /// Whether no other convolution can be the one: by the graph, by order, by count.
-    public var isProven: Bool
+    package var isProven: Bool
     /// Whether nothing stands between the two: `proven` (by the graph), `assumed`, `contradicted` (by statistics), or
     /// `unknown`.
-    public var adjacency: String
+    package var adjacency: String
 
     /// Describes a pair.
-    public init(_ pair: NormPair) {
+    package init(_ pair: NormPair) {
         norm = pair.norm
         convolution = pair.convolution
         pairing = pair.basis?.word ?? "unknown"
@@ -26,7 +26,7 @@ public struct PairReport: Codable, Sendable, Equatable {
 
 extension [PairReport] {
     /// Which pairs are proven, by what, and which are not, in a few lines for people; none where the graph tells all.
-    public var summary: [String] {
+    package var summary: [String] {
         guard contains(where: { $0.adjacency != "proven" }) else { return [] }
         var lines = ["Pairs of convolution and norm:"]
         for proof in PairBasis.Proof.allCases {
@@ -45,7 +45,7 @@ extension [PairReport] {
     }
 
     /// Convolutions that nothing proves to stand directly before a norm.
-    public var openConvolutions: Set<String> {
+    package var openConvolutions: Set<String> {
         Set(filter { ["unknown", "contradicted"].contains($0.adjacency) }.compactMap(\.convolution))
     }
 

@@ -6,16 +6,16 @@ import Tensors
 
 /// What a network says of each image of a split. The values themselves are not kept: memory does not grow with the
 /// number of classes.
-public struct Scores: Sendable {
+package struct Scores: Sendable {
     /// The images one by one, with the split's labels.
-    public internal(set) var outcomes: Outcomes
+    package internal(set) var outcomes: Outcomes
     /// The largest absolute difference of an output from the baseline's; NaN where one is NaN, nil without a baseline.
-    public internal(set) var largestDifference: Double?
+    package internal(set) var largestDifference: Double?
     /// Seconds, as `Outputs` counts them; of several runs together for what they share.
-    public internal(set) var seconds: Double
+    package internal(set) var seconds: Double
 
     /// Images per second.
-    public var imagesPerSecond: Double { seconds > 0 ? Double(outcomes.count) / seconds : 0 }
+    package var imagesPerSecond: Double { seconds > 0 ? Double(outcomes.count) / seconds : 0 }
 }
 
 /// Outcomes of consecutive images, as one step of a run gives them.
@@ -78,7 +78,7 @@ struct ScoreSheet: Sendable {
 }
 
 /// Networks to be scored on a split in one pass over its images, checked to go with it.
-public struct ScoringJob: Sendable {
+package struct ScoringJob: Sendable {
     let split: Split
     let models: [Model]
     let baseline: Int?
@@ -93,7 +93,7 @@ public struct ScoringJob: Sendable {
     ///
     /// Throws where a label is no class of a network, the split's classes are not the network's, or the baseline has
     /// other classes: before any image is read.
-    public init(
+    package init(
         _ models: [Model], on split: Split, baseline: Int? = nil, preprocessing: Preprocessing? = nil,
         engine: EngineKind = .fast
     ) throws {
@@ -124,7 +124,7 @@ public struct ScoringJob: Sendable {
     ///   - kept: is told how many more images the partial result's file holds, from any thread: first those that an
     ///     earlier run has done.
     ///   - progress: is told how many more images all networks are done with, from any thread.
-    public func run(
+    package func run(
         keepingIn partial: PartialOptions? = nil, workers: Int? = nil,
         kept: @escaping @Sendable (Int) -> Void = { _ in },
         progress: @escaping @Sendable (Int) -> Void = { _ in }
@@ -158,7 +158,7 @@ public struct ScoringJob: Sendable {
     }
 
     /// Scores of outputs that are there as a whole, of these networks in their order.
-    public func scores(of outputs: [Outputs]) throws -> [Scores] {
+    package func scores(of outputs: [Outputs]) throws -> [Scores] {
         var sheet = try emptySheet()
         try sheet.add(
             block(0..<split.count, outputs.map(\.logits.values), seconds: outputs.map(\.seconds)))
@@ -179,7 +179,7 @@ public struct ScoringJob: Sendable {
     }
 
     /// The figures of complete scores.
-    public func result(_ scores: [Scores]) throws -> ScoredSplit {
+    package func result(_ scores: [Scores]) throws -> ScoredSplit {
         try ScoredSplit(RunDescription(self), scores, files: split.files)
     }
 

@@ -3,7 +3,7 @@ import Reports
 
 extension Split {
     /// An image as people see it; nil where it has other channels than grey or colours.
-    public func picture(_ index: Int) throws -> Picture? {
+    package func picture(_ index: Int) throws -> Picture? {
         let (black, white) = (blackToWhite.lowerBound, blackToWhite.upperBound)
         let bytes = try read(index..<index + 1, preprocessing: .raw).map { value in
             UInt8((min(max((value - black) / (white - black), 0), 1) * 255).rounded())

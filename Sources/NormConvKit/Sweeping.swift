@@ -8,24 +8,24 @@ import Reports
 import Tensors
 
 /// How networks are run at several batch sizes.
-public struct SweepOptions: Sendable {
+package struct SweepOptions: Sendable {
     /// Images in a batch; every size once, whatever the order.
-    public var batchSizes = [1, 2, 4, 8, 16, 32, 64]
+    package var batchSizes = [1, 2, 4, 8, 16, 32, 64]
     /// How often the images are put into batches anew, at least once.
-    public var shuffles = 3
+    package var shuffles = 3
     /// Where the random numbers start: the same shuffles for every network and batch size.
-    public var seed: UInt64 = 0
+    package var seed: UInt64 = 0
     /// For all networks; what goes with each where it is nil.
-    public var preprocessing: Preprocessing?
+    package var preprocessing: Preprocessing?
     /// Threads; all cores where it is nil. The figures do not depend on it.
-    public var workers: Int?
+    package var workers: Int?
 
     /// The usual sizes.
-    public init() {}
+    package init() {}
 }
 
 /// Why networks cannot be run at these batch sizes.
-public enum SweepFailure: Error, Equatable, CustomStringConvertible {
+package enum SweepFailure: Error, Equatable, CustomStringConvertible {
     /// No network has a batch norm, so that the batch does not matter.
     case noBatchNorm(models: [String])
     /// A batch of no images.
@@ -36,7 +36,7 @@ public enum SweepFailure: Error, Equatable, CustomStringConvertible {
     case nothingToDo(what: String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .noBatchNorm(let models):
             "\(models.listed()): no batch norms, expected at least one network that depends on the batch"
@@ -58,7 +58,7 @@ extension Split {
     ///   - models: the networks, at least one with batch norms.
     ///   - options: batch sizes and shuffles.
     ///   - progress: is told how many more images are done, of `sweepLength`.
-    public func sweep(
+    package func sweep(
         _ models: [Model], options: SweepOptions = SweepOptions(),
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> SweepReport {
@@ -98,7 +98,7 @@ extension Split {
     }
 
     /// How many images a sweep takes through networks, counted as often as they are run.
-    public func sweepLength(_ models: [Model], options: SweepOptions = SweepOptions()) -> Int {
+    package func sweepLength(_ models: [Model], options: SweepOptions = SweepOptions()) -> Int {
         let runs = Set(options.batchSizes).filter { (1...max(count, 1)).contains($0) }.reduce(0) {
             sum, size in
             sum + BatchRun.length(count, size) * (size == 1 ? 1 : options.shuffles)

@@ -1,6 +1,6 @@
 /// A JSON value that keeps what most parsers lose: the order of keys and the spelling of numbers. What was not
 /// edited is therefore written back as it was read.
-public enum JSON: Sendable, Equatable {
+package enum JSON: Sendable, Equatable {
     /// `null`
     case null
     /// `true` or `false`
@@ -15,14 +15,14 @@ public enum JSON: Sendable, Equatable {
     case object([Member])
 
     /// A key of an object and its value.
-    public struct Member: Sendable, Equatable {
+    package struct Member: Sendable, Equatable {
         /// The key, unique in its object.
-        public var key: String
+        package var key: String
         /// What it stands for.
-        public var value: JSON
+        package var value: JSON
 
         /// A member.
-        public init(_ key: String, _ value: JSON) {
+        package init(_ key: String, _ value: JSON) {
             self.key = key
             self.value = value
         }
@@ -33,34 +33,34 @@ public enum JSON: Sendable, Equatable {
 
 extension JSON {
     /// The value under a key of an object; nil where there is none or this is no object.
-    public subscript(_ key: String) -> JSON? { members?.first { $0.key == key }?.value }
+    package subscript(_ key: String) -> JSON? { members?.first { $0.key == key }?.value }
 
     /// The value at a place of an array; nil beyond its end or where this is no array.
-    public subscript(_ index: Int) -> JSON? {
+    package subscript(_ index: Int) -> JSON? {
         guard let array, array.indices.contains(index) else { return nil }
         return array[index]
     }
 
     /// True for `null`.
-    public var isNull: Bool { self == .null }
+    package var isNull: Bool { self == .null }
 
     /// The truth value, nil for anything else.
-    public var bool: Bool? {
+    package var bool: Bool? {
         if case .bool(let value) = self { value } else { nil }
     }
 
     /// The text, nil for anything else.
-    public var string: String? {
+    package var string: String? {
         if case .string(let value) = self { value } else { nil }
     }
 
     /// The number where it is spelled as an integer that fits: `3`, and not `3.0`.
-    public var int: Int? {
+    package var int: Int? {
         if case .number(let spelling) = self { Int(spelling) } else { nil }
     }
 
     /// The number, `NaN` and infinities included; nil for anything that is no number.
-    public var double: Double? {
+    package var double: Double? {
         guard case .number(let spelling) = self else { return nil }
         switch spelling {
         case "NaN": return .nan
@@ -71,19 +71,19 @@ extension JSON {
     }
 
     /// The values of an array, nil for anything else.
-    public var array: [JSON]? {
+    package var array: [JSON]? {
         if case .array(let values) = self { values } else { nil }
     }
 
     /// The values of an array of strings; nil for anything else, for what is left out would shift the rest.
-    public var strings: [String]? {
+    package var strings: [String]? {
         guard let array else { return nil }
         let strings = array.compactMap(\.string)
         return strings.count == array.count ? strings : nil
     }
 
     /// The members of an object in order, nil for anything else.
-    public var members: [Member]? {
+    package var members: [Member]? {
         if case .object(let members) = self { members } else { nil }
     }
 }
@@ -92,10 +92,10 @@ extension JSON {
 
 extension JSON {
     /// An integer.
-    public static func int(_ value: Int) -> JSON { .number(String(value)) }
+    package static func int(_ value: Int) -> JSON { .number(String(value)) }
 
     /// A number in the shortest spelling that reads back the same, as Python's `repr` gives it.
-    public static func double(_ value: Double) -> JSON {
+    package static func double(_ value: Double) -> JSON {
         if value.isNaN { return .number("NaN") }
         if value.isInfinite { return .number(value < 0 ? "-Infinity" : "Infinity") }
         return .number("\(value)")
@@ -103,7 +103,7 @@ extension JSON {
 
     /// The object with one member set: in place where the key exists, at the end where not. Anything that is no
     /// object stays as it is.
-    public func setting(_ key: String, _ value: JSON) -> JSON {
+    package func setting(_ key: String, _ value: JSON) -> JSON {
         guard var members else { return self }
         if let index = members.firstIndex(where: { $0.key == key }) {
             members[index].value = value
@@ -114,13 +114,13 @@ extension JSON {
     }
 
     /// The object without these keys. Anything that is no object stays as it is.
-    public func removing(_ keys: Set<String>) -> JSON {
+    package func removing(_ keys: Set<String>) -> JSON {
         guard let members else { return self }
         return .object(members.filter { !keys.contains($0.key) })
     }
 
     /// The object with the value under an existing key transformed; unchanged where the key is missing.
-    public func updating<Failure: Error>(
+    package func updating<Failure: Error>(
         _ key: String, _ transform: (JSON) throws(Failure) -> JSON
     ) throws(Failure) -> JSON {
         guard let value = self[key] else { return self }

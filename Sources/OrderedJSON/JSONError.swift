@@ -1,21 +1,21 @@
 /// Why a text is not JSON, and where.
-public struct JSONError: Error, Equatable {
+package struct JSONError: Error, Equatable {
     /// What is wrong.
-    public let defect: Defect
+    package let defect: Defect
     /// Bytes before the place.
-    public let offset: Int
+    package let offset: Int
     /// Line of the place, from 1.
-    public let line: Int
+    package let line: Int
 
     /// A defect at a place.
-    public init(_ defect: Defect, offset: Int, line: Int) {
+    package init(_ defect: Defect, offset: Int, line: Int) {
         self.defect = defect
         self.offset = offset
         self.line = line
     }
 
     /// The kinds of defects.
-    public enum Defect: Sendable, Equatable {
+    package enum Defect: Sendable, Equatable {
         /// The text ends inside a value.
         case unexpectedEnd(expected: String)
         /// A byte that cannot stand here.
@@ -41,12 +41,12 @@ public struct JSONError: Error, Equatable {
 
 extension JSONError: CustomStringConvertible {
     /// One line: where, and what was found and expected.
-    public var description: String { "JSON, line \(line), byte \(offset): \(defect)" }
+    package var description: String { "JSON, line \(line), byte \(offset): \(defect)" }
 }
 
 extension JSONError.Defect: CustomStringConvertible {
     /// What was found, and what was expected.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unexpectedEnd(let expected): "the text ends where \(expected) was expected"
         case .unexpectedByte(let byte, let expected): "found \(Self.name(byte)), expected \(expected)"

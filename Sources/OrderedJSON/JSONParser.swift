@@ -2,7 +2,7 @@ extension JSON {
     /// Parses one JSON text: RFC 8259, and the `NaN`, `Infinity` and `-Infinity` that Python writes. Keys that stand
     /// twice in one object are refused. Time is linear in the text's length, memory in that and in the number of values,
     /// of which the largest networks have some ten thousand.
-    public static func parse(
+    package static func parse(
         _ bytes: [UInt8], depthLimit: Int = 512, valueLimit: Int = 1_000_000
     ) throws(JSONError) -> JSON {
         var parser = JSONParser(bytes: bytes, depthLimit: depthLimit, valueLimit: valueLimit)
@@ -10,7 +10,7 @@ extension JSON {
     }
 
     /// Parses one JSON text.
-    public static func parse(_ text: String, depthLimit: Int = 512) throws(JSONError) -> JSON {
+    package static func parse(_ text: String, depthLimit: Int = 512) throws(JSONError) -> JSON {
         try parse(Array(text.utf8), depthLimit: depthLimit)
     }
 }

@@ -1,9 +1,9 @@
 extension JSON {
     /// The text that Python's `json.dumps` writes by default: `", "` and `": "` between parts, ASCII only.
-    public var text: String { String(decoding: utf8, as: UTF8.self) }
+    package var text: String { String(decoding: utf8, as: UTF8.self) }
 
     /// The bytes of `text`.
-    public var utf8: [UInt8] {
+    package var utf8: [UInt8] {
         var bytes: [UInt8] = []
         write(to: &bytes)
         return bytes

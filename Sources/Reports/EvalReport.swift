@@ -2,93 +2,93 @@ import Evaluation
 import Foundation
 
 /// How well networks classify a split, for machines and as what pages and tables are made of.
-public struct EvalReport: Codable, Sendable, Equatable {
+package struct EvalReport: Codable, Sendable, Equatable {
     /// The form of this report.
-    public var schemaVersion = 2
+    package var schemaVersion = 2
     /// The program's version.
-    public var version: String
+    package var version: String
     /// The split's file.
-    public var data: String
+    package var data: String
     /// How image files came to one size; absent for arrays.
-    public var transform: String?
+    package var transform: String?
     /// Image files that were left out because they cannot be read; absent where there are none.
-    public var broken: [Broken]?
+    package var broken: [Broken]?
     /// What was taken for the images' classes; absent where that is not known.
-    public var labels: Labels?
+    package var labels: Labels?
     /// Images scored: all of the split but the broken ones.
-    public var images: Int
+    package var images: Int
     /// The engine that ran the networks.
-    public var engine: String
+    package var engine: String
     /// How intervals of means were made.
-    public var bootstrap = BootstrapSettings()
+    package var bootstrap = BootstrapSettings()
     /// The network that the others are compared with; absent where there is one network.
-    public var baseline: String?
+    package var baseline: String?
     /// The networks, in the order that they were named.
-    public var models: [Network]
+    package var models: [Network]
 
     /// An image file that was left out.
-    public struct Broken: Codable, Sendable, Equatable {
+    package struct Broken: Codable, Sendable, Equatable {
         /// The file.
-        public var file: String
+        package var file: String
         /// Why, for people.
-        public var reason: String
+        package var reason: String
 
         /// A file and a reason.
-        public init(file: String, reason: String) {
+        package init(file: String, reason: String) {
             self.file = file
             self.reason = reason
         }
     }
 
     /// What was taken for the images' classes.
-    public struct Labels: Codable, Sendable, Equatable {
+    package struct Labels: Codable, Sendable, Equatable {
         /// Where they were found: `column 'ClassId'`.
-        public var source: String
+        package var source: String
         /// Which class each of them is: `names in sorted order`.
-        public var order: String
+        package var order: String
         /// The names of the classes in the order of the labels; absent where there are none.
-        public var classes: [String]?
+        package var classes: [String]?
         /// Why they may mean something else; absent where nothing speaks for it.
-        public var doubt: String?
+        package var doubt: String?
 
         /// What was understood.
-        public init(source: String, order: String, classes: [String]? = nil, doubt: String? = nil) {
+        package init(source: String, order: String, classes: [String]? = nil, doubt: String? = nil) {
             (self.source, self.order) = (source, order)
             (self.classes, self.doubt) = (classes, doubt)
         }
     }
 
     /// How intervals of means were made: with the percentile bootstrap.
-    public struct BootstrapSettings: Codable, Sendable, Equatable {
+    package struct BootstrapSettings: Codable, Sendable, Equatable {
         /// How often the images were drawn.
-        public var draws = Bootstrap().draws
+        package var draws = Bootstrap().draws
         /// Where the random numbers start.
-        public var seed = Bootstrap().seed
+        package var seed = Bootstrap().seed
 
         /// The settings that `Evaluation` uses.
-        public init() {}
+        package init() {}
     }
 
     /// One of the networks. In JSON, the evaluation's properties stand beside its own.
-    public struct Network: Codable, Sendable, Equatable {
+    package struct Network: Codable, Sendable, Equatable {
         /// The network's file.
-        public var model: String
+        package var model: String
         /// What was done to the pixels.
-        public var preprocess: String
+        package var preprocess: String
         /// What the network's file does not say and a convention, or the caller, had to.
-        public var assumptions: [String]
+        package var assumptions: [String]
         /// How its outputs become probabilities of the classes.
-        public var head: Head
+        package var head: Head
         /// Images per second, without opening files and packing weights; with several networks, about what each would
         /// do alone.
-        public var imagesPerSecond: Double
+        package var imagesPerSecond: Double
         /// How well it classifies.
-        public var evaluation: Evaluation
+        package var evaluation: Evaluation
         /// The comparison with the baseline, which is "before"; nil for the baseline itself.
-        public var comparison: Comparison?
+        package var comparison: Comparison?
 
         /// A network's figures.
-        public init(
+        package init(
             model: String, preprocess: String, head: Head = .softmax, imagesPerSecond: Double,
             evaluation: Evaluation, comparison: Comparison? = nil, assumptions: [String] = []
         ) {
@@ -106,7 +106,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
 
         /// Reads what `encode` writes.
-        public init(from decoder: any Decoder) throws {
+        package init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             model = try values.decode(String.self, forKey: .model)
             preprocess = try values.decode(String.self, forKey: .preprocess)
@@ -118,7 +118,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
 
         /// The evaluation's properties, and the network's own beside them.
-        public func encode(to encoder: any Encoder) throws {
+        package func encode(to encoder: any Encoder) throws {
             try evaluation.encode(to: encoder)
             var values = encoder.container(keyedBy: CodingKeys.self)
             try values.encode(model, forKey: .model)
@@ -131,7 +131,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
     }
 
     /// A report on networks that have been scored.
-    public init(
+    package init(
         version: String, data: String, engine: String, baseline: String? = nil, models: [Network]
     ) {
         self.version = version
@@ -144,7 +144,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
 
     /// Classes that have images, those first whose recall is lowest in any network: a class that only one network loses is
     /// worth seeing. Of equal recalls, the one of more images says more.
-    public var weakestClasses: [Int] {
+    package var weakestClasses: [Int] {
         guard let classes = models.first?.evaluation.classes else { return [] }
         let recalls = classes.indices.map { index in
             models.compactMap { $0.evaluation.classes[index].recall?.value }.min()
@@ -155,7 +155,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
     }
 
     /// What to call each network: the shortest end of its path that tells it from the others.
-    public var names: [String] { networkNames.full }
+    package var names: [String] { networkNames.full }
 
     /// The names, and shorter ones.
     package var networkNames: NetworkNames { NetworkNames(models.map(\.model)) }

@@ -2,9 +2,9 @@ import Evaluation
 import Foundation
 
 /// Numbers as people read them, the same in every locale.
-public enum Formatting {
+package enum Formatting {
     /// `25,557,032`
-    public static func grouped(_ number: Int) -> String {
+    package static func grouped(_ number: Int) -> String {
         var digits = String(number.magnitude)
         var groups: [Substring] = []
         while digits.count > 3 {
@@ -15,51 +15,51 @@ public enum Formatting {
     }
 
     /// `82.0 %`
-    public static func percent(_ share: Double, digits: Int = 1) -> String {
+    package static func percent(_ share: Double, digits: Int = 1) -> String {
         fixed(share * 100, digits: digits) + " %"
     }
 
     /// A number with this many decimals; `nan` and `inf` as they are.
-    public static func fixed(_ value: Double, digits: Int) -> String {
+    package static func fixed(_ value: Double, digits: Int) -> String {
         String(format: "%.\(digits)f", value)
     }
 
     /// `82.0 %  [80.3, 83.6]`: the share and its 95 % interval.
-    public static func interval(_ proportion: Proportion) -> String {
+    package static func interval(_ proportion: Proportion) -> String {
         let (low, high) = (fixed(proportion.low * 100, digits: 1), fixed(proportion.high * 100, digits: 1))
         return "\(percent(proportion.value))  [\(low), \(high)]"
     }
 
     /// `+1.5` or `−0.7`, in points of percent; a true minus sign, as wide as the plus.
-    public static func points(_ share: Double, digits: Int = 1) -> String {
+    package static func points(_ share: Double, digits: Int = 1) -> String {
         let text = fixed(abs(share) * 100, digits: digits)
         let isZero = text.allSatisfy { "0.".contains($0) }
         return (isZero ? "" : share < 0 ? "−" : "+") + text
     }
 
     /// `−1.5  [−2.4, −0.7]`: a difference and its 95 % interval, in points of percent.
-    public static func points(_ estimate: Estimate) -> String {
+    package static func points(_ estimate: Estimate) -> String {
         "\(points(estimate.value))  [\(points(estimate.low)), \(points(estimate.high))]"
     }
 
     /// `0.9362  [0.8369, 1.0356]`: a mean and its 95 % interval.
-    public static func interval(_ estimate: Estimate, digits: Int = 4) -> String {
+    package static func interval(_ estimate: Estimate, digits: Int = 4) -> String {
         let ends = [estimate.low, estimate.high].map { fixed($0, digits: digits) }
         return "\(fixed(estimate.value, digits: digits))  [\(ends[0]), \(ends[1])]"
     }
 
     /// `0.0412`, `1.2e-09` where it is smaller than four digits show, `< 1e-300` where a double hardly holds it: such a
     /// value is never 0.
-    public static func probability(_ value: Double) -> String {
+    package static func probability(_ value: Double) -> String {
         if value < 1e-300 { return "< 1e-300" }
         return value < 0.0001 ? String(format: "%.1e", value) : fixed(value, digits: 4)
     }
 
     /// `37.4`, or `1234` where tenths say nothing: images a second.
-    public static func rate(_ value: Double) -> String { fixed(value, digits: value < 100 ? 1 : 0) }
+    package static func rate(_ value: Double) -> String { fixed(value, digits: value < 100 ? 1 : 0) }
 
     /// `0:07`, `12:30`, `1:02:03`
-    public static func duration(seconds: Double) -> String {
+    package static func duration(seconds: Double) -> String {
         guard seconds < 360_000 else { return "–" }
         let whole = Int(max(seconds, 0).rounded(.up))
         let (hours, minutes) = (whole / 3600, whole / 60 % 60)
@@ -69,22 +69,22 @@ public enum Formatting {
     }
 
     /// The end of a text that takes more than `width` columns, after an ellipsis: of a path, what tells files apart.
-    public static func tail(_ text: String, width: Int) -> String {
+    package static func tail(_ text: String, width: Int) -> String {
         Columns.count(text) <= width ? text : width < 1 ? "" : "…" + Columns.suffix(text, width - 1)
     }
 
     /// The beginning of a text that takes more than `width` columns, before an ellipsis.
-    public static func head(_ text: String, width: Int) -> String {
+    package static func head(_ text: String, width: Int) -> String {
         Columns.count(text) <= width ? text : width < 1 ? "" : Columns.prefix(text, width - 1) + "…"
     }
 
     /// `80.3–83.6`
-    public static func range(_ low: Double, _ high: Double, digits: Int) -> String {
+    package static func range(_ low: Double, _ high: Double, digits: Int) -> String {
         "\(fixed(low, digits: digits))–\(fixed(high, digits: digits))"
     }
 
     /// `102.5 MB`
-    public static func bytes(_ count: Int) -> String {
+    package static func bytes(_ count: Int) -> String {
         let units = ["B", "kB", "MB", "GB", "TB"]
         var (value, unit) = (Double(count), 0)
         while value >= 1000, unit < units.count - 1 {
@@ -97,7 +97,7 @@ public enum Formatting {
 
 extension Head {
     /// How outputs were read, for people; nil for the usual softmax.
-    public var description: String? {
+    package var description: String? {
         switch self {
         case .softmax: nil
         case .sigmoid: "one sigmoid: p of class 1, 1 − p of class 0"
@@ -107,9 +107,9 @@ extension Head {
 }
 
 /// Machine-readable reports.
-public enum JSONReport {
+package enum JSONReport {
     /// One object: sorted keys, indented, a newline at the end. A number that is not finite becomes a string.
-    public static func text(_ report: some Encodable) throws -> String {
+    package static func text(_ report: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .convertToString(

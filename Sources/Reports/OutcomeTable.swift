@@ -5,14 +5,14 @@ import Evaluation
 /// Columns are `index`, `path` where images have one, `label` and `label_name`, `model`, `prediction` and
 /// `prediction_name`, `probability` of the prediction, and `correct` (0 or 1). Names are there where the split has them.
 /// A network whose outputs are not finite leaves `prediction` and `probability` empty.
-public struct OutcomeTable: Sendable {
+package struct OutcomeTable: Sendable {
     private let models: [(name: String, outcomes: OutcomeList)]
     private let labels: [Int]
     private let classNames: [String]?
     private let paths: [String]?
 
     /// Complete outcomes of the same labelled images; `paths` has one entry an image.
-    public init(
+    package init(
         _ models: [(name: String, outcomes: Outcomes)], classNames: [String]? = nil, paths: [String]? = nil
     ) throws(EvaluationError) {
         guard let labels = models.first?.outcomes.labels else { throw .unlabelled }
@@ -27,7 +27,7 @@ public struct OutcomeTable: Sendable {
     }
 
     /// The column's names, and all lines.
-    public var csv: String {
+    package var csv: String {
         let names = classNames != nil
         var columns = ["index", "label", "model", "prediction", "probability", "correct"]
         if names {

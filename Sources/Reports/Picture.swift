@@ -1,19 +1,19 @@
 import CZlib
 
 /// An image of 8 bits a colour, grey or red, green and blue.
-public struct Picture: Sendable, Equatable {
+package struct Picture: Sendable, Equatable {
     /// Columns.
-    public let width: Int
+    package let width: Int
     /// Rows.
-    public let height: Int
+    package let height: Int
     /// 1 or 3.
-    public let channels: Int
+    package let channels: Int
     /// [rows, columns, channels]
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     /// An image of these bytes, [rows, columns, channels]; nil for other numbers of channels than 1 and 3, which have no
     /// colours to show, and for images without pixels.
-    public init?(width: Int, height: Int, channels: Int, bytes: [UInt8]) {
+    package init?(width: Int, height: Int, channels: Int, bytes: [UInt8]) {
         guard [1, 3].contains(channels), width > 0, height > 0, bytes.count == width * height * channels
         else {
             return nil
@@ -26,7 +26,7 @@ public struct Picture: Sendable, Equatable {
 
     /// The image at a size of at most `limit` rows and columns: each pixel is the mean of the whole pixels that it
     /// stands for.
-    public func reduced(to limit: Int) -> Picture {
+    package func reduced(to limit: Int) -> Picture {
         let factor = (max(width, height) + limit - 1) / max(limit, 1)
         guard factor > 1 else { return self }
         let (columns, rows) = ((width + factor - 1) / factor, (height + factor - 1) / factor)
@@ -48,7 +48,7 @@ public struct Picture: Sendable, Equatable {
     }
 
     /// The image as a PNG file (ISO/IEC 15948): 8 bits, grey or RGB, no filter, one IDAT chunk.
-    public var png: [UInt8] {
+    package var png: [UInt8] {
         var rows: [UInt8] = []
         rows.reserveCapacity(bytes.count + height)
         for row in 0..<height {

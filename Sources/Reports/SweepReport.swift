@@ -2,41 +2,41 @@ import Evaluation
 import Foundation
 
 /// Networks' errors against the batch size, for machines and as what pages and tables are made of.
-public struct SweepReport: Codable, Sendable, Equatable {
+package struct SweepReport: Codable, Sendable, Equatable {
     /// The form of this report.
-    public var schemaVersion = 1
+    package var schemaVersion = 1
     /// The program's version.
-    public var version: String
+    package var version: String
     /// The split's file.
-    public var data: String
+    package var data: String
     /// How image files came to one size; absent for arrays.
-    public var transform: String?
+    package var transform: String?
     /// Image files that were left out because they cannot be read; absent where there are none.
-    public var broken: [EvalReport.Broken]?
+    package var broken: [EvalReport.Broken]?
     /// Images scored at every batch size: all of the split but the broken ones.
-    public var images: Int
+    package var images: Int
     /// How often the images were shuffled.
-    public var shuffles: Int
+    package var shuffles: Int
     /// Where the random numbers start.
-    public var seed: UInt64
+    package var seed: UInt64
     /// The networks, in the order that they were named.
-    public var models: [Network]
+    package var models: [Network]
 
     /// One of the networks.
-    public struct Network: Codable, Sendable, Equatable {
+    package struct Network: Codable, Sendable, Equatable {
         /// The network's file.
-        public var model: String
+        package var model: String
         /// What was done to the pixels.
-        public var preprocess: String
+        package var preprocess: String
         /// How many batch norms it has; without any, the batch does not matter.
-        public var batchNorms: Int
+        package var batchNorms: Int
         /// The share of images that it gets wrong with stored statistics, as `eval` scores it.
-        public var stored: Proportion
+        package var stored: Proportion
         /// Its errors by batch size, smallest first.
-        public var points: [Point]
+        package var points: [Point]
 
         /// A network's errors.
-        public init(
+        package init(
             model: String, preprocess: String, batchNorms: Int, stored: Proportion, points: [Point]
         ) {
             self.model = model
@@ -48,18 +48,18 @@ public struct SweepReport: Codable, Sendable, Equatable {
     }
 
     /// A network's errors at one batch size.
-    public struct Point: Codable, Sendable, Equatable {
+    package struct Point: Codable, Sendable, Equatable {
         /// Images in a batch.
-        public var batchSize: Int
+        package var batchSize: Int
         /// The share of images that it gets wrong, for each shuffle; one where the order does not matter.
-        public var errors: [Double]
+        package var errors: [Double]
         /// The mean of the errors.
-        public var mean: Double
+        package var mean: Double
         /// Their standard deviation, of a sample (n − 1); 0 for one error.
-        public var deviation: Double
+        package var deviation: Double
 
         /// Errors of at least one shuffle.
-        public init(batchSize: Int, errors: [Double]) {
+        package init(batchSize: Int, errors: [Double]) {
             precondition(!errors.isEmpty, "no errors at batch size \(batchSize)")
             self.batchSize = batchSize
             self.errors = errors
@@ -71,7 +71,7 @@ public struct SweepReport: Codable, Sendable, Equatable {
     }
 
     /// A report on networks that have been run.
-    public init(
+    package init(
         version: String, data: String, images: Int, shuffles: Int, seed: UInt64, models: [Network]
     ) {
         self.version = version
@@ -83,7 +83,7 @@ public struct SweepReport: Codable, Sendable, Equatable {
     }
 
     /// What to call each network: the shortest end of its path that tells it from the others.
-    public var names: [String] { networkNames.full }
+    package var names: [String] { networkNames.full }
 
     /// The names, and shorter ones.
     package var networkNames: NetworkNames { NetworkNames(models.map(\.model)) }

@@ -1,7 +1,7 @@
 /// Rows of text in aligned columns, for a terminal.
-public struct TextTable: Sendable {
+package struct TextTable: Sendable {
     /// How the cells of a column stand.
-    public enum Alignment: Sendable {
+    package enum Alignment: Sendable {
         /// Words.
         case left
         /// Numbers.
@@ -12,13 +12,13 @@ public struct TextTable: Sendable {
     private var rows: [[String]] = []
 
     /// A table without rows.
-    public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
+    package init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
     /// Adds a row of as many cells as there are columns.
-    public mutating func add(_ cells: String...) { add(cells) }
+    package mutating func add(_ cells: String...) { add(cells) }
 
     /// Adds a row of as many cells as there are columns.
-    public mutating func add(_ cells: [String]) {
+    package mutating func add(_ cells: [String]) {
         precondition(cells.count == columns.count, "\(cells.count) cells in \(columns.count) columns")
         rows.append(cells)
     }
@@ -39,7 +39,7 @@ public struct TextTable: Sendable {
     }
 
     /// The table, two spaces between columns, without spaces at the ends of lines.
-    public var lines: [String] {
+    package var lines: [String] {
         let widths = widths
         return ([columns.map(\.title)] + rows).map { cells in
             let padded = cells.indices.map { column in

@@ -1,8 +1,8 @@
 /// 16-bit floats as bit patterns. libhdf5 converts them bit by bit and slowly, and `Float16` is missing on some
 /// platforms. Both directions are IEEE 754: exact one way, round-to-nearest-even the other.
-public enum HalfPrecision {
+package enum HalfPrecision {
     /// Widens binary16.
-    public static func float(half: UInt16) -> Float {
+    package static func float(half: UInt16) -> Float {
         let sign = UInt32(half & 0x8000) << 16
         let magnitude = UInt32(half & 0x7FFF) << 13
         // Exponents differ by 112: a multiplication moves them and makes subnormals normal. The top exponent stands
@@ -15,7 +15,7 @@ public enum HalfPrecision {
     }
 
     /// Narrows to binary16.
-    public static func half(_ value: Float) -> UInt16 {
+    package static func half(_ value: Float) -> UInt16 {
         let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
         let magnitude = value.bitPattern & 0x7FFF_FFFF
         if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
@@ -30,10 +30,10 @@ public enum HalfPrecision {
     }
 
     /// Widens bfloat16.
-    public static func float(brain: UInt16) -> Float { Float(bitPattern: UInt32(brain) << 16) }
+    package static func float(brain: UInt16) -> Float { Float(bitPattern: UInt32(brain) << 16) }
 
     /// Narrows to bfloat16.
-    public static func brain(_ value: Float) -> UInt16 {
+    package static func brain(_ value: Float) -> UInt16 {
         let bits = value.bitPattern
         if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x0040 }
         return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)

@@ -1,6 +1,6 @@
 /// One change that a conversion asks of a checkpoint's writer. What no edit names is copied as it stands:
 /// bytes, element type, order and attributes.
-public enum ParameterEdit: Sendable {
+package enum ParameterEdit: Sendable {
     /// The parameter is left out.
     case remove
     /// The values become what the closure makes of the old ones, in their memory where nobody else has
@@ -11,7 +11,7 @@ public enum ParameterEdit: Sendable {
     case insert(Tensor, Place, neighbour: String)
 
     /// Where a new parameter stands in the file's order.
-    public enum Place: Sendable, Equatable {
+    package enum Place: Sendable, Equatable {
         /// Right before the neighbour.
         case before
         /// Right after the neighbour.
@@ -20,21 +20,21 @@ public enum ParameterEdit: Sendable {
 }
 
 /// Edits in the order they were made, keyed by parameter name.
-public struct ParameterEdits: Sendable {
+package struct ParameterEdits: Sendable {
     /// Names with an edit, in the order the conversion made them.
-    public private(set) var names: [String] = []
+    package private(set) var names: [String] = []
     private var edits: [String: ParameterEdit] = [:]
     /// Neighbour → names that were inserted beside it, in order.
     private var beside: [String: [String]] = [:]
 
     /// No edits: the file is copied as it is.
-    public init() {}
+    package init() {}
 
     /// The edit of a parameter, if there is one. A name is set once or replaced, never unset.
-    public subscript(_ name: String) -> ParameterEdit? { edits[name] }
+    package subscript(_ name: String) -> ParameterEdit? { edits[name] }
 
     /// Records an edit; a later one for the same name takes the earlier one's place.
-    public mutating func set(_ name: String, _ edit: ParameterEdit) {
+    package mutating func set(_ name: String, _ edit: ParameterEdit) {
         if case .insert(_, _, let neighbour) = edit, beside[neighbour]?.contains(name) != true {
             beside[neighbour, default: []].append(name)
         }
@@ -42,7 +42,7 @@ public struct ParameterEdits: Sendable {
     }
 
     /// New parameters on one side of a neighbour, in the order they were made.
-    public func insertions(
+    package func insertions(
         _ side: ParameterEdit.Place, of neighbour: String
     ) -> [(name: String, tensor: Tensor)] {
         (beside[neighbour] ?? []).compactMap { name in

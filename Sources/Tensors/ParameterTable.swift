@@ -1,10 +1,10 @@
 /// How the elements of a stored parameter are encoded.
-public enum ElementType: String, Sendable, Hashable {
+package enum ElementType: String, Sendable, Hashable {
     case float16, float32, float64, bfloat16
     case int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
     /// Whether there are values that are no numbers.
-    public var isFloat: Bool {
+    package var isFloat: Bool {
         switch self {
         case .float16, .float32, .float64, .bfloat16: true
         default: false
@@ -12,7 +12,7 @@ public enum ElementType: String, Sendable, Hashable {
     }
 
     /// Bytes an element takes in the file.
-    public var size: Int {
+    package var size: Int {
         switch self {
         case .int8, .uint8: 1
         case .float16, .bfloat16, .int16, .uint16: 2
@@ -23,19 +23,19 @@ public enum ElementType: String, Sendable, Hashable {
 }
 
 /// A parameter of a checkpoint: what is known of it without reading its values, and how to read them.
-public struct Parameter: Sendable {
+package struct Parameter: Sendable {
     /// The name in the file, unique in its table: `layer1.0.bn1.weight` (torch), `bn/bn/gamma:0` (Keras).
-    public let name: String
+    package let name: String
     /// Extents as stored.
-    public let shape: Shape
+    package let shape: Shape
     /// Encoding as stored; `read` gives Float32 whatever it is.
-    public let elementType: ElementType
+    package let elementType: ElementType
     private let load: @Sendable () throws -> Tensor
     private let loadBytes: (@Sendable () throws -> [UInt8]?)?
 
     /// `load` is called at every `read`; it gives a tensor of `shape`. `bytes` gives the elements as stored, where
     /// a file has them.
-    public init(
+    package init(
         name: String, shape: Shape, elementType: ElementType,
         bytes: (@Sendable () throws -> [UInt8]?)? = nil, load: @escaping @Sendable () throws -> Tensor
     ) {
@@ -47,47 +47,47 @@ public struct Parameter: Sendable {
     }
 
     /// Reads the values from the file, as Float32.
-    public func read() throws -> Tensor { try load() }
+    package func read() throws -> Tensor { try load() }
 
     /// Reads the elements as stored, little-endian and row-major; nil where they were never stored.
-    public func readBytes() throws -> [UInt8]? { try loadBytes?() }
+    package func readBytes() throws -> [UInt8]? { try loadBytes?() }
 
     /// The same parameter under another name.
-    public func renamed(_ name: String) -> Parameter {
+    package func renamed(_ name: String) -> Parameter {
         Parameter(name: name, shape: shape, elementType: elementType, bytes: loadBytes, load: load)
     }
 }
 
 /// The parameters of a checkpoint in file order, read only when asked for.
-public struct ParameterTable: Sendable {
+package struct ParameterTable: Sendable {
     private var order: [Parameter]
     private var index: [String: Int]
 
     /// Traps on a name that occurs twice: readers check that first.
-    public init(_ parameters: [Parameter] = []) {
+    package init(_ parameters: [Parameter] = []) {
         order = parameters
         index = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { ($1.name, $0) })
     }
 
     /// The parameter of that name.
-    public subscript(_ name: String) -> Parameter? { index[name].map { order[$0] } }
+    package subscript(_ name: String) -> Parameter? { index[name].map { order[$0] } }
 
     /// All names, in file order.
-    public var names: [String] { order.map(\.name) }
+    package var names: [String] { order.map(\.name) }
 }
 
 extension ParameterTable: RandomAccessCollection {
     /// The first position.
-    public var startIndex: Int { order.startIndex }
+    package var startIndex: Int { order.startIndex }
     /// One past the last position.
-    public var endIndex: Int { order.endIndex }
+    package var endIndex: Int { order.endIndex }
     /// The parameter at a position in file order.
-    public subscript(position: Int) -> Parameter { order[position] }
+    package subscript(position: Int) -> Parameter { order[position] }
 }
 
 extension ParameterTable {
     /// The table with other values for some of its parameters, which keep their place, and new ones at its end.
-    public func replacing(_ tensors: [String: Tensor]) -> ParameterTable {
+    package func replacing(_ tensors: [String: Tensor]) -> ParameterTable {
         func parameter(_ name: String, _ tensor: Tensor) -> Parameter {
             Parameter(name: name, shape: tensor.shape, elementType: .float32) { tensor }
         }

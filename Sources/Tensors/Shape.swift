@@ -1,12 +1,12 @@
 /// The extents of a tensor, outermost first. A scalar has no extents and one element.
-public struct Shape: Hashable, Sendable {
+package struct Shape: Hashable, Sendable {
     /// Extents, outermost first; none is negative.
-    public let extents: [Int]
+    package let extents: [Int]
     /// The number of elements, the product of the extents.
-    public let count: Int
+    package let count: Int
 
     /// Returns nil where an extent is negative or the product does not fit an `Int`.
-    public init?(checking extents: [Int]) {
+    package init?(checking extents: [Int]) {
         var count = 1
         for extent in extents {
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
@@ -18,29 +18,29 @@ public struct Shape: Hashable, Sendable {
     }
 
     /// A shape of extents that the program itself chose; traps on a negative or overflowing one.
-    public init(_ extents: [Int]) {
+    package init(_ extents: [Int]) {
         precondition(extents.allSatisfy { $0 >= 0 }, "negative extent in \(extents)")
         self.extents = extents
         self.count = extents.reduce(1, *)
     }
 
     /// The number of dimensions.
-    public var rank: Int { extents.count }
+    package var rank: Int { extents.count }
 
     /// The extent of one dimension; negative indices count from the innermost, as in Python.
-    public subscript(_ dimension: Int) -> Int {
+    package subscript(_ dimension: Int) -> Int {
         extents[dimension < 0 ? extents.count + dimension : dimension]
     }
 }
 
 extension Shape: ExpressibleByArrayLiteral {
     /// `[3, 3, 16, 32]`
-    public init(arrayLiteral extents: Int...) { self.init(extents) }
+    package init(arrayLiteral extents: Int...) { self.init(extents) }
 }
 
 extension Shape: CustomStringConvertible {
     /// `3×3×16×32`, or `scalar`.
-    public var description: String {
+    package var description: String {
         extents.isEmpty ? "scalar" : extents.map(String.init).joined(separator: "×")
     }
 }

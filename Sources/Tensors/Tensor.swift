@@ -1,40 +1,40 @@
 /// A contiguous row-major array of Float32.
-public struct Tensor: Sendable, Equatable {
+package struct Tensor: Sendable, Equatable {
     /// Extents, outermost first.
-    public let shape: Shape
+    package let shape: Shape
     /// `shape.count` elements, the innermost dimension contiguous.
-    public var values: [Float]
+    package var values: [Float]
 
     /// Traps where the number of values is not the shape's.
-    public init(shape: Shape, values: [Float]) {
+    package init(shape: Shape, values: [Float]) {
         precondition(values.count == shape.count, "\(values.count) values for \(shape)")
         self.shape = shape
         self.values = values
     }
 
     /// A tensor of one repeated value.
-    public init(shape: Shape, repeating value: Float) {
+    package init(shape: Shape, repeating value: Float) {
         self.init(shape: shape, values: [Float](repeating: value, count: shape.count))
     }
 
     /// A vector.
-    public init(_ values: [Float]) { self.init(shape: [values.count], values: values) }
+    package init(_ values: [Float]) { self.init(shape: [values.count], values: values) }
 
     /// The place of the first NaN or infinity.
-    public var firstNonFinite: Int? { values.firstNonFinite }
+    package var firstNonFinite: Int? { values.firstNonFinite }
 
     /// The same values under another shape of the same count.
-    public func reshaped(_ shape: Shape) -> Tensor { Tensor(shape: shape, values: values) }
+    package func reshaped(_ shape: Shape) -> Tensor { Tensor(shape: shape, values: values) }
 }
 
 extension [Float] {
     /// The place of the first NaN or infinity.
-    public var firstNonFinite: Int? { withUnsafeBufferPointer(\.firstNonFinite) }
+    package var firstNonFinite: Int? { withUnsafeBufferPointer(\.firstNonFinite) }
 }
 
 extension UnsafeBufferPointer<Float> {
     /// The place of the first NaN or infinity. All are looked through without a branch first.
-    public var firstNonFinite: Int? {
+    package var firstNonFinite: Int? {
         let exponent = Float.infinity.bitPattern
         // An exponent of ones alone carries into the sign's bit.
         let carries = reduce(into: UInt32(0)) { $0 |= ($1.bitPattern & exponent) &+ (1 << 23) }

@@ -1,12 +1,12 @@
 extension Shape {
     /// The extents in another order: dimension `i` of the result is dimension `order[i]` of this shape.
-    public func permuted(_ order: [Int]) -> Shape { Shape(order.map { extents[$0] }) }
+    package func permuted(_ order: [Int]) -> Shape { Shape(order.map { extents[$0] }) }
 }
 
 extension Parameter {
     /// The parameter with its dimensions in another order: dimension `i` of the result is dimension `order[i]` of this
     /// one. Elements keep their bits.
-    public func permuted(_ order: [Int]) -> Parameter {
+    package func permuted(_ order: [Int]) -> Parameter {
         if order == Array(order.indices) { return self }
         let (old, new) = (shape, shape.permuted(order))
         let size = elementType.size
@@ -23,7 +23,7 @@ extension Parameter {
     }
 
     /// The same elements under another shape of the same count.
-    public func reshaped(_ shape: Shape) -> Parameter {
+    package func reshaped(_ shape: Shape) -> Parameter {
         precondition(shape.count == self.shape.count, "\(shape) for \(self.shape)")
         return Parameter(name: name, shape: shape, elementType: elementType, bytes: readBytes) {
             try read().reshaped(shape)

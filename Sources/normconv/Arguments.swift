@@ -137,7 +137,7 @@ enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
 
 extension GroupPolicy: ExpressibleByArgument {
     /// `auto`, `gcd`, `32`, `size:8`.
-    public init?(argument: String) {
+    package init?(argument: String) {
         switch argument {
         case "auto": self = .auto
         case "gcd": self = .gcd

@@ -67,7 +67,7 @@ struct ImageOptions: ParsableArguments {
 
 extension Extent: ExpressibleByArgument {
     /// `224` or `224x192`, rows first.
-    public init?(argument: String) {
+    package init?(argument: String) {
         let sides = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map {
             Int($0)
         }
@@ -80,7 +80,7 @@ extension Extent: ExpressibleByArgument {
 
 extension ImageTransform.Resize: ExpressibleByArgument {
     /// `256` for the shorter side, `224x224` for both.
-    public init?(argument: String) {
+    package init?(argument: String) {
         guard let extent = Extent(argument: argument) else { return nil }
         self = argument.lowercased().contains("x") ? .exact(extent) : .shorterSide(extent.height)
     }

@@ -76,7 +76,7 @@ final class KeptImages: Sendable {
 
 extension Shard: ExpressibleByArgument {
     /// `1/4`
-    public init?(argument: String) {
+    package init?(argument: String) {
         let numbers = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
         guard numbers.count == 2, let index = numbers[0], let count = numbers[1] else { return nil }
         self.init(index, of: count)

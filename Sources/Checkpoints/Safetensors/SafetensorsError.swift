@@ -2,7 +2,7 @@ import OrderedJSON
 
 /// Why a safetensors file is refused: one case per defect of its header. `Archives.ArchiveError` tells of files
 /// that cannot be read at all.
-public enum SafetensorsError: Error, Equatable {
+package enum SafetensorsError: Error, Equatable {
     /// Fewer bytes than the header's length takes.
     case tooShort(path: String, found: Int)
     /// A header over the format's limit.
@@ -31,7 +31,7 @@ public enum SafetensorsError: Error, Equatable {
 
 extension SafetensorsError: CustomStringConvertible {
     /// One line for people: the file, the tensor, what was found and what was expected.
-    public var description: String {
+    package var description: String {
         switch self {
         case .tooShort(let path, let found):
             "\(path): \(found) bytes, expected a safetensors header of 8 and more"

@@ -1,5 +1,5 @@
 /// Why a pickle is refused. `at` is the byte of the opcode.
-public enum PickleError: Error, Equatable {
+package enum PickleError: Error, Equatable {
     /// More bytes than a description of tensors needs.
     case tooLong(path: String, found: Int, limit: Int)
     /// The pickle ends before its STOP.
@@ -28,7 +28,7 @@ public enum PickleError: Error, Equatable {
 
 extension PickleError: CustomStringConvertible {
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .tooLong(let path, let found, let limit):
             "\(path): pickle of \(found) bytes, expected at most \(limit)"

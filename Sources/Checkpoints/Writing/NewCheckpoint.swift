@@ -4,7 +4,7 @@ import OrderedJSON
 import Tensors
 
 /// The layouts that a file can be written in from parameters of another.
-public enum OutputLayout: String, Sendable, CaseIterable {
+package enum OutputLayout: String, Sendable, CaseIterable {
     /// Keras' full model in HDF5.
     case keras
     /// Keras 3's `.keras` archive.
@@ -18,26 +18,26 @@ public enum OutputLayout: String, Sendable, CaseIterable {
     case safetensors
 
     /// Whether names and kernels are Keras'.
-    public var isKeras: Bool { self == .keras || self == .keras3 || self == .weights }
+    package var isKeras: Bool { self == .keras || self == .keras3 || self == .weights }
 }
 
 /// What a new file is to hold.
-public struct NewCheckpoint: Sendable {
+package struct NewCheckpoint: Sendable {
     /// Parameters under Keras' names (`layer/kernel`) and in its layouts, or under PyTorch's in its own.
-    public var parameters: ParameterTable
+    package var parameters: ParameterTable
     /// Whether names and layouts are Keras'.
-    public var isKeras: Bool
+    package var isKeras: Bool
     /// The configuration of a Keras network, in JSON.
-    public var modelConfig: String?
+    package var modelConfig: String?
     /// Names of depthwise kernels ([rows, columns, inputs, multiplier]).
-    public var depthwiseKernels: Set<String>
+    package var depthwiseKernels: Set<String>
     /// The names of the classifier's outputs in their order, where the old file has them.
-    public var classNames: [String]?
+    package var classNames: [String]?
     /// How the file was converted, in JSON.
-    public var note: String
+    package var note: String
 
     /// Contents of a file.
-    public init(
+    package init(
         parameters: ParameterTable, isKeras: Bool, modelConfig: String?, depthwiseKernels: Set<String> = [],
         classNames: [String]? = nil, note: String
     ) {
@@ -54,7 +54,7 @@ public struct NewCheckpoint: Sendable {
     ///
     /// Throws `CheckpointError.targetExists` where there is a file and `overwrite` is false,
     /// `CheckpointError.unsupportedLayout` where Keras' layouts miss a configuration, and what reading and writing throw.
-    public func write(to path: String, layout: OutputLayout, overwrite: Bool) throws {
+    package func write(to path: String, layout: OutputLayout, overwrite: Bool) throws {
         try AtomicFile.write(to: path, overwrite: overwrite) { temporary in
             switch layout {
             case .safetensors:
@@ -67,7 +67,7 @@ public struct NewCheckpoint: Sendable {
     }
 
     /// Throws what `write` would throw over the contents before it writes anything; `path` is named in errors.
-    public func check(for layout: OutputLayout, path: String) throws {
+    package func check(for layout: OutputLayout, path: String) throws {
         if layout.isKeras {
             _ = try KerasOutput(self, path: path)
         } else {

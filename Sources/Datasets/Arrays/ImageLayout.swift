@@ -1,5 +1,5 @@
 /// Where the channels of stored images stand.
-public enum ImageLayout: String, Sendable, CaseIterable {
+package enum ImageLayout: String, Sendable, CaseIterable {
     /// [images, height, width, channels], as TensorFlow and image libraries store them.
     case nhwc
     /// [images, channels, height, width], as PyTorch stores them.

@@ -1,5 +1,5 @@
 /// Why an image file is not read.
-public enum ImageError: Error, Equatable {
+package enum ImageError: Error, Equatable {
     /// The system could not open or read the file, or it is no regular file.
     case unreadable(file: String, reason: String)
     /// Neither JPEG nor PNG, by content.
@@ -22,7 +22,7 @@ public enum ImageError: Error, Equatable {
 
 extension ImageError: CustomStringConvertible {
     /// One line for people: the file, what was found and what was expected.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"
         case .wrongFormat(let file, let found): "\(file): \(found), expected JPEG or PNG"

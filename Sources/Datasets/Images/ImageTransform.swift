@@ -1,18 +1,18 @@
 /// Rows and columns.
-public struct Extent: Sendable, Equatable, CustomStringConvertible {
+package struct Extent: Sendable, Equatable, CustomStringConvertible {
     /// Rows.
-    public var height: Int
+    package var height: Int
     /// Columns.
-    public var width: Int
+    package var width: Int
 
     /// An extent of `height` rows and `width` columns.
-    public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
+    package init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
 
     /// As many rows as columns.
-    public init(_ side: Int) { self.init(height: side, width: side) }
+    package init(_ side: Int) { self.init(height: side, width: side) }
 
     /// `height×width`
-    public var description: String { "\(height)×\(width)" }
+    package var description: String { "\(height)×\(width)" }
 }
 
 /// A part of an image.
@@ -22,9 +22,9 @@ struct ImageWindow: Equatable {
 }
 
 /// How image files come to the size of a network's input: decoded, turned upright, resized, and the middle cut out.
-public struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
+package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     /// The size that an image is brought to.
-    public enum Resize: Sendable, Equatable {
+    package enum Resize: Sendable, Equatable {
         /// The shorter side gets so many pixels, the longer one keeps the proportion (rounded down).
         case shorterSide(Int)
         /// Both sides, whatever the proportion.
@@ -32,35 +32,35 @@ public struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// The size that an image is brought to.
-    public let resize: Resize
+    package let resize: Resize
     /// What is cut out of the resized image's middle.
-    public let crop: Extent
+    package let crop: Extent
     /// How pixels between pixels are made.
-    public let interpolation: Interpolation
+    package let interpolation: Interpolation
     /// 3 for colour; 1 for grey, as PIL's mode L.
-    public var channels = 3
+    package var channels = 3
     /// Whether EXIF's orientation is followed; torchvision's and Keras' loaders do not.
-    public var followsOrientation = true
+    package var followsOrientation = true
     /// Whether JPEG may be decoded at a half, a quarter or an eighth of its size where that is still not smaller than
     /// the resized image: faster for large photographs, other values than in full.
-    public var decodesReduced = false
+    package var decodesReduced = false
 
     /// Resizes to the shorter side and cuts out the middle. `crop` may be no larger than the shorter side.
-    public init(shorterSide: Int, crop: Extent, interpolation: Interpolation) {
+    package init(shorterSide: Int, crop: Extent, interpolation: Interpolation) {
         (resize, self.crop, self.interpolation) = (.shorterSide(shorterSide), crop, interpolation)
     }
 
     /// Resizes to a size, and cuts out the middle where `crop` is given.
-    public init(size: Extent, crop: Extent? = nil, interpolation: Interpolation) {
+    package init(size: Extent, crop: Extent? = nil, interpolation: Interpolation) {
         (resize, self.crop, self.interpolation) = (.exact(size), crop ?? size, interpolation)
     }
 
     /// torchvision's evaluation on ImageNet: the shorter side to 256, bilinear, the middle 224×224.
-    public static let torch = ImageTransform(
+    package static let torch = ImageTransform(
         shorterSide: 256, crop: Extent(224), interpolation: .bilinear)
 
     /// For people: `shorter side 256, crop 224×224, bilinear`.
-    public var description: String {
+    package var description: String {
         var parts: [String] = []
         switch resize {
         case .shorterSide(let side): parts = ["shorter side \(side)", "crop \(crop)"]

@@ -1,5 +1,5 @@
 /// How pixels between pixels are made when an image is resized.
-public enum Interpolation: String, Sendable, CaseIterable {
+package enum Interpolation: String, Sendable, CaseIterable {
     /// The pixel that lies there.
     case nearest
     /// Weights that fall linearly, over as many pixels as one new pixel covers (antialiased).

@@ -1,18 +1,18 @@
 import Foundation
 
 /// Which of a network's outputs a class' name means.
-public struct ClassIndices: Sendable, Equatable {
+package struct ClassIndices: Sendable, Equatable {
     /// What says so, for errors.
-    public let source: String
+    package let source: String
     /// Names by output; outputs without one are called by their number.
-    public let names: [String]
+    package let names: [String]
     /// Whether a number is an output even where a class has it for a name.
     private let numbersAreOutputs: Bool
     /// Outputs that have a name: several where it is ambiguous, as ImageNet's `crane`.
     private let places: [String: Set<Int>]
 
     /// The names of all outputs in their order, as a network's file has them.
-    public init(names: [String], source: String) throws(DatasetError) {
+    package init(names: [String], source: String) throws(DatasetError) {
         try self.init(
             names.enumerated().map { ($1, $0) }, source: source, repeats: true, numbersAreOutputs: true)
     }
@@ -20,7 +20,7 @@ public struct ClassIndices: Sendable, Equatable {
     /// Reads a text file: a line `NAME INDEX` for each class, or, where not every line ends in a number, the names of all
     /// outputs line by line. In the second form a description may follow the name, as in ImageNet's lists
     /// (`n01440764 tench, Tinca tinca`). Empty lines and lines that begin with `#` are passed over.
-    public init(path: String) throws(DatasetError) {
+    package init(path: String) throws(DatasetError) {
         let lines = try listText(path, limit: 16 << 20).split(whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }
             .filter { !$0.isEmpty && !$0.hasPrefix("#") }

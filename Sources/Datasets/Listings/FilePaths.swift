@@ -1,30 +1,30 @@
 /// Paths of many files, kept as bytes one after the other: about half of what as many strings take.
-public struct FilePaths: RandomAccessCollection, Sendable, Equatable {
+package struct FilePaths: RandomAccessCollection, Sendable, Equatable {
     private var bytes: [UInt8] = []
     /// Where each path ends among the bytes.
     private var ends: [Int] = []
 
     /// No paths.
-    public init() {}
+    package init() {}
 
     /// The paths of a sequence, in its order.
-    public init(_ paths: some Sequence<String>) {
+    package init(_ paths: some Sequence<String>) {
         for path in paths { append(path) }
     }
 
     /// Adds a path at the end.
-    public mutating func append(_ path: String) {
+    package mutating func append(_ path: String) {
         bytes.append(contentsOf: path.utf8)
         ends.append(bytes.count)
     }
 
     /// 0.
-    public var startIndex: Int { 0 }
+    package var startIndex: Int { 0 }
     /// The number of paths.
-    public var endIndex: Int { ends.count }
+    package var endIndex: Int { ends.count }
 
     /// A path, in the listing's order.
-    public subscript(index: Int) -> String {
+    package subscript(index: Int) -> String {
         String(decoding: bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]], as: UTF8.self)
     }
 }

@@ -3,9 +3,9 @@ import Tensors
 
 /// A node's values for many images, in memory: [images, values]. Written and read in parts, from several threads for
 /// disjoint images.
-public final class ActivationStore: @unchecked Sendable {
+package final class ActivationStore: @unchecked Sendable {
     /// How values are kept.
-    public enum Precision: Sendable {
+    package enum Precision: Sendable {
         /// As they are.
         case single
         /// In half the memory, rounded to 11 significant bits; what is beyond ±65,504 stays at that.
@@ -13,14 +13,14 @@ public final class ActivationStore: @unchecked Sendable {
     }
 
     /// The shape of one image's value.
-    public let shape: Shape
+    package let shape: Shape
     /// How many images.
-    public let count: Int
+    package let count: Int
     private let precision: Precision
     private let memory: AlignedMemory
 
     /// Room for `count` images' values of a shape, which are to be stored before they are read. Throws `InferenceError.outOfMemory`.
-    public init(shape: Shape, count: Int, precision: Precision = .single) throws(InferenceError) {
+    package init(shape: Shape, count: Int, precision: Precision = .single) throws(InferenceError) {
         self.shape = shape
         self.count = count
         self.precision = precision
@@ -29,12 +29,12 @@ public final class ActivationStore: @unchecked Sendable {
     }
 
     /// Bytes that a store takes.
-    public static func bytes(shape: Shape, count: Int, precision: Precision) -> Int {
+    package static func bytes(shape: Shape, count: Int, precision: Precision) -> Int {
         count * shape.count * (precision == .half ? 2 : 4)
     }
 
     /// Copies the values of a range of images into a buffer of just that many.
-    public func load(_ images: Range<Int>, _ buffer: UnsafeMutableBufferPointer<Float>) {
+    package func load(_ images: Range<Int>, _ buffer: UnsafeMutableBufferPointer<Float>) {
         let start = images.lowerBound * shape.count
         switch precision {
         case .single: buffer.baseAddress?.update(from: memory.floats + start, count: buffer.count)
@@ -45,7 +45,7 @@ public final class ActivationStore: @unchecked Sendable {
     }
 
     /// Keeps the values of a range of images.
-    public func store(_ images: Range<Int>, _ buffer: UnsafeBufferPointer<Float>) {
+    package func store(_ images: Range<Int>, _ buffer: UnsafeBufferPointer<Float>) {
         let start = images.lowerBound * shape.count
         switch precision {
         case .single:
@@ -61,7 +61,7 @@ public final class ActivationStore: @unchecked Sendable {
     }
 
     /// Copies the values of some images, one after another, into a buffer of just that many.
-    public func load(_ images: ArraySlice<Int>, _ buffer: UnsafeMutableBufferPointer<Float>) {
+    package func load(_ images: ArraySlice<Int>, _ buffer: UnsafeMutableBufferPointer<Float>) {
         for (place, image) in images.enumerated() {
             let part = place * shape.count..<(place + 1) * shape.count
             load(image..<image + 1, UnsafeMutableBufferPointer(rebasing: buffer[part]))
@@ -69,7 +69,7 @@ public final class ActivationStore: @unchecked Sendable {
     }
 
     /// Keeps the values of some images, which stand one after another.
-    public func store(_ images: ArraySlice<Int>, _ buffer: UnsafeBufferPointer<Float>) {
+    package func store(_ images: ArraySlice<Int>, _ buffer: UnsafeBufferPointer<Float>) {
         for (place, image) in images.enumerated() {
             let part = place * shape.count..<(place + 1) * shape.count
             store(image..<image + 1, UnsafeBufferPointer(rebasing: buffer[part]))
@@ -77,7 +77,7 @@ public final class ActivationStore: @unchecked Sendable {
     }
 
     /// The values of a range of images.
-    public func values(_ images: Range<Int>) -> [Float] {
+    package func values(_ images: Range<Int>) -> [Float] {
         [Float](unsafeUninitializedCapacity: images.count * shape.count) { buffer, count in
             load(images, UnsafeMutableBufferPointer(rebasing: buffer[..<(images.count * shape.count)]))
             count = images.count * shape.count
@@ -85,7 +85,7 @@ public final class ActivationStore: @unchecked Sendable {
     }
 
     /// Lets the body see one image's values, in place where they are kept as they are.
-    public func withValues<Result>(
+    package func withValues<Result>(
         _ image: Int, _ body: (UnsafePointer<Float>) throws -> Result
     ) rethrows -> Result {
         switch precision {

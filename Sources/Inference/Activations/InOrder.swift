@@ -25,7 +25,7 @@ package final class OrderedParts: @unchecked Sendable {
 /// Calls `work` for consecutive ranges of `0..<count`, on worker threads, and `merge` with its results in order.
 ///
 /// Throws the first error of either.
-public func inOrder<Result>(
+package func inOrder<Result>(
     count: Int, part size: Int, workers: Int, work: @escaping @Sendable (Range<Int>) throws -> Result,
     merge: @escaping (Result) -> Void
 ) throws {

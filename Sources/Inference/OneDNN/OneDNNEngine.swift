@@ -5,7 +5,7 @@ import Networks
 import Tensors
 
 /// The library behind the fast engine, as it is loaded: `oneDNN 2.6.3, AVX2`.
-public var oneDNNDescription: String {
+package var oneDNNDescription: String {
     var version: (Int32, Int32, Int32) = (0, 0, 0)
     nc_dnnl_version(&version.0, &version.1, &version.2)
     let instructions = nc_dnnl_instructions().map { ", " + String(cString: $0) }
@@ -13,12 +13,12 @@ public var oneDNNDescription: String {
 }
 
 /// The fast engine: a whole network as one compiled section.
-public final class OneDNNEngine: Engine {
+package final class OneDNNEngine: Engine {
     private let section: OneDNNSection
     /// Height, width and channels of an image.
-    public let imageShape: Shape
+    package let imageShape: Shape
     /// Features of the output for one image.
-    public let outputCount: Int
+    package let outputCount: Int
 
     /// Reads the parameters, compiles every convolution and packs its weights.
     ///
@@ -27,7 +27,7 @@ public final class OneDNNEngine: Engine {
     ///
     /// Throws `NetworkError` where the graph does not fit an image of `shape` (height, width, channels),
     /// `InferenceError` for a parameter, where oneDNN refuses, or for a precision that the processor does not have.
-    public init(
+    package init(
         network: Network, parameters: ParameterTable, imageShape shape: Shape,
         workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1,
         precision: Precision = .float32
@@ -44,14 +44,14 @@ public final class OneDNNEngine: Engine {
     }
 
     /// As many images as the section takes at once.
-    public var batchSize: Int { section.batch }
+    package var batchSize: Int { section.batch }
     /// How many threads run the network.
-    public var workers: Int { section.workers }
+    package var workers: Int { section.workers }
     /// Its steps, in the order in which they are executed.
-    public var layers: [EngineLayer] { section.layers }
+    package var layers: [EngineLayer] { section.layers }
 
     /// Buffers for one thread, which is made ready for convolutions.
-    public func makeWorker() throws -> any EngineWorker {
+    package func makeWorker() throws -> any EngineWorker {
         OneDNNEngineWorker(worker: try makeOwnWorker(), batch: batchSize)
     }
 

@@ -9,11 +9,11 @@ import Threads
 /// Each worker takes a batch of images at a time through the section on one thread of its own; the packed weights are
 /// shared. A batch always has the same number of places, so that an image's values do not depend on its neighbours, on
 /// the number of workers or on the end of the split.
-public final class OneDNNSection: Sendable {
+package final class OneDNNSection: Sendable {
     /// Writes the inputs of a range of images: for each input a buffer of [images, values].
-    public typealias Load = @Sendable (Range<Int>, [UnsafeMutableBufferPointer<Float>]) throws -> Void
+    package typealias Load = @Sendable (Range<Int>, [UnsafeMutableBufferPointer<Float>]) throws -> Void
     /// Takes the outputs of a range of images: for each output a buffer of [images, values], valid during the call.
-    public typealias Store = @Sendable (Range<Int>, [UnsafeBufferPointer<Float>]) throws -> Void
+    package typealias Store = @Sendable (Range<Int>, [UnsafeBufferPointer<Float>]) throws -> Void
 
     private let program: Program
     private let stages: [Stage]
@@ -36,7 +36,7 @@ public final class OneDNNSection: Sendable {
     /// `team` threads: one image is done sooner then, many images later.
     ///
     /// Throws `InferenceError` for a parameter, for maps that do not fit into memory, or where oneDNN refuses.
-    public init(
+    package init(
         _ section: Section, of network: Network, parameters: ParameterTable, shapes: [Shape],
         workers: Int = ProcessInfo.processInfo.activeProcessorCount, batch: Int? = nil, team: Int = 1,
         precision: Precision = .float32
@@ -63,7 +63,7 @@ public final class OneDNNSection: Sendable {
 
     /// Runs the section for `count` images. `load` and `store` are called from several threads at once, for disjoint
     /// ranges; the first error of either is rethrown.
-    public func run(count: Int, load: @escaping Load, store: @escaping Store) throws {
+    package func run(count: Int, load: @escaping Load, store: @escaping Store) throws {
         try inParallel(
             (count + batch - 1) / batch, threads: workers,
             worker: { _ in

@@ -4,16 +4,16 @@ import Tensors
 
 /// The plain engine: one operation after another as the graph has them, every sum in Double. It is the truth that
 /// the fast engine is tested against.
-public struct ReferenceEngine: Engine {
+package struct ReferenceEngine: Engine {
     private let network: Network
     private let shapes: [Shape]
     private let layers: [PreparedLayer]
     /// Features of the output for one image.
-    public let outputCount: Int
+    package let outputCount: Int
 
     /// Reads and checks the parameters. Throws `NetworkError` where the graph does not fit an image of `shape`
     /// (height, width, channels), `InferenceError` for a parameter.
-    public init(network: Network, parameters: ParameterTable, imageShape shape: Shape) throws {
+    package init(network: Network, parameters: ParameterTable, imageShape shape: Shape) throws {
         let shapes = try network.shapes(forImage: shape)
         let weights = Weights(parameters)
         self.network = network
@@ -26,7 +26,7 @@ public struct ReferenceEngine: Engine {
     }
 
     /// The value of every node for one image, [height, width, channels] or [features].
-    public func values(for image: Tensor) -> [Tensor] {
+    package func values(for image: Tensor) -> [Tensor] {
         var values: [Tensor] = []
         values.reserveCapacity(network.nodes.count)
         for (index, node) in network.nodes.enumerated() {
@@ -39,20 +39,20 @@ public struct ReferenceEngine: Engine {
     }
 
     /// Height, width and channels of an image.
-    public var imageShape: Shape { shapes[0] }
+    package var imageShape: Shape { shapes[0] }
     /// One: images do not share anything.
-    public var batchSize: Int { 1 }
+    package var batchSize: Int { 1 }
     /// All cores.
-    public var workers: Int { ProcessInfo.processInfo.activeProcessorCount }
+    package var workers: Int { ProcessInfo.processInfo.activeProcessorCount }
 
     /// The engine itself, which changes nothing as it runs.
-    public func makeWorker() -> any EngineWorker { self }
+    package func makeWorker() -> any EngineWorker { self }
 }
 
 extension ReferenceEngine: EngineWorker {
     /// Runs the network image by image. Where a value inside it is not finite the outputs are NaN: a rectifier may have
     /// hidden it.
-    public func run(
+    package func run(
         _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>
     ) {
         for image in 0..<count {
@@ -72,7 +72,7 @@ extension ReferenceEngine: EngineWorker {
 extension Network {
     /// The shape of every node's value for an image of height × width × channels. Throws
     /// `NetworkError.shapeMismatch`, also where the image has other channels than the network takes.
-    public func shapes(forImage shape: Shape) throws -> [Shape] {
+    package func shapes(forImage shape: Shape) throws -> [Shape] {
         let extents = [input.height, input.width].map { $0.map(String.init) ?? "any" }
         let expected = "\(extents[0])×\(extents[1])×\(input.channels)"
         guard shape.rank == 3, shape[2] == input.channels else {

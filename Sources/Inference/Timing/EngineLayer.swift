@@ -2,21 +2,21 @@ import Networks
 import Tensors
 
 /// A step of the fast engine: a layer with what is fused into it.
-public struct EngineLayer: Sendable, Equatable {
+package struct EngineLayer: Sendable, Equatable {
     /// The layer's name in the file.
-    public let layer: String
+    package let layer: String
     /// What is computed.
-    public let kind: LayerKind
+    package let kind: LayerKind
     /// The shape of one image's input, without the batch dimension.
-    public let input: Shape
+    package let input: Shape
     /// The shape of one image's output, without the batch dimension.
-    public let output: Shape
+    package let output: Shape
     /// Multiply-adds that one image costs in convolutions and dense layers, 0 in others.
-    public let multiplyAdds: Double
+    package let multiplyAdds: Double
 }
 
 /// Kinds of layers that cost alike.
-public enum LayerKind: Sendable, Hashable {
+package enum LayerKind: Sendable, Hashable {
     /// A convolution by the size of its kernel, with batch norm, sum and rectifier fused in.
     case convolution(rows: Int, columns: Int, isGrouped: Bool)
     /// A fully connected layer.
@@ -33,7 +33,7 @@ public enum LayerKind: Sendable, Hashable {
 
 extension LayerKind: CustomStringConvertible {
     /// `convolution 3×3`, `grouped convolution 3×3`, `dense`, …
-    public var description: String {
+    package var description: String {
         switch self {
         case .convolution(let rows, let columns, let isGrouped):
             "\(isGrouped ? "grouped " : "")convolution \(rows)×\(columns)"

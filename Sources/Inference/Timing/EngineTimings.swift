@@ -3,21 +3,21 @@ import Tensors
 import Threads
 
 /// How long the fast engine takes for images.
-public struct EngineTimings: Sendable {
+package struct EngineTimings: Sendable {
     /// Images of a repeat: whole batches, as many for each worker.
-    public let images: Int
+    package let images: Int
     /// Wall-clock seconds of each repeat.
-    public let repeats: [Double]
+    package let repeats: [Double]
     /// Seconds that a worker spends on an image in each layer, in the order of `OneDNNEngine.layers`.
-    public let layerSeconds: [Double]
+    package let layerSeconds: [Double]
     /// Seconds that a worker spends on an image in all, copying it and its outputs included.
-    public let workerSeconds: Double
+    package let workerSeconds: Double
     /// Share of the time for which the workers had a processor: below 1 where other programs ran. A worker whose team
     /// has several threads is one of them.
-    public let processorShare: Double
+    package let processorShare: Double
 
     /// Images per second of each repeat.
-    public var imagesPerSecond: [Double] { repeats.map { Double(images) / $0 } }
+    package var imagesPerSecond: [Double] { repeats.map { Double(images) / $0 } }
 }
 
 extension OneDNNEngine {
@@ -33,7 +33,7 @@ extension OneDNNEngine {
     ///   - clock: what layers are measured in.
     ///   - progress: is told how many more images are done, from any thread: in all `timedImages(images)` for each
     ///     repeat. Batches that end before all workers are warm, or after the last repeat, do not count.
-    public func timings(
+    package func timings(
         images: Int, repeats: Int, clock: LayerClock = .processor,
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> EngineTimings {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What time layers are measured in.
-public enum LayerClock: Sendable {
+package enum LayerClock: Sendable {
     /// The thread's own time on a processor: what other programs take is not in it.
     case processor
     /// Time that passes, whoever has the processor: where several threads share a layer.

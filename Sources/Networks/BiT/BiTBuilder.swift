@@ -5,7 +5,7 @@ import Tensors
 /// model's `.h5`; and timm's `resnetv2_50` with batch norms. Nil where the names are others.
 ///
 /// A BiT network's convolutions standardize their kernels (`Convolution.standardization`).
-public func recognizeBiT(
+package func recognizeBiT(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil
 ) throws(NetworkError) -> Recognition? {
     guard let names = try BiTNames(parameters, groupNorms: groupNorms ?? [:]) else { return nil }

@@ -1,7 +1,7 @@
 import OrderedJSON
 
 /// A Keras model's configuration with norms replaced and biases added; all else is as it was, byte for byte.
-public enum KerasConfigEditor {
+package enum KerasConfigEditor {
     /// Replaces batch normalizations by group normalizations, in nested models too, and sets `use_bias`.
     ///
     /// - Parameters:
@@ -11,7 +11,7 @@ public enum KerasConfigEditor {
     ///   - standardizedConvolutions: Paths of convolutions that become `StandardizedConv2D` layers, which standardize
     ///     their weights themselves, and the ε of that.
     /// - Throws: `NetworkError.malformedConfiguration` where a path names no such layer.
-    public static func convertedConfig(
+    package static func convertedConfig(
         _ config: JSON, norms: [String: GroupNorm], biasedConvolutions: Set<String> = [],
         standardizedConvolutions: [String: Double] = [:]
     ) throws(NetworkError) -> JSON {

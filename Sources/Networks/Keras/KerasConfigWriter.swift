@@ -1,19 +1,19 @@
 import OrderedJSON
 
 /// A Keras 3 configuration of a network that came without one, and where its parameters are then.
-public struct KerasExport: Sendable, Equatable {
+package struct KerasExport: Sendable, Equatable {
     /// The configuration: a Functional model of Keras' own layers.
-    public var config: JSON
+    package var config: JSON
     /// Parameter's name in the file → `layer/role`, in the order of the layers.
-    public var parameters: [(source: String, target: String)] {
+    package var parameters: [(source: String, target: String)] {
         zip(sources, targets).map { ($0, $1) }
     }
     fileprivate var sources: [String] = []
     fileprivate var targets: [String] = []
     /// Norm's or convolution's layer in the network → its layer in the configuration.
-    public var layers: [String: String] = [:]
+    package var layers: [String: String] = [:]
     /// Kernels that a Keras layer holds under another shape: source name → shape.
-    public var shapes: [String: [Int]] = [:]
+    package var shapes: [String: [Int]] = [:]
 }
 
 extension Network {
@@ -21,7 +21,7 @@ extension Network {
     ///
     /// Margins become `ZeroPadding2D`. Throws `NetworkError.noKerasLayer` for what Keras has no layer for: channels
     /// of zeros, and maxima with margins where values may be negative.
-    public func kerasExport() throws(NetworkError) -> KerasExport {
+    package func kerasExport() throws(NetworkError) -> KerasExport {
         var writer = KerasConfigWriter(self)
         return try writer.export()
     }

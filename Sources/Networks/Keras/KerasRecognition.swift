@@ -7,7 +7,7 @@ import Tensors
 /// layers are named `outer/inner`. Names in the table are paths below `model_weights`, the outermost layer's name
 /// first. Models whose maps have their channels first become networks on maps with channels last, as all networks here are.
 /// Throws `NetworkError` for anything that has no exact meaning here.
-public func recognizeKeras(config: JSON, parameters: ParameterTable) throws(NetworkError) -> Recognition {
+package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(NetworkError) -> Recognition {
     let model = try KerasModel(config, path: "")
     let dataFormat = KerasDataFormat(of: model)
     let input = try networkInput(of: model, dataFormat)

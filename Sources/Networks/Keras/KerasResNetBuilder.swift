@@ -6,7 +6,7 @@ import Tensors
 /// Source: `keras/src/applications/resnet.py`. In V1 the stride is that of a stage's first 1×1 convolutions; in V2
 /// that of the 3×3 in a stage's *last* block. Files without a classifier (`notop`) give a network that ends in the
 /// last map.
-public func recognizeKerasResNet(
+package func recognizeKerasResNet(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil
 ) throws(NetworkError) -> Recognition? {
     guard let names = KerasResNetNames(parameters, groupNorms: groupNorms ?? [:], kind: kind) else {

@@ -2,13 +2,13 @@ import OrderedJSON
 
 /// The Keras layer that standardizes its kernel each time it is used: a class of its own, registered in Keras under
 /// `normconv>StandardizedConv2D`.
-public enum StandardizedConvolutionLayer {
+package enum StandardizedConvolutionLayer {
     static let className = "StandardizedConv2D"
     static let registeredName = "normconv>StandardizedConv2D"
     static let epsilonSetting = "ws_epsilon"
 
     /// The layer in Python: what has to run before a file with such layers is loaded.
-    public static let python = """
+    package static let python = """
         @keras.saving.register_keras_serializable("normconv")
         class StandardizedConv2D(keras.layers.Conv2D):
             def __init__(self, *args, ws_epsilon=1e-10, **kwargs):

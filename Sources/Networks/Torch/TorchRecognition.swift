@@ -1,14 +1,14 @@
 import Tensors
 
 /// What a file without statistics cannot tell of a group normalization: PyTorch's names carry neither.
-public struct GroupNormSettings: Sendable, Equatable {
+package struct GroupNormSettings: Sendable, Equatable {
     /// Number of groups.
-    public var groups: Int
+    package var groups: Int
     /// ε, added to the variance.
-    public var epsilon: Double
+    package var epsilon: Double
 
     /// Settings of one norm.
-    public init(groups: Int, epsilon: Double) {
+    package init(groups: Int, epsilon: Double) {
         self.groups = groups
         self.epsilon = epsilon
     }
@@ -28,7 +28,7 @@ public struct GroupNormSettings: Sendable, Equatable {
 ///     groups, where these fit: a guess (`Recognition.unknownNorms`).
 /// - Throws: `NetworkError`, also where a parameter inside the trunk has no place in a plain ResNet, for ignoring it
 ///   would make another function.
-public func recognizeTorch(
+package func recognizeTorch(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil
 ) throws(NetworkError) -> Recognition {
     let names = try TorchNames(parameters, groupNorms: groupNorms ?? [:], kind: kind)

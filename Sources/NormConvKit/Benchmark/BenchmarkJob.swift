@@ -4,26 +4,26 @@ import Networks
 import Tensors
 
 /// What is timed, and how.
-public struct BenchmarkOptions: Sendable {
+package struct BenchmarkOptions: Sendable {
     /// Height, width and channels of an image; what goes with the network where it is nil.
-    public var input: Shape?
+    package var input: Shape?
     /// Images of a repeat, rounded up to a batch for each worker; about a second's where it is nil.
-    public var images: Int?
+    package var images: Int?
     /// How often they are run, at least once.
-    public var repeats = 5
+    package var repeats = 5
     /// Threads, each with a batch of its own; all cores where it is nil.
-    public var workers: Int?
+    package var workers: Int?
     /// Images that a worker runs at once; what suits their size where it is nil.
-    public var batch: Int?
+    package var batch: Int?
     /// In what numbers to convolve.
-    public var precision = Precision.float32
+    package var precision = Precision.float32
 
     /// The defaults.
-    public init() {}
+    package init() {}
 }
 
 /// A network that is ready to be timed on random images, which are made in memory.
-public struct BenchmarkJob: Sendable {
+package struct BenchmarkJob: Sendable {
     private let model: Model
     private let input: Shape
     private let engine: OneDNNEngine
@@ -35,7 +35,7 @@ public struct BenchmarkJob: Sendable {
     ///
     /// `architecture` is a Keras configuration, for files of weights alone; `norms` as `Model.init` takes it. Throws what
     /// `Model.init` and `Model.engine` throw.
-    public init(
+    package init(
         path: String, architecture: String? = nil, norms: NormKind? = nil,
         options: BenchmarkOptions = BenchmarkOptions()
     ) throws {
@@ -59,10 +59,10 @@ public struct BenchmarkJob: Sendable {
 
     /// Images that all repeats run: whole batches for each worker, as `run` tells them to `progress`. Neither each
     /// worker's first batch nor the latency's images count.
-    public var totalImages: Int { engine.timedImages(images) * repeats }
+    package var totalImages: Int { engine.timedImages(images) * repeats }
 
     /// Times the network. `progress` is told how many more images are done, of `totalImages`, from any thread.
-    public func run(
+    package func run(
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> BenchmarkReport {
         let throughput = try engine.timings(images: images, repeats: repeats, progress: progress)

@@ -2,57 +2,57 @@ import Inference
 import Tensors
 
 /// How fast a network runs on this machine, for machines.
-public struct BenchmarkReport: Codable, Sendable {
+package struct BenchmarkReport: Codable, Sendable {
     /// The form of this report.
-    public var schemaVersion = 1
+    package var schemaVersion = 1
     /// The network's file.
-    public var model: String
+    package var model: String
     /// What was recognised.
-    public var architecture: String
+    package var architecture: String
     /// The library that runs it.
-    public var library: String
+    package var library: String
     /// Height, width and channels of an image.
-    public var input: [Int]
+    package var input: [Int]
     /// Images of a repeat.
-    public var images: Int
+    package var images: Int
     /// Images that a worker runs at once.
-    public var batch: Int
+    package var batch: Int
     /// Threads, each with a batch of its own.
-    public var workers: Int
+    package var workers: Int
     /// Images per second over the repeats.
-    public var imagesPerSecond: Spread
+    package var imagesPerSecond: Spread
     /// Seconds for one image alone, over as many repeats as fit.
-    public var latency: Spread
+    package var latency: Spread
     /// Threads that share the one image.
-    public var latencyThreads: Int
+    package var latencyThreads: Int
     /// Multiply-adds of convolutions and dense layers for an image.
-    public var multiplyAdds: Double
+    package var multiplyAdds: Double
     /// 10⁹ floating-point operations per second, two for a multiply-add, at the median of the images per second.
-    public var gigaflops: Double
+    package var gigaflops: Double
     /// Share of the time for which the workers had a processor: below 1 where other programs ran.
-    public var processorShare: Double
+    package var processorShare: Double
     /// The most bytes of memory in use at once, before the latency was measured; nil where the system does not say.
-    public var peakMemory: Int?
+    package var peakMemory: Int?
     /// Seconds from opening the file to the first batch's outputs: reading, compiling, packing weights, running.
-    public var startSeconds: Double
+    package var startSeconds: Double
     /// Kinds of layers, the costliest first, and what is outside of layers.
-    public var kinds: [Share]
+    package var kinds: [Share]
     /// Layers in the order in which they are executed; what is fused into one is not named.
-    public var layers: [Layer]
+    package var layers: [Layer]
 
     /// Repeats of one measurement.
-    public struct Spread: Codable, Sendable, Equatable {
+    package struct Spread: Codable, Sendable, Equatable {
         /// The middle one, or the mean of the two in the middle.
-        public var median: Double
+        package var median: Double
         /// The smallest.
-        public var min: Double
+        package var min: Double
         /// The largest.
-        public var max: Double
+        package var max: Double
         /// How many there are.
-        public var repeats: Int
+        package var repeats: Int
 
         /// The spread of at least one value.
-        public init(_ values: [Double]) {
+        package init(_ values: [Double]) {
             precondition(!values.isEmpty)
             let sorted = values.sorted()
             median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
@@ -61,40 +61,40 @@ public struct BenchmarkReport: Codable, Sendable {
     }
 
     /// What a kind of layers costs.
-    public struct Share: Codable, Sendable, Equatable {
+    package struct Share: Codable, Sendable, Equatable {
         /// The kind.
-        public var kind: String
+        package var kind: String
         /// Share of the workers' time on a processor; all shares sum to 1.
-        public var share: Double
+        package var share: Double
         /// Seconds on a processor for an image.
-        public var seconds: Double
+        package var seconds: Double
         /// Multiply-adds for an image.
-        public var multiplyAdds: Double
+        package var multiplyAdds: Double
         /// 10⁹ floating-point operations per second of all workers together, while they have a processor and are in such
         /// layers; nil where nothing is multiplied and added.
-        public var gigaflops: Double?
+        package var gigaflops: Double?
         /// Share of the time of one image alone.
-        public var latencyShare: Double
+        package var latencyShare: Double
     }
 
     /// What a layer costs.
-    public struct Layer: Codable, Sendable, Equatable {
+    package struct Layer: Codable, Sendable, Equatable {
         /// The layer's name.
-        public var layer: String
+        package var layer: String
         /// Its kind.
-        public var kind: String
+        package var kind: String
         /// `56×56×64 → 56×56×256`.
-        public var shape: String
+        package var shape: String
         /// Share of the workers' time on a processor.
-        public var share: Double
+        package var share: Double
         /// Seconds on a processor for an image.
-        public var seconds: Double
+        package var seconds: Double
         /// Multiply-adds for an image.
-        public var multiplyAdds: Double
+        package var multiplyAdds: Double
         /// 10⁹ floating-point operations per second, as for kinds.
-        public var gigaflops: Double?
+        package var gigaflops: Double?
         /// Seconds for one image alone.
-        public var latencySeconds: Double
+        package var latencySeconds: Double
     }
 }
 

@@ -20,7 +20,7 @@ extension Model {
     ///   - preprocessing: what goes with the network where it is nil.
     ///   - progress: is told how far things are.
     /// - Returns: the plan with fitted parameters, and what was done.
-    public func calibrate(
+    package func calibrate(
         _ plan: ConversionPlan, options: ConversionOptions, on split: Split,
         with calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
         progress: (CalibrationProgress) -> Void = { _ in }

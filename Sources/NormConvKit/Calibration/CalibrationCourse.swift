@@ -3,15 +3,15 @@ import Networks
 import Tensors
 
 /// A calibration under way, for people who wait.
-public struct CalibrationProgress: Sendable, Equatable {
+package struct CalibrationProgress: Sendable, Equatable {
     /// What is being done: `reading` or `images`, then `outputs`, `layers` and `training`.
-    public var stage: String
+    package var stage: String
     /// How much of it is done.
-    public var done: Int
+    package var done: Int
     /// How much there is.
-    public var total: Int
+    package var total: Int
     /// The share of all stages' work that is done, 0…1, as far as their costs can be told before.
-    public var share: Double
+    package var share: Double
 
     /// Progress within a stage.
     package init(stage: String, done: Int, total: Int, share: Double) {

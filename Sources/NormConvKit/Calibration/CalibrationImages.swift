@@ -90,12 +90,12 @@ func drawnImages(
 }
 
 /// Why a calibration was refused.
-public enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
+package enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
     /// Too few images to fit to some and judge by others.
     case tooFewImages(file: String, found: Int)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .tooFewImages(let file, let found):
             "\(file): \(found) images to calibrate on, expected at least 8"

@@ -1,50 +1,50 @@
 /// What a calibration did.
-public struct CalibrationReport: Codable, Sendable, Equatable {
+package struct CalibrationReport: Codable, Sendable, Equatable {
     /// The images' file; nil where they were made.
-    public var data: String?
+    package var data: String?
     /// How images were made, where they were.
-    public var synthesis: SynthesisReport?
+    package var synthesis: SynthesisReport?
     /// Images that parameters were fitted to.
-    public var fitted: Int
+    package var fitted: Int
     /// Images that judged.
-    public var setAside: Int
+    package var setAside: Int
     /// The seed that drew them.
-    public var seed: UInt64
+    package var seed: UInt64
     /// How activations were kept: `single` or `half` precision.
-    public var precision: String
+    package var precision: String
     /// How far the outputs are from the old network's after each step, on the images set aside.
-    public var steps: [Step] = []
+    package var steps: [Step] = []
     /// Steps that could not be done, and why.
-    public var skipped: [Skipped] = []
+    package var skipped: [Skipped] = []
     /// What the step `layers` made of each norm: it is in the file only where that step was kept.
-    public var norms: [Norm] = []
+    package var norms: [Norm] = []
     /// Layers that were not fitted by themselves, and why; training may still change them.
-    public var leftAlone: [InspectReport.Exempt] = []
+    package var leftAlone: [InspectReport.Exempt] = []
     /// Seconds of one pass of the old network over all images.
-    public var forwardSeconds = 0.0
+    package var forwardSeconds = 0.0
     /// Seconds that solving systems of equations took.
-    public var solveSeconds = 0.0
+    package var solveSeconds = 0.0
     /// Seconds of everything, solving included.
-    public var totalSeconds = 0.0
+    package var totalSeconds = 0.0
 
     /// A step of the calibration.
-    public struct Step: Codable, Sendable, Equatable {
+    package struct Step: Codable, Sendable, Equatable {
         /// `statistics`, `layers`, `head` or `training`.
-        public var name: String
+        package var name: String
         /// Share of the images set aside that both networks put into the same class.
-        public var agreement: Double
+        package var agreement: Double
         /// Squared error of the outputs in units of how much the old network's vary.
-        public var outputError: Double
+        package var outputError: Double
         /// Whether the step was kept; it is dropped where it lowers the agreement, or leaves it and raises the error.
-        public var kept: Bool
+        package var kept: Bool
     }
 
     /// A step that could not be done.
-    public struct Skipped: Codable, Sendable, Equatable {
+    package struct Skipped: Codable, Sendable, Equatable {
         /// `head` or `training`.
-        public var name: String
+        package var name: String
         /// What stood in its way.
-        public var reason: String
+        package var reason: String
     }
 
     mutating func skip(_ name: String, _ reason: String) {
@@ -52,7 +52,7 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     }
 
     /// What became of filters.
-    public enum Filters: String, Codable, Sendable {
+    package enum Filters: String, Codable, Sendable {
         /// There is no convolution of the norm's own before it.
         case none
         /// They are as the plan has them, but for signs: fitted ones were no better.
@@ -62,14 +62,14 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     }
 
     /// A norm's output against the old network's, on the images set aside.
-    public struct Norm: Codable, Sendable, Equatable {
+    package struct Norm: Codable, Sendable, Equatable {
         /// The layer's name.
-        public var layer: String
+        package var layer: String
         /// Squared error with parameters from stored statistics, in units of how much the old network's values vary.
-        public var before: Double
+        package var before: Double
         /// The same after fitting.
-        public var after: Double
+        package var after: Double
         /// What became of the filters of the convolution before it.
-        public var filters: Filters
+        package var filters: Filters
     }
 }

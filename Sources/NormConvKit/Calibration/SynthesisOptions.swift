@@ -2,17 +2,17 @@ import Datasets
 import Reports
 
 /// How images are made from a network's stored statistics.
-public struct SynthesisOptions: Sendable, Equatable {
+package struct SynthesisOptions: Sendable, Equatable {
     /// How many images; a quarter of them judges each step. As many as suit the network's cost where it is nil.
-    public var images: Int?
+    package var images: Int?
     /// Steps down the gradient, each about two passes of the network; as many again, up to five times, where statistics
     /// are not near yet and the network costs little.
-    public var steps: Int
+    package var steps: Int
     /// Their rows and columns; what suits the network where it is nil.
-    public var size: Extent?
+    package var size: Extent?
 
     /// The defaults are the command's.
-    public init(images: Int? = nil, steps: Int = 60, size: Extent? = nil) {
+    package init(images: Int? = nil, steps: Int = 60, size: Extent? = nil) {
         self.images = images
         self.steps = steps
         self.size = size
@@ -33,35 +33,35 @@ public struct SynthesisOptions: Sendable, Equatable {
 }
 
 /// How images were made from stored statistics.
-public struct SynthesisReport: Codable, Sendable, Equatable {
+package struct SynthesisReport: Codable, Sendable, Equatable {
     /// How many images.
-    public var images: Int
+    package var images: Int
     /// Rows of each.
-    public var height: Int
+    package var height: Int
     /// Columns of each.
-    public var width: Int
+    package var width: Int
     /// Images whose statistics were taken together.
-    public var share: Int
+    package var share: Int
     /// Batch norms whose statistics were approached.
-    public var norms: Int
+    package var norms: Int
     /// Steps down the gradient, of the images that took most.
-    public var steps: Int
+    package var steps: Int
     /// How far the statistics of noise are from the stored ones: mean over shares of `StatisticsLoss`.
-    public var firstLoss: Double
+    package var firstLoss: Double
     /// The same of the images; 0.02 for each norm is near.
-    public var lastLoss: Double
+    package var lastLoss: Double
     /// Seconds that it took.
-    public var seconds: Double
+    package var seconds: Double
 
     /// Whether images are about as near to the statistics as those that were measured to serve.
-    public var isNear: Bool { lastLoss <= nearLoss }
+    package var isNear: Bool { lastLoss <= nearLoss }
 
     /// The loss that is near still.
     var nearLoss: Double { 5 * Synthesis.enough * Double(norms) }
 }
 
 /// Why no images can be made.
-public enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
+package enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     /// There are no stored statistics to make them from.
     case noBatchNorm
     /// A preprocessing for another number of channels than the network takes.
@@ -78,7 +78,7 @@ public enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     case outOfMemory(height: Int, width: Int, bytes: Int, limit: Int)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .noBatchNorm:
             "the output depends on no batch normalization: there are no statistics to make images from"

@@ -2,18 +2,18 @@ import Foundation
 import Synchronization
 
 /// Where and how a run keeps what is done.
-public struct PartialOptions: Sendable {
+package struct PartialOptions: Sendable {
     /// The file.
-    public var path: String
+    package var path: String
     /// The part of the split that is run.
-    public var shard = Shard.whole
+    package var shard = Shard.whole
     /// What to do with a file that is there.
-    public var beginning = Beginning.new
+    package var beginning = Beginning.new
     /// The configuration that the networks were opened with, where they were with one.
-    public var architecture: String?
+    package var architecture: String?
 
     /// What to do with a file that is there.
-    public enum Beginning: Sendable {
+    package enum Beginning: Sendable {
         /// Refuse it.
         case new
         /// Write it anew.
@@ -23,7 +23,7 @@ public struct PartialOptions: Sendable {
     }
 
     /// The whole split, into a new file.
-    public init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 }
 
 /// A partial result as it is written: lines are appended as images are done, so that a run that is killed loses only

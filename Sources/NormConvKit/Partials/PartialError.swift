@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why partial results are not of one run, or cannot be gone on with.
-public enum PartialError: Error, Equatable, CustomStringConvertible {
+package enum PartialError: Error, Equatable, CustomStringConvertible {
     /// Something else than a partial result.
     case notPartial(file: String, reason: String)
     /// A partial result of another version of the form.
@@ -24,7 +24,7 @@ public enum PartialError: Error, Equatable, CustomStringConvertible {
     case unusable(file: String, reason: String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .notPartial(let file, let reason):
             "\(file): not a partial result of normconv eval: \(reason)"

@@ -3,15 +3,15 @@ import Evaluation
 import Reports
 
 /// Networks that were scored on all images of a split.
-public struct ScoredSplit: Sendable {
+package struct ScoredSplit: Sendable {
     /// The figures.
-    public let report: EvalReport
+    package let report: EvalReport
     /// What each network says of each image, in the report's order.
-    public let outcomes: [Outcomes]
+    package let outcomes: [Outcomes]
     /// The names of the classes, in the order of the labels.
-    public let classNames: [String]?
+    package let classNames: [String]?
     /// The path of each image, where images are files of their own.
-    public let files: FilePaths?
+    package let files: FilePaths?
 
     init(_ run: RunDescription, _ scores: [Scores], files: FilePaths?) throws {
         report = try run.report(scores)
@@ -23,7 +23,7 @@ public struct ScoredSplit: Sendable {
     /// Puts the partial results of all shards of one run together, in whatever order: the same figures as of one run.
     /// Speed is that of one machine, the mean of all. Throws `PartialError` where a shard is missing, unfinished, there
     /// twice or of another run.
-    public init(merging paths: [String]) throws {
+    package init(merging paths: [String]) throws {
         let parts = try paths.map { try PartialFile(path: $0) }
         guard let first = parts.first else { throw PartialError.missing(shards: [1], of: 1) }
         try self.init(merging: parts.sorted { $0.header.shard.index < $1.header.shard.index }, like: first)

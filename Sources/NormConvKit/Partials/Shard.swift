@@ -1,15 +1,15 @@
 /// A part of a split: consecutive images, so that parts differ by at most one image and every image is in just one.
-public struct Shard: Sendable, Equatable, Hashable, Codable, CustomStringConvertible {
+package struct Shard: Sendable, Equatable, Hashable, Codable, CustomStringConvertible {
     /// Which part, from 1.
-    public let index: Int
+    package let index: Int
     /// Of how many.
-    public let count: Int
+    package let count: Int
 
     /// The whole split.
-    public static let whole = Shard(unchecked: 1, of: 1)
+    package static let whole = Shard(unchecked: 1, of: 1)
 
     /// Nil unless 1 ≤ index ≤ count.
-    public init?(_ index: Int, of count: Int) {
+    package init?(_ index: Int, of count: Int) {
         guard count >= 1, (1...count).contains(index), count <= 1_000_000 else { return nil }
         self.init(unchecked: index, of: count)
     }
@@ -17,7 +17,7 @@ public struct Shard: Sendable, Equatable, Hashable, Codable, CustomStringConvert
     private init(unchecked index: Int, of count: Int) { (self.index, self.count) = (index, count) }
 
     /// Refuses what `init(_:of:)` refuses.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         let (index, count) = (
             try values.decode(Int.self, forKey: .index), try values.decode(Int.self, forKey: .count)
@@ -30,10 +30,10 @@ public struct Shard: Sendable, Equatable, Hashable, Codable, CustomStringConvert
     }
 
     /// `2/4`
-    public var description: String { "\(index)/\(count)" }
+    package var description: String { "\(index)/\(count)" }
 
     /// The part's images of so many.
-    public func images(of total: Int) -> Range<Int> {
+    package func images(of total: Int) -> Range<Int> {
         let edge = { (part: Int) in
             // total · part / count without overflow.
             total / count * part + total % count * part / count

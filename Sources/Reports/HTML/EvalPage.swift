@@ -3,7 +3,7 @@ import Foundation
 
 /// A report on networks as one HTML file that needs no other: figures, charts in SVG, and the images that were taken for
 /// others. It is well-formed XML too.
-public struct EvalPage: Sendable {
+package struct EvalPage: Sendable {
     private let view: PageView
 
     /// Where a page shows all, and where only the most telling part.
@@ -29,7 +29,7 @@ public struct EvalPage: Sendable {
     ///   - paths: the images' files, where they have some.
     ///   - command: what was typed, to repeat it.
     ///   - picture: gives an image as people see it; is asked for the few that are shown.
-    public init(
+    package init(
         _ report: EvalReport, outcomes: [Outcomes], classNames: [String]? = nil, paths: [String]? = nil,
         command: [String], picture: @escaping (Int) throws -> Picture?
     ) throws {
@@ -65,7 +65,7 @@ public struct EvalPage: Sendable {
     }
 
     /// The page. Throws where a template cannot be read, which tests would have found.
-    public func html() throws -> String { try PageTemplates.render(view, template: "page") }
+    package func html() throws -> String { try PageTemplates.render(view, template: "page") }
 }
 
 /// All that the page's templates show.

@@ -3,11 +3,11 @@ import Foundation
 
 /// A report on errors against the batch size as one HTML file that needs no other, after the figure of Wu & He 2018. It is
 /// well-formed XML too.
-public struct SweepPage: Sendable {
+package struct SweepPage: Sendable {
     private let view: SweepView
 
     /// Lays out a page; `command` is what was typed, to repeat it.
-    public init(_ report: SweepReport, command: [String]) {
+    package init(_ report: SweepReport, command: [String]) {
         let names = NetworkName.all(report.networkNames)
         view = SweepView(
             css: PageTemplates.css, heading: names.map(\.text).joined(separator: ", "), split: report.data,
@@ -23,7 +23,7 @@ public struct SweepPage: Sendable {
     }
 
     /// The page. Throws where a template cannot be read, which tests would have found.
-    public func html() throws -> String { try PageTemplates.render(view, template: "sweep") }
+    package func html() throws -> String { try PageTemplates.render(view, template: "sweep") }
 }
 
 /// All that the page's template shows.
@@ -154,7 +154,7 @@ struct SweepTable {
 
 extension SweepReport.Point {
     /// `45.3 ± 0.6`, in percent; the spread only where there were several shuffles.
-    public var text: String {
+    package var text: String {
         let mean = Formatting.fixed(mean * 100, digits: 1)
         return errors.count < 2 ? mean : "\(mean) ± \(Formatting.fixed(deviation * 100, digits: 1))"
     }
