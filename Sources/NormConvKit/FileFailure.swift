@@ -13,9 +13,7 @@ package struct FileFailure: Error, CustomStringConvertible {
 func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
     do {
         return try body()
-    } catch let error as FileFailure {
-        throw error
-    } catch  where "\(error)".hasPrefix(path + ":") {
+    } catch  where error is CancellationError || ErrorDetails(error).file != nil {
         throw error
     } catch {
         throw FileFailure(path: path, cause: error)

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Calls the body for each of `0..<count`, on several threads at once, each of which takes the next one when it is free. Rethrows
-/// the first error of `worker` or `body`; nothing new is begun behind it.
+/// the first error of `worker` or `body`, and `CancellationError` where the computation is given up; nothing new is begun then.
 ///
 /// - Parameters:
 ///   - count: how often the body is called.
@@ -18,6 +18,7 @@ package func inParallel<Worker>(
         failure.attempt {
             var worker = try worker(thread)
             while !failure.occurred {
+                try Cancellation.check()
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < count else { break }
                 try body(&worker, index)

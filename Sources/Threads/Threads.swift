@@ -8,13 +8,14 @@ import Foundation
 /// (uxlfoundation/oneDNN#4845). Threads that a library starts from one of these, as OpenMP does, inherit that.
 package func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let group = DispatchGroup()
+    let cancellation = Cancellation.current
     for index in 0..<count {
         group.enter()
         let thread = Thread {
             nc_guard_begin_thread()
             // Seen in debuggers and profilers, whose names have 15 letters.
             Thread.current.name = "normconv worker"
-            body(index)
+            Cancellation.$current.withValue(cancellation) { body(index) }
             group.leave()
         }
         thread.stackSize = 8 << 20

@@ -37,7 +37,10 @@ package func inOrder<Result>(
     onWorkerThreads(threads) { thread in
         for part in stride(from: thread, to: parts, by: threads) {
             var result: Result?
-            failure.attempt { result = try work(part * size..<min((part + 1) * size, count)) }
+            failure.attempt {
+                try Cancellation.check()
+                result = try work(part * size..<min((part + 1) * size, count))
+            }
             turns.inTurn(part) {
                 if let result, !failure.occurred { merge(result) }
             }

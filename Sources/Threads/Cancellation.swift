@@ -1,0 +1,45 @@
+import Foundation
+import Synchronization
+
+/// Whether somebody who waits for a computation has given it up.
+package final class Cancellation: Sendable {
+    /// Of what this thread computes: `onThreads` hands it to its threads, and `inParallel` and `inOrder` look at it.
+    @TaskLocal package static var current: Cancellation?
+
+    private let isCancelled = Atomic(false)
+
+    package init() {}
+
+    /// Computations that this is current for end with `CancellationError`.
+    package func cancel() { isCancelled.store(true, ordering: .relaxed) }
+
+    /// Throws `CancellationError` where what this thread computes has been given up.
+    package static func check() throws {
+        if current?.isCancelled.load(ordering: .relaxed) == true { throw CancellationError() }
+    }
+}
+
+/// Computes on a thread of its own while the caller's task is suspended. Where that task is cancelled the computation ends soon
+/// with `CancellationError`.
+package func computing<Result: Sendable>(
+    _ body: @escaping @Sendable () throws -> Result
+) async throws -> Result {
+    let cancellation = Cancellation()
+    return try await withTaskCancellationHandler {
+        try await withCheckedThrowingContinuation { continuation in
+            let thread = Thread {
+                continuation.resume(
+                    with: Swift.Result {
+                        try Cancellation.$current.withValue(cancellation) {
+                            try Cancellation.check()
+                            return try body()
+                        }
+                    })
+            }
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    } onCancel: {
+        cancellation.cancel()
+    }
+}
