@@ -1,19 +1,19 @@
 /// What went wrong, for everything in this library that throws. Only a cancelled task's `CancellationError` is another one.
 ///
 /// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
-public struct NormConvError: Error, CustomStringConvertible {
+package struct NormConvError: Error, CustomStringConvertible {
     /// The file, by the path that was given; nil where the fault is in no file.
-    public let file: String?
+    package let file: String?
     /// What in it: a parameter, a layer, an attribute, an option.
-    public let object: String?
+    package let object: String?
     /// What was found.
-    public let found: String?
+    package let found: String?
     /// What was expected.
-    public let expected: String?
+    package let expected: String?
     /// The error of the part that failed.
-    public let underlying: any Error
+    package let underlying: any Error
     /// One line for people.
-    public let description: String
+    package let description: String
 
     /// An error of a part of this library. Its cases name what they tell: `file` or `path`, `parameter` or `layer`, `found`,
     /// `expected`.

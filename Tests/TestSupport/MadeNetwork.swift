@@ -3,11 +3,11 @@ import HDF5
 import Tensors
 
 /// Networks and splits of which every output is known: an image's pixels are the values before the last activation.
-public enum MadeNetwork {
+package enum MadeNetwork {
     /// Writes a Keras network for images [1, `pixels`] of one channel, as many as outputs where it is nil: a dense layer
     /// that takes the first pixels as they are, behind a batch norm that changes next to nothing where `hasNorm`. `loss`
     /// is Keras' configuration of it, in JSON.
-    public static func write(
+    package static func write(
         to path: String, outputs: Int, pixels: Int? = nil, activation: String, loss: String? = nil,
         hasNorm: Bool = false,
         layout: OutputLayout = .keras3
@@ -43,7 +43,7 @@ public enum MadeNetwork {
     }
 
     /// Writes a split of such images, [images, 1, pixels].
-    public static func writeSplit(
+    package static func writeSplit(
         to path: String, _ images: [[Float]], labels: [UInt8], classNames: [String]? = nil
     ) throws {
         let output = try HDF5Output(creating: path)

@@ -2,25 +2,25 @@ import Archives
 import Foundation
 
 /// Where test files stand, found from this source file's own path.
-public enum TestFiles {
+package enum TestFiles {
     /// The repository's root folder.
-    public static let root = URL(fileURLWithPath: #filePath)
+    package static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// A committed fixture.
-    public static func fixture(_ name: String) -> String {
+    package static func fixture(_ name: String) -> String {
         root.appendingPathComponent("Fixtures/\(name)").path
     }
 
     /// Unpacks a network of `named-networks.zip` for as long as `body` runs, which gets its path.
-    public static func withNamedNetwork<Result>(
+    package static func withNamedNetwork<Result>(
         _ name: String, _ body: (String) throws -> Result
     ) throws -> Result {
         try withMember(name, of: "named-networks.zip", body)
     }
 
     /// Unpacks a file of `layouts.zip` for as long as `body` runs, which gets its path.
-    public static func withLayout<Result>(
+    package static func withLayout<Result>(
         _ name: String, _ body: (String) throws -> Result
     ) throws -> Result {
         try withMember(name, of: "layouts.zip", body)
@@ -41,7 +41,7 @@ public enum TestFiles {
 
     /// The folder of real pretrained networks beside the repository (`../shared/pretrained`), or where
     /// `NORMCONV_PRETRAINED` points; nil where there is none, and tests that need it are skipped.
-    public static let pretrained: String? = {
+    package static let pretrained: String? = {
         let environment = ProcessInfo.processInfo.environment["NORMCONV_PRETRAINED"]
         let folder =
             environment
@@ -50,7 +50,7 @@ public enum TestFiles {
     }()
 
     /// A path for a file that a test makes, in a new folder that `body` leaves empty-handed afterwards.
-    public static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+    package static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("normconv-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
