@@ -85,7 +85,8 @@ let package = Package(
         library(
             "NormConvKit",
             [
-                "Tensors", "OrderedJSON", "Archives", "Networks", "Checkpoints", "Conversion", "Inference",
+                "Tensors", "OrderedJSON", "Archives", "Threads", "Networks", "Checkpoints", "Conversion",
+                "Inference",
                 "Training", "Calibration", "Datasets", "Evaluation", "Reports",
             ]),
         .executableTarget(

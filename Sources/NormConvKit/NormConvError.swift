@@ -1,3 +1,5 @@
+import Threads
+
 /// What went wrong, for everything in this library that throws. Only a cancelled task's `CancellationError` is another one.
 ///
 /// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
