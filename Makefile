@@ -17,10 +17,10 @@ test: setup
 build: setup
 	$(SWIFT_BUILD) --product normconv
 
-# With Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository; where all agrees,
-# the README's table is written anew.
+# With Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository. Where all outputs
+# agree, the table in Documentation/Conformance.md is written anew.
 conformance: build
-	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --readme README.md
+	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --table Documentation/Conformance.md
 
 # The part that needs Keras and JAX only: a minute.
 conformance-light: build

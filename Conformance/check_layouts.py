@@ -1,11 +1,11 @@
 """Converts networks into every layout, loads each with the framework it is for, and compares the outputs.
 
-    check_layouts.py --normconv normconv [--light] [--readme README.md]
+    check_layouts.py --normconv normconv [--light] [--table Documentation/Conformance.md]
 
 Keras loads without custom objects, PyTorch with strict=True. Networks are made here, by torchvision's, timm's and
 keras.applications' own code with random weights and statistics measured or drawn; --light takes small ones from
 Fixtures/ instead and needs Keras, JAX and safetensors only. Ends with 1 where outputs differ by more than 1e-4 of the
-largest one. --readme writes the table between its markers.
+largest one. --table writes the table between that document's markers.
 """
 
 import argparse
@@ -385,7 +385,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--normconv", default="normconv", help="the program (default: normconv)")
     parser.add_argument("--light", action="store_true", help="small networks from Fixtures/, without PyTorch")
-    parser.add_argument("--readme", type=Path, help="a file whose table is written anew")
+    parser.add_argument("--table", type=Path, help="a document whose table is written anew")
     options = parser.parse_args()
     failures, rows = 0, []
     with tempfile.TemporaryDirectory() as name:
@@ -414,8 +414,8 @@ def main():
             failures += not worst <= TOLERANCE
             print(f"gradients, baked weights against standardized convolutions: {worst:.1e}")
     print("\n" + table(rows))
-    if options.readme and not failures:
-        write_table(options.readme, table(rows))
+    if options.table and not failures:
+        write_table(options.table, table(rows))
     return 1 if failures else 0
 
 

@@ -1,2 +1,2 @@
 /// The version of the library and the command.
-package let normconvVersion = "0.1.0"
+public let normconvVersion = "0.2.0"

@@ -11,7 +11,7 @@ struct CommandTests {
     func help() throws {
         let version = try normconv("--version")
         #expect(version.code == 0)
-        #expect(version.output == "0.1.0\n")
+        #expect(version.output == "0.2.0\n")
         for command in ["inspect", "convert", "eval", "diff", "benchmark"] {
             let help = try normconv(command, "--help")
             #expect(help.code == 0)

@@ -33,11 +33,11 @@ struct LayoutCommandTests {
         }
     }
 
-    @Test("the README shows the layer's Python as it is written")
+    @Test("Documentation/Formats.md shows the layer's Python as it is written")
     func python() throws {
-        let readme = try String(
-            contentsOf: TestFiles.root.appendingPathComponent("README.md"), encoding: .utf8)
-        #expect(readme.contains("```python\n" + StandardizedConvolutionLayer.python + "\n```"))
+        let document = try String(
+            contentsOf: TestFiles.root.appendingPathComponent("Documentation/Formats.md"), encoding: .utf8)
+        #expect(document.contains("```python\n" + StandardizedConvolutionLayer.python + "\n```"))
     }
 
     @Test(
