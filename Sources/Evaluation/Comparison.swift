@@ -2,15 +2,15 @@ import Foundation
 import Tensors
 
 /// Two networks on the same images: before a conversion, and after. Encodes to JSON under the properties' names.
-package struct Comparison: Sendable, Equatable, Codable {
+public struct Comparison: Sendable, Equatable, Codable {
     /// Images compared.
-    package let images: Int
+    public let images: Int
     /// Images that both take for the same class; those without finite outputs never agree.
-    package let agreement: Proportion
+    public let agreement: Proportion
     /// The largest absolute difference between two outputs; nil where one is not finite or none were given.
-    package let largestDifference: Double?
+    public let largestDifference: Double?
     /// Images that the two take for different classes, in order; also those where one's outputs are not finite.
-    package let changed: [Int]
+    public let changed: [Int]
     /// What happened to the correct images; nil without labels.
     package let paired: Paired?
 
@@ -63,7 +63,7 @@ package struct Comparison: Sendable, Equatable, Codable {
     }
 
     /// The largest absolute difference between elements at the same place; NaN where one is NaN.
-    package static func largestDifference(
+    public static func largestDifference(
         _ first: [Float], _ second: [Float]
     ) -> Double {
         var largest = 0.0
