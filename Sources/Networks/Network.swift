@@ -1,3 +1,5 @@
+import Tensors
+
 /// A convolutional network as plain data: nodes in topological order that name their parameters.
 ///
 /// Activations are channels-last, without the batch dimension: `[height, width, channels]` for maps and
@@ -136,11 +138,11 @@ package struct Convolution: Sendable, Equatable {
     /// Channels of the output map.
     package var outputs: Int
     /// Rows and columns of the kernel.
-    package var size: Extent2D
+    package var size: Extent
     /// Step between outputs.
-    package var strides: Extent2D
+    package var strides: Extent
     /// Step between the taps of the kernel, 1 for a plain one.
-    package var dilation: Extent2D
+    package var dilation: Extent
     /// Groups of channels that are convolved apart; `inputs` for a depthwise one.
     package var groups: Int
     /// What surrounds the input.
@@ -151,8 +153,8 @@ package struct Convolution: Sendable, Equatable {
 
     /// A convolution.
     package init(
-        kernel: String, kernelLayout: KernelLayout, bias: String?, inputs: Int, outputs: Int, size: Extent2D,
-        strides: Extent2D, dilation: Extent2D, groups: Int, padding: Padding, standardization: Double? = nil
+        kernel: String, kernelLayout: KernelLayout, bias: String?, inputs: Int, outputs: Int, size: Extent,
+        strides: Extent, dilation: Extent, groups: Int, padding: Padding, standardization: Double? = nil
     ) {
         self.kernel = kernel
         self.kernelLayout = kernelLayout
@@ -177,24 +179,6 @@ package enum KernelLayout: String, Sendable, Equatable {
     /// Keras DepthwiseConv2D: [rows, columns, inputs, multiplier]; output channel is input·multiplier + m.
     case hwim
 }
-
-/// Rows and columns of something.
-package struct Extent2D: Sendable, Equatable {
-    /// Along the height.
-    package var rows: Int
-    /// Along the width.
-    package var columns: Int
-
-    /// Rows and columns.
-    package init(rows: Int, columns: Int) {
-        self.rows = rows
-        self.columns = columns
-    }
-
-    /// As many rows as columns.
-    package init(_ both: Int) { self.init(rows: both, columns: both) }
-}
-
 /// Rows and columns around a map.
 package struct Margins: Sendable, Equatable {
     /// Rows above the first.
@@ -255,7 +239,7 @@ package struct Dense: Sendable, Equatable {
     package var convolution: Convolution {
         Convolution(
             kernel: kernel, kernelLayout: kernelIsTransposed ? .oihw : .hwio, bias: bias, inputs: inputs,
-            outputs: outputs, size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1), groups: 1,
+            outputs: outputs, size: Extent(1), strides: Extent(1), dilation: Extent(1), groups: 1,
             padding: .valid)
     }
 }
@@ -366,14 +350,14 @@ package struct Pool: Sendable, Equatable {
     /// Maximum or average.
     package var kind: Kind
     /// Rows and columns of a window.
-    package var size: Extent2D
+    package var size: Extent
     /// Step between windows.
-    package var strides: Extent2D
+    package var strides: Extent
     /// What surrounds the input.
     package var padding: Padding
 
     /// Pooling over windows.
-    package init(kind: Kind, size: Extent2D, strides: Extent2D, padding: Padding) {
+    package init(kind: Kind, size: Extent, strides: Extent, padding: Padding) {
         self.kind = kind
         self.size = size
         self.strides = strides

@@ -97,12 +97,12 @@ extension Node {
             guard let extent = convolution.outputExtent(height: height, width: width) else {
                 throw mismatch("\(operand)", "at least one window of \(convolution.size)")
             }
-            return try checked([extent.rows, extent.columns, convolution.outputs], operand)
+            return try checked([extent.height, extent.width, convolution.outputs], operand)
         case .pool(let pool):
             guard let extent = pool.outputExtent(height: height, width: width) else {
                 throw mismatch("\(operand)", "at least one window of \(pool.size)")
             }
-            return try checked([extent.rows, extent.columns, channels], operand)
+            return try checked([extent.height, extent.width, channels], operand)
         case .globalPool(_, let keepsDimensions):
             guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
             return keepsDimensions ? [1, 1, channels] : [channels]
@@ -174,9 +174,4 @@ extension Node {
         else { throw error }
         return shape
     }
-}
-
-extension Extent2D: CustomStringConvertible {
-    /// `3×3`
-    package var description: String { "\(rows)×\(columns)" }
 }

@@ -191,7 +191,7 @@ extension Model {
     private var beginsWithStride: Bool {
         for node in network.nodes {
             if case .convolution(let convolution) = node.operation {
-                return convolution.strides != Extent2D(1)
+                return convolution.strides != Extent(1)
             }
         }
         return true

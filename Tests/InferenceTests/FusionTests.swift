@@ -110,7 +110,7 @@ struct FusionTests {
     func projectionShortcut(swapped: Bool) throws {
         try expectAgreement {
             let a = $0.groupNorm($0.convolution(0, 6, 8, strides: 2), 8, groups: 2)
-            let b = $0.groupNorm($0.convolution(0, 6, 8, size: Extent2D(1), strides: 2), 8, groups: 4)
+            let b = $0.groupNorm($0.convolution(0, 6, 8, size: Extent(1), strides: 2), 8, groups: 4)
             $0.add(.activation(.relu), swapped ? $0.add(.add, b, a) : $0.add(.add, a, b))
         }
     }
@@ -146,7 +146,7 @@ struct FusionTests {
                 let negative = $0.add(.scaleShift(scale: [1], offset: [-5]), 0)
                 let padded = $0.add(.zeroPad(Margins(1)), negative)
                 $0.add(
-                    .pool(Pool(kind: kind, size: Extent2D(3), strides: Extent2D(2), padding: padding)), padded
+                    .pool(Pool(kind: kind, size: Extent(3), strides: Extent(2), padding: padding)), padded
                 )
             }
         }
@@ -159,7 +159,7 @@ struct FusionTests {
         try expectAgreement {
             let negative = $0.add(.scaleShift(scale: [1], offset: [-5]), 0)
             let padded = $0.add(.zeroPad(Margins(3)), negative)
-            let pool = Pool(kind: kind, size: Extent2D(2), strides: Extent2D(2), padding: .valid)
+            let pool = Pool(kind: kind, size: Extent(2), strides: Extent(2), padding: .valid)
             $0.add(.pool(pool), padded)
         }
     }

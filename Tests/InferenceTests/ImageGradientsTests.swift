@@ -24,7 +24,7 @@ struct ImageGradientsTests {
         let gated = graph.add(.multiply, sum, gate)
         let joined = graph.add(.concatenate, gated, graph.add(.padChannels(before: 1, after: 1), stem))
         let pool = Pool(
-            kind: .maximum, size: Extent2D(2), strides: Extent2D(2), padding: .margins(Margins(0)))
+            kind: .maximum, size: Extent(2), strides: Extent(2), padding: .margins(Margins(0)))
         let pooled = graph.add(.pool(pool), graph.batchNorm(joined, 14))
         let flat = graph.add(.flatten, graph.add(.activation(.swish), pooled))
         graph.dense(flat, 3 * 2 * 14, 3)

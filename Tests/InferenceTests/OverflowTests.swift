@@ -12,8 +12,8 @@ struct OverflowTests {
         let convolution = graph.add(
             .convolution(
                 Convolution(
-                    kernel: kernel, kernelLayout: .hwio, bias: nil, inputs: 1, outputs: 1, size: Extent2D(1),
-                    strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)), 0)
+                    kernel: kernel, kernelLayout: .hwio, bias: nil, inputs: 1, outputs: 1, size: Extent(1),
+                    strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)), 0)
         let last = graph.add(.flatten, build(&graph, convolution))
         let dense = graph.parameter(Tensor(shape: [1, 1], values: [0]))
         let bias = graph.parameter(Tensor([1]))

@@ -47,7 +47,7 @@ struct TrainerTests {
     func shortcuts() throws {
         try expectGradient {
             let first = $0.convolution(0, 4, 6)
-            $0.convolution(first, 6, 4, size: Extent2D(1), strides: 2)
+            $0.convolution(first, 6, 4, size: Extent(1), strides: 2)
         }
         try expectGradient {
             let first = $0.convolution(0, 4, 4)
@@ -90,7 +90,7 @@ struct TrainerTests {
     func pool(kind: Pool.Kind, padding: Padding) throws {
         try expectGradient {
             let pool = Pool(
-                kind: kind, size: Extent2D(3), strides: Extent2D(2), padding: padding)
+                kind: kind, size: Extent(3), strides: Extent(2), padding: padding)
             $0.add(.pool(pool), $0.convolution(0, 4, 6))
         }
         try expectGradient {
@@ -109,7 +109,7 @@ struct TrainerTests {
         try expectGradient {
             let stem = $0.convolution(0, 4, 6)
             let wide = $0.add(.padChannels(before: 1, after: 2), stem)
-            $0.add(.add, $0.convolution(stem, 6, 9), wide, $0.convolution(stem, 6, 9, size: Extent2D(1)))
+            $0.add(.add, $0.convolution(stem, 6, 9), wide, $0.convolution(stem, 6, 9, size: Extent(1)))
         }
         try expectGradient {
             let conv = $0.convolution(0, 4, 6); $0.add(.add, conv, conv)
@@ -176,7 +176,7 @@ struct TrainerTests {
     @Test("Adam's first step is its rate against the gradient's sign, and follows the formula after that")
     func adam() throws {
         var graph = Graph([4, 4, 2])
-        graph.convolution(0, 2, 1, size: Extent2D(1))
+        graph.convolution(0, 2, 1, size: Extent(1))
         let layout = ParameterLayout(graph.network, standardized: [], epsilon: 0)
         var (adam, values) = (Adam(count: 2), [Float(1), 2])
         adam.step(&values, gradient: [0.5, -3], layout: layout) { _ in 0.1 }

@@ -38,7 +38,7 @@ struct VectorConvolutionTests {
             ConvolutionStep(
                 convolution: Convolution(
                     kernel: "kernel", kernelLayout: layout, bias: "bias", inputs: inputs, outputs: outputs,
-                    size: Extent2D(3), strides: Extent2D(strides), dilation: Extent2D(1), groups: 1,
+                    size: Extent(3), strides: Extent(strides), dilation: Extent(1), groups: 1,
                     padding: .margins(margins)),
                 affine: nil, input: [rows, columns, inputs], output: [outputRows, outputColumns, outputs],
                 margins: margins, accumulates: accumulates, clamp: clamp)

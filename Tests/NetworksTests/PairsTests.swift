@@ -1,3 +1,4 @@
+import Tensors
 import Testing
 
 @testable import Networks
@@ -7,8 +8,8 @@ struct PairsTests {
     static func convolution(_ kernel: String) -> Networks.Operation {
         .convolution(
             Convolution(
-                kernel: kernel, kernelLayout: .hwio, bias: nil, inputs: 4, outputs: 4, size: Extent2D(1),
-                strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid))
+                kernel: kernel, kernelLayout: .hwio, bias: nil, inputs: 4, outputs: 4, size: Extent(1),
+                strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid))
     }
 
     static func norm(_ name: String) -> Networks.Operation {

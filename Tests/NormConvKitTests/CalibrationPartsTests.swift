@@ -22,7 +22,7 @@ struct CalibrationPartsTests {
     {
         Convolution(
             kernel: "conv.weight", kernelLayout: .oihw, bias: bias, inputs: inputs, outputs: outputs,
-            size: Extent2D(size), strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .same)
+            size: Extent(size), strides: Extent(1), dilation: Extent(1), groups: 1, padding: .same)
     }
 
     private func table(_ tensors: [(String, Shape, [Float])]) -> ParameterTable {

@@ -153,8 +153,8 @@ struct CalibrationTests {
                 return Parameter(name: name, shape: shape, elementType: .float32) { tensor }
             })
         let convolution = Convolution(
-            kernel: "conv.weight", kernelLayout: .oihw, bias: nil, inputs: 3, outputs: 4, size: Extent2D(1),
-            strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)
+            kernel: "conv.weight", kernelLayout: .oihw, bias: nil, inputs: 3, outputs: 4, size: Extent(1),
+            strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)
         let norm = BatchNorm(
             gamma: "bn.weight", beta: "bn.bias", mean: "bn.running_mean", variance: "bn.running_var",
             epsilon: 1e-5, channels: 4)

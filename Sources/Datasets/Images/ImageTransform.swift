@@ -1,19 +1,4 @@
-/// Rows and columns.
-package struct Extent: Sendable, Equatable, CustomStringConvertible {
-    /// Rows.
-    package var height: Int
-    /// Columns.
-    package var width: Int
-
-    /// An extent of `height` rows and `width` columns.
-    package init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
-
-    /// As many rows as columns.
-    package init(_ side: Int) { self.init(height: side, width: side) }
-
-    /// `height×width`
-    package var description: String { "\(height)×\(width)" }
-}
+import Tensors
 
 /// A part of an image.
 struct ImageWindow: Equatable {

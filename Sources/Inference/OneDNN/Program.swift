@@ -168,12 +168,12 @@ package struct PoolStep {
 
     /// Rows of the map that the windows of an output row see.
     package func rows(of row: Int) -> Range<Int> {
-        clamped(row * pool.strides.rows - margins.top, pool.size.rows, to: input[0])
+        clamped(row * pool.strides.height - margins.top, pool.size.height, to: input[0])
     }
 
     /// Columns of the map that the windows of an output column see.
     package func columns(of column: Int) -> Range<Int> {
-        clamped(column * pool.strides.columns - margins.left, pool.size.columns, to: input[1])
+        clamped(column * pool.strides.width - margins.left, pool.size.width, to: input[1])
     }
 
     /// The part of a window that lies in the map; none where it lies in the margin alone.

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// Steps that are executed together: where their results at a position depend on that position alone, part of the batch
 /// after part, so that a map is still in the cache when the next step reads it.
@@ -80,7 +81,7 @@ extension Program {
 extension ConvolutionStep {
     /// Whether it is a product of a matrix with every position.
     fileprivate var isPointwise: Bool {
-        convolution.size == Extent2D(1) && convolution.strides == Extent2D(1)
+        convolution.size == Extent(1) && convolution.strides == Extent(1)
             && input[0] == output[0] && input[1] == output[1]
             && margins == Margins(0)
     }

@@ -84,7 +84,7 @@ extension StepOperation {
             if case .dense = node.operation { return .dense }
             let convolution = step.convolution
             return .convolution(
-                rows: convolution.size.rows, columns: convolution.size.columns,
+                rows: convolution.size.height, columns: convolution.size.width,
                 isGrouped: convolution.groups > 1)
         case .groupStatistics, .groupNorm, .layerNorm: return .norm
         case .affine:

@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 
 /// Makes a layer's operations from its settings, one after another; none for a layer that does nothing at
 /// inference.
@@ -95,7 +96,7 @@ extension KerasSettings {
 
     private func pooling(_ kind: Pool.Kind) throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        let size = try pair("pool_size", default: Extent2D(2))
+        let size = try pair("pool_size", default: Extent(2))
         let strides = try pair("strides", default: size)
         return [.pool(Pool(kind: kind, size: size, strides: strides, padding: try padding()))]
     }
