@@ -24,6 +24,17 @@ package enum ConvolutionExemption: Error, Sendable, Equatable {
     case contradicted(norm: String)
 }
 
+/// A layer that is left as it is, and why, for reports.
+package struct ExemptLayer: Codable, Sendable, Equatable {
+    /// The layer's name.
+    package var layer: String
+    /// Why.
+    package var reason: String
+
+    /// A layer and a reason.
+    package init(layer: String, reason: String) { (self.layer, self.reason) = (layer, reason) }
+}
+
 extension ConvolutionExemption: CustomStringConvertible {
     /// The reason, for people.
     package var description: String {

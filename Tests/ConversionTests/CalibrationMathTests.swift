@@ -172,12 +172,12 @@ struct CalibrationMathTests {
     @Test("signs are as quiet as the best of all")
     func signs() throws {
         let covariance = try values("signs/covariance")
-        let signs = quietSigns(covariance: covariance, size: 6)
+        let signs = groupSigns(covariance: covariance, size: 6)
         #expect(signs.allSatisfy { abs($0) == 1 })
         var value = 0.0
         for place in 0..<36 { value += signs[place / 6] * covariance[place] * signs[place % 6] }
         let least = try values("signs/least")[0]
         #expect(abs(value - least) < 1e-5)
-        #expect(quietSigns(covariance: [2], size: 1) == [1])
+        #expect(groupSigns(covariance: [2], size: 1) == [1])
     }
 }

@@ -20,7 +20,7 @@ struct FusionTests {
     }
 
     @Test(
-        "Convolution, batch norm, sum and rectifier are one step, with the residual on either side",
+        "Convolution, batch norm, sum and ReLU are one step, with the residual on either side",
         arguments: [false, true], [Activation.relu, .clippedReLU(limit: 1)])
     func convolutionChain(residualFirst: Bool, activation: Activation) throws {
         try expectAgreement(steps: 2) {
@@ -86,7 +86,7 @@ struct FusionTests {
     }
 
     @Test(
-        "Group norm is two steps: statistics, and the affine with sum and rectifier",
+        "Group norm is two steps: statistics, and the affine with sum and ReLU",
         arguments: [false, true])
     func groupNormChain(residualFirst: Bool) throws {
         try expectAgreement(steps: 4) {
@@ -115,7 +115,7 @@ struct FusionTests {
         }
     }
 
-    @Test("Sums of three, before a rectifier and before another sum")
+    @Test("Sums of three, before a ReLU and before another sum")
     func threeOperands() throws {
         try expectAgreement {
             let a = $0.convolution(0, 6, 6)
@@ -177,7 +177,7 @@ struct FusionTests {
         }
     }
 
-    @Test("A dense layer with a norm and a rectifier behind it")
+    @Test("A dense layer with a norm and a ReLU behind it")
     func denseChain() throws {
         try expectAgreement(steps: 1) {
             let dense = $0.dense($0.add(.flatten, 0), 8 * 9 * 6, 16)

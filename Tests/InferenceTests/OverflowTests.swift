@@ -39,17 +39,17 @@ struct OverflowTests {
         #expect(found.allSatisfy { $0.isNaN || $0 == 1 }, sourceLocation: sourceLocation)
     }
 
-    @Test("−∞ that a rectifier makes zero", arguments: EngineChoice.allCases)
-    func rectified(choice: EngineChoice) throws {
+    @Test("−∞ that a ReLU makes zero", arguments: EngineChoice.allCases)
+    func relu(choice: EngineChoice) throws {
         try expect(graph(-1e37) { $0.add(.activation(.relu), $1) }, choice)
     }
 
-    @Test("∞ that a clipped rectifier makes its ceiling", arguments: EngineChoice.allCases)
+    @Test("∞ that a clipped ReLU makes its ceiling", arguments: EngineChoice.allCases)
     func clipped(choice: EngineChoice) throws {
         try expect(graph(1e37) { $0.add(.activation(.clippedReLU(limit: 6)), $1) }, choice)
     }
 
-    @Test("∞ − ∞ that a rectifier makes zero", arguments: EngineChoice.allCases)
+    @Test("∞ − ∞ that a ReLU makes zero", arguments: EngineChoice.allCases)
     func difference(choice: EngineChoice) throws {
         let graph = graph(1e37) { graph, node in
             let negative = graph.add(.scaleShift(scale: [-1], offset: [0]), node)

@@ -7,7 +7,7 @@ import Testing
 @testable import Inference
 
 /// The gradient of Σ cᵢ·yᵢ with fixed random c, against differences of the reference engine over steps of 1/512 to
-/// either side: within 2e-3 of the largest component, which is what rounding to Float32 leaves. Where a rectifier or a
+/// either side: within 2e-3 of the largest component, which is what rounding to Float32 leaves. Where a ReLU or a
 /// maximum switches within a step the two sides differ, and the gradient must lie between them; that must be rare.
 @Suite("The trainer's gradients are those of the reference engine's function")
 struct TrainerTests {
@@ -63,7 +63,7 @@ struct TrainerTests {
         }
     }
 
-    @Test("Group norms, with and without rectifiers behind them", arguments: [1, 2, 6])
+    @Test("Group norms, with and without ReLUs behind them", arguments: [1, 2, 6])
     func groupNorm(groups: Int) throws {
         try expectGradient {
             let norm = $0.groupNorm($0.convolution(0, 4, 6), 6, groups: groups)

@@ -163,7 +163,7 @@ struct VectorConvolutionTests {
         try expectExact(Case(strides: strides, layout: .oihw))
     }
 
-    @Test("A sum with what is there, rectified or clipped", arguments: [false, true], [1, 2])
+    @Test("A sum with what is there, through a ReLU or clipped", arguments: [false, true], [1, 2])
     func tail(accumulates: Bool, strides: Int) throws {
         for clamp in [Clamp(floor: 0), Clamp(floor: 0, ceiling: 1.5)] {
             try expectExact(Case(strides: strides, clamp: clamp, accumulates: accumulates))
@@ -195,7 +195,7 @@ struct VectorConvolutionTests {
         #expect(sizes == sizes.sorted())
     }
 
-    @Test("A rectifier keeps what is not a number", arguments: [1, 2])
+    @Test("A ReLU keeps what is not a number", arguments: [1, 2])
     func notANumber(strides: Int) throws {
         let test = Case(strides: strides, clamp: Clamp(floor: 0), batch: 1)
         let kernel = Tensor(shape: test.step.convolution.kernelShape ?? [], repeating: 1)

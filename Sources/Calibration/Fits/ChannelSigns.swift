@@ -10,7 +10,7 @@ import Tensors
 ///
 /// - Parameter covariance: Cov[ū, ū] over samples, [size, size].
 /// - Returns: 1 or −1 for each channel.
-package func quietSigns(covariance: [Double], size: Int) -> [Double] {
+package func groupSigns(covariance: [Double], size: Int) -> [Double] {
     var best: (value: Double, signs: [Double])?
     var random = SplitMix64(seed: 0)
     for start in 0..<(size > 1 ? 4 : 1) {

@@ -183,7 +183,7 @@ extension nc_convolution_shape {
             Int64(strides.column)
         )
         accumulates = step.accumulates
-        rectifies = step.clamp != .none
+        hasReLU = step.clamp != .none
         ceiling = step.clamp.ceiling
     }
 }

@@ -55,7 +55,7 @@ package struct Program {
     }
 }
 
-/// min(max(·, floor), ceiling): a rectifier, a clipped one, or nothing.
+/// min(max(·, floor), ceiling): a ReLU, a clipped one, or nothing.
 package struct Clamp: Equatable {
     package var floor = -Float.infinity
     package var ceiling = Float.infinity

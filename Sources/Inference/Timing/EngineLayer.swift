@@ -17,11 +17,11 @@ package struct EngineLayer: Sendable, Equatable {
 
 /// Kinds of layers that cost alike.
 package enum LayerKind: Sendable, Hashable {
-    /// A convolution by the size of its kernel, with batch norm, sum and rectifier fused in.
+    /// A convolution by the size of its kernel, with batch norm, sum and ReLU fused in.
     case convolution(rows: Int, columns: Int, isGrouped: Bool)
     /// A fully connected layer.
     case dense
-    /// A norm, with sum and rectifier fused in.
+    /// A norm, with sum and ReLU fused in.
     case norm
     /// Sums, products and functions of each element.
     case elementwise

@@ -1,4 +1,3 @@
-import Calibration
 import Conversion
 import Inference
 import Training
@@ -12,7 +11,7 @@ import Tensors
 /// step. Groups are independent of each other: each takes or refuses a step by itself, and ends with the filters that are
 /// best on the images set aside.
 struct NormRefinement {
-    let walk: CalibrationWalk
+    let calibrator: LayerwiseCalibrator
     let place: Int
     let convolution: Convolution
     let norm: GroupNorm
@@ -24,7 +23,7 @@ struct NormRefinement {
     /// Filters, the scale and offset that fit them, and each group's errors.
     private struct State {
         var filters: [Double]
-        var candidate: CalibrationWalk.NormCandidate
+        var candidate: LayerwiseCalibrator.NormCandidate
         /// What the fit makes small, and the error on the images set aside, of each group.
         var losses: [Double]
         var errors: [Double]
@@ -34,10 +33,10 @@ struct NormRefinement {
 
     /// At most `steps` steps from a candidate whose filters are the student's; gives the best filters' candidate.
     func run(
-        from start: CalibrationWalk.NormCandidate, filters: [Double], steps: Int
-    ) throws -> CalibrationWalk.NormCandidate {
+        from start: LayerwiseCalibrator.NormCandidate, filters: [Double], steps: Int
+    ) throws -> LayerwiseCalibrator.NormCandidate {
         let trainer = try trainer()
-        let kept = (walk.student.parameters, walk.fitted)
+        let kept = calibrator.parameters
         var state = try measured(filters, start)
         var step = try step(trainer, state)
         var best = (filters: state.filters, errors: state.errors)
@@ -69,13 +68,13 @@ struct NormRefinement {
             }
             step = try self.step(trainer, state)
         }
-        try walk.setFilters(best.filters, convolution, fit)
-        try walk.student.recompute(place)
-        let refined = try walk.candidate(
+        try calibrator.setFilters(best.filters, convolution, fit)
+        try calibrator.student.recompute(place)
+        let refined = try calibrator.candidate(
             place, norm, target, state.candidate.parameters, choosesSigns: false)
         if refined.error <= start.error { return refined }
-        (walk.student.parameters, walk.fitted) = kept
-        try walk.student.recompute(place)
+        calibrator.parameters = kept
+        try calibrator.student.recompute(place)
         return start
     }
 
@@ -83,24 +82,24 @@ struct NormRefinement {
         weight / convolution.filterSize / (norm.channels / norm.groups)
     }
 
-    private var standardizes: Bool { walk.settings.standardized.contains(convolution.kernel) }
+    private var standardizes: Bool { calibrator.settings.standardized.contains(convolution.kernel) }
 
     private func normalized(_ filters: [Double]) -> [Double] {
-        standardizes ? walk.settings.epsilon.standardized(filters, size: convolution.filterSize) : filters
+        standardizes ? calibrator.settings.epsilon.standardized(filters, size: convolution.filterSize) : filters
     }
 
     /// Makes filters the student's, and fits scale and offset to them.
     private func evaluated(
-        _ filters: [Double], _ parameters: CalibrationWalk.NormParameters
+        _ filters: [Double], _ parameters: LayerwiseCalibrator.NormParameters
     ) throws -> State {
-        try walk.setFilters(filters, convolution, fit)
-        try walk.student.recompute(place, images: images.fit + images.held)
+        try calibrator.setFilters(filters, convolution, fit)
+        try calibrator.student.recompute(place, images: images.fit + images.held)
         return try measured(
             filters,
-            walk.candidate(place, norm, target, parameters, images: images, choosesSigns: false))
+            calibrator.candidate(place, norm, target, parameters, images: images, choosesSigns: false))
     }
 
-    private func measured(_ filters: [Double], _ candidate: CalibrationWalk.NormCandidate) throws -> State {
+    private func measured(_ filters: [Double], _ candidate: LayerwiseCalibrator.NormCandidate) throws -> State {
         let parameters = candidate.parameters
         func sums(_ images: [Int]) throws -> NormFitSums {
             try candidate.activations.sums(
@@ -142,11 +141,11 @@ struct NormRefinement {
 
     /// Mean over positions of the gradient of half the loss.
     private func gradient(_ trainer: Trainer, _ state: State) throws -> [Double] {
-        guard let inputs = walk.student[walk.source.nodes[place].inputs[0]],
+        guard let inputs = calibrator.student[calibrator.source.nodes[place].inputs[0]],
             let entry = trainer.layout[convolution.kernel]
         else { return [] }
         let values = try trainer.layout.values(
-            in: walk.student.parameters.replacing(normTensors(state.candidate.parameters)))
+            in: calibrator.student.parameters.replacing(normTensors(state.candidate.parameters)))
         let (images, target) = (images.fit, target)
         var sum = [Double](repeating: 0, count: entry.range.count)
         for first in stride(from: 0, to: images.count, by: trainer.batch) {
@@ -180,10 +179,10 @@ struct NormRefinement {
 
     /// The convolution and the norm as a network of their own.
     private func trainer() throws -> Trainer {
-        let shapes = walk.student.shapes
-        let operand = walk.source.nodes[place].inputs[0]
+        let shapes = calibrator.student.shapes
+        let operand = calibrator.source.nodes[place].inputs[0]
         let network = Network(
-            name: "layer", architecture: "layer", family: walk.source.family,
+            name: "layer", architecture: "layer", family: calibrator.source.family,
             input: .init(height: nil, width: nil, channels: convolution.inputs),
             nodes: [
                 Node(layer: "input", operation: .input, inputs: []),
@@ -191,14 +190,14 @@ struct NormRefinement {
                 Node(layer: "norm", operation: .groupNorm(norm), inputs: [1]),
             ], output: 2)
         return try Trainer(
-            network, parameters: walk.student.parameters,
+            network, parameters: calibrator.student.parameters,
             shapes: [shapes[operand], shapes[place], shapes[place]], taps: [2],
             layout: ParameterLayout(network, standardized: [], epsilon: 0),
             batch: max(4, min(64, 13_000_000 / max(shapes[operand].count, shapes[place].count))),
-            workers: walk.settings.workers)
+            workers: calibrator.settings.workers)
     }
 
-    private func normTensors(_ parameters: CalibrationWalk.NormParameters) -> [String: Tensor] {
+    private func normTensors(_ parameters: LayerwiseCalibrator.NormParameters) -> [String: Tensor] {
         var tensors: [String: Tensor] = [:]
         if let gamma = norm.gamma { tensors[gamma] = Tensor(parameters.gamma.map(Float.init)) }
         if let beta = norm.beta { tensors[beta] = Tensor(parameters.beta.map(Float.init)) }

@@ -1,81 +1,100 @@
-import Calibration
 import Conversion
 import Inference
-import Training
 import Networks
 import Tensors
 
-extension CalibrationWalk {
+extension LayerwiseCalibrator {
     /// A norm, and the convolution before it where that is its own: both are fitted to the old network's norm.
     func visitNorm(_ index: Int, _ old: BatchNorm, _ norm: GroupNorm) throws {
         let node = source.nodes[index]
-        let aim = aim(of: index)
-        let input = node.inputs[0]
-        try teacher.advance(to: [aim.end])
-        try student.advance(to: aim.others)
-        guard let value = teacher[aim.end] else { return }
+        let goal = fitTarget(of: index)
+        try teacher.advance(to: [goal.end])
+        try student.advance(to: goal.others)
+        guard let value = teacher[goal.end] else { return }
         let target = NormTarget(
-            value: value, offset: try student.sum(aim.others), rectifies: aim.rectifies,
-            leak: settings.leak)
-
+            value: value, offset: try student.sum(goal.others), hasReLU: goal.hasReLU, leak: settings.leak)
         let place = pairs.convolutionBefore[index]
-        // Before filters are fitted, some of the images tell enough.
-        var looked = images.fitted
-        if let place {
-            try student.advance(to: [source.nodes[place].inputs[0]])
-            looked = looked.thinned(positions: student.shapes[place].count / norm.channels, to: 32_768)
-            try student.recompute(place, images: looked.fit + looked.held)
-        } else {
-            try student.advance(to: [input])
-        }
+        let looked = try computeInput(of: index, behind: place, channels: norm.channels)
         let planned = NormParameters(
             gamma: try values(norm.gamma, count: norm.channels, else: 1),
             beta: try values(norm.beta, count: norm.channels, else: 0))
         var best = try candidate(
-            input, norm, target, planned, images: looked, choosesSigns: place != nil)
+            node.inputs[0], norm, target, planned, images: looked, choosesSigns: place != nil)
         var unturned = best.activations
         unturned.turn(unturned.signs)
         let before = try error(of: unturned, planned, target, looked.held)
 
         var filters = CalibrationReport.Filters.none
-        if let place, case .convolution(let convolution) = source.nodes[place].operation,
-            let reason = fitObstacle(place, convolution)
-        {
-            leftAlone.append(.init(layer: source.nodes[place].layer, reason: reason))
-            try student.recompute(place)
-            best = try candidate(place, norm, target, planned, choosesSigns: false)
-            filters = .planned
-        } else if let place,
-            case .convolution(let convolution) = student.network.nodes[place].operation
-        {
-            let kept = (student.parameters, fitted)
-            let fit = try reconstruction(place, convolution, old, value: value, offset: target.offset)
-            try reconstruct(place, convolution, fit)
-            let new = try candidate(place, norm, target, planned)
-            if try error(of: new.activations, new.parameters, target, looked.held) < best.error {
-                (best, filters) = (new, .fitted)
-            } else {
-                (student.parameters, fitted) = kept
-                try student.recompute(place)
-                best = try candidate(place, norm, target, planned)
-                filters = .planned
-            }
-            try turn(&best, place, convolution)
-            if settings.refinements > 0 {
-                let refinement = NormRefinement(
-                    walk: self, place: place, convolution: convolution, norm: norm, target: target, fit: fit,
-                    images: images.fitted.thinned(positions: best.activations.positions, to: 131_072))
-                best = try refinement.run(
-                    from: best, filters: self.filters(convolution), steps: settings.refinements)
-            }
+        if let place, case .convolution(let convolution) = student.network.nodes[place].operation {
+            let fit = NormFit(
+                place: place, convolution: convolution, norm: norm, target: target, planned: planned,
+                images: looked)
+            (best, filters) = try fitFilters(fit, old, from: best)
         }
-        if let gamma = norm.gamma { try set(gamma, best.parameters.gamma) }
-        if let beta = norm.beta { try set(beta, best.parameters.beta) }
+        if let gamma = norm.gamma { try parameters.set(gamma, to: best.parameters.gamma) }
+        if let beta = norm.beta { try parameters.set(beta, to: best.parameters.beta) }
         norms.append(
             .init(
                 layer: node.layer, before: before,
                 after: try error(of: best.activations, best.parameters, target, looked.held), filters: filters
             ))
+    }
+
+    /// Computes what enters a norm, on the images that it gives: before filters are fitted, some of them tell enough.
+    private func computeInput(of index: Int, behind place: Int?, channels: Int) throws -> FittedImages {
+        guard let place else {
+            try student.advance(to: [source.nodes[index].inputs[0]])
+            return images.fitted
+        }
+        try student.advance(to: [source.nodes[place].inputs[0]])
+        let some = images.fitted.thinned(positions: student.shapes[place].count / channels, to: 32_768)
+        try student.recompute(place, images: some.fit + some.held)
+        return some
+    }
+
+    /// A norm with the convolution before it, and what both are fitted to.
+    private struct NormFit {
+        let place: Int
+        let convolution: Convolution
+        let norm: GroupNorm
+        let target: NormTarget
+        let planned: NormParameters
+        /// Images that tell enough of filters that are not fitted yet.
+        let images: FittedImages
+    }
+
+    /// Fits the filters before a norm, and keeps them where they bring the images set aside nearer.
+    private func fitFilters(
+        _ norm: NormFit, _ old: BatchNorm, from start: NormCandidate
+    ) throws -> (NormCandidate, CalibrationReport.Filters) {
+        let (place, convolution) = (norm.place, norm.convolution)
+        if let reason = fitObstacle(place, convolution) {
+            leftAlone.append(.init(layer: source.nodes[place].layer, reason: reason))
+            try student.recompute(place)
+            return (
+                try candidate(place, norm.norm, norm.target, norm.planned, choosesSigns: false), .planned
+            )
+        }
+        let kept = parameters
+        let fit = try reconstruction(
+            place, convolution, old, value: norm.target.value, offset: norm.target.offset)
+        try reconstruct(place, convolution, fit)
+        var best = try candidate(place, norm.norm, norm.target, norm.planned)
+        var filters = CalibrationReport.Filters.fitted
+        if !(try error(of: best.activations, best.parameters, norm.target, norm.images.held) < start.error) {
+            parameters = kept
+            try student.recompute(place)
+            best = try candidate(place, norm.norm, norm.target, norm.planned)
+            filters = .planned
+        }
+        try turn(&best, place, convolution)
+        guard settings.refinements > 0 else { return (best, filters) }
+        let refinement = NormRefinement(
+            calibrator: self, place: place, convolution: convolution, norm: norm.norm, target: norm.target,
+            fit: fit, images: images.fitted.thinned(positions: best.activations.positions, to: 131_072))
+        best = try refinement.run(
+            from: best, filters: parameters.filters(of: convolution), steps: settings.refinements)
+        return (best, filters)
     }
 
     /// A norm's scale and offset.
@@ -94,8 +113,7 @@ extension CalibrationWalk {
 
     private func values(_ name: String?, count: Int, else fallback: Double) throws -> [Double] {
         guard let name else { return [Double](repeating: fallback, count: count) }
-        guard let parameter = student.parameters[name] else { throw InferenceError.missingParameter(name) }
-        return try parameter.read().values.map(Double.init)
+        return try parameters.values(name).map(Double.init)
     }
 
     // MARK: The convolution
@@ -129,27 +147,20 @@ extension CalibrationWalk {
     /// Gives the student filters before a norm. Where there is a bias, every channel then enters the norm with mean 0:
     /// its groups' statistics vary less from image to image.
     func setFilters(_ filters: [Double], _ convolution: Convolution, _ fit: LayerFit) throws {
-        try setKernel(convolution, filters)
-        if let bias = convolution.bias { try set(bias, fit.outputMean(filters).map { -$0 }) }
-    }
-
-    /// The student's filters, [outputs, inputs / groups, rows, columns].
-    private func filters(_ convolution: Convolution) throws -> [Double] {
-        guard let kernel = student.parameters[convolution.kernel] else {
-            throw InferenceError.missingParameter(convolution.kernel)
-        }
-        return convolution.filters(try kernel.read().values).map(Double.init)
+        try parameters.setFilters(of: convolution, to: filters)
+        if let bias = convolution.bias { try parameters.set(bias, to: fit.outputMean(filters).map { -$0 }) }
     }
 
     /// Makes the signs that a candidate has chosen those of the filters.
     private func turn(_ candidate: inout NormCandidate, _ place: Int, _ convolution: Convolution) throws {
         let signs = candidate.activations.signs.map(Double.init)
         guard signs.contains(-1) else { return }
-        let filters = try filters(convolution)
-        try setKernel(convolution, filters.indices.map { filters[$0] * signs[$0 / convolution.filterSize] })
+        let filters = try parameters.filters(of: convolution)
+        try parameters.setFilters(
+            of: convolution, to: filters.indices.map { filters[$0] * signs[$0 / convolution.filterSize] })
         if let bias = convolution.bias {
             let old = try values(bias, count: signs.count, else: 0)
-            try set(bias, zip(old, signs).map { $0 * $1 })
+            try parameters.set(bias, to: zip(old, signs).map { $0 * $1 })
         }
         try candidate.activations.turnInput()
     }
@@ -188,14 +199,14 @@ extension CalibrationWalk {
 }
 
 extension NormActivations {
-    /// Least squares for the target, then, behind a rectifier, twice with the weights and targets that it leaves.
+    /// Least squares for the target, then, behind a ReLU, twice with the weights and targets that it leaves.
     func fitted(
-        _ target: NormTarget, _ start: CalibrationWalk.NormParameters, _ images: [Int]
-    ) throws -> CalibrationWalk.NormParameters {
+        _ target: NormTarget, _ start: LayerwiseCalibrator.NormParameters, _ images: [Int]
+    ) throws -> LayerwiseCalibrator.NormParameters {
         var plain = target
-        plain.rectifies = false
+        plain.hasReLU = false
         var parameters = start
-        for target in [plain] + (target.rectifies ? [target, target] : []) {
+        for target in [plain] + (target.hasReLU ? [target, target] : []) {
             let sums = try sums(images, gamma: parameters.gamma, beta: parameters.beta, target: target)
             for channel in parameters.gamma.indices {
                 let sum = sums.regression(channel)
@@ -215,7 +226,7 @@ extension NormActivations {
             let columns = (group * size..<(group + 1) * size).map { channel in
                 images.indices.map { means[$0 * channels + channel] }
             }
-            return Calibration.quietSigns(covariance: covariance(columns), size: size).map(Float.init)
+            return groupSigns(covariance: covariance(columns), size: size).map(Float.init)
         }
     }
 }

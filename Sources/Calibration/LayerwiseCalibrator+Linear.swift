@@ -1,10 +1,8 @@
-import Calibration
 import Inference
-import Training
 import Networks
 import Tensors
 
-extension CalibrationWalk {
+extension LayerwiseCalibrator {
     /// A convolution without a norm of its own, or a dense layer: ridge regression near what it is, kept where it brings
     /// the images set aside nearer.
     func visitLinear(_ index: Int, _ convolution: Convolution) throws {
@@ -15,21 +13,21 @@ extension CalibrationWalk {
         if settings.standardized.contains(convolution.kernel) {
             return leftAlone.append(.init(layer: node.layer, reason: "it is standardized without a norm"))
         }
-        let aim = aim(of: index)
-        try teacher.advance(to: [aim.end])
-        try student.advance(to: [node.inputs[0], index] + aim.others)
-        guard let value = teacher[aim.end], let store = student[index] else { return }
+        let goal = fitTarget(of: index)
+        try teacher.advance(to: [goal.end])
+        try student.advance(to: [node.inputs[0], index] + goal.others)
+        guard let value = teacher[goal.end], let store = student[index] else { return }
         let target = NormTarget(
-            value: value, offset: try student.sum(aim.others), rectifies: aim.rectifies, leak: 1)
+            value: value, offset: try student.sum(goal.others), hasReLU: goal.hasReLU, leak: 1)
         let before = try store.relativeError(images.held, target: target, workers: settings.workers)
-        let kept = (student.parameters, fitted)
+        let kept = parameters
         let fit = try layerFit(convolution, index, MomentTarget(value: value, offset: target.offset))
         let filters = solving.measure { fit.filters(keepsZeroMean: false) }
-        try setKernel(convolution, filters)
-        if let bias = convolution.bias { try set(bias, fit.bias(filters)) }
+        try parameters.setFilters(of: convolution, to: filters)
+        if let bias = convolution.bias { try parameters.set(bias, to: fit.bias(filters)) }
         try student.recompute(index)
         if try store.relativeError(images.held, target: target, workers: settings.workers) > before {
-            (student.parameters, fitted) = kept
+            parameters = kept
             try student.recompute(index)
         }
     }

@@ -1,3 +1,5 @@
+import Networks
+
 /// What a calibration did.
 package struct CalibrationReport: Codable, Sendable, Equatable {
     /// The images' file; nil where they were made.
@@ -19,7 +21,7 @@ package struct CalibrationReport: Codable, Sendable, Equatable {
     /// What the step `layers` made of each norm: it is in the file only where that step was kept.
     package var norms: [Norm] = []
     /// Layers that were not fitted by themselves, and why; training may still change them.
-    package var leftAlone: [InspectReport.Exempt] = []
+    package var leftAlone: [ExemptLayer] = []
     /// Seconds of one pass of the old network over all images.
     package var forwardSeconds = 0.0
     /// Seconds that solving systems of equations took.
@@ -71,5 +73,17 @@ package struct CalibrationReport: Codable, Sendable, Equatable {
         package var after: Double
         /// What became of the filters of the convolution before it.
         package var filters: Filters
+    }
+}
+
+/// Adds up the time that some work takes.
+final class Stopwatch {
+    private(set) var seconds = 0.0
+
+    func measure<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let clock = ContinuousClock()
+        let start = clock.now
+        defer { seconds += (clock.now - start) / .seconds(1) }
+        return try body()
     }
 }

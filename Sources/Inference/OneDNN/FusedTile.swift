@@ -3,7 +3,7 @@ import Tensors
 
 /// Steps that are executed together: where their results at a position depend on that position alone, part of the batch
 /// after part, so that a map is still in the cache when the next step reads it.
-package struct Stage: Equatable {
+package struct FusedTile: Equatable {
     /// Consecutive steps of the program.
     package var steps: Range<Int>
     /// Positions of a map, and how many of them are a part; a part may be several whole maps. Nil for a step that is
@@ -15,9 +15,9 @@ package struct Stage: Equatable {
         package var length: Int
     }
 
-    /// The stages of a program whose batches have so many images.
-    package static func stages(of program: Program, batch: Int) -> [Stage] {
-        var stages: [Stage] = []
+    /// The tiles of a program whose batches have so many images.
+    package static func tiles(of program: Program, batch: Int) -> [FusedTile] {
+        var tiles: [FusedTile] = []
         var start = 0
         while start < program.steps.count {
             var end = start + 1
@@ -27,10 +27,10 @@ package struct Stage: Equatable {
             }
             let steps = start..<end
             let parts = steps.count > 1 ? positions.map { program.parts(of: steps, $0, batch: batch) } : nil
-            stages.append(Stage(steps: steps, parts: parts))
+            tiles.append(FusedTile(steps: steps, parts: parts))
             start = end
         }
-        return stages
+        return tiles
     }
 }
 
@@ -50,7 +50,7 @@ extension Program {
         }
     }
 
-    /// Whether a step may follow others in a stage: one that reads what they read or wrote, or nothing is won. A norm
+    /// Whether a step may follow others in a tile: one that reads what they read or wrote, or nothing is won. A norm
     /// waits for the statistics of the whole map.
     fileprivate func mayJoin(_ index: Int, _ others: Range<Int>, _ positions: Int) -> Bool {
         let step = steps[index]
@@ -65,16 +65,16 @@ extension Program {
     }
 
     /// Parts of a map that are equal and not too large, or as many whole maps.
-    fileprivate func parts(of stage: Range<Int>, _ positions: Int, batch: Int) -> Stage.Parts {
-        let largest = stage.flatMap { steps[$0].maps + [steps[$0].result] }.map { sizes[$0] }.max() ?? 0
+    fileprivate func parts(of tile: Range<Int>, _ positions: Int, batch: Int) -> FusedTile.Parts {
+        let largest = tile.flatMap { steps[$0].maps + [steps[$0].result] }.map { sizes[$0] }.max() ?? 0
         let most = max(1, Self.partSize * positions / max(largest, 1))
         if most < positions {
             // At least an eighth of what would fit: a map whose size is prime is left whole.
             let divisor = (max(most / 8, 1)...most).last { positions % $0 == 0 }
-            return Stage.Parts(positions: positions, length: divisor ?? positions)
+            return FusedTile.Parts(positions: positions, length: divisor ?? positions)
         }
         let maps = (1...min(most / positions, batch)).last { batch % $0 == 0 } ?? 1
-        return Stage.Parts(positions: positions, length: maps * positions)
+        return FusedTile.Parts(positions: positions, length: maps * positions)
     }
 }
 

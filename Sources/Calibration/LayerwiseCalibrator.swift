@@ -1,34 +1,34 @@
 import Conversion
 import Inference
-import Training
 import Networks
 import Tensors
 
 /// Fits one layer after another, in topological order, so that each makes up for what those before it could not keep:
 /// the old network (teacher) and the new one (student) are computed side by side on all images.
-final class CalibrationWalk {
+final class LayerwiseCalibrator {
     let source: Network
-    let teacher: LiveNetwork
-    let student: LiveNetwork
+    let teacher: ActivationCache
+    let student: ActivationCache
     let images: CalibrationImages
-    let settings: WalkSettings
+    let settings: Settings
     let pairs: ConvolutionNormPairs
-    /// Fitted parameters by name, in the file's shape and layout.
-    var fitted: [String: Tensor] = [:]
+    /// The student's parameters.
+    var parameters: CalibratedParameters { didSet { student.parameters = parameters.table } }
     var norms: [CalibrationReport.Norm] = []
-    var leftAlone: [InspectReport.Exempt] = []
+    var leftAlone: [ExemptLayer] = []
     let solving = Stopwatch()
 
     let consumers: [[Int]]
     private let needed: Set<Int>
 
     init(
-        _ source: Network, teacher: LiveNetwork, student: LiveNetwork, images: CalibrationImages,
-        settings: WalkSettings
+        _ source: Network, teacher: ActivationCache, student: ActivationCache,
+        parameters: CalibratedParameters, images: CalibrationImages, settings: Settings
     ) {
         self.source = source
         self.teacher = teacher
         self.student = student
+        self.parameters = parameters
         self.images = images
         self.settings = settings
         pairs = ConvolutionNormPairs(source)
@@ -68,21 +68,27 @@ final class CalibrationWalk {
     func fitObstacle(_ index: Int, _ convolution: Convolution) -> String? {
         source.sharing(index) ?? tooLarge(convolution, memory: settings.memory)
     }
+}
 
-    // MARK: Parameters
-
-    /// Gives the student a parameter from here on.
-    func set(_ name: String, _ values: [Double]) throws {
-        guard let old = student.parameters[name] else { throw InferenceError.missingParameter(name) }
-        let tensor = Tensor(shape: old.shape, values: values.map(Float.init))
-        fitted[name] = tensor
-        student.set(name, tensor)
-    }
-
-    /// Gives a convolution or dense layer other filters, [outputs, inputs / groups, rows, columns].
-    func setKernel(_ convolution: Convolution, _ filters: [Double]) throws {
-        let stored = convolution.stored(filters.map(Float.init))
-        try set(convolution.kernel, stored.map(Double.init))
+extension LayerwiseCalibrator {
+    /// What a calibrator is to do.
+    struct Settings {
+        /// Kernels that are standardized.
+        var standardized: Set<String>
+        /// ε of their standardization.
+        var epsilon: ConversionOptions.StandardizationEpsilon
+        /// λ of the kernels' fit, in units of the mean variance of an input.
+        var ridge = 0.03
+        /// What an error counts that no ReLU lets through.
+        var leak: Float = 0.1
+        /// What the sums for a layer's fit may cost, in units of the layer itself.
+        var samplingEffort = 1.0
+        /// Steps down the gradient through each norm.
+        var refinements = 0
+        /// Bytes that a layer's fit may take; a layer that needs more is left as it is.
+        var memory: Int
+        /// Threads.
+        var workers: Int
     }
 }
 
@@ -101,24 +107,4 @@ extension Network {
         }
         return isShared ? "its parameters are shared with another layer" : nil
     }
-}
-
-/// What a walk is to do.
-struct WalkSettings {
-    /// Kernels that are standardized.
-    var standardized: Set<String>
-    /// ε of their standardization.
-    var epsilon: ConversionOptions.StandardizationEpsilon
-    /// λ of the kernels' fit, in units of the mean variance of an input.
-    var ridge = 0.03
-    /// What an error counts that no rectifier lets through.
-    var leak: Float = 0.1
-    /// What the sums for a layer's fit may cost, in units of the layer itself.
-    var samplingEffort = 1.0
-    /// Steps down the gradient through each norm.
-    var refinements = 0
-    /// Bytes that a layer's fit may take; a layer that needs more is left as it is.
-    var memory: Int
-    /// Threads.
-    var workers: Int
 }

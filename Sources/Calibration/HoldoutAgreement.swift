@@ -1,5 +1,5 @@
-/// The old network's outputs on the images set aside, which steps are judged by.
-struct Judge {
+/// How well other outputs on the images set aside agree with the old network's: steps are kept or dropped by it.
+struct HoldoutAgreement {
     private let outputs: [Float]
     private let classes: Int
     private let isSigmoid: Bool

@@ -18,7 +18,9 @@ import Tensors
 struct Distillation {
     let source: Network
     let sourceParameters: ParameterTable
-    let student: Student
+    /// The new network.
+    let network: Network
+    let parameters: ParameterTable
     let shapes: [Shape]
     let images: CalibrationImages
     let settings: Settings
@@ -37,15 +39,15 @@ struct Distillation {
     func run(progress: (Int, Int) -> Void) throws -> [String: Tensor] {
         let taps = self.taps
         let layout = ParameterLayout(
-            student.network, standardized: settings.standardized, epsilon: settings.epsilon.insideRoot)
+            network, standardized: settings.standardized, epsilon: settings.epsilon.insideRoot)
         let batch = min(settings.batch, max(4, images.originals.count / 4 * 4))
         let trainer = try Trainer(
-            student.network, parameters: student.parameters, shapes: shapes, taps: taps, layout: layout,
+            network, parameters: parameters, shapes: shapes, taps: taps, layout: layout,
             batch: batch, workers: settings.workers)
         let teacher = try OneDNNSection(
             Section(from: [0], to: taps), of: source, parameters: sourceParameters, shapes: shapes,
             workers: settings.workers)
-        var values = try layout.values(in: student.parameters)
+        var values = try layout.values(in: parameters)
         let rates = startingRates(layout, values)
         var adam = Adam(count: layout.count)
         var random = SplitMix64(seed: settings.seed &+ 0xD157)
@@ -70,7 +72,7 @@ struct Distillation {
 
     // MARK: The loss
 
-    /// The output first, then each block's output: a sum, or the rectifier behind it.
+    /// The output first, then each block's output: a sum, or the ReLU behind it.
     private var taps: [Int] {
         let needed = source.nodesNeeded(for: Section(whole: source))
         let consumers = source.consumers.map { $0.filter(needed.contains) }
@@ -94,9 +96,9 @@ struct Distillation {
                 for (target, buffer) in zip(targets, buffers) { target.store(range, buffer) }
             })
         let scales = targets.enumerated().map { tap, target in
-            let share = tap == 0 ? 1 : 1 / Float(taps.count - 1)
+            let weight = tap == 0 ? 1 : 1 / Float(taps.count - 1)
             // Values that do not vary over the batch ask for nothing.
-            return target.spread.map { share * 2 / Float($0) } ?? 0
+            return target.spread.map { weight * 2 / Float($0) } ?? 0
         }
         return try trainer.gradient(at: values, load: { self.load(views, $0, $1) }) {
             tap, range, found, gradient in
@@ -150,7 +152,7 @@ struct Distillation {
     private func tensors(_ layout: ParameterLayout, _ values: [Float]) -> [String: Tensor] {
         var result: [String: Tensor] = [:]
         for entry in layout.entries {
-            guard let shape = student.parameters[entry.name]?.shape else { continue }
+            guard let shape = parameters[entry.name]?.shape else { continue }
             var values = values
             if entry.standardization != nil, let convolution = entry.convolution {
                 let filters = settings.epsilon.standardized(

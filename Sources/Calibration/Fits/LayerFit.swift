@@ -1,7 +1,5 @@
-import Calibration
 import Conversion
 import Inference
-import Training
 import Networks
 import Tensors
 

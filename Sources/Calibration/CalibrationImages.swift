@@ -1,4 +1,3 @@
-import Datasets
 import Inference
 import Tensors
 
@@ -72,33 +71,35 @@ struct CalibrationImages {
     }
 }
 
-/// The images of a split that a seed draws, preprocessed. `progress` is told how many of how many are read.
-func drawnImages(
-    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing,
-    progress: (Int, Int) -> Void = { _, _ in }
-) throws -> ActivationStore {
-    try split.check(preprocessing)
-    var random = SplitMix64(seed: calibration.seed)
-    let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
-    let store = try ActivationStore(shape: [split.height, split.width, split.channels], count: order.count)
-    for (place, image) in order.enumerated() {
-        let values = try split.read(image..<image + 1, preprocessing: preprocessing)
-        values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
-        progress(place + 1, order.count)
-    }
-    return store
-}
+/// An image of a store, moved by some rows and columns and perhaps mirrored; what a shift uncovers mirrors what is
+/// beside it. The old network tells what a view should give as well as it does for the image itself.
+struct ImageView: Sendable {
+    /// The image's place in the store.
+    var image: Int
+    /// Rows that it moves up; less than it has.
+    var rows = 0
+    /// Columns that it moves to the left; less than it has.
+    var columns = 0
+    /// Whether its columns are in reverse then.
+    var isMirrored = false
 
-/// Why a calibration was refused.
-package enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
-    /// Too few images to fit to some and judge by others.
-    case tooFewImages(file: String, found: Int)
-
-    /// One line for people.
-    package var description: String {
-        switch self {
-        case .tooFewImages(let file, let found):
-            "\(file): \(found) images to calibrate on, expected at least 8"
+    /// Writes the view's values, [height, width, channels].
+    func write(from store: ActivationStore, to target: UnsafeMutablePointer<Float>) {
+        let (height, width, channels) = (store.shape[0], store.shape[1], store.shape[2])
+        store.withValues(image) { source in
+            for row in 0..<height {
+                let sourceRow = Self.reflected(row + rows, height)
+                for column in 0..<width {
+                    let moved = Self.reflected(column + columns, width)
+                    let sourceColumn = isMirrored ? width - 1 - moved : moved
+                    let from = source + (sourceRow * width + sourceColumn) * channels
+                    (target + (row * width + column) * channels).update(from: from, count: channels)
+                }
+            }
         }
+    }
+
+    private static func reflected(_ index: Int, _ extent: Int) -> Int {
+        index < 0 ? -index : index >= extent ? 2 * (extent - 1) - index : index
     }
 }

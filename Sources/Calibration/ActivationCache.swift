@@ -4,7 +4,7 @@ import Tensors
 
 /// A network under way on all calibration images at once: it is computed as far as somebody asked, and holds the values
 /// that are still needed from there.
-final class LiveNetwork {
+final class ActivationCache {
     let network: Network
     let shapes: [Shape]
     let count: Int
@@ -84,9 +84,6 @@ final class LiveNetwork {
             stores[node] = nil
         }
     }
-
-    /// Gives a parameter other values from here on.
-    func set(_ name: String, _ tensor: Tensor) { parameters = parameters.replacing([name: tensor]) }
 
     /// The sum of some nodes' values; nil for none.
     func sum(_ nodes: [Int]) throws -> ActivationStore? {

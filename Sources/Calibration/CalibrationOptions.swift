@@ -28,3 +28,17 @@ package struct CalibrationOptions: Sendable, Equatable {
         self.workers = workers
     }
 }
+
+/// Why a calibration was refused.
+package enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
+    /// Too few images to fit to some and judge by others.
+    case tooFewImages(file: String, found: Int)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .tooFewImages(let file, let found):
+            "\(file): \(found) images to calibrate on, expected at least 8"
+        }
+    }
+}

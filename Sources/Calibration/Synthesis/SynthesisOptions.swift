@@ -1,5 +1,5 @@
-import Datasets
-import Reports
+import Foundation
+import Tensors
 
 /// How images are made from a network's stored statistics.
 package struct SynthesisOptions: Sendable, Equatable {
@@ -32,34 +32,6 @@ package struct SynthesisOptions: Sendable, Equatable {
     }
 }
 
-/// How images were made from stored statistics.
-package struct SynthesisReport: Codable, Sendable, Equatable {
-    /// How many images.
-    package var images: Int
-    /// Rows of each.
-    package var height: Int
-    /// Columns of each.
-    package var width: Int
-    /// Images whose statistics were taken together.
-    package var share: Int
-    /// Batch norms whose statistics were approached.
-    package var norms: Int
-    /// Steps down the gradient, of the images that took most.
-    package var steps: Int
-    /// How far the statistics of noise are from the stored ones: mean over shares of `StatisticsLoss`.
-    package var firstLoss: Double
-    /// The same of the images; 0.02 for each norm is near.
-    package var lastLoss: Double
-    /// Seconds that it took.
-    package var seconds: Double
-
-    /// Whether images are about as near to the statistics as those that were measured to serve.
-    package var isNear: Bool { lastLoss <= nearLoss }
-
-    /// The loss that is near still.
-    var nearLoss: Double { 5 * Synthesis.enough * Double(norms) }
-}
-
 /// Why no images can be made.
 package enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     /// There are no stored statistics to make them from.
@@ -74,7 +46,7 @@ package enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     case noWayBack(layer: String)
     /// A number that makes no sense.
     case invalid(what: String, found: Int, expected: String)
-    /// The smallest shares would not fit into the memory allowed.
+    /// The smallest micro-batches would not fit into the memory allowed.
     case outOfMemory(height: Int, width: Int, bytes: Int, limit: Int)
 
     /// One line for people.
@@ -88,8 +60,8 @@ package enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
         case .diverged:
             "images made from the stored statistics are not finite: the statistics are not those of this network"
         case .distant(let first, let last):
-            "no images have the stored statistics: the distance fell from \(Formatting.fixed(first, digits: 3)) to "
-                + "\(Formatting.fixed(last, digits: 3)) only; expected the preprocessing that the network was trained with (--preprocess), or images of another size (--image-size)"
+            "no images have the stored statistics: the distance fell from \(String(format: "%.3f", first)) to "
+                + "\(String(format: "%.3f", last)) only; expected the preprocessing that the network was trained with (--preprocess), or images of another size (--image-size)"
         case .noWayBack(let layer):
             "layer '\(layer)': gradients cannot go back through its operation, so that no images can be made (--synthesize); "
                 + "--calibrate IMAGES takes images that are there"

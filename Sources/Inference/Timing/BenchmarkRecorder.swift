@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What several workers have done: when batches ended, and what time went where.
-package final class Tally: Sendable {
+package final class BenchmarkRecorder: Sendable {
     private struct State {
         var cold: Int
         /// The ends of batches since all workers are warm; the first is where the time starts.
