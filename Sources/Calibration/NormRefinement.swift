@@ -85,7 +85,8 @@ struct NormRefinement {
     private var standardizes: Bool { calibrator.settings.standardized.contains(convolution.kernel) }
 
     private func normalized(_ filters: [Double]) -> [Double] {
-        standardizes ? calibrator.settings.epsilon.standardized(filters, size: convolution.filterSize) : filters
+        standardizes
+            ? calibrator.settings.epsilon.standardized(filters, size: convolution.filterSize) : filters
     }
 
     /// Makes filters the student's, and fits scale and offset to them.
@@ -99,7 +100,8 @@ struct NormRefinement {
             calibrator.candidate(place, norm, target, parameters, images: images, choosesSigns: false))
     }
 
-    private func measured(_ filters: [Double], _ candidate: LayerwiseCalibrator.NormCandidate) throws -> State {
+    private func measured(_ filters: [Double], _ candidate: LayerwiseCalibrator.NormCandidate) throws -> State
+    {
         let parameters = candidate.parameters
         func sums(_ images: [Int]) throws -> NormFitSums {
             try candidate.activations.sums(

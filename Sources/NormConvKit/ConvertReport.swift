@@ -1,4 +1,6 @@
+import Calibration
 import Conversion
+import Networks
 
 /// What a conversion did, for machines.
 package struct ConvertReport: Codable, Sendable {

@@ -1,3 +1,4 @@
+import Calibration
 import Checkpoints
 import Conversion
 import Datasets

@@ -3,6 +3,7 @@ import Evaluation
 import Foundation
 import Inference
 import Networks
+import Reports
 import Tensors
 
 /// Why a network cannot be scored.
@@ -191,5 +192,16 @@ extension Split {
             try checkClasses(head.classes(outputs: outputs.logits.shape[1]), of: "the network")
             return try Outcomes(outputs: outputs.logits, labels: labels ?? [], head: head)
         }
+    }
+}
+
+extension Split {
+    /// An image as people see it; nil where it has other channels than grey or colours.
+    package func picture(_ index: Int) throws -> Picture? {
+        let (black, white) = (blackToWhite.lowerBound, blackToWhite.upperBound)
+        let bytes = try read(index..<index + 1, preprocessing: .raw).map { value in
+            UInt8((min(max((value - black) / (white - black), 0), 1) * 255).rounded())
+        }
+        return Picture(width: width, height: height, channels: channels, bytes: bytes)
     }
 }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Conversion
+import Foundation
 
 extension Model {
     /// Throws where a path is this network's own file, under whatever name: only `writeInPlace` replaces it.
@@ -32,5 +33,34 @@ extension Model {
             throw error
         }
         return backup.path
+    }
+}
+
+/// Results that would take the place of what they are computed from, under whatever name.
+package struct OutputIsInput: Error, CustomStringConvertible {
+    let output: String
+    let input: String
+
+    /// One line for people.
+    package var description: String { "\(output): is the input \(input), which the results would replace" }
+
+    /// Throws where a file is one of the inputs.
+    package static func check(_ output: String, _ inputs: [String]) throws(OutputIsInput) {
+        guard let file = identity(output) else { return }
+        for input in inputs where identity(input) == file {
+            throw OutputIsInput(output: output, input: input)
+        }
+    }
+
+    /// Whether both are one file, however they are called.
+    package static func areOne(_ first: String, _ second: String) -> Bool {
+        first == second || identity(first).map { $0 == identity(second) } ?? false
+    }
+
+    /// What tells a file from others, however it is called.
+    private static func identity(_ path: String) -> [UInt64]? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return [UInt64(truncatingIfNeeded: status.st_dev), UInt64(status.st_ino)]
     }
 }

@@ -51,15 +51,6 @@ extension Model {
         }
     }
 
-    /// Makes images, preprocessed. Throws `SynthesisFailure` where none can be made.
-    func madeImages(
-        _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing,
-        progress: (Int, Int) -> Void
-    ) throws -> (images: ActivationStore, report: SynthesisReport) {
-        let budget = try synthesisBudget(options, calibration, preprocessing)
-        return try synthesis(budget, calibration, preprocessing).run(progress: progress)
-    }
-
     /// How many images are made, and how large. Throws where none can be.
     func synthesisBudget(
         _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
@@ -73,7 +64,8 @@ extension Model {
             logits, parameters: parameters, defaultSize: inputSize, options, memory: calibration.memory)
     }
 
-    private func synthesis(
+    /// Images in the making.
+    func synthesis(
         _ budget: SynthesisBudget, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
     ) -> Synthesis {
         Synthesis(

@@ -42,9 +42,12 @@ struct CalibrationMathTests {
             }
             for o in 0..<outputs { outputSum[o] += target[o] }
         }
-        return LinearMoments(
-            count: 60, inputPivot: inputPivot, outputPivot: outputPivot, inputSum: inputSum,
-            outputSum: outputSum, squares: squares, products: products)
+        var sums = MomentSums(
+            inputPivot: inputPivot.map(Float.init), outputPivot: outputPivot.map(Float.init))
+        sums.count = 60
+        (sums.inputSum, sums.outputSum) = (inputSum, outputSum)
+        (sums.squares, sums.products) = (squares, products)
+        return LinearMoments(sums)
     }
 
     /// A row-major matrix of rows of 7 times one of 7×7.

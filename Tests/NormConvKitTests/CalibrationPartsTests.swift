@@ -132,7 +132,9 @@ struct CalibrationPartsTests {
         // What the old kernel gives, on data that holds it exactly: the ridge pulls to the same kernel.
         #expect(zip(fitted, kernel).allSatisfy { abs($0 - $1) < 1e-4 })
         #expect(
-            zip(try #require(calibrator.parameters.fitted["fc.bias"]).values, [1, 2, 3]).allSatisfy { abs($0 - $1) < 1e-4 })
+            zip(try #require(calibrator.parameters.fitted["fc.bias"]).values, [1, 2, 3]).allSatisfy {
+                abs($0 - $1) < 1e-4
+            })
         // As the head it is left to its own step.
         let again = try self.calibrator(
             (network, network), (parameters(kernel, [1, 2, 3]), parameters(other, [0, 0, 0])), images: images,

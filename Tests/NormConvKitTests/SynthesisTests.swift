@@ -1,3 +1,4 @@
+@testable import Calibration
 import Foundation
 import TestSupport
 import Testing
@@ -154,5 +155,15 @@ struct SynthesisTests {
         let failure = SynthesisFailure.wrongChannels(preprocessing: "torch", expected: 3, found: 1)
         #expect(failure.description.contains("--preprocess"))
         #expect(throws: failure) { try model.madeImages(few, CalibrationOptions(), .torch) { _, _ in } }
+    }
+}
+
+extension Model {
+    fileprivate func madeImages(
+        _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing,
+        progress: (Int, Int) -> Void
+    ) throws -> (images: ActivationStore, report: SynthesisReport) {
+        let budget = try synthesisBudget(options, calibration, preprocessing)
+        return try synthesis(budget, calibration, preprocessing).run(progress: progress)
     }
 }

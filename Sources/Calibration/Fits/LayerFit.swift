@@ -101,12 +101,3 @@ extension MomentSource {
         return stride
     }
 }
-
-extension LinearMoments {
-    fileprivate init(_ sums: MomentSums) {
-        self.init(
-            count: sums.count, inputPivot: sums.inputPivot.map(Double.init),
-            outputPivot: sums.outputPivot.map(Double.init), inputSum: sums.inputSum,
-            outputSum: sums.outputSum, squares: sums.squares, products: sums.products)
-    }
-}

@@ -73,7 +73,8 @@ extension nc_shape {
         self.init(
             rows: step.input[0], columns: step.input[1], inputs: convolution.inputs,
             output_rows: step.output[0],
-            output_columns: step.output[1], outputs: convolution.outputs, kernel_rows: convolution.size.height,
+            output_columns: step.output[1], outputs: convolution.outputs,
+            kernel_rows: convolution.size.height,
             kernel_columns: convolution.size.width, stride_rows: convolution.strides.height,
             stride_columns: convolution.strides.width, top: step.margins.top, left: step.margins.left)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// What several workers have done: when batches ended, and what time went where.
@@ -60,5 +61,20 @@ package final class BenchmarkRecorder: Sendable {
                 layerSeconds: spent.layers.map { $0 * perImage }, workerSeconds: spent.total * perImage,
                 processorShare: min(spent.processor / max(spent.wall, .leastNormalMagnitude), 1))
         }
+    }
+}
+
+/// What time layers are measured in.
+package enum LayerClock: Sendable {
+    /// The thread's own time on a processor: what other programs take is not in it.
+    case processor
+    /// Time that passes, whoever has the processor: where several threads share a layer.
+    case wall
+
+    /// Seconds since some moment.
+    package var seconds: Double {
+        var time = timespec()
+        clock_gettime(self == .processor ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 }

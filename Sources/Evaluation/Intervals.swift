@@ -1,3 +1,32 @@
+/// A share of images and its 95 % interval.
+package struct Proportion: Sendable, Equatable, Codable {
+    /// Images that count.
+    package let count: Int
+    /// `count` / images.
+    package let value: Double
+    /// Lower end of the 95 % interval.
+    package let low: Double
+    /// Upper end of the 95 % interval.
+    package let high: Double
+
+    /// `count` of `images`, with Wilson's score interval (1927) without continuity correction, which holds near 0 and
+    /// 1 where the normal approximation does not. Traps unless 0 ≤ count ≤ images and images > 0.
+    package init(_ count: Int, of images: Int) {
+        precondition(images > 0 && (0...images).contains(count))
+        let z = 1.959963984540054  // the normal distribution's 97.5 % quantile
+        let n = Double(images)
+        let p = Double(count) / n
+        let centre = p + z * z / (2 * n)
+        let margin = z * (p * (1 - p) / n + z * z / (4 * n * n)).squareRoot()
+        let scale = 1 + z * z / n
+        self.count = count
+        value = p
+        // At the ends the formula gives exactly 0 and 1, but for rounding.
+        low = count == 0 ? 0 : (centre - margin) / scale
+        high = count == images ? 1 : (centre + margin) / scale
+    }
+}
+
 /// The difference of two networks' accuracies on the same images, and its 95 % interval.
 ///
 /// The interval is Tango's score interval (Statistics in Medicine 17, 891–908, 1998): all differences Δ that the score
