@@ -29,7 +29,7 @@ typedef struct {
     /// Forward only: adds to what the destination holds, before the activation.
     bool accumulates;
     /// Forward only: cuts the result at zero and, where it is finite, at `ceiling`.
-    bool rectifies;
+    bool hasReLU;
     float ceiling;
     /// Forward only: rounds the source and the kernel to bfloat16. Not every processor has kernels for them.
     bool rounds;
@@ -145,10 +145,10 @@ static inline dnnl_status_t nc_attributes_(const nc_convolution_shape *shape, dn
     const float upper = clipped ? shape->ceiling : 0;
 #if DNNL_VERSION_MAJOR >= 3
     if (shape->accumulates) NC_TRY_(dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef));
-    if (shape->rectifies) NC_TRY_(dnnl_post_ops_append_eltwise(operations, kind, 0, upper));
+    if (shape->hasReLU) NC_TRY_(dnnl_post_ops_append_eltwise(operations, kind, 0, upper));
 #else
     if (shape->accumulates) NC_TRY_(dnnl_post_ops_append_sum(operations, 1));
-    if (shape->rectifies) NC_TRY_(dnnl_post_ops_append_eltwise(operations, 1, kind, 0, upper));
+    if (shape->hasReLU) NC_TRY_(dnnl_post_ops_append_eltwise(operations, 1, kind, 0, upper));
 #endif
     NC_TRY_(dnnl_primitive_attr_set_post_ops(*attributes, operations));
 done:

@@ -203,13 +203,4 @@ static inline herr_t chdf5_read_references(hid_t attribute, hid_t type, size_t s
     return status;
 }
 
-/* Version of the file's superblock. */
-static inline herr_t chdf5_superblock_version(hid_t file, unsigned *version) {
-    H5F_info2_t info;
-    memset(&info, 0, sizeof info);
-    herr_t status = H5Fget_info2(file, &info);
-    *version = info.super.version;
-    return status;
-}
-
 #endif

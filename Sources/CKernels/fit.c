@@ -19,19 +19,19 @@ NC_INLINE void nc_load(nc_floats *target, const float *x, size_t count) {
     memcpy(target, x, (count < NC_LANES ? count : NC_LANES) * sizeof *x);
 }
 
-/// The weight and the target of values behind a rectifier; `here` is what would enter it now.
+/// The weight and the target of values behind a ReLU; `here` is what would enter it now.
 NC_INLINE void nc_aim(
-    nc_floats *weight, nc_floats *target, const nc_floats *p, const nc_floats *here, int rectifies, float leak) {
+    nc_floats *weight, nc_floats *target, const nc_floats *p, const nc_floats *here, int hasReLU, float leak) {
     const nc_floats zero = {0}, one = zero + 1, little = zero + leak;
     const nc_mask8 wanted = *p > zero, passes = *here > zero;
-    *weight = rectifies ? NC_SELECT(wanted | passes, one, little) : one;
-    *target = rectifies ? NC_SELECT(~wanted & passes, zero, *p) : *p;
+    *weight = hasReLU ? NC_SELECT(wanted | passes, one, little) : one;
+    *target = hasReLU ? NC_SELECT(~wanted & passes, zero, *p) : *p;
 }
 
 /// Adds up some positions of `count` channels, at most eight.
 NC_INLINE void nc_fit_tile(
     const float *u, const float *p, const float *s, size_t positions, size_t channels, size_t count,
-    const float *mean, const float *factor, const float *gamma, const float *beta, int rectifies, float leak,
+    const float *mean, const float *factor, const float *gamma, const float *beta, int hasReLU, float leak,
     double *sums) {
     const nc_floats zero = {0};
     nc_floats weight = zero, sum_z = zero, sum_t = zero, zz = zero, zt = zero, loss = zero, error = zero,
@@ -46,7 +46,7 @@ NC_INLINE void nc_fit_tile(
         nc_load(&aim, p + place, count);
         if (s) nc_load(&other, s + place, count);
         const nc_floats z = (x - m) * f, y = g * z + b, here = y + other;
-        nc_aim(&w, &t, &aim, &here, rectifies, leak);
+        nc_aim(&w, &t, &aim, &here, hasReLU, leak);
         t -= other;
         const nc_floats off = y - t, wz = w * z;
         weight += w;
@@ -55,8 +55,8 @@ NC_INLINE void nc_fit_tile(
         zz += wz * z;
         zt += wz * t;
         loss += w * off * off;
-        const nc_floats passed = rectifies ? NC_SELECT(aim > zero, aim, zero) : aim;
-        const nc_floats gap = (rectifies ? NC_SELECT(here > zero, here, zero) : here) - passed;
+        const nc_floats passed = hasReLU ? NC_SELECT(aim > zero, aim, zero) : aim;
+        const nc_floats gap = (hasReLU ? NC_SELECT(here > zero, here, zero) : here) - passed;
         error += gap * gap;
         value += passed;
         square += passed * passed;
@@ -69,7 +69,7 @@ NC_INLINE void nc_fit_tile(
 NC_VECTORIZED
 void nc_fit_sums(
     const float *u, const float *p, const float *s, size_t positions, size_t channels, const float *mean,
-    const float *factor, const float *gamma, const float *beta, int rectifies, float leak, double *sums) {
+    const float *factor, const float *gamma, const float *beta, int hasReLU, float leak, double *sums) {
     for (size_t start = 0; start < positions; start += NC_BLOCK) {
         const size_t rows = positions - start < NC_BLOCK ? positions - start : NC_BLOCK;
         for (size_t c = 0; c < channels; c += NC_LANES) {
@@ -78,18 +78,18 @@ void nc_fit_sums(
             if (count >= NC_LANES)
                 nc_fit_tile(
                     u + first, p + first, rest, rows, channels, NC_LANES, mean + c, factor + c, gamma + c, beta + c,
-                    rectifies, leak, sums + c);
+                    hasReLU, leak, sums + c);
             else
                 nc_fit_tile(
                     u + first, p + first, rest, rows, channels, count, mean + c, factor + c, gamma + c, beta + c,
-                    rectifies, leak, sums + c);
+                    hasReLU, leak, sums + c);
         }
     }
 }
 
 NC_VECTORIZED
 void nc_add_fit_gradient(
-    const float *y, const float *p, const float *s, float *gradient, size_t count, int rectifies, float leak) {
+    const float *y, const float *p, const float *s, float *gradient, size_t count, int hasReLU, float leak) {
     for (size_t i = 0; i < count; i += NC_LANES) {
         const size_t rest = count - i;
         nc_floats here, aim, other = {0}, sum, weight, target;
@@ -98,7 +98,7 @@ void nc_add_fit_gradient(
         nc_load(&sum, gradient + i, rest);
         if (s) nc_load(&other, s + i, rest);
         here += other;
-        nc_aim(&weight, &target, &aim, &here, rectifies, leak);
+        nc_aim(&weight, &target, &aim, &here, hasReLU, leak);
         sum += weight * (here - target);
         memcpy(gradient + i, &sum, (rest < NC_LANES ? rest : NC_LANES) * sizeof *gradient);
     }

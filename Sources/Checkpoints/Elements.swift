@@ -6,7 +6,7 @@ enum Elements {
     static func floats(_ bytes: [UInt8], _ type: ElementType) -> [Float] {
         switch type {
         case .float16: decode(bytes, UInt16.self, HalfPrecision.float(half:))
-        case .bfloat16: decode(bytes, UInt16.self, HalfPrecision.float(brain:))
+        case .bfloat16: decode(bytes, UInt16.self, HalfPrecision.float(bfloat16:))
         case .float32: decode(bytes, UInt32.self) { Float(bitPattern: $0) }
         case .float64: decode(bytes, UInt64.self) { Float(Double(bitPattern: $0)) }
         case .int8: decode(bytes, Int8.self) { Float($0) }
@@ -26,7 +26,7 @@ enum Elements {
         let bytes =
             switch type {
             case .float16: encode(values, HalfPrecision.half)
-            case .bfloat16: encode(values, HalfPrecision.brain)
+            case .bfloat16: encode(values, HalfPrecision.bfloat16)
             case .float32: encode(values, \.bitPattern)
             case .float64: encode(values) { Double($0).bitPattern }
             case .int8: encode(values) { Int8($0) }
@@ -46,7 +46,7 @@ enum Elements {
     static func fits(_ value: Float, _ type: ElementType) -> Bool {
         switch type {
         case .float16: abs(value) <= 65_504
-        case .bfloat16: value.isFinite && HalfPrecision.brain(value) & 0x7F80 != 0x7F80
+        case .bfloat16: value.isFinite && HalfPrecision.bfloat16(value) & 0x7F80 != 0x7F80
         case .float32, .float64: value.isFinite
         case .int8: Int8(exactly: value) != nil
         case .int16: Int16(exactly: value) != nil

@@ -22,7 +22,7 @@ struct KernelGeometry: Sendable, Equatable {
     /// The geometry of a convolution's kernel; nil where its numbers do not fit together.
     init?(_ convolution: Convolution) {
         let (inputs, outputs, groups) = (convolution.inputs, convolution.outputs, convolution.groups)
-        let (taps, overflow) = convolution.size.rows.multipliedReportingOverflow(by: convolution.size.columns)
+        let (taps, overflow) = convolution.size.height.multipliedReportingOverflow(by: convolution.size.width)
         guard !overflow, taps > 0, inputs > 0, outputs > 0, groups > 0, inputs % groups == 0,
             outputs % groups == 0, convolution.kernelLayout != .hwim || groups == inputs,
             convolution.kernelShape != nil

@@ -7,7 +7,7 @@ extension Moments {
         switch activation {
         case .relu:
             mapped { mean, variance in
-                centred(rectifiedMoments(mean: mean, variance: variance))
+                centred(reluMoments(mean: mean, variance: variance))
             }
         case .clippedReLU(let limit):
             mapped { clipped(mean: $0, variance: $1, limit: Double(limit)) }
@@ -46,14 +46,14 @@ private func centred(_ raw: (first: Double, second: Double)) -> (mean: Double, v
 
 /// min(max(x, 0), L) is max(x, 0) − max(x − L, 0); the square follows likewise.
 private func clipped(mean: Double, variance: Double, limit: Double) -> (mean: Double, variance: Double) {
-    let below = rectifiedMoments(mean: mean, variance: variance)
-    let above = rectifiedMoments(mean: mean - limit, variance: variance)
+    let below = reluMoments(mean: mean, variance: variance)
+    let above = reluMoments(mean: mean - limit, variance: variance)
     return centred((below.first - above.first, below.second - above.second - 2 * limit * above.first))
 }
 
 /// The leaky function is slope·x + (1 − slope)·max(x, 0).
 private func leaky(mean: Double, variance: Double, slope: Double) -> (mean: Double, variance: Double) {
-    let positive = rectifiedMoments(mean: mean, variance: variance)
+    let positive = reluMoments(mean: mean, variance: variance)
     let negativeSquare = max(mean * mean + variance - positive.second, 0)
     return centred(
         (

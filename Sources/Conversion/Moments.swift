@@ -77,7 +77,7 @@ struct Moments: Equatable {
 }
 
 /// E[max(x, 0)] and E[max(x, 0)²] of a Gaussian x: mΦ(m/s) + sφ(m/s) and (m² + s²)Φ(m/s) + msφ(m/s).
-func rectifiedMoments(mean: Double, variance: Double) -> (first: Double, second: Double) {
+func reluMoments(mean: Double, variance: Double) -> (first: Double, second: Double) {
     let deviation = variance.squareRoot()
     let ratio = mean / deviation
     guard deviation > 0, ratio.isFinite else {

@@ -13,7 +13,7 @@ extension Planner {
         var (connected, contradicted) = ([LooseNorm](), [Int: ConvolutionExemption]())
         for loose in network.looseNorms where loose.basis?.holdsIfAdjacent == true {
             guard let convolution = loose.convolution else { continue }
-            if try isRectified(network.nodes[loose.norm], reader) {
+            if try hasReLU(network.nodes[loose.norm], reader) {
                 contradicted[convolution] = .contradicted(norm: network.nodes[loose.norm].layer)
             } else {
                 connected.append(loose)
@@ -24,7 +24,7 @@ extension Planner {
 
     /// Whether a batch normalization's running means are those of values that are never negative. Statistics that nobody
     /// has updated, all 0, tell nothing.
-    private static func isRectified(_ node: Node, _ reader: ParameterReader) throws -> Bool {
+    private static func hasReLU(_ node: Node, _ reader: ParameterReader) throws -> Bool {
         guard case .batchNorm(let norm) = node.operation, norm.channels >= fewestChannels else {
             return false
         }

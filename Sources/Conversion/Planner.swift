@@ -13,7 +13,7 @@ import Tensors
 /// - Throws: `ConversionError` naming the layer or parameter at fault, `NetworkError` where operands do not fit
 ///   together at `inputSize`, and what reading parameters throws.
 package func planConversion(
-    of network: Network, parameters: ParameterTable, options: ConversionOptions, inputSize: Extent2D? = nil
+    of network: Network, parameters: ParameterTable, options: ConversionOptions, inputSize: Extent? = nil
 ) throws -> ConversionPlan {
     var planner = try Planner(network, parameters, options, inputSize)
     for index in network.nodes.indices { try planner.visit(index) }
@@ -41,7 +41,7 @@ struct Planner {
     var converted: Set<String> = []
 
     init(
-        _ network: Network, _ parameters: ParameterTable, _ options: ConversionOptions, _ inputSize: Extent2D?
+        _ network: Network, _ parameters: ParameterTable, _ options: ConversionOptions, _ inputSize: Extent?
     ) throws {
         guard options.epsilon > 0, options.epsilon.isFinite else {
             throw ConversionError.invalidOption(
@@ -52,7 +52,7 @@ struct Planner {
         (source, contradicted) = try Self.connected(network, options, reader)
         pairs = ConvolutionNormPairs(source)
         let (height, width) = (
-            inputSize?.rows ?? network.input.height, inputSize?.columns ?? network.input.width
+            inputSize?.height ?? network.input.height, inputSize?.width ?? network.input.width
         )
         if let height, let width {
             shapes = try network.shapes(height: height, width: width)

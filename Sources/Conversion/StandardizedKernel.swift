@@ -20,3 +20,23 @@ extension Convolution {
         return recipe.apply(to: kernel)
     }
 }
+
+extension ParameterTable {
+    /// The table with the kernels standardized, when they are read, of convolutions that do so themselves.
+    package func standardizing(for network: Network) -> ParameterTable {
+        var convolutions: [String: Convolution] = [:]
+        for node in network.nodes {
+            if case .convolution(let convolution) = node.operation, convolution.standardization != nil {
+                convolutions[convolution.kernel] = convolution
+            }
+        }
+        if convolutions.isEmpty { return self }
+        return ParameterTable(
+            map { parameter in
+                guard let convolution = convolutions[parameter.name] else { return parameter }
+                return Parameter(
+                    name: parameter.name, shape: parameter.shape, elementType: parameter.elementType
+                ) { convolution.standardized(try parameter.read()) }
+            })
+    }
+}

@@ -1,3 +1,49 @@
+/// Turns stored pixels into a network's input: channels last, Float32, preprocessed.
+struct PixelConverter {
+    let format: ImageFormat
+    let preprocessing: Preprocessing
+    let scale: PixelScale
+
+    /// Converts some images of a block.
+    func convert(_ pixels: Block.Pixels, _ images: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+        switch pixels {
+        case .bytes(let values):
+            // 256 values per channel, computed once: uint8 and float images share one definition.
+            let tables = (0..<format.channels).map { channel in
+                (0...255).map { preprocessing.apply(Float($0), channel: channel, scale: scale) }
+            }
+            for channel in 0..<format.channels {
+                tables[channel].withUnsafeBufferPointer { table in
+                    copy(values, images, channel: channel, to: target) { table[Int($0)] }
+                }
+            }
+        case .floats(let values):
+            for channel in 0..<format.channels {
+                copy(values, images, channel: channel, to: target) {
+                    preprocessing.apply($0, channel: channel, scale: scale)
+                }
+            }
+        }
+    }
+
+    @inline(__always)
+    private func copy<Pixel>(
+        _ values: [Pixel], _ images: Range<Int>, channel: Int, to target: UnsafeMutablePointer<Float>,
+        _ convert: (Pixel) -> Float
+    ) {
+        let area = format.height * format.width
+        let source = preprocessing.source(of: channel)
+        let (step, start) = format.layout == .nhwc ? (format.channels, source) : (1, source * area)
+        values.withUnsafeBufferPointer { values in
+            for (position, image) in images.enumerated() {
+                let from = image * format.size + start
+                let to = target + position * format.size + channel
+                for pixel in 0..<area { to[pixel * format.channels] = convert(values[from + pixel * step]) }
+            }
+        }
+    }
+}
+
 /// Images of one size that are read in pieces, from any thread.
 protocol ImageStore: Sendable {
     /// Their number and extents.

@@ -90,7 +90,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// What becomes of a channel of black pixels and of white ones; what is between them stays so in proportion.
-    public func ends(channel: Int) -> (black: Float, white: Float) {
+    package func limits(channel: Int) -> (black: Float, white: Float) {
         (apply(0, channel: channel, scale: .bytes), apply(255, channel: channel, scale: .bytes))
     }
 

@@ -77,7 +77,7 @@ extension Dataset {
     private func floats(_ rows: Range<Int>?) throws(HDF5Error) -> [Float] {
         switch elementKind {
         case .float16: try array(rows, of: UInt16.self, as: .float16).map(HalfPrecision.float(half:))
-        case .bfloat16: try array(rows, of: UInt16.self, as: .bfloat16).map(HalfPrecision.float(brain:))
+        case .bfloat16: try array(rows, of: UInt16.self, as: .bfloat16).map(HalfPrecision.float(bfloat16:))
         default: try array(rows, of: Float.self, as: .float32)
         }
     }

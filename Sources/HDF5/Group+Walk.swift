@@ -2,7 +2,8 @@ extension Group {
     /// All datasets below this group, depth first in file order, with their paths from here (`a/b/kernel:0`).
     /// `skipping` names children of this group that are not looked at. Every object must have one name: without that
     /// a small file can describe an endless tree.
-    package func datasets(skipping: Set<String> = []) throws(HDF5Error) -> [(path: String, dataset: Dataset)] {
+    package func datasets(skipping: Set<String> = []) throws(HDF5Error) -> [(path: String, dataset: Dataset)]
+    {
         var walk = Walk(limit: file.limits.objects)
         try walk.visit(self, prefix: "", skipping: skipping)
         return walk.found

@@ -95,17 +95,6 @@ package final class HDF5File: Sendable {
         return true
     }
 
-    /// Whether objects were written in the format of HDF5 1.6 (superblock 0 or 1), as Keras and h5py do; 2 and 3
-    /// are those of 1.8 and 1.10.
-    func superblockVersion() throws(HDF5Error) -> UInt32 {
-        try Library.locked { () throws(HDF5Error) in
-            var version: UInt32 = 0
-            try Library.check(
-                chdf5_superblock_version(handle.id, &version), "reading the superblock", location)
-            return version
-        }
-    }
-
     private static func open(
         _ path: String, size: Int, _ prepare: (hid_t) -> herr_t = { _ in 0 }
     ) throws(HDF5Error) -> Handle {

@@ -101,7 +101,7 @@ extension HDF5Output {
         // libhdf5 rounds ties away from zero when it narrows to 16 bits.
         switch kind {
         case .float16: try write(values.map(HalfPrecision.half), of: kind, into: dataset, place)
-        case .bfloat16: try write(values.map(HalfPrecision.brain), of: kind, into: dataset, place)
+        case .bfloat16: try write(values.map(HalfPrecision.bfloat16), of: kind, into: dataset, place)
         default: try write(values, of: .float32, into: dataset, place)
         }
     }

@@ -93,7 +93,7 @@ package struct KernelStrides {
 
     /// Distances for a convolution's kernel; outputs and inputs count within a group.
     package init(_ convolution: Convolution) {
-        let (rows, columns) = (convolution.size.rows, convolution.size.columns)
+        let (rows, columns) = (convolution.size.height, convolution.size.width)
         let inputs = convolution.inputs / convolution.groups
         let outputs = convolution.outputs / convolution.groups
         switch convolution.kernelLayout {

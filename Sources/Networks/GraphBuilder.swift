@@ -78,7 +78,7 @@ struct GraphBuilder<Names: LayerNames> {
         var convolution = Convolution(
             kernel: kernel, kernelLayout: names.kernelLayout,
             bias: try optional(.bias, [extents[0]], of: layer), inputs: input.channels, outputs: extents[0],
-            size: Extent2D(size), strides: Extent2D(stride), dilation: Extent2D(1),
+            size: Extent(size), strides: Extent(stride), dilation: Extent(1),
             groups: input.channels / extents[1], padding: .margins(Margins(margin ?? size / 2)))
         convolution.standardization = standardization
         return Value(node: append(layer, .convolution(convolution), [input.node]), channels: extents[0])
@@ -123,7 +123,7 @@ struct GraphBuilder<Names: LayerNames> {
 
     mutating func maximumPool(_ layer: String, _ value: Value, margin: Int) -> Value {
         let pool = Pool(
-            kind: .maximum, size: Extent2D(3), strides: Extent2D(2), padding: .margins(Margins(margin)))
+            kind: .maximum, size: Extent(3), strides: Extent(2), padding: .margins(Margins(margin)))
         return apply(.pool(pool), layer, to: value)
     }
 

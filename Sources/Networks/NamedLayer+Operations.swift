@@ -21,13 +21,13 @@ extension NamedLayers.Layer {
         let isTorch = parts["weight"] != nil
         let size =
             isTorch
-            ? Extent2D(rows: extents[2], columns: extents[3])
-            : Extent2D(rows: extents[0], columns: extents[1])
-        guard outputs > 0, inputs > 0, size.rows > 0, size.columns > 0 else { return nil }
+            ? Extent(height: extents[2], width: extents[3])
+            : Extent(height: extents[0], width: extents[1])
+        guard outputs > 0, inputs > 0, size.height > 0, size.width > 0 else { return nil }
         // A grouped kernel has fewer inputs than the map has channels; one group gives the same statistics.
         return Convolution(
             kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio, bias: parts["bias"]?.name,
-            inputs: inputs, outputs: outputs, size: size, strides: Extent2D(1), dilation: Extent2D(1),
+            inputs: inputs, outputs: outputs, size: size, strides: Extent(1), dilation: Extent(1),
             groups: 1, padding: .valid)
     }
 

@@ -25,9 +25,6 @@ package enum PairBasis: Sendable, Equatable {
         case numbers
     }
 
-    /// Whether nothing stands between the convolution and the norm, for sure.
-    package var provesAdjacency: Bool { self == .proven(by: .graph) }
-
     /// Whether the pair holds where convolutions are known to stand directly before their norms.
     package var holdsIfAdjacent: Bool { self != .assumed(because: .numbers) }
 

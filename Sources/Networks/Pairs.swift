@@ -16,12 +16,21 @@ package enum ConvolutionExemption: Error, Sendable, Equatable {
     case notBeforeNorm(layer: String)
     /// Its value is the network's output.
     case isOutput
-    /// What feeds the norm is no convolution at all.
-    case notAConvolution(layer: String)
     /// The graph is not known. The norm behind it may be this one, or nothing proves that it follows directly.
     case unproven(norm: String, basis: PairBasis)
     /// It was taken to stand directly before the norm, whose running means are all 0 or more: those of values behind a ReLU.
     case contradicted(norm: String)
+}
+
+/// A layer that is left as it is, and why, for reports.
+package struct ExemptLayer: Codable, Sendable, Equatable {
+    /// The layer's name.
+    package var layer: String
+    /// Why.
+    package var reason: String
+
+    /// A layer and a reason.
+    package init(layer: String, reason: String) { (self.layer, self.reason) = (layer, reason) }
 }
 
 extension ConvolutionExemption: CustomStringConvertible {
@@ -35,7 +44,6 @@ extension ConvolutionExemption: CustomStringConvertible {
         case .activation(let layer): "the activation '\(layer)' follows it"
         case .notBeforeNorm(let layer): "it feeds '\(layer)', which is no norm"
         case .isOutput: "it is the network's output"
-        case .notAConvolution(let layer): "'\(layer)' is no convolution"
         case .unproven(let norm, let basis): "\(basis.reason(norm)), which proves nothing of what is between"
         case .contradicted(let norm):
             "the running means of '\(norm)' are all 0 or more, as behind a ReLU: that it stands directly before that norm "
@@ -102,19 +110,6 @@ extension Network {
             }
         }
         return consumers
-    }
-
-    /// The convolution whose only consumer is this norm and whose kernel is its own, or why there is none.
-    package func convolutionFeeding(_ norm: Int) -> Result<Int, ConvolutionExemption> {
-        guard nodes.indices.contains(norm), let input = nodes[norm].inputs.first else {
-            return .failure(.notAConvolution(layer: nodes.indices.contains(norm) ? nodes[norm].layer : ""))
-        }
-        guard case .convolution(let convolution) = nodes[input].operation else {
-            return .failure(.notAConvolution(layer: nodes[input].layer))
-        }
-        return self.norm(
-            behind: input, convolution, consumers: consumers[input], users: parameterUsers
-        ).map { _ in input }
     }
 
     /// Convolutions that may be before a norm, and are not connected with it.

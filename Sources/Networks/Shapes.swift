@@ -97,12 +97,12 @@ extension Node {
             guard let extent = convolution.outputExtent(height: height, width: width) else {
                 throw mismatch("\(operand)", "at least one window of \(convolution.size)")
             }
-            return try checked([extent.rows, extent.columns, convolution.outputs], operand)
+            return try checked([extent.height, extent.width, convolution.outputs], operand)
         case .pool(let pool):
             guard let extent = pool.outputExtent(height: height, width: width) else {
                 throw mismatch("\(operand)", "at least one window of \(pool.size)")
             }
-            return try checked([extent.rows, extent.columns, channels], operand)
+            return try checked([extent.height, extent.width, channels], operand)
         case .globalPool(_, let keepsDimensions):
             guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
             return keepsDimensions ? [1, 1, channels] : [channels]
@@ -176,7 +176,30 @@ extension Node {
     }
 }
 
-extension Extent2D: CustomStringConvertible {
-    /// `3×3`
-    package var description: String { "\(rows)×\(columns)" }
+extension Network {
+    /// Multiply-adds that one image costs: those of the convolutions and dense layers that the output depends on, as
+    /// He et al. (2016, table 1) and torchvision count them. A Double, for hostile shapes overflow an integer.
+    ///
+    /// `shapes` has the shape of each node.
+    package func multiplyAdds(shapes: [Shape]) -> Double {
+        var needed = Set([output])
+        var sum = 0.0
+        for index in nodes.indices.reversed() where needed.contains(index) {
+            needed.formUnion(nodes[index].inputs)
+            switch nodes[index].operation {
+            case .convolution(let convolution): sum += convolution.multiplyAdds(output: shapes[index])
+            case .dense(let dense): sum += dense.convolution.multiplyAdds(output: shapes[index])
+            default: break
+            }
+        }
+        return sum
+    }
+}
+
+extension Convolution {
+    /// Multiply-adds for an output of this shape: every element is a sum over the kernel's taps and a group's inputs.
+    package func multiplyAdds(output: Shape) -> Double {
+        Double(output.count) * Double(size.height) * Double(size.width) * Double(inputs)
+            / Double(max(groups, 1))
+    }
 }

@@ -4,13 +4,13 @@ extension Padding {
     /// The margins that windows see on a map of these extents: TensorFlow's rule for "same", the given ones
     /// otherwise. With "same" the odd row or column goes to the bottom or right.
     package func resolvedMargins(
-        height: Int, width: Int, size: Extent2D, strides: Extent2D, dilation: Extent2D = Extent2D(1)
+        height: Int, width: Int, size: Extent, strides: Extent, dilation: Extent = Extent(1)
     ) -> Margins {
         switch self {
         case .margins(let margins): return margins
         case .same:
-            let (top, bottom) = sameMargins(height, size.rows, strides.rows, dilation.rows)
-            let (left, right) = sameMargins(width, size.columns, strides.columns, dilation.columns)
+            let (top, bottom) = sameMargins(height, size.height, strides.height, dilation.height)
+            let (left, right) = sameMargins(width, size.width, strides.width, dilation.width)
             return Margins(top: top, bottom: bottom, left: left, right: right)
         }
     }
@@ -24,7 +24,7 @@ extension Convolution {
     }
 
     /// Rows and columns of the output for an input map of these extents; nil where no window fits.
-    package func outputExtent(height: Int, width: Int) -> Extent2D? {
+    package func outputExtent(height: Int, width: Int) -> Extent? {
         windowCounts(
             height: height, width: width, size: size, strides: strides, dilation: dilation,
             margins: resolvedMargins(height: height, width: width))
@@ -33,7 +33,7 @@ extension Convolution {
     /// The stored kernel's shape under its layout; nil where it overflows.
     package var kernelShape: Shape? {
         guard groups > 0, inputs % groups == 0 else { return nil }
-        let (rows, columns) = (size.rows, size.columns)
+        let (rows, columns) = (size.height, size.width)
         return switch kernelLayout {
         case .hwio: Shape(checking: [rows, columns, inputs / groups, outputs])
         case .oihw: Shape(checking: [outputs, inputs / groups, rows, columns])
@@ -50,12 +50,12 @@ extension Pool {
 
     /// Rows and columns of the output for an input map of these extents; nil where no window fits, or where a
     /// window could lie in the margin alone and have nothing to pool.
-    package func outputExtent(height: Int, width: Int) -> Extent2D? {
+    package func outputExtent(height: Int, width: Int) -> Extent? {
         let margins = resolvedMargins(height: height, width: width)
-        guard max(margins.top, margins.bottom) < size.rows, max(margins.left, margins.right) < size.columns
+        guard max(margins.top, margins.bottom) < size.height, max(margins.left, margins.right) < size.width
         else { return nil }
         return windowCounts(
-            height: height, width: width, size: size, strides: strides, dilation: Extent2D(1),
+            height: height, width: width, size: size, strides: strides, dilation: Extent(1),
             margins: margins)
     }
 }
@@ -77,8 +77,8 @@ private func span(_ size: Int, _ dilation: Int) -> Int? {
 
 /// ⌊(n + margins − span) / stride⌋ + 1 along both dimensions.
 private func windowCounts(
-    height: Int, width: Int, size: Extent2D, strides: Extent2D, dilation: Extent2D, margins: Margins
-) -> Extent2D? {
+    height: Int, width: Int, size: Extent, strides: Extent, dilation: Extent, margins: Margins
+) -> Extent? {
     func count(_ extents: [Int], _ size: Int, _ stride: Int, _ dilation: Int) -> Int? {
         guard stride > 0, let span = span(size, dilation), let padded = checkedSum(extents), padded >= span
         else { return nil }
@@ -86,11 +86,11 @@ private func windowCounts(
     }
     guard
         let rows = count(
-            [height, margins.top, margins.bottom], size.rows, strides.rows, dilation.rows),
+            [height, margins.top, margins.bottom], size.height, strides.height, dilation.height),
         let columns = count(
-            [width, margins.left, margins.right], size.columns, strides.columns, dilation.columns)
+            [width, margins.left, margins.right], size.width, strides.width, dilation.width)
     else { return nil }
-    return Extent2D(rows: rows, columns: columns)
+    return Extent(height: rows, width: columns)
 }
 
 /// The sum of extents; nil on overflow or where one is negative.

@@ -1,3 +1,4 @@
+import Calibration
 import Conversion
 import Foundation
 import Networks

@@ -1,4 +1,6 @@
+import Calibration
 import Conversion
+import Networks
 
 /// What a conversion did, for machines.
 public struct ConvertReport: Codable, Sendable {
@@ -19,7 +21,7 @@ public struct ConvertReport: Codable, Sendable {
     /// Convolutions whose weights were standardized.
     public var standardized: [String]
     /// Convolutions whose weights were left as they are, and why.
-    package var leftAlone: [InspectReport.Exempt]
+    package var leftAlone: [ExemptLayer]
     /// Norms behind a convolution, or that may be, and what says so, in topological order.
     package var pairs: [PairReport]
     /// What the file does not say and a convention had to.
@@ -65,7 +67,7 @@ public struct ConvertReport: Codable, Sendable {
         }
         standardized = plan.report.standardized
         leftAlone = plan.report.leftAlone.map {
-            InspectReport.Exempt(layer: $0.layer, reason: $0.reason.description)
+            ExemptLayer(layer: $0.layer, reason: $0.reason.description)
         }
         pairs = plan.report.pairs.map(PairReport.init)
         assumptions = model.assumptions

@@ -1,4 +1,5 @@
 // What the library's users meet in its interface, so that `import NormConvKit` is all they need.
+@_exported import Calibration
 @_exported import Checkpoints
 @_exported import Conversion
 @_exported import Datasets

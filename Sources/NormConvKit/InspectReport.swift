@@ -39,7 +39,7 @@ public struct InspectReport: Codable, Sendable {
     /// Batch and group normalizations, in topological order.
     package var norms: [Norm]
     /// Convolutions without a norm of their own.
-    package var exempt: [Exempt]
+    package var exempt: [ExemptLayer]
     /// Norms behind a convolution, or that may be, and what says so, in topological order.
     package var pairs: [PairReport]
     /// Layers of norms without running statistics of which nothing says what they are.
@@ -61,14 +61,6 @@ public struct InspectReport: Codable, Sendable {
         package var autoGroups: Int
         /// The convolution whose only consumer is the norm; nil where the graph does not say (`pairs` may).
         package var convolution: String?
-    }
-
-    /// A convolution without a norm of its own, and why.
-    package struct Exempt: Codable, Sendable, Equatable {
-        /// The layer's name.
-        package var layer: String
-        /// Why.
-        package var reason: String
     }
 
     /// Describes a model without reading its weights.
@@ -102,7 +94,7 @@ public struct InspectReport: Codable, Sendable {
         norms = network.nodes.indices.compactMap { Norm(network, $0, pairs) }
         exempt = network.nodes.indices.compactMap { index in
             pairs.exemptions[index].map {
-                Exempt(layer: network.nodes[index].layer, reason: $0.description)
+                ExemptLayer(layer: network.nodes[index].layer, reason: $0.description)
             }
         }
     }

@@ -1,5 +1,7 @@
+import Archives
 import Checkpoints
 import Foundation
+import Tensors
 
 /// How the layout of a new file is chosen.
 public enum LayoutChoice: Sendable, Equatable {
@@ -156,5 +158,18 @@ extension Layout {
     /// Whether it is HDF5 by itself, in no archive.
     fileprivate var isHDF5: Bool {
         [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .torchFlat, .torchNested].contains(self)
+    }
+}
+
+extension Tensor {
+    /// The tensor as an npy file (version 1.0, little-endian float32, C order), which numpy's `load` reads.
+    package var npy: Data {
+        var data = Data(NumpyArray.header(.float32, shape: shape.extents))
+        #if _endian(little)
+            values.withUnsafeBytes { data.append(contentsOf: $0) }
+        #else
+            values.map(\.bitPattern.littleEndian).withUnsafeBytes { data.append(contentsOf: $0) }
+        #endif
+        return data
     }
 }

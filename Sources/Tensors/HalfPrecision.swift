@@ -30,10 +30,10 @@ package enum HalfPrecision {
     }
 
     /// Widens bfloat16.
-    package static func float(brain: UInt16) -> Float { Float(bitPattern: UInt32(brain) << 16) }
+    package static func float(bfloat16: UInt16) -> Float { Float(bitPattern: UInt32(bfloat16) << 16) }
 
     /// Narrows to bfloat16.
-    package static func brain(_ value: Float) -> UInt16 {
+    package static func bfloat16(_ value: Float) -> UInt16 {
         let bits = value.bitPattern
         if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x0040 }
         return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)

@@ -6,7 +6,7 @@ import Inference
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to the images, whose values are to change; its parameters stay.
 ///
-/// A batch is cut into the same shares whatever the number of workers: the result is the same to the bit.
+/// A batch is cut into the same micro-batches whatever the number of workers: the result is the same to the bit.
 package final class ImageGradients {
     /// Images of a batch.
     package let batch: Int
@@ -14,8 +14,8 @@ package final class ImageGradients {
     private let team: TrainingTeam
     private let imageSize: Int
 
-    /// Shares that a batch is cut into; the loss sees one at a time.
-    package static let shares = TrainingTeam.shares
+    /// Micro-batches that a batch is cut into; the loss sees one at a time.
+    package static let microBatches = TrainingTeam.microBatches
 
     /// Bytes that an image's values and gradients take at most on their way forwards and back.
     package static func bytesPerImage(
@@ -57,7 +57,7 @@ package final class ImageGradients {
         precondition(images.count == batch * imageSize, "\(images.count) values for \(batch) images")
         let result = Result(memory: try AlignedMemory(bytes: images.count * MemoryLayout<Float>.stride))
         let size = imageSize
-        try team.forEachShare { worker, _, range in
+        try team.forEachMicroBatch { worker, _, range in
             let own = range.lowerBound * size..<range.upperBound * size
             _ = worker.input.update(fromContentsOf: images[own])
             try worker.forward()
@@ -68,7 +68,7 @@ package final class ImageGradients {
         return Array(UnsafeBufferPointer(start: result.memory.floats, count: images.count))
     }
 
-    /// Each share is written by the one worker that takes it.
+    /// Each micro-batch is written by the one worker that takes it.
     private struct Result: @unchecked Sendable {
         let memory: AlignedMemory
     }

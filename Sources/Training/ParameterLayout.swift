@@ -91,7 +91,7 @@ package struct ParameterLayout: Sendable {
 
 extension Convolution {
     /// Weights of a filter.
-    package var filterSize: Int { inputs / groups * size.rows * size.columns }
+    package var filterSize: Int { inputs / groups * size.height * size.width }
 
     /// The same convolution with its kernel stored filter by filter.
     var filterMajor: Convolution {
@@ -124,8 +124,8 @@ extension Convolution {
         for output in 0..<outputs {
             let first = output / perGroup * strides.group + output % perGroup * strides.output
             for input in 0..<inputs / groups {
-                for row in 0..<size.rows {
-                    for column in 0..<size.columns {
+                for row in 0..<size.height {
+                    for column in 0..<size.width {
                         body(
                             place,
                             first + input * strides.input + row * strides.row + column * strides.column)

@@ -8,10 +8,10 @@ import Inference
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to its parameters.
 ///
-/// A batch is cut into the same shares whatever the number of workers, and the shares' gradients are added up in
+/// A batch is cut into the same micro-batches whatever the number of workers, and the micro-batches' gradients are added up in
 /// order: the result is the same to the bit.
 package final class Trainer {
-    /// Adds a share's loss: the tap's index, the images' places in the batch, the tap's values [images, values], and
+    /// Adds a micro-batch's loss: the tap's index, the images' places in the batch, the tap's values [images, values], and
     /// the buffer that the loss' gradient with respect to them is added to. Called from several threads at once.
     package typealias Loss =
         @Sendable (
@@ -25,7 +25,7 @@ package final class Trainer {
     package let batch: Int
 
     private let team: TrainingTeam
-    /// The gradient of each share of a batch.
+    /// The gradient of each micro-batch of a batch.
     private let sums: [AlignedMemory]
 
     /// Compiles the passes forwards and back.
@@ -49,7 +49,7 @@ package final class Trainer {
             parameters: parameters, batch: batch, workers: workers)
         self.layout = layout
         self.batch = team.batch
-        sums = try (0..<TrainingTeam.shares).map { _ in
+        sums = try (0..<TrainingTeam.microBatches).map { _ in
             try AlignedMemory(bytes: layout.count * MemoryLayout<Float>.stride)
         }
     }
@@ -64,11 +64,11 @@ package final class Trainer {
         precondition(values.count == layout.count, "\(values.count) values for \(layout.count)")
         try team.setValues(values)
         let sums = Sums(parts: sums.map(\.floats))
-        try team.forEachShare { worker, share, images in
+        try team.forEachMicroBatch { worker, index, images in
             try load(images, worker.input)
             try worker.forward()
-            sums.parts[share].update(repeating: 0, count: values.count)
-            try worker.backward(to: sums.parts[share]) { try loss($0, images, $1, $2) }
+            sums.parts[index].update(repeating: 0, count: values.count)
+            try worker.backward(to: sums.parts[index]) { try loss($0, images, $1, $2) }
         }
         var gradient = [Float](repeating: 0, count: values.count)
         withoutSignals { for part in sums.parts { nc_accumulate(part, &gradient, values.count) } }
@@ -76,7 +76,7 @@ package final class Trainer {
         return gradient
     }
 
-    /// Each share is written by the one worker that takes it.
+    /// Each micro-batch is written by the one worker that takes it.
     private struct Sums: @unchecked Sendable {
         let parts: [UnsafeMutablePointer<Float>]
     }

@@ -77,7 +77,7 @@ struct TrainingPlan {
         }
     }
 
-    /// Whether a node's value takes its operand's place: another shape of the same values, or a rectifier, whose
+    /// Whether a node's value takes its operand's place: another shape of the same values, or a ReLU, whose
     /// gradient its result tells, behind something that does not need its own result on the way back.
     private func sharesValue(_ index: Int) -> Bool {
         let node = network.nodes[index]

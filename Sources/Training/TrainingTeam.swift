@@ -4,28 +4,28 @@ import Tensors
 import Threads
 import Inference
 
-/// A compiled network and the threads' buffers, that take a batch forwards and back share by share. The shares are the
+/// A compiled network and the threads' buffers, that take a batch forwards and back micro-batch by micro-batch. These are the
 /// same whatever the number of workers.
 final class TrainingTeam {
-    static let shares = 4
+    static let microBatches = 4
 
     let program: TrainingProgram
     private let device: OneDNNDevice
     private let workers: [TrainingWorker]
 
-    /// Compiles the passes. `batch` is rounded up to a multiple of the shares.
+    /// Compiles the passes. `batch` is rounded up to a multiple of their number.
     init(
         _ plan: TrainingPlan, _ layout: ParameterLayout, parameters: ParameterTable, batch: Int, workers: Int
     ) throws {
-        let share = (max(batch, 1) + Self.shares - 1) / Self.shares
+        let microBatch = (max(batch, 1) + Self.microBatches - 1) / Self.microBatches
         let device = try OneDNNDevice()
-        let count = min(max(workers, 1), Self.shares)
+        let count = min(max(workers, 1), Self.microBatches)
         let made = Mutex<Result<(TrainingProgram, [TrainingWorker]), any Error>?>(nil)
         // oneDNN compiles for as many threads as it finds: for one.
         onWorkerThreads(1) { _ in
             let result = Result {
                 let program = try TrainingProgram(
-                    plan, layout, parameters: parameters, batch: share, device: device)
+                    plan, layout, parameters: parameters, batch: microBatch, device: device)
                 let workers = try (0..<count).map { _ in try TrainingWorker(program, device: device) }
                 return (program, workers)
             }
@@ -40,7 +40,7 @@ final class TrainingTeam {
     }
 
     /// Images of a batch.
-    var batch: Int { program.batch * Self.shares }
+    var batch: Int { program.batch * Self.microBatches }
 
     /// Makes these values of the parameters, in the layout's order, the current ones.
     func setValues(_ values: [Float]) throws {
@@ -52,21 +52,21 @@ final class TrainingTeam {
         try failure.rethrow()
     }
 
-    /// Calls the body for each share, with a worker that nobody else uses meanwhile and the places of its images in the
-    /// batch. Several shares are in work at once.
-    func forEachShare(
+    /// Calls the body for each micro-batch, with a worker that nobody else uses meanwhile and the places of its images in the
+    /// batch. Several micro-batches are in work at once.
+    func forEachMicroBatch(
         _ body:
-            @escaping @Sendable (_ worker: TrainingWorker, _ share: Int, _ images: Range<Int>) throws -> Void
+            @escaping @Sendable (_ worker: TrainingWorker, _ index: Int, _ images: Range<Int>) throws -> Void
     ) throws {
         let (program, workers) = (program, workers)
         try inParallel(
-            Self.shares, threads: workers.count,
+            Self.microBatches, threads: workers.count,
             worker: { thread in
                 prepareWorkerThread()
                 return workers[thread]
             },
-            body: { worker, share in
-                try body(worker, share, share * program.batch..<(share + 1) * program.batch)
+            body: { worker, index in
+                try body(worker, index, index * program.batch..<(index + 1) * program.batch)
             })
     }
 }

@@ -56,7 +56,7 @@ extension TrainingWorker {
         }
     }
 
-    /// A rectifier that works in place lets through what it let through; other shapes of the same values change
+    /// A ReLU that works in place lets through what it let through; other shapes of the same values change
     /// nothing.
     private func maskInPlace(_ index: Int, _ image: Int, _ dy: UnsafeMutablePointer<Float>) {
         guard case .activation(let activation) = plan.network.nodes[index].operation,

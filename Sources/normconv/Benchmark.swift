@@ -16,7 +16,7 @@ struct Benchmark: ParsableCommand {
 
             Images are in memory, already scaled. Each worker runs batches of its own;
             the latency is that of one image that all threads share. Batch norms,
-            sums and rectifiers count with the convolution that they are fused into.
+            sums and ReLUs count with the convolution that they are fused into.
             Kinds and layers are measured in the workers' time on a processor, which
             other programs disturb less; a multiply-add is two operations, and GFLOP/s
             are those of all workers together. Memory is the program's peak before the

@@ -152,7 +152,7 @@ extension CalibrationReport {
 
 extension SynthesisReport {
     fileprivate var line: String {
-        "  \(images) images of \(height)×\(width) in shares of \(share), \(steps) steps and \(Formatting.fixed(seconds, digits: 1)) s: "
+        "  \(images) images of \(height)×\(width) in micro-batches of \(microBatch), \(steps) steps and \(Formatting.fixed(seconds, digits: 1)) s: "
             + "distance to the statistics from \(Formatting.fixed(firstLoss, digits: 3)) to \(Formatting.fixed(lastLoss, digits: 3))"
     }
 }

@@ -19,12 +19,12 @@ struct MadeLayer {
     }
 
     /// Running means of both signs, or none below zero.
-    static func norm(_ name: String, _ channels: Int, isRectified: Bool = false) -> MadeLayer {
+    static func norm(_ name: String, _ channels: Int, hasReLU: Bool = false) -> MadeLayer {
         let gamma = values(channels) { 1 + Float($0) / 16 }
         let beta = values(channels) { Float($0) / 8 - 0.5 }
         let mean = values(channels) { index in
             let size = Float(index + 1) / 8
-            return index % 2 == 0 || isRectified ? size : -size
+            return index % 2 == 0 || hasReLU ? size : -size
         }
         let variance = values(channels) { 0.5 + Float($0 % 3) }
         let shape = [channels]

@@ -15,11 +15,11 @@ struct UnprovenPairTests {
         .norm("batch_normalization_2", 16), .convolution("conv2d_4", 16, 16),
         .norm("batch_normalization_3", 16),
     ]
-    private static func torch(isRectified: Bool = false) -> [MadeLayer] {
+    private static func torch(hasReLU: Bool = false) -> [MadeLayer] {
         [
-            .convolution("stem.conv", 3, 8), .norm("stem.bn", 8, isRectified: isRectified),
-            .convolution("a.conv1", 8, 16), .norm("a.bn1", 16, isRectified: isRectified),
-            .convolution("a.conv2", 16, 16), .norm("a.bn2", 16, isRectified: isRectified),
+            .convolution("stem.conv", 3, 8), .norm("stem.bn", 8, hasReLU: hasReLU),
+            .convolution("a.conv1", 8, 16), .norm("a.bn1", 16, hasReLU: hasReLU),
+            .convolution("a.conv2", 16, 16), .norm("a.bn2", 16, hasReLU: hasReLU),
         ]
     }
 
@@ -210,12 +210,12 @@ struct UnprovenPairTests {
             try run.json()
         }
         #expect(plain["standardized"] as? [String] == ["a.conv1", "a.conv2", "stem.conv"])
-        let rectified = try convert(
-            Self.torch(isRectified: true), .torch, ["--assume-adjacent", "--json"]
+        let withReLU = try convert(
+            Self.torch(hasReLU: true), .torch, ["--assume-adjacent", "--json"]
         ) { run, _ throws in (try run.json(), run.errors) }
-        #expect(rectified.0["standardized"] as? [String] == [])
-        #expect(rectified.1.contains("contradicted by the statistics of 'a.bn1', 'a.bn2', 'stem.bn'"))
-        #expect(try pairs(rectified.0).values.allSatisfy { $0[2] == "contradicted" })
+        #expect(withReLU.0["standardized"] as? [String] == [])
+        #expect(withReLU.1.contains("contradicted by the statistics of 'a.bn1', 'a.bn2', 'stem.bn'"))
+        #expect(try pairs(withReLU.0).values.allSatisfy { $0[2] == "contradicted" })
     }
 
     @Test("--assume-adjacent changes no layout: wrong usage beside --to none")

@@ -42,9 +42,12 @@ struct CalibrationMathTests {
             }
             for o in 0..<outputs { outputSum[o] += target[o] }
         }
-        return LinearMoments(
-            count: 60, inputPivot: inputPivot, outputPivot: outputPivot, inputSum: inputSum,
-            outputSum: outputSum, squares: squares, products: products)
+        var sums = MomentSums(
+            inputPivot: inputPivot.map(Float.init), outputPivot: outputPivot.map(Float.init))
+        sums.count = 60
+        (sums.inputSum, sums.outputSum) = (inputSum, outputSum)
+        (sums.squares, sums.products) = (squares, products)
+        return LinearMoments(sums)
     }
 
     /// A row-major matrix of rows of 7 times one of 7×7.
@@ -172,12 +175,12 @@ struct CalibrationMathTests {
     @Test("signs are as quiet as the best of all")
     func signs() throws {
         let covariance = try values("signs/covariance")
-        let signs = quietSigns(covariance: covariance, size: 6)
+        let signs = groupSigns(covariance: covariance, size: 6)
         #expect(signs.allSatisfy { abs($0) == 1 })
         var value = 0.0
         for place in 0..<36 { value += signs[place / 6] * covariance[place] * signs[place % 6] }
         let least = try values("signs/least")[0]
         #expect(abs(value - least) < 1e-5)
-        #expect(quietSigns(covariance: [2], size: 1) == [1])
+        #expect(groupSigns(covariance: [2], size: 1) == [1])
     }
 }

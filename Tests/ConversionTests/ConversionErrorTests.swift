@@ -20,7 +20,7 @@ struct ConversionErrorTests {
     /// The error of converting an example.
     private func error(
         _ example: Example, _ options: ConversionOptions = plainOptions(), table: ParameterTable? = nil,
-        size: Extent2D? = nil
+        size: Extent? = nil
     ) -> ConversionError? {
         #expect(throws: ConversionError.self) {
             try planConversion(
@@ -108,11 +108,11 @@ struct ConversionErrorTests {
         example.size = nil
         let options = ConversionOptions(target: .instanceNorm, weightStandardization: .off)
         #expect(
-            error(example, options, size: Extent2D(1))
+            error(example, options, size: Extent(1))
                 == .singleElementGroup(layer: "bn", groups: 4, input: [1, 1, 4]))
         let plan = try planConversion(
             of: example.network, parameters: example.table, options: options,
-            inputSize: Extent2D(rows: 1, columns: 2))
+            inputSize: Extent(height: 1, width: 2))
         #expect(plan.norms.count == 1)
     }
 

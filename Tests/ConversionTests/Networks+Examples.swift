@@ -9,14 +9,14 @@ struct Example {
     var parameters: [Parameter] = []
     var channels: Int
     var family = Network.Family.torch
-    var size: Extent2D? = Extent2D(8)
+    var size: Extent? = Extent(8)
 
     init(channels: Int) { self.channels = channels }
 
     var network: Network {
         Network(
             name: "example", architecture: "example", family: family,
-            input: Network.Input(height: size?.rows, width: size?.columns, channels: channels), nodes: nodes,
+            input: Network.Input(height: size?.height, width: size?.width, channels: channels), nodes: nodes,
             output: nodes.count - 1)
     }
 
@@ -42,8 +42,8 @@ struct Example {
     ) -> Int {
         let convolution = Convolution(
             kernel: "\(layer).weight", kernelLayout: layout, bias: bias.map { _ in "\(layer).bias" },
-            inputs: inputs, outputs: outputs, size: Extent2D(size), strides: Extent2D(1),
-            dilation: Extent2D(1), groups: groups, padding: .same)
+            inputs: inputs, outputs: outputs, size: Extent(size), strides: Extent(1),
+            dilation: Extent(1), groups: groups, padding: .same)
         parameter("\(layer).weight", convolution.kernelShape ?? [], weights)
         if let bias { parameter("\(layer).bias", [outputs], bias) }
         return node(layer, .convolution(convolution), from.map { [$0] })

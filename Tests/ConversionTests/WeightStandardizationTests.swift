@@ -9,7 +9,7 @@ struct WeightStandardizationTests {
     private func convolution(_ layout: KernelLayout, inputs: Int, outputs: Int, groups: Int) -> Convolution {
         Convolution(
             kernel: "kernel", kernelLayout: layout, bias: nil, inputs: inputs, outputs: outputs,
-            size: Extent2D(rows: 3, columns: 2), strides: Extent2D(1), dilation: Extent2D(1), groups: groups,
+            size: Extent(height: 3, width: 2), strides: Extent(1), dilation: Extent(1), groups: groups,
             padding: .same)
     }
 

@@ -38,7 +38,7 @@ struct ActivationTests {
     func patches(kind: (groups: Int, layout: KernelLayout), strides: Int) throws {
         var graph = Graph([7, 6, 4])
         graph.convolution(
-            0, 4, 8, size: Extent2D(rows: 3, columns: 2), strides: strides, groups: kind.groups,
+            0, 4, 8, size: Extent(height: 3, width: 2), strides: strides, groups: kind.groups,
             layout: kind.layout, padding: .margins(Margins(top: 1, bottom: 1, left: 0, right: 1)))
         guard case .convolution(let convolution) = graph.nodes[1].operation else { return }
         let images = graph.images(6)

@@ -14,7 +14,7 @@ struct BufferPlanTests {
             last = graph.add(.activation(.relu), graph.groupNorm(graph.convolution(last, 6, 6), 6, groups: 2))
         }
         let program = try graph.program()
-        let plan = BufferPlan(program, Stage.stages(of: program, batch: 1))
+        let plan = BufferPlan(program, FusedTile.tiles(of: program, batch: 1))
         // A norm's statistics lie where the convolution's input was.
         #expect(plan.size == 2 * 8 * 8 * 6)
     }
@@ -22,9 +22,9 @@ struct BufferPlanTests {
     @Test("No value lies where another one is that is still needed", arguments: 0..<100 as Range<UInt64>)
     func noOverlap(seed: UInt64) throws {
         let program = try Graph.random(seed: seed).program()
-        let stages = Stage.stages(of: program, batch: 2)
-        let plan = BufferPlan(program, stages)
-        let needed = Self.stagesNeeded(program, stages)
+        let tiles = FusedTile.tiles(of: program, batch: 2)
+        let plan = BufferPlan(program, tiles)
+        let needed = Self.tilesNeeded(program, tiles)
         let chain = Self.chains(program, plan)
         for first in program.sizes.indices where !needed[first].isEmpty {
             #expect(plan.offsets[first] >= 0 && plan.offsets[first] + program.sizes[first] <= plan.size)
@@ -38,17 +38,17 @@ struct BufferPlanTests {
         }
     }
 
-    /// From the stage that makes a value to the last that reads it.
-    private static func stagesNeeded(_ program: Program, _ stages: [Stage]) -> [Range<Int>] {
+    /// From the tile that makes a value to the last that reads it.
+    private static func tilesNeeded(_ program: Program, _ tiles: [FusedTile]) -> [Range<Int>] {
         var needed = [Range<Int>](repeating: 0..<0, count: program.sizes.count)
         for value in program.inputs { needed[value] = 0..<1 }
-        for (number, stage) in stages.enumerated() {
-            for step in program.steps[stage.steps] {
+        for (number, tile) in tiles.enumerated() {
+            for step in program.steps[tile.steps] {
                 needed[step.result] = number..<number + 1
                 for value in step.operands { needed[value] = needed[value].lowerBound..<number + 1 }
             }
         }
-        for value in program.outputs { needed[value] = needed[value].lowerBound..<stages.count + 1 }
+        for value in program.outputs { needed[value] = needed[value].lowerBound..<tiles.count + 1 }
         return needed
     }
 

@@ -26,7 +26,7 @@ struct EngineAgreementTests {
         for padding in paddings {
             try expectAgreement {
                 $0.convolution(
-                    0, 6, 5, size: Extent2D(rows: 3, columns: 2), strides: strides, layout: layout,
+                    0, 6, 5, size: Extent(height: 3, width: 2), strides: strides, layout: layout,
                     padding: padding, bias: true)
             }
         }
@@ -90,7 +90,7 @@ struct EngineAgreementTests {
                 $0.add(
                     .pool(
                         Pool(
-                            kind: kind, size: Extent2D(rows: 3, columns: 2), strides: Extent2D(strides),
+                            kind: kind, size: Extent(height: 3, width: 2), strides: Extent(strides),
                             padding: padding)), 0)
             }
         }

@@ -20,7 +20,7 @@ struct FusionTests {
     }
 
     @Test(
-        "Convolution, batch norm, sum and rectifier are one step, with the residual on either side",
+        "Convolution, batch norm, sum and ReLU are one step, with the residual on either side",
         arguments: [false, true], [Activation.relu, .clippedReLU(limit: 1)])
     func convolutionChain(residualFirst: Bool, activation: Activation) throws {
         try expectAgreement(steps: 2) {
@@ -86,7 +86,7 @@ struct FusionTests {
     }
 
     @Test(
-        "Group norm is two steps: statistics, and the affine with sum and rectifier",
+        "Group norm is two steps: statistics, and the affine with sum and ReLU",
         arguments: [false, true])
     func groupNormChain(residualFirst: Bool) throws {
         try expectAgreement(steps: 4) {
@@ -110,12 +110,12 @@ struct FusionTests {
     func projectionShortcut(swapped: Bool) throws {
         try expectAgreement {
             let a = $0.groupNorm($0.convolution(0, 6, 8, strides: 2), 8, groups: 2)
-            let b = $0.groupNorm($0.convolution(0, 6, 8, size: Extent2D(1), strides: 2), 8, groups: 4)
+            let b = $0.groupNorm($0.convolution(0, 6, 8, size: Extent(1), strides: 2), 8, groups: 4)
             $0.add(.activation(.relu), swapped ? $0.add(.add, b, a) : $0.add(.add, a, b))
         }
     }
 
-    @Test("Sums of three, before a rectifier and before another sum")
+    @Test("Sums of three, before a ReLU and before another sum")
     func threeOperands() throws {
         try expectAgreement {
             let a = $0.convolution(0, 6, 6)
@@ -146,7 +146,7 @@ struct FusionTests {
                 let negative = $0.add(.scaleShift(scale: [1], offset: [-5]), 0)
                 let padded = $0.add(.zeroPad(Margins(1)), negative)
                 $0.add(
-                    .pool(Pool(kind: kind, size: Extent2D(3), strides: Extent2D(2), padding: padding)), padded
+                    .pool(Pool(kind: kind, size: Extent(3), strides: Extent(2), padding: padding)), padded
                 )
             }
         }
@@ -159,7 +159,7 @@ struct FusionTests {
         try expectAgreement {
             let negative = $0.add(.scaleShift(scale: [1], offset: [-5]), 0)
             let padded = $0.add(.zeroPad(Margins(3)), negative)
-            let pool = Pool(kind: kind, size: Extent2D(2), strides: Extent2D(2), padding: .valid)
+            let pool = Pool(kind: kind, size: Extent(2), strides: Extent(2), padding: .valid)
             $0.add(.pool(pool), padded)
         }
     }
@@ -177,7 +177,7 @@ struct FusionTests {
         }
     }
 
-    @Test("A dense layer with a norm and a rectifier behind it")
+    @Test("A dense layer with a norm and a ReLU behind it")
     func denseChain() throws {
         try expectAgreement(steps: 1) {
             let dense = $0.dense($0.add(.flatten, 0), 8 * 9 * 6, 16)

@@ -51,13 +51,13 @@ struct Graph {
 
     @discardableResult
     mutating func convolution(
-        _ input: Int, _ inputs: Int, _ outputs: Int, size: Extent2D = Extent2D(3),
+        _ input: Int, _ inputs: Int, _ outputs: Int, size: Extent = Extent(3),
         strides: Int = 1, dilation: Int = 1, groups: Int = 1, layout: KernelLayout = .hwio,
         padding: Padding = .same, bias: Bool = false
     ) -> Int {
         var convolution = Convolution(
             kernel: "", kernelLayout: layout, bias: nil, inputs: inputs, outputs: outputs, size: size,
-            strides: Extent2D(strides), dilation: Extent2D(dilation), groups: groups, padding: padding)
+            strides: Extent(strides), dilation: Extent(dilation), groups: groups, padding: padding)
         convolution.kernel = randomParameter(convolution.kernelShape ?? [])
         if bias { convolution.bias = randomParameter([outputs]) }
         return add(.convolution(convolution), input)
@@ -160,8 +160,8 @@ extension Graph {
                 case 0, 1: graph.convolution(pick(), 6, 6)
                 case 8:
                     graph.convolution(
-                        graph.convolution(pick(), 6, 20, size: Extent2D(1)), 20, 6, size: Extent2D(1))
-                case 9: graph.groupNorm(graph.convolution(pick(), 6, 6, size: Extent2D(1)), 6, groups: 2)
+                        graph.convolution(pick(), 6, 20, size: Extent(1)), 20, 6, size: Extent(1))
+                case 9: graph.groupNorm(graph.convolution(pick(), 6, 6, size: Extent(1)), 6, groups: 2)
                 case 2: graph.batchNorm(pick(), 6)
                 case 3: graph.groupNorm(pick(), 6, groups: 3)
                 case 4: graph.add(.add, pick(), pick())

@@ -7,10 +7,10 @@ import Testing
 @testable import Inference
 
 /// Gradients with respect to images, against differences of the reference engine over steps of 1/512 to either side:
-/// within 2e-3 of the largest component. Where a rectifier or a maximum switches within a step, between the two sides.
+/// within 2e-3 of the largest component. Where a ReLU or a maximum switches within a step, between the two sides.
 @Suite("Gradients with respect to images are those of the reference engine's function")
 struct ImageGradientsTests {
-    /// Every operation that has a way back; two norms, of which one sits on a map that a rectifier reads.
+    /// Every operation that has a way back; two norms, of which one sits on a map that a ReLU reads.
     private func everything() -> (Graph, taps: [Int]) {
         var graph = Graph([6, 5, 4], seed: 3)
         let scaled = graph.add(.scaleShift(scale: [0.5], offset: [0.1]), 0)
@@ -24,7 +24,7 @@ struct ImageGradientsTests {
         let gated = graph.add(.multiply, sum, gate)
         let joined = graph.add(.concatenate, gated, graph.add(.padChannels(before: 1, after: 1), stem))
         let pool = Pool(
-            kind: .maximum, size: Extent2D(2), strides: Extent2D(2), padding: .margins(Margins(0)))
+            kind: .maximum, size: Extent(2), strides: Extent(2), padding: .margins(Margins(0)))
         let pooled = graph.add(.pool(pool), graph.batchNorm(joined, 14))
         let flat = graph.add(.flatten, graph.add(.activation(.swish), pooled))
         graph.dense(flat, 3 * 2 * 14, 3)
@@ -117,7 +117,7 @@ struct ImageGradientsTests {
         try expectGradient(graph, images, found: found) { try formula(graph, $0).reduce(0, +) }
     }
 
-    /// The loss of each share of two images, in double from the reference engine's values.
+    /// The loss of each micro-batch of two images, in double from the reference engine's values.
     private func formula(_ graph: Graph, _ images: Tensor) throws -> [Double] {
         let norms = graph.nodes.compactMap { node in
             if case .batchNorm(let norm) = node.operation { (norm, node.inputs[0]) } else { nil }
@@ -126,11 +126,11 @@ struct ImageGradientsTests {
         func stored(_ name: String) throws -> [Double] {
             try #require(graph.parameters[name]).read().values.map(Double.init)
         }
-        return try (0..<4).map { share in
+        return try (0..<4).map { part in
             try zip(norms, values).reduce(0) { total, pair in
                 let ((norm, _), values) = pair
                 let (mean, variance) = (try stored(norm.mean), try stored(norm.variance))
-                let own = values[share * values.count / 4..<(share + 1) * values.count / 4]
+                let own = values[part * values.count / 4..<(part + 1) * values.count / 4]
                 let terms = (0..<norm.channels).map { channel in
                     let x = stride(from: own.startIndex + channel, to: own.endIndex, by: norm.channels)
                         .map { Double(own[$0]) }

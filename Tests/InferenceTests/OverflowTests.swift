@@ -12,8 +12,8 @@ struct OverflowTests {
         let convolution = graph.add(
             .convolution(
                 Convolution(
-                    kernel: kernel, kernelLayout: .hwio, bias: nil, inputs: 1, outputs: 1, size: Extent2D(1),
-                    strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)), 0)
+                    kernel: kernel, kernelLayout: .hwio, bias: nil, inputs: 1, outputs: 1, size: Extent(1),
+                    strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)), 0)
         let last = graph.add(.flatten, build(&graph, convolution))
         let dense = graph.parameter(Tensor(shape: [1, 1], values: [0]))
         let bias = graph.parameter(Tensor([1]))
@@ -39,17 +39,17 @@ struct OverflowTests {
         #expect(found.allSatisfy { $0.isNaN || $0 == 1 }, sourceLocation: sourceLocation)
     }
 
-    @Test("−∞ that a rectifier makes zero", arguments: EngineChoice.allCases)
-    func rectified(choice: EngineChoice) throws {
+    @Test("−∞ that a ReLU makes zero", arguments: EngineChoice.allCases)
+    func relu(choice: EngineChoice) throws {
         try expect(graph(-1e37) { $0.add(.activation(.relu), $1) }, choice)
     }
 
-    @Test("∞ that a clipped rectifier makes its ceiling", arguments: EngineChoice.allCases)
+    @Test("∞ that a clipped ReLU makes its ceiling", arguments: EngineChoice.allCases)
     func clipped(choice: EngineChoice) throws {
         try expect(graph(1e37) { $0.add(.activation(.clippedReLU(limit: 6)), $1) }, choice)
     }
 
-    @Test("∞ − ∞ that a rectifier makes zero", arguments: EngineChoice.allCases)
+    @Test("∞ − ∞ that a ReLU makes zero", arguments: EngineChoice.allCases)
     func difference(choice: EngineChoice) throws {
         let graph = graph(1e37) { graph, node in
             let negative = graph.add(.scaleShift(scale: [-1], offset: [0]), node)

@@ -10,7 +10,7 @@ struct PrecisionTests {
     private static func graph() -> Graph {
         var graph = Graph([8, 8, 32])
         let first = graph.batchNorm(graph.convolution(0, 32, 32), 32)
-        let second = graph.groupNorm(graph.convolution(first, 32, 48, size: Extent2D(1)), 48, groups: 4)
+        let second = graph.groupNorm(graph.convolution(first, 32, 48, size: Extent(1)), 48, groups: 4)
         graph.dense(graph.add(.flatten, second), 8 * 8 * 48, 10)
         return graph
     }

@@ -17,13 +17,13 @@ struct ReferenceEngineTests {
     }
 
     private func convolution(
-        _ inputs: Int, _ outputs: Int, size: Extent2D, strides: Int = 1, dilation: Int = 1, groups: Int = 1,
+        _ inputs: Int, _ outputs: Int, size: Extent, strides: Int = 1, dilation: Int = 1, groups: Int = 1,
         layout: KernelLayout = .hwio, padding: Padding = .valid, bias: String? = nil
     ) -> Networks.Operation {
         .convolution(
             Convolution(
                 kernel: "p0", kernelLayout: layout, bias: bias, inputs: inputs, outputs: outputs, size: size,
-                strides: Extent2D(strides), dilation: Extent2D(dilation), groups: groups, padding: padding))
+                strides: Extent(strides), dilation: Extent(dilation), groups: groups, padding: padding))
     }
 
     @Test("A convolution does not flip its kernel")
@@ -31,7 +31,7 @@ struct ReferenceEngineTests {
         let kernel = Tensor(shape: [3, 3, 1, 1], values: [1, 2, 3, 4, 5, 6, 7, 8, 9])
         let impulse: [Float] = [0, 0, 0, 0, 1, 0, 0, 0, 0]
         let y = try apply(
-            convolution(1, 1, size: Extent2D(3), padding: .same), [3, 3, 1], impulse, parameters: [kernel])
+            convolution(1, 1, size: Extent(3), padding: .same), [3, 3, 1], impulse, parameters: [kernel])
         #expect(y.values == [9, 8, 7, 6, 5, 4, 3, 2, 1])
     }
 
@@ -39,7 +39,7 @@ struct ReferenceEngineTests {
     func samePadding() throws {
         let kernel = Tensor(shape: [3, 3, 1, 1], repeating: 1)
         let y = try apply(
-            convolution(1, 1, size: Extent2D(3), strides: 2, padding: .same), [4, 4, 1],
+            convolution(1, 1, size: Extent(3), strides: 2, padding: .same), [4, 4, 1],
             [Float](repeating: 1, count: 16), parameters: [kernel])
         #expect(y == Tensor(shape: [2, 2, 1], values: [9, 6, 6, 4]))
     }
@@ -48,7 +48,7 @@ struct ReferenceEngineTests {
     func dilation() throws {
         let kernel = Tensor(shape: [2, 2, 1, 1], values: [1, 10, 100, 1000])
         let y = try apply(
-            convolution(1, 1, size: Extent2D(2), dilation: 2), [3, 3, 1], [1, 0, 2, 0, 0, 0, 3, 0, 4],
+            convolution(1, 1, size: Extent(2), dilation: 2), [3, 3, 1], [1, 0, 2, 0, 0, 0, 3, 0, 4],
             parameters: [kernel])
         #expect(y.values == [4321])
     }
@@ -59,7 +59,7 @@ struct ReferenceEngineTests {
         let oihw = Tensor(shape: [2, 2, 1, 1], values: [1, 2, 5, 6])
         for (layout, kernel) in [(KernelLayout.hwio, hwio), (.oihw, oihw)] {
             let y = try apply(
-                convolution(4, 2, size: Extent2D(1), groups: 2, layout: layout, bias: "p1"), [1, 1, 4],
+                convolution(4, 2, size: Extent(1), groups: 2, layout: layout, bias: "p1"), [1, 1, 4],
                 [1, 10, 100, 1000], parameters: [kernel, Tensor([0.5, -0.5])])
             #expect(y.values == [21.5, 6499.5])
         }
@@ -68,7 +68,7 @@ struct ReferenceEngineTests {
     @Test("A depthwise kernel's multiplier varies fastest")
     func depthwise() throws {
         let y = try apply(
-            convolution(2, 4, size: Extent2D(1), groups: 2, layout: .hwim), [1, 1, 2], [2, 3],
+            convolution(2, 4, size: Extent(1), groups: 2, layout: .hwim), [1, 1, 2], [2, 3],
             parameters: [Tensor(shape: [1, 1, 2, 2], values: [1, 2, 3, 4])])
         #expect(y.values == [2, 4, 9, 12])
     }
@@ -143,7 +143,7 @@ struct ReferenceEngineTests {
             for (kind, expected) in [
                 (Pool.Kind.maximum, [-1, -2, -3, -4]), (.average, [-2.5, -3, -3.5, -4] as [Float]),
             ] {
-                let pool = Pool(kind: kind, size: Extent2D(2), strides: Extent2D(1), padding: padding)
+                let pool = Pool(kind: kind, size: Extent(2), strides: Extent(1), padding: padding)
                 #expect(try apply(.pool(pool), [2, 2, 1], image).values == expected)
             }
         }

@@ -35,13 +35,13 @@ struct ReproducibilityTests {
     private static func wideGraph() -> Graph {
         var graph = Graph([40, 36, 3])
         let stem = graph.groupNorm(graph.convolution(0, 3, 64), 64, groups: 8)
-        let wide = graph.groupNorm(graph.convolution(stem, 64, 128, size: Extent2D(1)), 128, groups: 4)
-        let side = graph.groupNorm(graph.convolution(stem, 64, 128, size: Extent2D(1)), 128, groups: 1)
+        let wide = graph.groupNorm(graph.convolution(stem, 64, 128, size: Extent(1)), 128, groups: 4)
+        let side = graph.groupNorm(graph.convolution(stem, 64, 128, size: Extent(1)), 128, groups: 1)
         let sum = graph.add(.activation(.relu), graph.add(.add, wide, side))
-        let narrow = graph.convolution(sum, 128, 32, size: Extent2D(1))
+        let narrow = graph.convolution(sum, 128, 32, size: Extent(1))
         let small = graph.batchNorm(
             graph.convolution(graph.convolution(narrow, 32, 32), 32, 48, strides: 5), 48)
-        let last = graph.groupNorm(graph.convolution(small, 48, 64, size: Extent2D(1)), 64, groups: 16)
+        let last = graph.groupNorm(graph.convolution(small, 48, 64, size: Extent(1)), 64, groups: 16)
         graph.dense(graph.add(.globalPool(.average, keepsDimensions: false), last), 64, 10)
         return graph
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import Inference
 
 /// The gradient of Σ cᵢ·yᵢ with fixed random c, against differences of the reference engine over steps of 1/512 to
-/// either side: within 2e-3 of the largest component, which is what rounding to Float32 leaves. Where a rectifier or a
+/// either side: within 2e-3 of the largest component, which is what rounding to Float32 leaves. Where a ReLU or a
 /// maximum switches within a step the two sides differ, and the gradient must lie between them; that must be rare.
 @Suite("The trainer's gradients are those of the reference engine's function")
 struct TrainerTests {
@@ -47,7 +47,7 @@ struct TrainerTests {
     func shortcuts() throws {
         try expectGradient {
             let first = $0.convolution(0, 4, 6)
-            $0.convolution(first, 6, 4, size: Extent2D(1), strides: 2)
+            $0.convolution(first, 6, 4, size: Extent(1), strides: 2)
         }
         try expectGradient {
             let first = $0.convolution(0, 4, 4)
@@ -63,7 +63,7 @@ struct TrainerTests {
         }
     }
 
-    @Test("Group norms, with and without rectifiers behind them", arguments: [1, 2, 6])
+    @Test("Group norms, with and without ReLUs behind them", arguments: [1, 2, 6])
     func groupNorm(groups: Int) throws {
         try expectGradient {
             let norm = $0.groupNorm($0.convolution(0, 4, 6), 6, groups: groups)
@@ -90,7 +90,7 @@ struct TrainerTests {
     func pool(kind: Pool.Kind, padding: Padding) throws {
         try expectGradient {
             let pool = Pool(
-                kind: kind, size: Extent2D(3), strides: Extent2D(2), padding: padding)
+                kind: kind, size: Extent(3), strides: Extent(2), padding: padding)
             $0.add(.pool(pool), $0.convolution(0, 4, 6))
         }
         try expectGradient {
@@ -109,7 +109,7 @@ struct TrainerTests {
         try expectGradient {
             let stem = $0.convolution(0, 4, 6)
             let wide = $0.add(.padChannels(before: 1, after: 2), stem)
-            $0.add(.add, $0.convolution(stem, 6, 9), wide, $0.convolution(stem, 6, 9, size: Extent2D(1)))
+            $0.add(.add, $0.convolution(stem, 6, 9), wide, $0.convolution(stem, 6, 9, size: Extent(1)))
         }
         try expectGradient {
             let conv = $0.convolution(0, 4, 6); $0.add(.add, conv, conv)
@@ -176,7 +176,7 @@ struct TrainerTests {
     @Test("Adam's first step is its rate against the gradient's sign, and follows the formula after that")
     func adam() throws {
         var graph = Graph([4, 4, 2])
-        graph.convolution(0, 2, 1, size: Extent2D(1))
+        graph.convolution(0, 2, 1, size: Extent(1))
         let layout = ParameterLayout(graph.network, standardized: [], epsilon: 0)
         var (adam, values) = (Adam(count: 2), [Float(1), 2])
         adam.step(&values, gradient: [0.5, -3], layout: layout) { _ in 0.1 }

@@ -38,7 +38,7 @@ struct VectorConvolutionTests {
             ConvolutionStep(
                 convolution: Convolution(
                     kernel: "kernel", kernelLayout: layout, bias: "bias", inputs: inputs, outputs: outputs,
-                    size: Extent2D(3), strides: Extent2D(strides), dilation: Extent2D(1), groups: 1,
+                    size: Extent(3), strides: Extent(strides), dilation: Extent(1), groups: 1,
                     padding: .margins(margins)),
                 affine: nil, input: [rows, columns, inputs], output: [outputRows, outputColumns, outputs],
                 margins: margins, accumulates: accumulates, clamp: clamp)
@@ -163,7 +163,7 @@ struct VectorConvolutionTests {
         try expectExact(Case(strides: strides, layout: .oihw))
     }
 
-    @Test("A sum with what is there, rectified or clipped", arguments: [false, true], [1, 2])
+    @Test("A sum with what is there, through a ReLU or clipped", arguments: [false, true], [1, 2])
     func tail(accumulates: Bool, strides: Int) throws {
         for clamp in [Clamp(floor: 0), Clamp(floor: 0, ceiling: 1.5)] {
             try expectExact(Case(strides: strides, clamp: clamp, accumulates: accumulates))
@@ -195,7 +195,7 @@ struct VectorConvolutionTests {
         #expect(sizes == sizes.sorted())
     }
 
-    @Test("A rectifier keeps what is not a number", arguments: [1, 2])
+    @Test("A ReLU keeps what is not a number", arguments: [1, 2])
     func notANumber(strides: Int) throws {
         let test = Case(strides: strides, clamp: Clamp(floor: 0), batch: 1)
         let kernel = Tensor(shape: test.step.convolution.kernelShape ?? [], repeating: 1)

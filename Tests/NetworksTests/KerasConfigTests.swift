@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 import Testing
 
 @testable import Networks
@@ -57,8 +58,8 @@ struct KerasConfigTests {
                 == .convolution(
                     Convolution(
                         kernel: "conv2d/conv2d/kernel:0", kernelLayout: .hwio, bias: "conv2d/conv2d/bias:0",
-                        inputs: 3, outputs: 16, size: Extent2D(3), strides: Extent2D(1),
-                        dilation: Extent2D(1), groups: 1, padding: .same)))
+                        inputs: 3, outputs: 16, size: Extent(3), strides: Extent(1),
+                        dilation: Extent(1), groups: 1, padding: .same)))
     }
 
     @Test("a Sequential model of Keras 3")

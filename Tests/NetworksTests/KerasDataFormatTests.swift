@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 import Testing
 
 @testable import Networks
@@ -163,6 +164,6 @@ struct KerasDataFormatTests {
 
 extension Pool {
     fileprivate static func two(_ kind: Kind) -> Pool {
-        Pool(kind: kind, size: Extent2D(2), strides: Extent2D(2), padding: .valid)
+        Pool(kind: kind, size: Extent(2), strides: Extent(2), padding: .valid)
     }
 }

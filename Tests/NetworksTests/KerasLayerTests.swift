@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 import Testing
 
 @testable import Networks
@@ -7,8 +8,8 @@ import Testing
 struct KerasLayerTests {
     static func depthwise(_ kernel: String, bias: String?, stride: Int, padding: Padding) -> Convolution {
         Convolution(
-            kernel: kernel, kernelLayout: .hwim, bias: bias, inputs: 4, outputs: 8, size: Extent2D(3),
-            strides: Extent2D(stride), dilation: Extent2D(1), groups: 4, padding: padding)
+            kernel: kernel, kernelLayout: .hwim, bias: bias, inputs: 4, outputs: 8, size: Extent(3),
+            strides: Extent(stride), dilation: Extent(1), groups: 4, padding: padding)
     }
 
     @Test("Conv2D: groups, dilation, strides and an activation of its own")
@@ -21,8 +22,8 @@ struct KerasLayerTests {
             """, parameters: [("x/x/kernel:0", [3, 1, 2, 6])])
         let expected = Convolution(
             kernel: "x/x/kernel:0", kernelLayout: .hwio, bias: nil, inputs: 4, outputs: 6,
-            size: Extent2D(rows: 3, columns: 1), strides: Extent2D(rows: 2, columns: 1),
-            dilation: Extent2D(rows: 1, columns: 2), groups: 2, padding: .valid)
+            size: Extent(height: 3, width: 1), strides: Extent(height: 2, width: 1),
+            dilation: Extent(height: 1, width: 2), groups: 2, padding: .valid)
         #expect(network.operations == [.convolution(expected), .activation(.relu)])
         #expect(network.nodes.map(\.layer) == ["in", "x", "x"])
         #expect(network.output == 2)
@@ -52,7 +53,7 @@ struct KerasLayerTests {
             ])
         let pointwise = Convolution(
             kernel: "x/x/pointwise_kernel", kernelLayout: .hwio, bias: "x/x/bias", inputs: 8, outputs: 5,
-            size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)
+            size: Extent(1), strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)
         #expect(
             network.operations == [
                 .convolution(Self.depthwise("x/x/depthwise_kernel", bias: nil, stride: 1, padding: .valid)),
@@ -104,11 +105,11 @@ struct KerasLayerTests {
             ("Dropout", #""rate": 0.5"#, []), ("SpatialDropout2D", "", []), ("RandomFlip", "", []),
             (
                 "MaxPooling2D", #""pool_size": [3, 3], "strides": [2, 2], "padding": "same""#,
-                [.pool(Pool(kind: .maximum, size: Extent2D(3), strides: Extent2D(2), padding: .same))]
+                [.pool(Pool(kind: .maximum, size: Extent(3), strides: Extent(2), padding: .same))]
             ),
             (
                 "AveragePooling2D", #""pool_size": 2, "strides": null, "padding": "valid""#,
-                [.pool(Pool(kind: .average, size: Extent2D(2), strides: Extent2D(2), padding: .valid))]
+                [.pool(Pool(kind: .average, size: Extent(2), strides: Extent(2), padding: .valid))]
             ),
             ("GlobalAveragePooling2D", "", [.globalPool(.average, keepsDimensions: false)]),
             ("GlobalMaxPooling2D", #""keepdims": true"#, [.globalPool(.maximum, keepsDimensions: true)]),

@@ -53,7 +53,7 @@ struct MultiplyAddsTests {
             .convolution(
                 Convolution(
                     kernel: "k", kernelLayout: .hwio, bias: nil, inputs: 8, outputs: 16,
-                    size: Extent2D(rows: 3, columns: 5), strides: Extent2D(1), dilation: Extent2D(dilation),
+                    size: Extent(height: 3, width: 5), strides: Extent(1), dilation: Extent(dilation),
                     groups: groups, padding: .same))
         }
         func network(_ operations: [Networks.Operation], output: Int) -> Network {

@@ -9,8 +9,8 @@ struct ShapesTests {
         size: Int = 3, stride: Int = 1, dilation: Int = 1, padding: Padding, inputs: Int = 4, groups: Int = 1
     ) -> Convolution {
         Convolution(
-            kernel: "k", kernelLayout: .hwio, bias: nil, inputs: inputs, outputs: 8, size: Extent2D(size),
-            strides: Extent2D(stride), dilation: Extent2D(dilation), groups: groups, padding: padding)
+            kernel: "k", kernelLayout: .hwio, bias: nil, inputs: inputs, outputs: 8, size: Extent(size),
+            strides: Extent(stride), dilation: Extent(dilation), groups: groups, padding: padding)
     }
 
     /// An input of 4 channels and one operation on it, `operands` times.
@@ -40,7 +40,7 @@ struct ShapesTests {
         let convolution = Self.convolution(size: size, stride: stride, dilation: dilation, padding: .same)
         let margins = convolution.resolvedMargins(height: input, width: input)
         #expect(margins == Margins(top: before, bottom: after, left: before, right: after))
-        #expect(convolution.outputExtent(height: input, width: input) == Extent2D(output))
+        #expect(convolution.outputExtent(height: input, width: input) == Extent(output))
     }
 
     @Test("explicit margins give ⌊(n + margins − span) / stride⌋ + 1 outputs")
@@ -50,7 +50,7 @@ struct ShapesTests {
         let dilated = Self.convolution(dilation: 3, padding: .valid)
         #expect(try Self.shape(.convolution(dilated), height: 8, width: 7) == [2, 1, 8])
         let pool = Pool(
-            kind: .maximum, size: Extent2D(3), strides: Extent2D(2),
+            kind: .maximum, size: Extent(3), strides: Extent(2),
             padding: .margins(Margins(top: 0, bottom: 1, left: 1, right: 0)))
         #expect(try Self.shape(.pool(pool)) == [4, 3, 4])
     }
@@ -95,7 +95,7 @@ struct ShapesTests {
             .convolution(convolution(padding: .margins(Margins(.max)))),
             .convolution(convolution(padding: .margins(Margins(-1)))),
             .pool(
-                Pool(kind: .average, size: Extent2D(2), strides: Extent2D(1), padding: .margins(Margins(2)))),
+                Pool(kind: .average, size: Extent(2), strides: Extent(1), padding: .margins(Margins(2)))),
             .dense(Dense(kernel: "k", kernelIsTransposed: false, bias: nil, inputs: 5, outputs: 1)),
             .batchNorm(BatchNorm(gamma: nil, beta: nil, mean: "m", variance: "v", epsilon: 0, channels: 5)),
             .groupNorm(GroupNorm(gamma: nil, beta: nil, groups: 3, epsilon: 0, channels: 4)),

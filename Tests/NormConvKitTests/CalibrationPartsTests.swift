@@ -22,7 +22,7 @@ struct CalibrationPartsTests {
     {
         Convolution(
             kernel: "conv.weight", kernelLayout: .oihw, bias: bias, inputs: inputs, outputs: outputs,
-            size: Extent2D(size), strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .same)
+            size: Extent(size), strides: Extent(1), dilation: Extent(1), groups: 1, padding: .same)
     }
 
     private func table(_ tensors: [(String, Shape, [Float])]) -> ParameterTable {
@@ -89,19 +89,20 @@ struct CalibrationPartsTests {
     // MARK: Layers
 
     /// A student whose filters were disturbed, and a teacher that the same network could follow exactly.
-    private func walk(
+    private func calibrator(
         _ network: (Network, Network), _ tables: (ParameterTable, ParameterTable), images: ActivationStore,
         shapes: [Shape], refinements: Int = 0
-    ) throws -> CalibrationWalk {
+    ) throws -> LayerwiseCalibrator {
         let images = try CalibrationImages(images, addsMirrored: false)
-        func live(_ network: Network, _ table: ParameterTable) -> LiveNetwork {
-            LiveNetwork(
+        func cache(_ network: Network, _ table: ParameterTable) -> ActivationCache {
+            ActivationCache(
                 network, parameters: table, shapes: shapes, images: images.store, precision: .single,
                 workers: 2)
         }
-        return CalibrationWalk(
-            network.0, teacher: live(network.0, tables.0), student: live(network.1, tables.1), images: images,
-            settings: WalkSettings(
+        return LayerwiseCalibrator(
+            network.0, teacher: cache(network.0, tables.0), student: cache(network.1, tables.1),
+            parameters: CalibratedParameters(tables.1), images: images,
+            settings: .init(
                 standardized: [], epsilon: .bit, refinements: refinements, memory: 1 << 30, workers: 2))
     }
 
@@ -123,17 +124,19 @@ struct CalibrationPartsTests {
             table([("fc.weight", [3, 4], kernel), ("fc.bias", [3], bias)])
         }
         let images = try store([1, 1, 4], 64, random(256, seed: 2))
-        let walk = try walk(
+        let calibrator = try calibrator(
             (network, network), (parameters(kernel, [1, 2, 3]), parameters(other, [0, 0, 0])), images: images,
             shapes: network.shapes(forImage: [1, 1, 4]))
-        try walk.run(head: nil) { _ in }
-        let fitted = try #require(walk.fitted["fc.weight"]).values
+        try calibrator.run(head: nil) { _ in }
+        let fitted = try #require(calibrator.parameters.fitted["fc.weight"]).values
         // What the old kernel gives, on data that holds it exactly: the ridge pulls to the same kernel.
         #expect(zip(fitted, kernel).allSatisfy { abs($0 - $1) < 1e-4 })
         #expect(
-            zip(try #require(walk.fitted["fc.bias"]).values, [1, 2, 3]).allSatisfy { abs($0 - $1) < 1e-4 })
+            zip(try #require(calibrator.parameters.fitted["fc.bias"]).values, [1, 2, 3]).allSatisfy {
+                abs($0 - $1) < 1e-4
+            })
         // As the head it is left to its own step.
-        let again = try self.walk(
+        let again = try self.calibrator(
             (network, network), (parameters(kernel, [1, 2, 3]), parameters(other, [0, 0, 0])), images: images,
             shapes: network.shapes(forImage: [1, 1, 4]))
         try again.run(head: 2) { _ in }
@@ -171,11 +174,11 @@ struct CalibrationPartsTests {
         ])
         let images = try store([side, side, inputs], 80, random(80 * side * side * inputs, seed: 8))
         func after(_ refinements: Int) throws -> (CalibrationReport.Norm, [String: Tensor]) {
-            let walk = try walk(
+            let calibrator = try calibrator(
                 networks, (parameters, parameters), images: images,
                 shapes: networks.0.shapes(forImage: [side, side, inputs]), refinements: refinements)
-            try walk.run(head: nil) { _ in }
-            return (try #require(walk.norms.first), walk.fitted)
+            try calibrator.run(head: nil) { _ in }
+            return (try #require(calibrator.norms.first), calibrator.parameters.fitted)
         }
         let (plain, _) = try after(0)
         let (refined, fitted) = try after(5)

@@ -32,7 +32,7 @@ struct CalibrationTests {
 
     // MARK: Against independent truth
 
-    /// numpy's weighted least squares through a group norm, behind a rectifier; Float32 sums: within 1e-4.
+    /// numpy's weighted least squares through a group norm, behind a ReLU; Float32 sums: within 1e-4.
     @Test("Scale and offset are numpy's, and so is the error that is left")
     func affine() throws {
         func stored(_ name: String) throws -> ActivationStore {
@@ -46,8 +46,8 @@ struct CalibrationTests {
         let activations = try NormActivations(
             stored("u"), images: images, channels: 4, groups: 2, epsilon: 1e-5, workers: 2)
         var target = NormTarget(
-            value: try stored("p"), offset: try stored("s"), rectifies: false, leak: 0.1)
-        var parameters = CalibrationWalk.NormParameters(gamma: [1, 1, 1, 1], beta: [0, 0, 0, 0])
+            value: try stored("p"), offset: try stored("s"), hasReLU: false, leak: 0.1)
+        var parameters = LayerwiseCalibrator.NormParameters(gamma: [1, 1, 1, 1], beta: [0, 0, 0, 0])
         func fit() throws { parameters = try activations.fitted(target, parameters, images) }
         func expect(_ name: String) throws {
             let expected = try fixture("affine/\(name)", in: "calibration.h5").values
@@ -57,7 +57,7 @@ struct CalibrationTests {
         }
         try fit()
         try expect("plain")
-        target.rectifies = true
+        target.hasReLU = true
         try fit()
         try expect("rectified")
         let error = try activations.sums(
@@ -67,15 +67,15 @@ struct CalibrationTests {
         #expect(abs(error - expected) < 1e-4)
     }
 
-    @Test("A live network has the reference engine's values, however it is asked, and lets go of them")
-    func liveNetwork() throws {
+    @Test("An activation cache has the reference engine's values, however it is asked, and lets go of them")
+    func activationCache() throws {
         let model = try model()
         let images = try images(3, of: split(), .raw)
         let shape: Shape = [28, 28, 1]
         let store = try ActivationStore(shape: shape, count: 3)
         images.values.withUnsafeBufferPointer { store.store(0..<3, $0) }
         let shapes = try model.network.shapes(height: 28, width: 28)
-        let live = LiveNetwork(
+        let cache = ActivationCache(
             model.network, parameters: model.checkpoint.parameters, shapes: shapes, images: store,
             precision: .single, workers: 2)
         let reference = try ReferenceEngine(
@@ -85,17 +85,17 @@ struct CalibrationTests {
         }
         let last = model.network.nodes.count - 1
         for node in [3, 4, 9, 9, last / 2, last] {
-            try live.advance(to: [node])
-            let found = try #require(live[node])
+            try cache.advance(to: [node])
+            let found = try #require(cache[node])
             for image in 0..<3 {
                 let wanted = expected[image][node].values
                 let scale = max(wanted.map(abs).max() ?? 0, 1)
                 let worst = zip(found.values(image..<image + 1), wanted).map { abs($0 - $1) }.max() ?? 1
                 #expect(worst <= 1e-4 * scale, "node \(node)")
             }
-            live.release()
+            cache.release()
         }
-        #expect(live[3] == nil && live[last] != nil)
+        #expect(cache[3] == nil && cache[last] != nil)
     }
 
     /// Every image holds the same pixels in another order, and a convolution of one tap keeps it so: all samples have
@@ -127,7 +127,7 @@ struct CalibrationTests {
         #expect(zip(before, after).allSatisfy { abs($0 - $1) <= 1e-3 * scale })
     }
 
-    /// A convolution of one tap, a norm, a rectifier and a dense layer over all positions; 16 images.
+    /// A convolution of one tap, a norm, a ReLU and a dense layer over all positions; 16 images.
     private func exactNetwork() throws -> (Network, ParameterTable, ActivationStore) {
         var random = SplitMix64(seed: 11)
         func uniform(_ count: Int, _ range: ClosedRange<Float> = -1...1) -> [Float] {
@@ -153,8 +153,8 @@ struct CalibrationTests {
                 return Parameter(name: name, shape: shape, elementType: .float32) { tensor }
             })
         let convolution = Convolution(
-            kernel: "conv.weight", kernelLayout: .oihw, bias: nil, inputs: 3, outputs: 4, size: Extent2D(1),
-            strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)
+            kernel: "conv.weight", kernelLayout: .oihw, bias: nil, inputs: 3, outputs: 4, size: Extent(1),
+            strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)
         let norm = BatchNorm(
             gamma: "bn.weight", beta: "bn.bias", mean: "bn.running_mean", variance: "bn.running_var",
             epsilon: 1e-5, channels: 4)

@@ -1,3 +1,4 @@
+@testable import Calibration
 import Foundation
 import TestSupport
 import Testing
@@ -13,19 +14,19 @@ struct SynthesisTests {
 
     private let few = SynthesisOptions(images: 16, steps: 30)
 
-    /// The mean over channels of how far a share's mean and deviation are from the stored ones, in stored deviations: both
+    /// The mean over channels of how far a micro-batch's mean and deviation are from the stored ones, in stored deviations: both
     /// together less than 0.4 for each norm.
     @Test("What enters each norm has nearly the stored mean and deviation")
     func statistics() throws {
         let model = try model()
         let (images, report) = try model.madeImages(few, CalibrationOptions(), .raw) { _, _ in }
         #expect(images.count == 16 && images.shape == [28, 28, 1])
-        #expect(report.images == 16 && report.share == 4 && report.steps % 30 == 0)
+        #expect(report.images == 16 && report.microBatch == 4 && report.steps % 30 == 0)
         #expect(report.lastLoss < 0.1 * report.firstLoss)
         #expect(images.values(0..<16).allSatisfy { 0...255 ~= $0 })
         let engine = try ReferenceEngine(
             network: model.network, parameters: model.parameters, imageShape: images.shape)
-        let values = (0..<report.share).map {
+        let values = (0..<report.microBatch).map {
             engine.values(for: Tensor(shape: images.shape, values: images.values($0..<$0 + 1)))
         }
         for node in model.network.nodes {
@@ -84,16 +85,16 @@ struct SynthesisTests {
     }
 
     @Test("Size and number are the network's where nothing says otherwise, and the options' else")
-    func effort() throws {
-        func effort(_ file: String, _ options: SynthesisOptions = SynthesisOptions()) throws
-            -> SynthesisEffort
+    func budget() throws {
+        func budget(_ file: String, _ options: SynthesisOptions = SynthesisOptions()) throws
+            -> SynthesisBudget
         {
             let model = try model(file)
-            return try SynthesisEffort(model, model.logits, options, memory: 4 << 30)
+            return try model.synthesisBudget(options, CalibrationOptions(), .raw)
         }
-        let small = try effort("mnist-resnet.keras3.h5")
-        #expect(small.size == Extent(28) && small.images == 256 && small.share == 32)
-        let given = try effort(
+        let small = try budget("mnist-resnet.keras3.h5")
+        #expect(small.size == Extent(28) && small.images == 256 && small.microBatch == 32)
+        let given = try budget(
             "torchvision-basic.torch.h5", SynthesisOptions(images: 9, size: Extent(height: 64, width: 48)))
         #expect(given.size == Extent(height: 64, width: 48) && given.images == 9)
     }
@@ -110,17 +111,17 @@ struct SynthesisTests {
         #expect(last > 0.5 * first)
     }
 
-    @Test("Memory allowed makes shares smaller; where the smallest do not fit, that is said before")
+    @Test("Memory allowed makes micro-batches smaller; where the smallest do not fit, that is said before")
     func memory() throws {
         let model = try model()
-        func share(_ memory: Int) throws -> Int {
-            try SynthesisEffort(model, model.logits, few, memory: memory).share
+        func microBatch(_ memory: Int) throws -> Int {
+            try model.synthesisBudget(few, CalibrationOptions(memory: memory), .raw).microBatch
         }
-        #expect(try share(4 << 30) == 32)
-        let least = (1...64).first { (try? share($0 << 18)) != nil } ?? 0
-        let smallest = try share(least << 18)
+        #expect(try microBatch(4 << 30) == 32)
+        let least = (1...64).first { (try? microBatch($0 << 18)) != nil } ?? 0
+        let smallest = try microBatch(least << 18)
         #expect(least > 1 && 2..<32 ~= smallest)
-        #expect(throws: SynthesisFailure.self) { try share((least - 1) << 18) }
+        #expect(throws: SynthesisFailure.self) { try microBatch((least - 1) << 18) }
     }
 
     @Test("Layers that gradients cannot go back through are named")
@@ -154,5 +155,15 @@ struct SynthesisTests {
         let failure = SynthesisFailure.wrongChannels(preprocessing: "torch", expected: 3, found: 1)
         #expect(failure.description.contains("--preprocess"))
         #expect(throws: failure) { try model.madeImages(few, CalibrationOptions(), .torch) { _, _ in } }
+    }
+}
+
+extension Model {
+    fileprivate func madeImages(
+        _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing,
+        progress: (Int, Int) -> Void
+    ) throws -> (images: ActivationStore, report: SynthesisReport) {
+        let budget = try synthesisBudget(options, calibration, preprocessing)
+        return try synthesis(budget, calibration, preprocessing).run(progress: progress)
     }
 }

@@ -48,8 +48,8 @@ enum Job: String {
 
     private func sums() throws -> () throws -> [Float] {
         let convolution = Convolution(
-            kernel: "kernel", kernelLayout: .hwio, bias: nil, inputs: 64, outputs: 64, size: Extent2D(3),
-            strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .same)
+            kernel: "kernel", kernelLayout: .hwio, bias: nil, inputs: 64, outputs: 64, size: Extent(3),
+            strides: Extent(1), dilation: Extent(1), groups: 1, padding: .same)
         let (inputs, targets) = (try Self.maps(seed: 1), try Self.maps(seed: 2))
         let source = MomentSource(convolution, inputs: inputs, target: MomentTarget(value: targets))
         return {

@@ -111,18 +111,18 @@ enum {
 };
 
 /// Sums that a fit of γ and β needs, with z = (u − mean)·factor per channel, and where the norm's output plus s is to be
-/// p and then pass f: a rectifier where `rectifies`, else the identity.
+/// p and then pass f: a ReLU where `hasReLU`, else the identity.
 ///
-/// Behind a rectifier only what passes it counts: w is 1 where p or γz + β + s is positive, else `leak`, and the target t
+/// Behind a ReLU only what passes it counts: w is 1 where p or γz + β + s is positive, else `leak`, and the target t
 /// is p, or 0 where p is negative and γz + β + s is not, minus s. `s` may be NULL. `sums` holds NC_FIT_SUMS × channels
 /// doubles, which are added to.
 void nc_fit_sums(
     const float *u, const float *p, const float *s, size_t positions, size_t channels, const float *mean,
-    const float *factor, const float *gamma, const float *beta, int rectifies, float leak, double *sums);
+    const float *factor, const float *gamma, const float *beta, int hasReLU, float leak, double *sums);
 
 /// gradient += w·(y + s − t): the derivative of half the loss of `nc_fit_sums` with respect to the norm's output y.
 void nc_add_fit_gradient(
-    const float *y, const float *p, const float *s, float *gradient, size_t count, int rectifies, float leak);
+    const float *y, const float *p, const float *s, float *gradient, size_t count, int hasReLU, float leak);
 
 // Resizing images of 8 bits, with weights in units of 2⁻²²; sums are rounded and kept in 0…255.
 

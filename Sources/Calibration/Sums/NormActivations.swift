@@ -3,23 +3,23 @@ import Inference
 import CKernels
 import Tensors
 
-/// What a norm's output is to be: together with `offset` it enters a rectifier, or is taken as it is, where the other
+/// What a norm's output is to be: together with `offset` it enters a ReLU, or is taken as it is, where the other
 /// network has `value`.
 package struct NormTarget: Sendable {
     /// What the other network has, [images, values].
     package var value: ActivationStore
     /// What is added to the norm's output first, as a block's shortcut is.
     package var offset: ActivationStore?
-    /// Whether a rectifier follows, so that only what passes it counts in full.
-    package var rectifies: Bool
-    /// What an error counts that no rectifier lets through.
+    /// Whether a ReLU follows, so that only what passes it counts in full.
+    package var hasReLU: Bool
+    /// What an error counts that no ReLU lets through.
     package var leak: Float
 
     /// A target.
-    package init(value: ActivationStore, offset: ActivationStore?, rectifies: Bool, leak: Float) {
+    package init(value: ActivationStore, offset: ActivationStore?, hasReLU: Bool, leak: Float) {
         self.value = value
         self.offset = offset
-        self.rectifies = rectifies
+        self.hasReLU = hasReLU
         self.leak = leak
     }
 }
@@ -31,7 +31,7 @@ extension NormTarget {
     ) {
         withValues(image) { p, s in
             nc_add_fit_gradient(
-                output.baseAddress, p, s, gradient.baseAddress, gradient.count, rectifies ? 1 : 0, leak)
+                output.baseAddress, p, s, gradient.baseAddress, gradient.count, hasReLU ? 1 : 0, leak)
         }
     }
 
@@ -170,7 +170,7 @@ package struct NormActivations: Sendable {
 }
 
 extension ActivationStore {
-    /// The squared error of these values on some images, behind the rectifier if there is one, in units of how much
+    /// The squared error of these values on some images, behind the ReLU if there is one, in units of how much
     /// the other network's values vary.
     package func relativeError(_ images: [Int], target: NormTarget, workers: Int) throws -> Double {
         let channels = shape[-1]
@@ -199,7 +199,7 @@ extension ActivationStore {
                         target.withValues(image) { p, s in
                             nc_fit_sums(
                                 u, p, s, positions, channels, mean, factor, gamma, beta,
-                                target.rectifies ? 1 : 0, target.leak, &sums.values)
+                                target.hasReLU ? 1 : 0, target.leak, &sums.values)
                         }
                     }
                 }
@@ -243,10 +243,10 @@ package struct NormFitSums: Sendable {
     /// The weighted squared error of a channel, which a fit makes small.
     package func loss(_ channel: Int) -> Double { sum(NC_FIT_LOSS, channel) }
 
-    /// The squared error of a channel behind the rectifier, if there is one.
+    /// The squared error of a channel behind the ReLU, if there is one.
     package func error(_ channel: Int) -> Double { sum(NC_FIT_ERROR, channel) }
 
-    /// The squared deviation of the other network's values behind the rectifier from their mean, for `count` of them.
+    /// The squared deviation of the other network's values behind the ReLU from their mean, for `count` of them.
     package func spread(_ channel: Int, count: Int) -> Double {
         let total = sum(NC_FIT_VALUE, channel)
         return max(sum(NC_FIT_SQUARE, channel) - total * total / Double(max(count, 1)), 0)

@@ -24,14 +24,14 @@ struct Patches {
         _ map: UnsafePointer<Float>, position: Int, group: Int, pivot: UnsafePointer<Float>,
         to row: UnsafeMutablePointer<Float>
     ) {
-        let (rows, columns) = (convolution.size.rows, convolution.size.columns)
+        let (rows, columns) = (convolution.size.height, convolution.size.width)
         let width = convolution.inputs / convolution.groups
-        let top = position / output[1] * convolution.strides.rows - margins.top
-        let left = position % output[1] * convolution.strides.columns - margins.left
+        let top = position / output[1] * convolution.strides.height - margins.top
+        let left = position % output[1] * convolution.strides.width - margins.left
         for i in 0..<rows {
-            let sourceRow = top + i * convolution.dilation.rows
+            let sourceRow = top + i * convolution.dilation.height
             for j in 0..<columns {
-                let sourceColumn = left + j * convolution.dilation.columns
+                let sourceColumn = left + j * convolution.dilation.width
                 let tap = i * columns + j
                 let isInside =
                     sourceRow >= 0 && sourceRow < input[0] && sourceColumn >= 0 && sourceColumn < input[1]

@@ -1,5 +1,6 @@
 import Archives
 import Foundation
+import Tensors
 
 /// Reads an image file, told by its content, as a transform wants it.
 struct ImageFile {

@@ -1,4 +1,5 @@
 import CTurboJPEG
+import Tensors
 
 /// One decompressor of TurboJPEG.
 final class JPEGDecoder {

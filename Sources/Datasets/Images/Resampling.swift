@@ -1,4 +1,5 @@
 import CKernels
+import Tensors
 
 extension PixelImage {
     /// A window of the image after resizing, the same values as the `resize` and `crop` of Pillow 13 give: along rows and

@@ -11,16 +11,16 @@ package struct BufferPlan {
     /// Offsets are multiples of this, in floats: a line of the cache.
     private static let alignment = 16
 
-    package init(_ program: Program, _ stages: [Stage]) {
-        let tenancies = Tenancy.all(of: program, stages)
+    package init(_ program: Program, _ tiles: [FusedTile]) {
+        let tenancies = Tenancy.all(of: program, tiles)
         offsets = [Int](repeating: 0, count: program.sizes.count)
-        var placed: [(place: Range<Int>, stages: ClosedRange<Int>)] = []
+        var placed: [(place: Range<Int>, tiles: ClosedRange<Int>)] = []
         for tenancy in tenancies.sorted(by: { ($0.size, $1.values[0]) > ($1.size, $0.values[0]) }) {
             let length = (tenancy.size + Self.alignment - 1) / Self.alignment * Self.alignment
-            let taken = placed.filter { $0.stages.overlaps(tenancy.stages) }.map(\.place)
+            let taken = placed.filter { $0.tiles.overlaps(tenancy.tiles) }.map(\.place)
             let start = Self.smallestGap(of: length, between: taken)
             for value in tenancy.values { offsets[value] = start }
-            placed.append((start..<start + length, tenancy.stages))
+            placed.append((start..<start + length, tenancy.tiles))
             size = max(size, start + length)
         }
     }
@@ -43,11 +43,11 @@ private struct Tenancy {
     var values: [Int]
     /// Floats per image.
     var size: Int
-    /// The stages in which the values are needed. Steps of one stage alternate on parts of the batch: what one of them
-    /// reads is free only behind the stage.
-    var stages: ClosedRange<Int>
+    /// The tiles in which the values are needed. Steps of one tile alternate on parts of the batch: what one of them
+    /// reads is free only behind the tile.
+    var tiles: ClosedRange<Int>
 
-    static func all(of program: Program, _ stages: [Stage]) -> [Tenancy] {
+    static func all(of program: Program, _ tiles: [FusedTile]) -> [Tenancy] {
         var lastUse = [Int](repeating: -1, count: program.sizes.count)
         for (index, step) in program.steps.enumerated() {
             for value in step.operands { lastUse[value] = index }
@@ -55,18 +55,18 @@ private struct Tenancy {
         for value in program.outputs { lastUse[value] = program.steps.count }
         var tenancies: [Tenancy] = []
         var ofValue = [Int](repeating: -1, count: program.sizes.count)
-        func enter(_ value: Int, at stage: Int) {
+        func enter(_ value: Int, at tile: Int) {
             ofValue[value] = tenancies.count
             tenancies.append(
-                Tenancy(values: [value], size: program.sizes[value], stages: stage...stage))
+                Tenancy(values: [value], size: program.sizes[value], tiles: tile...tile))
         }
-        func stay(_ value: Int, until stage: Int) {
+        func stay(_ value: Int, until tile: Int) {
             let tenancy = ofValue[value]
-            tenancies[tenancy].stages = tenancies[tenancy].stages.lowerBound...stage
+            tenancies[tenancy].tiles = tenancies[tenancy].tiles.lowerBound...tile
         }
         for value in program.inputs { enter(value, at: 0) }
-        for (number, stage) in stages.enumerated() {
-            for index in stage.steps {
+        for (number, tile) in tiles.enumerated() {
+            for index in tile.steps {
                 let step = program.steps[index]
                 for value in step.operands { stay(value, until: number) }
                 if let operand = step.overwrites ?? step.reusableOperand(program.sizes, lastUse, index) {
@@ -77,7 +77,7 @@ private struct Tenancy {
                 }
             }
         }
-        for value in program.outputs { stay(value, until: stages.count) }
+        for value in program.outputs { stay(value, until: tiles.count) }
         return tenancies
     }
 }

@@ -10,16 +10,16 @@ package struct Compiler: Sendable {
     private let jobs: [(step: Int, convolution: ConvolutionStep, images: Int)]
 
     package init(
-        _ program: Program, _ stages: [Stage], batch: Int, precision: Precision, weights: Weights,
+        _ program: Program, _ tiles: [FusedTile], batch: Int, precision: Precision, weights: Weights,
         device: OneDNNDevice
     ) {
         self.precision = precision
         self.weights = weights
         self.device = device
-        jobs = stages.flatMap { stage in
-            stage.steps.compactMap { index in
+        jobs = tiles.flatMap { tile in
+            tile.steps.compactMap { index in
                 guard case .convolution(let step) = program.steps[index].operation else { return nil }
-                guard let parts = stage.parts else { return (index, step, batch) }
+                guard let parts = tile.parts else { return (index, step, batch) }
                 return (index, step.part(length: parts.length), 1)
             }
         }

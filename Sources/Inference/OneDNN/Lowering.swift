@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// Turns a network into a program: norms fold into convolutions, sums and rectifiers into what precedes them, and
+/// Turns a network into a program: norms fold into convolutions, sums and ReLUs into what precedes them, and
 /// margins into what follows them.
 package struct Lowering {
     private let network: Network

@@ -47,7 +47,7 @@ package enum MapOperations {
                 guard let result = y.baseAddress.map({ $0 + (row * step.output[1] + column) * channels })
                 else { return }
                 let inside = rows.count * columns.count
-                let window = pool.size.rows * pool.size.columns
+                let window = pool.size.height * pool.size.width
                 let start: Float =
                     pool.kind == .average || (step.countsMargins && inside < window) ? 0 : -.infinity
                 result.update(repeating: start, count: channels)

@@ -161,29 +161,29 @@ extension nc_convolution_shape {
         groups = Int64(convolution.groups)
         group_inputs = Int64(convolution.inputs / convolution.groups)
         group_outputs = Int64(convolution.outputs / convolution.groups)
-        kernel_rows = Int64(convolution.size.rows)
-        kernel_columns = Int64(convolution.size.columns)
-        stride_rows = Int64(convolution.strides.rows)
-        stride_columns = Int64(convolution.strides.columns)
-        dilation_rows = Int64(convolution.dilation.rows)
-        dilation_columns = Int64(convolution.dilation.columns)
+        kernel_rows = Int64(convolution.size.height)
+        kernel_columns = Int64(convolution.size.width)
+        stride_rows = Int64(convolution.strides.height)
+        stride_columns = Int64(convolution.strides.width)
+        dilation_rows = Int64(convolution.dilation.height)
+        dilation_columns = Int64(convolution.dilation.width)
         top = Int64(step.margins.top)
         left = Int64(step.margins.left)
         output_rows = Int64(step.output[0])
         output_columns = Int64(step.output[1])
         // A window that does not fit whole is left out, so that the last margin may be larger than is used.
         bottom = usedMargin(
-            step.output[0], convolution.size.rows, convolution.strides.rows,
-            convolution.dilation.rows, step.input[0] + step.margins.top)
+            step.output[0], convolution.size.height, convolution.strides.height,
+            convolution.dilation.height, step.input[0] + step.margins.top)
         right = usedMargin(
-            step.output[1], convolution.size.columns, convolution.strides.columns,
-            convolution.dilation.columns, step.input[1] + step.margins.left)
+            step.output[1], convolution.size.width, convolution.strides.width,
+            convolution.dilation.width, step.input[1] + step.margins.left)
         kernel_strides = (
             Int64(strides.group), Int64(strides.output), Int64(strides.input), Int64(strides.row),
             Int64(strides.column)
         )
         accumulates = step.accumulates
-        rectifies = step.clamp != .none
+        hasReLU = step.clamp != .none
         ceiling = step.clamp.ceiling
     }
 }

@@ -1,7 +1,7 @@
 import CKernels
 import Threads
 
-/// Runs batches. An image whose values overflow inside the network gets NaN for outputs: a rectifier behind the overflow
+/// Runs batches. An image whose values overflow inside the network gets NaN for outputs: a ReLU behind the overflow
 /// makes zero of −∞, and oneDNN's of NaN too, so that outputs may look like any others.
 package struct OneDNNEngineWorker: EngineWorker {
     package let worker: Worker

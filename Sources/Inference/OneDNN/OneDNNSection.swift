@@ -16,7 +16,7 @@ package final class OneDNNSection: Sendable {
     package typealias Store = @Sendable (Range<Int>, [UnsafeBufferPointer<Float>]) throws -> Void
 
     private let program: Program
-    private let stages: [Stage]
+    private let tiles: [FusedTile]
     private let plan: BufferPlan
     private let convolutions: [Int: any CompiledConvolution]
     private let device: OneDNNDevice
@@ -45,7 +45,7 @@ package final class OneDNNSection: Sendable {
         let program = try Lowering.program(for: network, section, shapes: shapes, weights: weights)
         let batch = batch ?? Self.batchSize(for: program)
         try program.checkSizes(batch: batch)
-        let stages = Stage.stages(of: program, batch: batch)
+        let tiles = FusedTile.tiles(of: program, batch: batch)
         let device = try OneDNNDevice()
         self.program = program
         self.device = device
@@ -53,10 +53,10 @@ package final class OneDNNSection: Sendable {
         self.workers = max(workers, 1)
         self.team = team
         layers = program.layers(of: network, shapes: shapes)
-        self.stages = stages
-        plan = BufferPlan(program, stages)
+        self.tiles = tiles
+        plan = BufferPlan(program, tiles)
         convolutions = try Compiler(
-            program, stages, batch: batch, precision: precision, weights: weights, device: device
+            program, tiles, batch: batch, precision: precision, weights: weights, device: device
         )
         .compile(threads: max(workers, team), team: team)
     }
@@ -80,7 +80,7 @@ package final class OneDNNSection: Sendable {
 
     /// The memory of one thread.
     package func makeWorker() throws -> Worker {
-        try Worker(program, stages, plan, convolutions, device, batch: batch, team: team)
+        try Worker(program, tiles, plan, convolutions, device, batch: batch, team: team)
     }
 
     /// Few enough images that their activations stay in cache, enough that the weights are worth streaming: 4 at

@@ -55,7 +55,7 @@ package struct Program {
     }
 }
 
-/// min(max(·, floor), ceiling): a rectifier, a clipped one, or nothing.
+/// min(max(·, floor), ceiling): a ReLU, a clipped one, or nothing.
 package struct Clamp: Equatable {
     package var floor = -Float.infinity
     package var ceiling = Float.infinity
@@ -168,12 +168,12 @@ package struct PoolStep {
 
     /// Rows of the map that the windows of an output row see.
     package func rows(of row: Int) -> Range<Int> {
-        clamped(row * pool.strides.rows - margins.top, pool.size.rows, to: input[0])
+        clamped(row * pool.strides.height - margins.top, pool.size.height, to: input[0])
     }
 
     /// Columns of the map that the windows of an output column see.
     package func columns(of column: Int) -> Range<Int> {
-        clamped(column * pool.strides.columns - margins.left, pool.size.columns, to: input[1])
+        clamped(column * pool.strides.width - margins.left, pool.size.width, to: input[1])
     }
 
     /// The part of a window that lies in the map; none where it lies in the margin alone.

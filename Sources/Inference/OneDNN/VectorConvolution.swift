@@ -36,8 +36,8 @@ package final class VectorConvolution: CompiledConvolution, @unchecked Sendable 
 
     /// With a few input channels oneDNN's kernels are as fast.
     private static func isMeant(for convolution: Convolution) -> Bool {
-        convolution.size == Extent2D(rows: 3, columns: 3) && convolution.groups == 1
-            && convolution.dilation == Extent2D(rows: 1, columns: 1)
+        convolution.size == Extent(height: 3, width: 3) && convolution.groups == 1
+            && convolution.dilation == Extent(height: 1, width: 1)
             && convolution.inputs >= 16
     }
 
@@ -73,8 +73,9 @@ extension nc_shape {
         self.init(
             rows: step.input[0], columns: step.input[1], inputs: convolution.inputs,
             output_rows: step.output[0],
-            output_columns: step.output[1], outputs: convolution.outputs, kernel_rows: convolution.size.rows,
-            kernel_columns: convolution.size.columns, stride_rows: convolution.strides.rows,
-            stride_columns: convolution.strides.columns, top: step.margins.top, left: step.margins.left)
+            output_columns: step.output[1], outputs: convolution.outputs,
+            kernel_rows: convolution.size.height,
+            kernel_columns: convolution.size.width, stride_rows: convolution.strides.height,
+            stride_columns: convolution.strides.width, top: step.margins.top, left: step.margins.left)
     }
 }

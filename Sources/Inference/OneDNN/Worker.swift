@@ -4,7 +4,7 @@ import Tensors
 /// One thread's memory, and the program bound to it.
 package final class Worker {
     private let program: Program
-    private let stages: [Stage]
+    private let tiles: [FusedTile]
     private let batch: Int
     private let memory: AlignedMemory
     private let offsets: [Int]
@@ -15,7 +15,7 @@ package final class Worker {
     private let moments: [Int: ChannelMoments]
 
     package init(
-        _ program: Program, _ stages: [Stage], _ plan: BufferPlan,
+        _ program: Program, _ tiles: [FusedTile], _ plan: BufferPlan,
         _ convolutions: [Int: any CompiledConvolution],
         _ device: OneDNNDevice, batch: Int, team: Int
     ) throws {
@@ -30,7 +30,7 @@ package final class Worker {
         }
         moments = Dictionary(uniqueKeysWithValues: statistics)
         self.program = program
-        self.stages = stages
+        self.tiles = tiles
         self.batch = batch
         self.memory = memory
         self.scratch = scratch
@@ -53,7 +53,7 @@ package final class Worker {
 
     /// Executes the program for at most `batch` images whose inputs are written.
     package func run(count: Int) throws {
-        for stage in stages { try run(stage, images: count) { _ in } }
+        for tile in tiles { try run(tile, images: count) { _ in } }
     }
 
     /// Executes the program and returns the seconds that each layer took by a clock.
@@ -61,8 +61,8 @@ package final class Worker {
         let layers = program.layerOfStep
         var seconds = [Double](repeating: 0, count: (layers.last ?? -1) + 1)
         var start = clock.seconds
-        for stage in stages {
-            try run(stage, images: count) { step in
+        for tile in tiles {
+            try run(tile, images: count) { step in
                 let end = clock.seconds
                 seconds[layers[step]] += end - start
                 start = end
@@ -71,10 +71,10 @@ package final class Worker {
         return seconds
     }
 
-    /// Executes a stage's steps, whole or part after part, and tells of each that it is done.
-    private func run(_ stage: Stage, images: Int, done: (Int) -> Void) throws {
-        guard let parts = stage.parts else {
-            for index in stage.steps {
+    /// Executes a tile's steps, whole or part after part, and tells of each that it is done.
+    private func run(_ tile: FusedTile, images: Int, done: (Int) -> Void) throws {
+        guard let parts = tile.parts else {
+            for index in tile.steps {
                 try runWhole(index, images: images)
                 done(index)
             }
@@ -82,7 +82,7 @@ package final class Worker {
         }
         let total = images * parts.positions
         for first in stride(from: 0, to: total, by: parts.length) {
-            for index in stage.steps {
+            for index in tile.steps {
                 try run(index, from: first, to: min(first + parts.length, total), parts.positions)
                 done(index)
             }

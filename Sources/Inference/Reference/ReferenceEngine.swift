@@ -50,7 +50,7 @@ package struct ReferenceEngine: Engine {
 }
 
 extension ReferenceEngine: EngineWorker {
-    /// Runs the network image by image. Where a value inside it is not finite the outputs are NaN: a rectifier may have
+    /// Runs the network image by image. Where a value inside it is not finite the outputs are NaN: a ReLU may have
     /// hidden it.
     package func run(
         _ images: UnsafeBufferPointer<Float>, count: Int, into outputs: UnsafeMutableBufferPointer<Float>

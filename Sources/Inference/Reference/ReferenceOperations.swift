@@ -17,13 +17,13 @@ package enum Reference {
             for column in 0..<shape[1] {
                 for group in 0..<convolution.groups {
                     for output in 0..<outputs { sums[output] = Double(bias[group * outputs + output]) }
-                    for i in 0..<convolution.size.rows {
+                    for i in 0..<convolution.size.height {
                         let sourceRow =
-                            row * convolution.strides.rows + i * convolution.dilation.rows - margins.top
+                            row * convolution.strides.height + i * convolution.dilation.height - margins.top
                         guard (0..<x.shape[0]).contains(sourceRow) else { continue }
-                        for j in 0..<convolution.size.columns {
+                        for j in 0..<convolution.size.width {
                             let sourceColumn =
-                                column * convolution.strides.columns + j * convolution.dilation.columns
+                                column * convolution.strides.width + j * convolution.dilation.width
                                 - margins.left
                             guard (0..<x.shape[1]).contains(sourceColumn) else { continue }
                             let source =
@@ -127,11 +127,11 @@ package enum Reference {
         let channels = shape[2]
         var y = Tensor(shape: shape, repeating: 0)
         for row in 0..<shape[0] {
-            let firstRow = row * pool.strides.rows - margins.top
-            let rows = max(firstRow, 0)..<min(firstRow + pool.size.rows, x.shape[0])
+            let firstRow = row * pool.strides.height - margins.top
+            let rows = max(firstRow, 0)..<min(firstRow + pool.size.height, x.shape[0])
             for column in 0..<shape[1] {
-                let firstColumn = column * pool.strides.columns - margins.left
-                let columns = max(firstColumn, 0)..<min(firstColumn + pool.size.columns, x.shape[1])
+                let firstColumn = column * pool.strides.width - margins.left
+                let columns = max(firstColumn, 0)..<min(firstColumn + pool.size.width, x.shape[1])
                 for channel in 0..<channels {
                     let values = rows.lazy.flatMap { row in
                         columns.lazy.map { x.values[(row * x.shape[1] + $0) * channels + channel] }

@@ -17,11 +17,11 @@ package struct EngineLayer: Sendable, Equatable {
 
 /// Kinds of layers that cost alike.
 package enum LayerKind: Sendable, Hashable {
-    /// A convolution by the size of its kernel, with batch norm, sum and rectifier fused in.
+    /// A convolution by the size of its kernel, with batch norm, sum and ReLU fused in.
     case convolution(rows: Int, columns: Int, isGrouped: Bool)
     /// A fully connected layer.
     case dense
-    /// A norm, with sum and rectifier fused in.
+    /// A norm, with sum and ReLU fused in.
     case norm
     /// Sums, products and functions of each element.
     case elementwise
@@ -84,7 +84,7 @@ extension StepOperation {
             if case .dense = node.operation { return .dense }
             let convolution = step.convolution
             return .convolution(
-                rows: convolution.size.rows, columns: convolution.size.columns,
+                rows: convolution.size.height, columns: convolution.size.width,
                 isGrouped: convolution.groups > 1)
         case .groupStatistics, .groupNorm, .layerNorm: return .norm
         case .affine:

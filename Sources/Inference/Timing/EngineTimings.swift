@@ -38,23 +38,23 @@ extension OneDNNEngine {
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> EngineTimings {
         let timedImages = timedImages(images)
-        let tally = Tally(workers: workers, repeats: repeats, batches: timedImages / batchSize)
+        let recorder = BenchmarkRecorder(workers: workers, repeats: repeats, batches: timedImages / batchSize)
         let failure = FirstFailure()
         onThreads(workers) { index in
             failure.attempt {
                 var stopwatch = try Stopwatch(self, clock: clock, seed: UInt64(index))
                 _ = try stopwatch.runBatch()
-                tally.warmedUp()
+                recorder.warmedUp()
                 var spent = Spent(layers: self.layers.count)
-                while !failure.occurred, !tally.isComplete {
+                while !failure.occurred, !recorder.isComplete {
                     spent.add(try stopwatch.runBatch())
-                    if tally.finishedBatch() { progress(self.batchSize) }
+                    if recorder.finishedBatch() { progress(self.batchSize) }
                 }
-                tally.add(spent)
+                recorder.add(spent)
             }
         }
         try failure.rethrow()
-        return tally.timings(images: timedImages, batchSize: batchSize)
+        return recorder.timings(images: timedImages, batchSize: batchSize)
     }
 
     /// So many images rounded up to a batch for each worker.

@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 
 /// Makes a layer's operations from its settings, one after another; none for a layer that does nothing at
 /// inference.
@@ -17,7 +18,7 @@ extension KerasSettings {
         "GroupNormalization": groupNormalization,
         "LayerNormalization": layerNormalization,
         "Activation": activation,
-        "ReLU": rectifier, "LeakyReLU": leakyRectifier, "Softmax": softmax,
+        "ReLU": relu, "LeakyReLU": leakyReLU, "Softmax": softmax,
         "MaxPooling2D": maximumPooling, "AveragePooling2D": averagePooling,
         "GlobalMaxPooling2D": globalMaximumPooling, "GlobalAveragePooling2D": globalAveragePooling,
         "ZeroPadding2D": zeroPadding,
@@ -59,7 +60,7 @@ extension KerasSettings {
         }
     }
 
-    func rectifier() throws(NetworkError) -> [Operation] {
+    func relu() throws(NetworkError) -> [Operation] {
         try require("threshold", oneOf: .int(0))
         let slope = try number("negative_slope", default: 0) ?? 0
         guard let limit = try number("max_value", default: nil) else {
@@ -71,7 +72,7 @@ extension KerasSettings {
     }
 
     /// Keras 3 calls the slope `negative_slope`, Keras 2 `alpha`; 0.3 in both where it is missing.
-    func leakyRectifier() throws(NetworkError) -> [Operation] {
+    func leakyReLU() throws(NetworkError) -> [Operation] {
         let key = config["negative_slope"] == nil ? "alpha" : "negative_slope"
         return [.activation(.leakyReLU(slope: Float(try number(key, default: 0.3) ?? 0.3)))]
     }
@@ -95,7 +96,7 @@ extension KerasSettings {
 
     private func pooling(_ kind: Pool.Kind) throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        let size = try pair("pool_size", default: Extent2D(2))
+        let size = try pair("pool_size", default: Extent(2))
         let strides = try pair("strides", default: size)
         return [.pool(Pool(kind: kind, size: size, strides: strides, padding: try padding()))]
     }

@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 
 /// A Keras 3 configuration of a network that came without one, and where its parameters are then.
 package struct KerasExport: Sendable, Equatable {
@@ -106,7 +107,7 @@ private struct KerasConfigWriter {
         append("Conv2D", name, settings(convolution, padding.text), [padding.operand])
         if convolution.kernelLayout == .hwim {
             result.shapes[convolution.kernel] = [
-                convolution.size.rows, convolution.size.columns, 1, convolution.outputs,
+                convolution.size.height, convolution.size.width, 1, convolution.outputs,
             ]
         }
         keep([(convolution.kernel, "kernel"), (convolution.bias, "bias")], name)
@@ -149,7 +150,7 @@ private struct KerasConfigWriter {
         ]
     }
 
-    private func pair(_ extent: Extent2D) -> JSON { .array([.int(extent.rows), .int(extent.columns)]) }
+    private func pair(_ extent: Extent) -> JSON { .array([.int(extent.height), .int(extent.width)]) }
 
     private func padding(_ margins: Margins) -> JSON {
         .array([

@@ -111,7 +111,7 @@ private struct KerasResNetBuilder {
             shortcut = try graph.convolution(block.convolution(0), active, size: 1, stride: stride)
         } else if stride > 1 {
             let pool = Pool(
-                kind: .maximum, size: Extent2D(1), strides: Extent2D(stride), padding: .valid)
+                kind: .maximum, size: Extent(1), strides: Extent(stride), padding: .valid)
             shortcut = graph.apply(.pool(pool), "\(block.name)_max_pooling", to: input)
         }
         var value = try graph.convolution(block.convolution(1), active, size: 1, stride: 1)

@@ -69,14 +69,14 @@ struct KerasSettings {
     }
 
     /// One positive integer for both dimensions, or a list of two; `value` where the key is missing or null.
-    func pair(_ key: String, default value: Extent2D? = nil) throws(NetworkError) -> Extent2D {
+    func pair(_ key: String, default value: Extent? = nil) throws(NetworkError) -> Extent {
         let json = config[key] ?? .null
         if json.isNull, let value { return value }
         let both = json.kerasList ?? [json, json]
         guard both.count == 2, let rows = both[0].int, let columns = both[1].int,
             (1...Self.largestSetting).contains(rows), (1...Self.largestSetting).contains(columns)
         else { throw unsupported(key, expected: "one or two positive integers") }
-        return Extent2D(rows: rows, columns: columns)
+        return Extent(height: rows, width: columns)
     }
 
     func padding() throws(NetworkError) -> Padding {

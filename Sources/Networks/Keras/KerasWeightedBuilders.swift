@@ -1,4 +1,5 @@
 import OrderedJSON
+import Tensors
 
 // MARK: - Convolutions and dense layers
 
@@ -35,7 +36,7 @@ extension KerasSettings {
         let pointwise = Convolution(
             kernel: try parameter("pointwise_kernel", [1, 1, depthwise.outputs, filters]),
             kernelLayout: .hwio, bias: try bias(filters), inputs: depthwise.outputs, outputs: filters,
-            size: Extent2D(1), strides: Extent2D(1), dilation: Extent2D(1), groups: 1, padding: .valid)
+            size: Extent(1), strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)
         return [.convolution(depthwise), .convolution(pointwise)] + (try activation())
     }
 
@@ -44,7 +45,7 @@ extension KerasSettings {
         let size = try pair("kernel_size")
         let multiplier = config["depth_multiplier"] == nil ? 1 : try positive("depth_multiplier")
         let inputs = try kernelInputs(role, dimension: 2, groups: 1)
-        let kernel = try parameter(role, [size.rows, size.columns, inputs, multiplier])
+        let kernel = try parameter(role, [size.height, size.width, inputs, multiplier])
         return Convolution(
             kernel: kernel, kernelLayout: .hwim, bias: nil, inputs: inputs, outputs: inputs * multiplier,
             size: size, strides: try strides(), dilation: try dilation(), groups: inputs,
@@ -69,22 +70,22 @@ extension KerasSettings {
     /// A kernel's name, and the order of its dimensions by its shape: Keras' own, or outputs first, as Keras 1 kept them
     /// for channels-first models and converters from other frameworks leave them at times.
     private func kernel(
-        _ size: Extent2D, inputs: Int, outputs: Int
+        _ size: Extent, inputs: Int, outputs: Int
     ) throws(NetworkError) -> (name: String, layout: KernelLayout) {
         let name = try parameters.name("kernel", of: path)
-        let ours = [size.rows, size.columns, inputs, outputs]
+        let ours = [size.height, size.width, inputs, outputs]
         if let found = parameters.shape(name)?.extents, found != ours,
-            found == [outputs, inputs, size.rows, size.columns]
+            found == [outputs, inputs, size.height, size.width]
         {
             return (name, .oihw)
         }
         return (try parameter("kernel", ours), .hwio)
     }
 
-    private func strides() throws(NetworkError) -> Extent2D { try pair("strides", default: Extent2D(1)) }
+    private func strides() throws(NetworkError) -> Extent { try pair("strides", default: Extent(1)) }
 
-    private func dilation() throws(NetworkError) -> Extent2D {
-        try pair("dilation_rate", default: Extent2D(1))
+    private func dilation() throws(NetworkError) -> Extent {
+        try pair("dilation_rate", default: Extent(1))
     }
 
     private func bias(_ outputs: Int) throws(NetworkError) -> String? {

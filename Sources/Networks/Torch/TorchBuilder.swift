@@ -92,7 +92,7 @@ struct TorchBuilder {
             throw .missingParameter(
                 name: "\(names.prefix)\(name).downsample.0.weight", neededBy: names.prefix + name)
         }
-        let everySecond = Pool(kind: .maximum, size: Extent2D(1), strides: Extent2D(2), padding: .valid)
+        let everySecond = Pool(kind: .maximum, size: Extent(1), strides: Extent(2), padding: .valid)
         let sampled = graph.append("\(name).shortcut", .pool(everySecond), [input.node])
         let padded = graph.append("\(name).shortcut", .padChannels(before: margin, after: margin), [sampled])
         return Value(node: padded, channels: outputs)
@@ -105,7 +105,7 @@ struct TorchBuilder {
         var value = input
         if stride != 1 {
             let pool = Pool(
-                kind: .average, size: Extent2D(stride), strides: Extent2D(stride), padding: .same)
+                kind: .average, size: Extent(stride), strides: Extent(stride), padding: .same)
             value = graph.apply(.pool(pool), "\(place).0", to: value)
         }
         value = try graph.convolution("\(place).1", value, size: 1, stride: 1)

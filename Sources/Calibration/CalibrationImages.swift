@@ -1,0 +1,105 @@
+import Inference
+import Tensors
+
+/// Places of images that parameters are fitted to, and of images that judge.
+struct FittedImages {
+    /// Places of the images that parameters are fitted to.
+    var fit: [Int]
+    /// Places of the images set aside.
+    var held: [Int]
+
+    /// Fewer images, evenly chosen, where they have more positions than needed: about `total` to fit to and half as many
+    /// to judge by, of which an image gives `positions`, but counts for 2,048 at most.
+    func thinned(positions: Int, to total: Int) -> FittedImages {
+        func some(_ images: [Int], _ count: Int) -> [Int] {
+            let count = min(images.count, count)
+            return (0..<count).map { images[$0 * images.count / count] }
+        }
+        let enough = max(total / 2048, total / max(positions, 1))
+        return FittedImages(fit: some(fit, enough), held: some(held, enough / 2))
+    }
+}
+
+/// The images of a calibration.
+struct CalibrationImages {
+    /// All of them, preprocessed: those that are fitted to in the order in which they were drawn, their mirror images
+    /// where there are any, then the same for those set aside.
+    let store: ActivationStore
+    /// Places of the images as they were drawn, and of their mirror images.
+    let fitted: FittedImages
+    /// Places of the images that are fitted to as they were drawn.
+    let originals: [Int]
+    /// What steps are judged by: the images set aside and, where a pass costs little, five other views of each. One
+    /// image more or less then decides nothing.
+    let judged: [ImageView]
+
+    var fit: [Int] { fitted.fit }
+    var held: [Int] { fitted.held }
+
+    /// `drawn` with its last quarter set aside. Mirror images are images that the old network knows as well: they make
+    /// up for few.
+    init(_ drawn: ActivationStore, addsMirrored: Bool) throws {
+        let held = drawn.count / 4
+        let fit = drawn.count - held
+        let times = addsMirrored ? 2 : 1
+        store = try ActivationStore(shape: drawn.shape, count: drawn.count * times)
+        originals = Array(0..<fit)
+        fitted = FittedImages(
+            fit: Array(0..<fit * times), held: Array(fit * times..<drawn.count * times))
+        let (rows, columns) = (drawn.shape[0] / 16, drawn.shape[1] / 16)
+        judged = (fit * times..<fit * times + held).flatMap { image in
+            guard addsMirrored else { return [ImageView(image: image)] }
+            let moved = [(-rows, -columns), (-rows, columns), (rows, -columns), (rows, columns)]
+            return [ImageView(image: image), ImageView(image: image, isMirrored: true)]
+                + moved.enumerated().map { place, shift in
+                    ImageView(image: image, rows: shift.0, columns: shift.1, isMirrored: place % 2 == 1)
+                }
+        }
+        var values = [Float](repeating: 0, count: drawn.shape.count)
+        for place in 0..<drawn.count {
+            let target = place < fit ? place : place + fit * (times - 1)
+            for copy in 0..<times {
+                let view = ImageView(image: place, isMirrored: copy == 1)
+                values.withUnsafeMutableBufferPointer { values in
+                    guard let start = values.baseAddress else { return }
+                    view.write(from: drawn, to: start)
+                    let final = target + copy * (place < fit ? fit : held)
+                    store.store(final..<final + 1, UnsafeBufferPointer(values))
+                }
+            }
+        }
+    }
+}
+
+/// An image of a store, moved by some rows and columns and perhaps mirrored; what a shift uncovers mirrors what is
+/// beside it. The old network tells what a view should give as well as it does for the image itself.
+struct ImageView: Sendable {
+    /// The image's place in the store.
+    var image: Int
+    /// Rows that it moves up; less than it has.
+    var rows = 0
+    /// Columns that it moves to the left; less than it has.
+    var columns = 0
+    /// Whether its columns are in reverse then.
+    var isMirrored = false
+
+    /// Writes the view's values, [height, width, channels].
+    func write(from store: ActivationStore, to target: UnsafeMutablePointer<Float>) {
+        let (height, width, channels) = (store.shape[0], store.shape[1], store.shape[2])
+        store.withValues(image) { source in
+            for row in 0..<height {
+                let sourceRow = Self.reflected(row + rows, height)
+                for column in 0..<width {
+                    let moved = Self.reflected(column + columns, width)
+                    let sourceColumn = isMirrored ? width - 1 - moved : moved
+                    let from = source + (sourceRow * width + sourceColumn) * channels
+                    (target + (row * width + column) * channels).update(from: from, count: channels)
+                }
+            }
+        }
+    }
+
+    private static func reflected(_ index: Int, _ extent: Int) -> Int {
+        index < 0 ? -index : index >= extent ? 2 * (extent - 1) - index : index
+    }
+}

@@ -1,0 +1,44 @@
+/// How a conversion is calibrated on images without labels.
+public struct CalibrationOptions: Sendable, Equatable {
+    /// How many images are drawn; all where there are fewer. A quarter of them is set aside to judge each step. Of images
+    /// that are made, `SynthesisOptions` says how many.
+    public var images: Int
+    /// Decides which images are drawn, and everything else that is drawn.
+    public var seed: UInt64
+    /// Whether the classifier's head is fitted anew.
+    public var refitsHead: Bool
+    /// How many times the images are gone through to train all parameters towards the old network's values; nil lets
+    /// the cost of the network decide.
+    public var epochs: Int?
+    /// Bytes that live activations may take: beyond them they are kept in half precision.
+    public var memory: Int
+    /// Threads; the result does not depend on it.
+    public var workers: Int?
+
+    /// The defaults are the command's.
+    public init(
+        images: Int = 512, seed: UInt64 = 0, refitsHead: Bool = true, epochs: Int? = nil,
+        memory: Int = 4 << 30, workers: Int? = nil
+    ) {
+        self.images = images
+        self.seed = seed
+        self.refitsHead = refitsHead
+        self.epochs = epochs
+        self.memory = memory
+        self.workers = workers
+    }
+}
+
+/// Why a calibration was refused.
+package enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
+    /// Too few images to fit to some and judge by others.
+    case tooFewImages(file: String, found: Int)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .tooFewImages(let file, let found):
+            "\(file): \(found) images to calibrate on, expected at least 8"
+        }
+    }
+}

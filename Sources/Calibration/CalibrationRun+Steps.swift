@@ -1,0 +1,136 @@
+import Conversion
+import Inference
+import Networks
+import Tensors
+
+extension CalibrationRun {
+    // MARK: Layers
+
+    /// The parameters with fitted layers, and what then enters the head.
+    mutating func fitLayers(
+        _ progress: StageProgress
+    ) throws -> (parameters: CalibratedParameters, features: ActivationStore?) {
+        let calibrator = LayerwiseCalibrator(
+            source, teacher: cache(source, sourceParameters), student: cache(network, calibrated.table),
+            parameters: calibrated, images: images,
+            settings: .init(
+                standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon,
+                samplingEffort: budget.sampling, refinements: budget.refinements, memory: calibration.memory,
+                workers: workers))
+        try calibrator.run(head: head) { index in
+            progress(.init(stage: "layers", done: index + 1, total: source.nodes.count))
+        }
+        report.norms = calibrator.norms
+        report.leftAlone = calibrator.leftAlone
+        report.solveSeconds += calibrator.solving.seconds
+        guard let head else { return (calibrator.parameters, nil) }
+        let feature = source.nodes[head].inputs[0]
+        try calibrator.student.advance(to: [feature])
+        return (calibrator.parameters, calibrator.student[feature])
+    }
+
+    /// A network at its input.
+    private func cache(_ network: Network, _ parameters: ParameterTable) -> ActivationCache {
+        ActivationCache(
+            network, parameters: parameters, shapes: shapes, images: images.store, precision: precision,
+            workers: workers)
+    }
+
+    /// Convolutions whose kernels the plan standardizes, by these.
+    private var standardized: [String: Convolution] {
+        let layers = Set(plan.report.standardized)
+        return source.nodes.reduce(into: [:]) { table, node in
+            if case .convolution(let convolution) = node.operation, layers.contains(node.layer) {
+                table[convolution.kernel] = convolution
+            }
+        }
+    }
+
+    // MARK: Head
+
+    /// The dense layer that gives the outputs.
+    private var head: Int? {
+        if case .dense = source.nodes[source.output].operation { source.output } else { nil }
+    }
+
+    /// Ridge regression of the old network's outputs on the features that the new one gives, near the old head.
+    mutating func refitHead(
+        _ old: [Float], features: ActivationStore?
+    ) throws -> CalibratedParameters? {
+        guard let head, case .dense(let dense) = source.nodes[head].operation else {
+            report.skip("head", "the network does not end in a dense layer")
+            return nil
+        }
+        if let reason = source.sharing(head) ?? tooLarge(dense.convolution, memory: calibration.memory) {
+            report.skip("head", reason)
+            return nil
+        }
+        guard let features = try features ?? self.features(source.nodes[head].inputs[0]) else { return nil }
+        let outputs = try ActivationStore(shape: shapes[head], count: images.store.count)
+        old.withUnsafeBufferPointer { outputs.store(0..<images.store.count, $0) }
+        let source = MomentSource(
+            dense.convolution, inputs: features, target: MomentTarget(value: outputs))
+        let solving = Stopwatch()
+        let fit = try LayerFit(
+            source, kernel: sourceParameters[dense.kernel], ridge: 0.01, effort: 1, images: images.fit,
+            workers: workers, solving: solving)
+        report.solveSeconds += solving.seconds
+        let filters = fit.filters(keepsZeroMean: false)
+        var result = calibrated
+        try result.setFilters(of: dense.convolution, to: filters)
+        if let bias = dense.bias { try result.set(bias, to: fit.bias(filters)) }
+        return result
+    }
+
+    private func features(_ node: Int) throws -> ActivationStore? {
+        let cache = cache(network, calibrated.table)
+        try cache.advance(to: [node])
+        return cache[node]
+    }
+
+    // MARK: Training
+
+    mutating func train(_ epochs: Int, _ progress: StageProgress) throws -> CalibratedParameters? {
+        let distillation = Distillation(
+            source: source, sourceParameters: sourceParameters, network: network,
+            parameters: calibrated.table, shapes: shapes, images: images,
+            settings: Distillation.Settings(
+                standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
+                seed: calibration.seed, workers: workers))
+        do {
+            let trained = try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
+            // Training that diverges is a step that is not kept.
+            guard trained.values.allSatisfy({ $0.firstNonFinite == nil }) else {
+                report.skip("training", "it diverged")
+                return nil
+            }
+            var result = calibrated
+            result.merge(trained)
+            return result
+        } catch let error as InferenceError {
+            guard case .cannotTrain = error else { throw error }
+            report.skip("training", error.description)
+            return nil
+        }
+    }
+
+    /// The means of the parameters before training and after it: where training has gone too far, they are better.
+    func midway(to trained: CalibratedParameters) throws -> CalibratedParameters {
+        var result = calibrated
+        let standardized = standardized
+        for name in trained.fitted.keys.sorted() {
+            let mean = try zip(calibrated.values(name), trained.values(name)).map {
+                (Double($0) + Double($1)) / 2
+            }
+            guard let convolution = standardized[name] else {
+                try result.set(name, to: mean)
+                continue
+            }
+            let filters = convolution.filters(mean.map(Float.init)).map(Double.init)
+            try result.setFilters(
+                of: convolution,
+                to: options.standardizationEpsilon.standardized(filters, size: convolution.filterSize))
+        }
+        return result
+    }
+}

@@ -1,0 +1,155 @@
+import Conversion
+import Foundation
+import Inference
+import Networks
+import Tensors
+
+/// Is told how far a stage is.
+package typealias StageProgress = (CalibrationSchedule.Step) -> Void
+
+/// A calibration: the layers one after another, then the head, then all parameters together. A step is kept only where
+/// it does not lower the agreement with the old network on images that are set aside.
+package struct CalibrationRun {
+    let source: Network
+    let sourceParameters: ParameterTable
+    let plan: ConversionPlan
+    let options: ConversionOptions
+    let calibration: CalibrationOptions
+    let shapes: [Shape]
+    let images: CalibrationImages
+    let budget: CalibrationBudget
+    let precision: ActivationStore.Precision
+    let workers: Int
+    let isSigmoid: Bool
+    /// The converted network.
+    let network: Network
+    /// Its parameters after the steps that were kept.
+    var calibrated: CalibratedParameters
+    var report: CalibrationReport
+
+    /// Prepares the calibration of a plan for a network, whose output is what it gives before a final softmax or sigmoid.
+    /// `images` are preprocessed; `data` is the file that they come from, nil where they were made; `isSigmoid`: one
+    /// output tells two classes.
+    package init(
+        _ source: Network, parameters: ParameterTable, _ plan: ConversionPlan, _ options: ConversionOptions,
+        _ calibration: CalibrationOptions, images drawn: ActivationStore, data: String?,
+        isSigmoid: Bool = false
+    ) throws {
+        guard drawn.count >= 8 else {
+            throw CalibrationFailure.tooFewImages(file: data ?? "made", found: drawn.count)
+        }
+        self.source = source
+        sourceParameters = parameters
+        self.plan = plan
+        self.options = options
+        self.calibration = calibration
+        self.isSigmoid = isSigmoid
+        workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
+        shapes = try source.shapes(forImage: drawn.shape)
+        let fitted = drawn.count - drawn.count / 4
+        budget = CalibrationBudget(
+            cost: source.multiplyAdds(shapes: shapes) * Double(fitted), images: fitted)
+        images = try CalibrationImages(drawn, addsMirrored: budget.addsMirrored)
+        let needed = Self.liveBytes(source, shapes, images: images.store.count)
+        precision = needed > calibration.memory ? .half : .single
+        calibrated = try CalibratedParameters(plan, parameters: parameters)
+        var network = plan.network
+        network.output = source.output
+        self.network = network
+        report = CalibrationReport(
+            data: data, fitted: fitted, setAside: drawn.count - fitted, seed: calibration.seed,
+            precision: precision == .half ? "half" : "single")
+    }
+
+    /// Bytes of the most values that are live at once in both networks.
+    private static func liveBytes(_ network: Network, _ shapes: [Shape], images: Int) -> Int {
+        var last = [Int](repeating: 0, count: shapes.count)
+        for (index, node) in network.nodes.enumerated() { for input in node.inputs { last[input] = index } }
+        let most =
+            shapes.indices.map { index in
+                (0...index).reduce(0) { $0 + ($1 == index || last[$1] >= index ? shapes[$1].count : 0) }
+            }.max() ?? 0
+        return 2 * most * images * MemoryLayout<Float>.size
+    }
+
+    // MARK: Steps
+
+    private mutating func runSteps(_ progress: StageProgress) throws {
+        progress(.init(stage: "outputs", done: 0, total: 1))
+        let forward = Stopwatch()
+        let old = try forward.measure {
+            try outputs(of: source, sourceParameters, (0..<images.store.count).map { ImageView(image: $0) })
+        }
+        report.forwardSeconds = forward.seconds
+        let agreement = HoldoutAgreement(
+            try outputs(of: source, sourceParameters, images.judged), classes: shapes[source.output].count,
+            isSigmoid: isSigmoid)
+        report.steps.append(agreement.step("statistics", try judgedOutputs(calibrated)))
+
+        let layers = try fitLayers(progress)
+        let keepsLayers = try consider(layers.parameters, "layers", agreement)
+        if calibration.refitsHead,
+            let refitted = try refitHead(old, features: keepsLayers ? layers.features : nil)
+        {
+            try consider(refitted, "head", agreement)
+        }
+        let epochs = calibration.epochs ?? budget.epochs
+        guard epochs > 0, let trained = try train(epochs, progress) else { return }
+        let midway = try midway(to: trained)
+        try consider(trained, "training", agreement)
+        try consider(midway, "halfway", agreement)
+    }
+
+    /// Does all steps. `progress` is told of each how far it is.
+    package func run(
+        _ progress: StageProgress
+    ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
+        var run = self
+        let total = Stopwatch()
+        try total.measure { try run.runSteps(progress) }
+        run.report.totalSeconds = total.seconds
+        return (run.calibrated.applied(to: plan), run.report)
+    }
+
+    /// Keeps a step's result unless it lowers the agreement with the old network, or leaves it and brings outputs
+    /// farther away.
+    @discardableResult
+    private mutating func consider(
+        _ candidate: CalibratedParameters, _ name: String, _ agreement: HoldoutAgreement
+    ) throws -> Bool {
+        var step = agreement.step(name, try judgedOutputs(candidate))
+        if let last = report.steps.last(where: \.kept) {
+            step.kept =
+                step.outputError.isFinite
+                && (step.agreement > last.agreement
+                    || step.agreement == last.agreement && step.outputError <= last.outputError)
+        }
+        if step.kept { calibrated = candidate }
+        report.steps.append(step)
+        return step.kept
+    }
+
+    private func judgedOutputs(_ parameters: CalibratedParameters) throws -> [Float] {
+        try outputs(of: network, parameters.table, images.judged)
+    }
+
+    /// A network's outputs for views of the images.
+    private func outputs(
+        of network: Network, _ parameters: ParameterTable, _ views: [ImageView]
+    ) throws -> [Float] {
+        let engine = try OneDNNSection(
+            Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers)
+        let results = try ActivationStore(shape: [shapes[network.output].count], count: views.count)
+        let store = images.store
+        try engine.run(
+            count: views.count,
+            load: { range, buffers in
+                guard let start = buffers[0].baseAddress else { return }
+                for (place, view) in views[range].enumerated() {
+                    view.write(from: store, to: start + place * store.shape.count)
+                }
+            },
+            store: { results.store($0, $1[0]) })
+        return results.values(0..<views.count)
+    }
+}

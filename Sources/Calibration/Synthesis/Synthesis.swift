@@ -1,0 +1,200 @@
+import Foundation
+import Inference
+import Networks
+import Synchronization
+import Tensors
+import Training
+
+/// Makes images from what a network's batch norms remember: pixels move until the statistics of what enters each norm
+/// are the stored ones (DeepInversion, Yin et al. 2020; ZeroQ, Cai et al. 2020).
+///
+/// The loss of a micro-batch is `StatisticsLoss` and a little for neighbours that differ. It falls by Adam in
+/// rounds, along a cosine each, until statistics are near enough. Pixels lie between black, 0, and white, 1.
+package struct Synthesis {
+    /// What black and white are to the network, of one channel.
+    package typealias PixelLimits = (black: Float, white: Float)
+
+    private let network: Network
+    private let parameters: ParameterTable
+    private let shape: Shape
+    private let limits: [PixelLimits]
+    private let budget: SynthesisBudget
+    private let seed: UInt64
+    private let workers: Int
+
+    /// Prepares images for a network, whose output is what it gives before a final softmax or sigmoid. `limits` are of
+    /// each channel.
+    package init(
+        _ network: Network, parameters: ParameterTable, limits: [PixelLimits], budget: SynthesisBudget,
+        seed: UInt64, workers: Int
+    ) {
+        self.network = network
+        self.parameters = parameters
+        self.limits = limits
+        self.budget = budget
+        self.seed = seed
+        self.workers = workers
+        shape = [budget.size.height, budget.size.width, network.input.channels]
+    }
+
+    /// Adam's rate to begin with.
+    private static let rate = 0.025
+    /// The statistics' loss for each norm that is near enough.
+    static let enough = 0.02
+    /// What the mean squared difference of neighbours counts.
+    private static let smoothness: Float = 0.4
+
+    /// Makes the images, preprocessed. `progress` is told how many steps of how many are done.
+    ///
+    /// Throws `SynthesisFailure` where there are no statistics, or none are approached.
+    package func run(
+        progress: (Int, Int) -> Void
+    ) throws -> (images: ActivationStore, report: SynthesisReport) {
+        let watch = Stopwatch()
+        let (images, made) = try watch.measure { try settled(progress: progress) }
+        var report = made
+        report.seconds = watch.seconds
+        guard report.lastLoss <= 0.5 * report.firstLoss || report.isNear else {
+            throw SynthesisFailure.distant(first: report.firstLoss, last: report.lastLoss)
+        }
+        return (images, report)
+    }
+
+    private func settled(
+        progress: (Int, Int) -> Void
+    ) throws -> (images: ActivationStore, report: SynthesisReport) {
+        let (count, steps) = (budget.images, budget.steps)
+        let statistics = try StatisticsLoss(network, parameters: parameters)
+        guard !statistics.taps.isEmpty else { throw SynthesisFailure.noBatchNorm }
+        let batches = (count - 1) / (ImageGradients.microBatches * budget.microBatch) + 1
+        let gradients = try ImageGradients(
+            network, parameters: parameters, shapes: network.shapes(forImage: shape), taps: statistics.taps,
+            batch: (count + batches - 1) / batches, workers: workers)
+        let store = try ActivationStore(shape: shape, count: count)
+        var report = SynthesisReport(
+            images: count, height: shape[0], width: shape[1],
+            microBatch: gradients.batch / ImageGradients.microBatches, norms: statistics.taps.count, steps: 0,
+            firstLoss: 0, lastLoss: 0, seconds: 0)
+        var random = SplitMix64(seed: seed &+ 0x1A6E5)
+        var done = 0
+        progress(0, batches * steps)
+        for batch in 0..<batches {
+            var pixels = Noise.blurred(shape, count: gradients.batch, using: &random)
+            let (taken, first, last) = try settle(&pixels, gradients, statistics) {
+                progress(done + $0, done + $1 + (batches - batch - 1) * steps)
+            }
+            done += taken
+            report.steps = max(report.steps, taken)
+            report.firstLoss += first / Double(batches)
+            report.lastLoss += last / Double(batches)
+            let start = batch * gradients.batch
+            let images = start..<min(start + gradients.batch, count)
+            preprocessed(pixels).withUnsafeBufferPointer {
+                store.store(images, UnsafeBufferPointer(rebasing: $0[..<(images.count * shape.count)]))
+            }
+        }
+        return (store, report)
+    }
+
+    /// Moves a batch's pixels, round after round. Gives the steps that it took, and the statistics' loss before and
+    /// after.
+    private func settle(
+        _ pixels: inout [Float], _ gradients: ImageGradients, _ statistics: StatisticsLoss,
+        progress: (_ done: Int, _ total: Int) -> Void
+    ) throws -> (steps: Int, first: Double, last: Double) {
+        var (current, last) = try gradient(gradients, statistics, pixels)
+        let first = last
+        let enough = Self.enough * Double(statistics.taps.count)
+        var (taken, before) = (0, Double.infinity)
+        // A round that brings statistics hardly nearer is the last.
+        for round in 1...budget.rounds where taken == 0 || last > enough && last < 0.9 * before {
+            before = last
+            var adam = Adam(count: pixels.count, beta1: 0.5, beta2: 0.9)
+            for step in 0..<budget.steps {
+                guard last.isFinite else { throw SynthesisFailure.diverged }
+                let factor = 0.5 * (1 + cos(Double.pi * Double(step) / Double(budget.steps)))
+                adam.step(&pixels, gradient: current, rate: Float(Self.rate * factor))
+                for index in pixels.indices { pixels[index] = min(max(pixels[index], 0), 1) }
+                (current, last) = try gradient(gradients, statistics, pixels)
+                taken += 1
+                progress(taken, round * budget.steps)
+            }
+        }
+        guard last.isFinite else { throw SynthesisFailure.diverged }
+        return (taken, first, last)
+    }
+
+    /// The gradient with respect to pixels, and the mean of the micro-batches' losses.
+    private func gradient(
+        _ gradients: ImageGradients, _ statistics: StatisticsLoss, _ pixels: [Float]
+    ) throws -> ([Float], Double) {
+        let count = ImageGradients.microBatches
+        let microBatch = gradients.batch / count
+        let losses = Mutex([Double](repeating: 0, count: count))
+        var gradient = try gradients.gradient(at: preprocessed(pixels)) { tap, images, values, gradient in
+            let loss = statistics.add(tap, values, gradient)
+            losses.withLock { $0[images.lowerBound / microBatch] += loss }
+        }
+        for index in gradient.indices {
+            let (black, white) = limits[index % limits.count]
+            gradient[index] *= white - black
+        }
+        addRoughness(pixels, microBatch: microBatch, to: &gradient)
+        return (gradient, losses.withLock { $0 }.reduce(0, +) / Double(count))
+    }
+
+    /// What pixels are to the network.
+    private func preprocessed(_ pixels: [Float]) -> [Float] {
+        pixels.indices.map { index in
+            let (black, white) = limits[index % limits.count]
+            return black + pixels[index] * (white - black)
+        }
+    }
+
+    /// The gradient of a micro-batch's mean squared difference between neighbours.
+    private func addRoughness(_ pixels: [Float], microBatch: Int, to gradient: inout [Float]) {
+        let (height, width, channels) = (shape[0], shape[1], shape[2])
+        let factor = 2 * Self.smoothness / Float(microBatch * shape.count)
+        func add(_ first: Int, _ second: Int) {
+            let slope = factor * (pixels[second] - pixels[first])
+            gradient[second] += slope
+            gradient[first] -= slope
+        }
+        for row in 0..<pixels.count / (width * channels) {
+            for place in row * width * channels..<(row + 1) * width * channels {
+                if place + channels < (row + 1) * width * channels { add(place, place + channels) }
+                if row % height + 1 < height { add(place, place + width * channels) }
+            }
+        }
+    }
+}
+
+/// What images are made of: noise around the mean of photographs, whose neighbours are alike.
+private enum Noise {
+    private static let mean: Float = 0.45
+    /// Of a pixel's noise before it is blurred; blurred it has a deviation of 0.14.
+    private static let amplitude: Float = 1.2
+
+    /// Pixels of 0…1, each the mean of 5×5 uniformly random ones.
+    static func blurred(_ shape: Shape, count: Int, using random: inout SplitMix64) -> [Float] {
+        let (height, width, channels) = (shape[0], shape[1], shape[2])
+        var pixels: [Float] = []
+        pixels.reserveCapacity(count * shape.count)
+        for _ in 0..<count {
+            let noise = (0..<(height + 4) * (width + 4) * channels).map { _ in
+                Float.random(in: -amplitude...amplitude, using: &random)
+            }
+            for row in 0..<height {
+                for place in 0..<width * channels {
+                    var sum: Float = 0
+                    for window in 0..<25 {
+                        let above = (row + window / 5) * (width + 4) * channels
+                        sum += noise[above + place + window % 5 * channels]
+                    }
+                    pixels.append(min(max(mean + sum / 25, 0), 1))
+                }
+            }
+        }
+        return pixels
+    }
+}

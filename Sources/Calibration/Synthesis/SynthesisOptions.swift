@@ -1,0 +1,75 @@
+import Foundation
+import Tensors
+
+/// How images are made from a network's stored statistics.
+public struct SynthesisOptions: Sendable, Equatable {
+    /// How many images; a quarter of them judges each step. As many as suit the network's cost where it is nil.
+    public var images: Int?
+    /// Steps down the gradient, each about two passes of the network; as many again, up to five times, where statistics
+    /// are not near yet and the network costs little.
+    public var steps: Int
+    /// Their rows and columns; what suits the network where it is nil.
+    package var size: Extent?
+
+    /// The defaults are the command's.
+    package init(images: Int? = nil, steps: Int = 60, size: Extent? = nil) {
+        self.images = images
+        self.steps = steps
+        self.size = size
+    }
+
+    /// Throws `SynthesisFailure.invalid`.
+    func check() throws(SynthesisFailure) {
+        if let images, !(8...1_000_000 ~= images) {
+            throw .invalid(what: "number", found: images, expected: "8 to 1000000")
+        }
+        guard 1...100_000 ~= steps else {
+            throw .invalid(what: "steps", found: steps, expected: "1 to 100000")
+        }
+        if let size, min(size.height, size.width) < 1 {
+            throw .invalid(what: "extent", found: min(size.height, size.width), expected: "at least 1")
+        }
+    }
+}
+
+/// Why no images can be made.
+package enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
+    /// There are no stored statistics to make them from.
+    case noBatchNorm
+    /// A preprocessing for another number of channels than the network takes.
+    case wrongChannels(preprocessing: String, expected: Int, found: Int)
+    /// The statistics cannot be approached.
+    case diverged
+    /// The statistics were hardly approached: how far they were, and are.
+    case distant(first: Double, last: Double)
+    /// An operation that gradients cannot go back through.
+    case noWayBack(layer: String)
+    /// A number that makes no sense.
+    case invalid(what: String, found: Int, expected: String)
+    /// The smallest micro-batches would not fit into the memory allowed.
+    case outOfMemory(height: Int, width: Int, bytes: Int, limit: Int)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .noBatchNorm:
+            "the output depends on no batch normalization: there are no statistics to make images from"
+        case .wrongChannels(let preprocessing, let expected, let found):
+            "the network takes \(found) channels, preprocessing '\(preprocessing)' is for \(expected): expected one for as many "
+                + "(--preprocess)"
+        case .diverged:
+            "images made from the stored statistics are not finite: the statistics are not those of this network"
+        case .distant(let first, let last):
+            "no images have the stored statistics: the distance fell from \(String(format: "%.3f", first)) to "
+                + "\(String(format: "%.3f", last)) only; expected the preprocessing that the network was trained with (--preprocess), or images of another size (--image-size)"
+        case .noWayBack(let layer):
+            "layer '\(layer)': gradients cannot go back through its operation, so that no images can be made (--synthesize); "
+                + "--calibrate IMAGES takes images that are there"
+        case .invalid(let what, let found, let expected):
+            "\(what) of images that are made: found \(found), expected \(expected)"
+        case .outOfMemory(let height, let width, let bytes, let limit):
+            "making images of \(height)×\(width) takes \(bytes) bytes at least, expected at most \(limit): choose smaller ones "
+                + "(--image-size) or allow more (--calibration-memory)"
+        }
+    }
+}

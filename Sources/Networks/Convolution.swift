@@ -1,0 +1,116 @@
+import Tensors
+
+/// A 2-D convolution.
+package struct Convolution: Sendable, Equatable {
+    /// The kernel's parameter name.
+    package var kernel: String
+    /// How the kernel's dimensions are ordered.
+    package var kernelLayout: KernelLayout
+    /// The bias' parameter name, shape [outputs].
+    package var bias: String?
+    /// Channels of the input map.
+    package var inputs: Int
+    /// Channels of the output map.
+    package var outputs: Int
+    /// Rows and columns of the kernel.
+    package var size: Extent
+    /// Step between outputs.
+    package var strides: Extent
+    /// Step between the taps of the kernel, 1 for a plain one.
+    package var dilation: Extent
+    /// Groups of channels that are convolved apart; `inputs` for a depthwise one.
+    package var groups: Int
+    /// What surrounds the input.
+    package var padding: Padding
+    /// ε of weight standardization (biased variance, inside the root) where the layer standardizes its stored kernel
+    /// before it is used; nil for a plain convolution.
+    package var standardization: Double?
+
+    /// A convolution.
+    package init(
+        kernel: String, kernelLayout: KernelLayout, bias: String?, inputs: Int, outputs: Int, size: Extent,
+        strides: Extent, dilation: Extent, groups: Int, padding: Padding, standardization: Double? = nil
+    ) {
+        self.kernel = kernel
+        self.kernelLayout = kernelLayout
+        self.bias = bias
+        self.inputs = inputs
+        self.outputs = outputs
+        self.size = size
+        self.strides = strides
+        self.dilation = dilation
+        self.groups = groups
+        self.padding = padding
+        self.standardization = standardization
+    }
+}
+
+/// The order of a stored kernel's dimensions.
+package enum KernelLayout: String, Sendable, Equatable {
+    /// Keras Conv2D: [rows, columns, inputs / groups, outputs].
+    case hwio
+    /// PyTorch: [outputs, inputs / groups, rows, columns].
+    case oihw
+    /// Keras DepthwiseConv2D: [rows, columns, inputs, multiplier]; output channel is input·multiplier + m.
+    case hwim
+}
+/// Rows and columns around a map.
+package struct Margins: Sendable, Equatable {
+    /// Rows above the first.
+    package var top: Int
+    /// Rows below the last.
+    package var bottom: Int
+    /// Columns left of the first.
+    package var left: Int
+    /// Columns right of the last.
+    package var right: Int
+
+    /// Margins on four sides.
+    package init(top: Int, bottom: Int, left: Int, right: Int) {
+        self.top = top
+        self.bottom = bottom
+        self.left = left
+        self.right = right
+    }
+
+    /// The same margin on all sides.
+    package init(_ all: Int) { self.init(top: all, bottom: all, left: all, right: all) }
+}
+
+/// How windows treat the border of a map.
+package enum Padding: Sendable, Equatable {
+    /// TensorFlow's "same": ⌈n / stride⌉ outputs, the odd element of the margin at the bottom and right.
+    case same
+    /// These margins; all zero for "valid".
+    case margins(Margins)
+
+    /// No margin.
+    package static let valid = Padding.margins(Margins(0))
+}
+
+/// A maximum or average over windows.
+package struct Pool: Sendable, Equatable {
+    /// Which statistic of a window.
+    package enum Kind: String, Sendable, Equatable {
+        /// The largest value; margins never win.
+        case maximum
+        /// The mean of the values inside the map; margins are not counted.
+        case average
+    }
+    /// Maximum or average.
+    package var kind: Kind
+    /// Rows and columns of a window.
+    package var size: Extent
+    /// Step between windows.
+    package var strides: Extent
+    /// What surrounds the input.
+    package var padding: Padding
+
+    /// Pooling over windows.
+    package init(kind: Kind, size: Extent, strides: Extent, padding: Padding) {
+        self.kind = kind
+        self.size = size
+        self.strides = strides
+        self.padding = padding
+    }
+}

@@ -1,0 +1,70 @@
+import Calibration
+import Conversion
+import Datasets
+import Foundation
+import Inference
+import Networks
+import Tensors
+
+extension Model {
+    /// Fits a conversion that is worked out to images without labels: layer by layer, then the head, then all
+    /// parameters together. A step is kept only where it does not lower the agreement with this network on images that
+    /// are set aside: nothing is fitted to them, they choose between what was fitted.
+    ///
+    /// - Parameters:
+    ///   - plan: the conversion.
+    ///   - options: what it was planned with.
+    ///   - split: the images; its labels are not read.
+    ///   - calibration: how many images, which, and what to do with them.
+    ///   - preprocessing: what goes with the network where it is nil.
+    ///   - progress: is told how far things are.
+    /// - Returns: the plan with fitted parameters, and what was done.
+    package func calibrate(
+        _ plan: ConversionPlan, options: ConversionOptions, on split: Split,
+        with calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
+        progress: (CalibrationProgress) -> Void = { _ in }
+    ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
+        try SymmetricSystem.checkLibrary()
+        return try naming(path) {
+            try checkGraph()
+            let schedule = try calibrationSchedule(
+                "reading", passes: 0.3, images: max(min(calibration.images, split.count), 0),
+                size: Extent(height: split.height, width: split.width), epochs: calibration.epochs)
+            let images = try drawnImages(calibration, from: split, preprocessing ?? self.preprocessing) {
+                progress(schedule.progress(.init(stage: "reading", done: $0, total: $1)))
+            }
+            let run = try CalibrationRun(
+                logits, parameters: parameters, plan, options, calibration, images: images,
+                data: split.file, isSigmoid: tellsTwoBySigmoid)
+            return try run.run { progress(schedule.progress($0)) }
+        }
+    }
+
+    /// The schedule of a calibration on so many images of this size.
+    func calibrationSchedule(
+        _ first: String, passes: Double, images: Int, size: Extent, epochs: Int?
+    ) throws -> CalibrationSchedule {
+        let network = logits
+        let fitted = images - images / 4
+        let cost = try network.multiplyAdds(shapes: network.shapes(height: size.height, width: size.width))
+        let budget = CalibrationBudget(cost: cost * Double(fitted), images: fitted)
+        return CalibrationSchedule(first, passes: passes, budget: budget, epochs: epochs ?? budget.epochs)
+    }
+}
+
+/// The images of a split that a seed draws, preprocessed. `progress` is told how many of how many are read.
+func drawnImages(
+    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing,
+    progress: (Int, Int) -> Void = { _, _ in }
+) throws -> ActivationStore {
+    try split.check(preprocessing)
+    var random = SplitMix64(seed: calibration.seed)
+    let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
+    let store = try ActivationStore(shape: [split.height, split.width, split.channels], count: order.count)
+    for (place, image) in order.enumerated() {
+        let values = try split.read(image..<image + 1, preprocessing: preprocessing)
+        values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
+        progress(place + 1, order.count)
+    }
+    return store
+}

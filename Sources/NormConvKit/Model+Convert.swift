@@ -1,0 +1,183 @@
+import Calibration
+import Checkpoints
+import Conversion
+import Datasets
+import Networks
+import OrderedJSON
+import Tensors
+
+/// Why a conversion was refused, beyond what its parts tell.
+package enum ConvertFailure: Error, CustomStringConvertible {
+    /// Batch normalization that the conversion did not reach.
+    case batchNormRemains(layers: [String])
+    /// A parameter that would be copied and holds a NaN or an infinity; the first one, by its index.
+    case notFinite(parameter: String, index: Int, value: Float)
+    /// An output that is the input.
+    case outputIsInput(path: String, backup: String)
+    /// A network without batch normalization.
+    case nothingToConvert(path: String, isBiT: Bool, architecture: String)
+    /// A conversion that keeps the norms has nothing that could be fitted.
+    case nothingToFit(path: String)
+    /// Layers that standardize their weights, in a layout of another framework.
+    case layersAreKeras(path: String)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .batchNormRemains(let layers):
+            "batch normalization remains in \(layers.listed())"
+        case .notFinite(let parameter, let index, let value):
+            "parameter '\(parameter)': value \(index) is \(value), expected a finite number"
+        case .outputIsInput(let path, let backup):
+            "\(path): is the input, which may be the only original: --in-place replaces it and keeps the old file as "
+                + backup
+        case .nothingToConvert(let path, let isBiT, let architecture):
+            "\(path): "
+                + (isBiT
+                    ? "\(architecture) has group norms and standardized convolutions already"
+                    : "the network has no batch normalization") + ": nothing to convert, nothing written"
+        case .nothingToFit(let path):
+            "\(path): norms and weights stay as they are: nothing to calibrate"
+        case .layersAreKeras(let path):
+            "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
+        }
+    }
+}
+
+extension Model {
+    /// Works a conversion out without writing anything. Every parameter of the network is read and checked.
+    package func plan(_ options: ConversionOptions) throws -> ConversionPlan {
+        try naming(path) {
+            let plan = try planConversion(
+                of: network, parameters: checkpoint.parameters, options: options)
+            let remaining = plan.network.nodes.filter {
+                if case .batchNorm = $0.operation { true } else { false }
+            }
+            guard remaining.isEmpty else {
+                throw ConvertFailure.batchNormRemains(layers: remaining.map(\.layer))
+            }
+            return plan
+        }
+    }
+
+    /// Converts the network and writes it in the layout of this file, with a note of how it was made.
+    ///
+    /// - Parameters:
+    ///   - path: where to; the file appears whole or not at all.
+    ///   - options: what to convert to, and how.
+    ///   - preprocessing: what the new file remembers; what goes with this one where it is nil.
+    ///   - overwrite: whether a file that is there may be replaced; never this one, which `writeInPlace` is for.
+    /// - Returns: what was done.
+    @discardableResult
+    package func convert(
+        to path: String, options: ConversionOptions = ConversionOptions(),
+        preprocessing: Preprocessing? = nil, overwrite: Bool = false
+    ) throws -> ConversionPlan {
+        let plan = try plan(options)
+        try write(plan, to: path, options: options, preprocessing: preprocessing, overwrite: overwrite)
+        return plan
+    }
+
+    /// What a file that a plan makes of this one remembers; `preprocessing` is what goes with this one where it is nil.
+    package func note(
+        of plan: ConversionPlan, options: ConversionOptions, preprocessing: Preprocessing? = nil,
+        calibration: CalibrationReport? = nil
+    ) -> ConversionNote {
+        var note = ConversionNote(
+            plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description,
+            calibration: calibration)
+        note.family = imageFamily.rawValue
+        return note
+    }
+
+    /// Writes a conversion that is worked out, in the layout of this file or in another.
+    package func write(
+        _ plan: ConversionPlan, to path: String, options: ConversionOptions, layout: OutputLayout? = nil,
+        preprocessing: Preprocessing? = nil, calibration: CalibrationReport? = nil, overwrite: Bool = false
+    ) throws {
+        let note = note(
+            of: plan, options: options, preprocessing: preprocessing, calibration: calibration)
+        try write(plan, note: note, to: path, layout: layout, overwrite: overwrite)
+    }
+
+    /// Throws what `write` would throw before it writes anything, but for what is at the path already: for plans that are
+    /// still to be calibrated, which takes long, or are not to be written.
+    package func check(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
+    ) throws {
+        switch try prepared(plan, note, layout) {
+        case .edited: _ = try checkpoint.parameters.applying(plan.edits, path: self.path)
+        case .new(let contents, let layout): try contents.check(for: layout, path: path)
+        }
+    }
+
+    /// Writes a conversion that is worked out, with a note of one's own. Throws `ConvertFailure.outputIsInput` where the
+    /// path is this network's file.
+    package func write(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
+    ) throws {
+        try checkOutput(path)
+        try writeAnywhere(plan, note: note, to: path, layout: layout, overwrite: overwrite)
+    }
+
+    /// Writes also over this network's own file.
+    func writeAnywhere(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
+    ) throws {
+        switch try prepared(plan, note, layout) {
+        case .edited(let config):
+            try checkpoint.write(
+                to: path, edits: plan.edits, modelConfig: config?.text, note: try note.json(),
+                overwrite: overwrite)
+        case .new(let contents, let layout):
+            try contents.write(to: path, layout: layout, overwrite: overwrite)
+        }
+    }
+
+    /// What is to be written: this file with edits, or a new one.
+    private enum Prepared {
+        case edited(config: JSON?)
+        case new(NewCheckpoint, OutputLayout)
+    }
+
+    private func prepared(
+        _ plan: ConversionPlan, _ note: ConversionNote, _ layout: OutputLayout?
+    ) throws -> Prepared {
+        // A new file's note would make knowledge of a guess.
+        try naming(path) { try checkNorms() }
+        try checkCopied(plan)
+        return try naming(self.path) { () -> Prepared in
+            let config = try convertedConfig(plan, note)
+            guard let layout = outputLayout(layout) else { return .edited(config: config) }
+            return .new(try contents(plan, config: config, note: note, layout: layout), layout)
+        }
+    }
+
+    /// Throws where a parameter that the conversion does not change is not finite, used by the network or not: no NaN gets
+    /// into a new file unnoticed. New values are checked when they are written.
+    private func checkCopied(_ plan: ConversionPlan) throws {
+        try naming(path) {
+            for parameter in checkpoint.parameters
+            where parameter.elementType.isFloat && plan.edits[parameter.name] == nil {
+                let tensor = try parameter.read()
+                if let index = tensor.firstNonFinite {
+                    throw ConvertFailure.notFinite(
+                        parameter: parameter.name, index: index, value: tensor.values[index])
+                }
+            }
+        }
+    }
+
+    /// The configuration with the converted norms in it; nil in layouts that have none.
+    private func convertedConfig(_ plan: ConversionPlan, _ note: ConversionNote) throws -> JSON? {
+        guard let config else { return nil }
+        var norms: [String: GroupNorm] = [:]
+        let converted = Set(plan.norms.map(\.layer))
+        for node in plan.network.nodes where converted.contains(node.layer) {
+            if case .groupNorm(let norm) = node.operation { norms[node.layer] = norm }
+        }
+        return try KerasConfigEditor.convertedConfig(
+            config, norms: norms, biasedConvolutions: Set(plan.biasedConvolutions),
+            standardizedConvolutions: plan.standardizedLayers(note))
+    }
+}

@@ -1,0 +1,207 @@
+import Datasets
+import Evaluation
+import Foundation
+import Inference
+import Networks
+import Reports
+import Tensors
+
+/// Why a network cannot be scored.
+package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
+    /// Only norms and the convolutions before them are known.
+    case unknownGraph(reasons: [String], isKeras: Bool)
+    /// Nothing says what norms without running statistics are.
+    case unknownNorms(layers: [String])
+    /// The network ends in a map.
+    case noClassifier(output: Shape)
+    /// The network ends in one value that no sigmoid follows.
+    case noHead
+    /// The network ends in a softmax of one value, which is always 1.
+    case softmaxOfOne
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .unknownGraph(let reasons, let isKeras):
+            "the graph is not known: \(reasons.last ?? "names are unknown")"
+                + (isKeras
+                    ? "; --architecture FILE gives it, a Keras configuration (model.to_json())" : "")
+        case .unknownNorms(let layers):
+            "\(layers.count) norms without running statistics, '\(layers.first ?? "")' first: the file does not say whether they "
+                + "are group norms, of how many groups, or instance norms; --norm group --norm-groups N, --norm instance or "
+                + "--norm layer (one group) does. Batch norms without statistics depend on the batch and cannot be scored"
+        case .noClassifier(let output):
+            "the network has no classifier: it ends in a map of \(output) (a 'notop' file, or a head of another name?)"
+        case .noHead:
+            "the network has one output and no sigmoid behind it: a number, or what a sigmoid of two classes takes; "
+                + "expected a sigmoid, or two outputs or more; --sigmoid says that the output is read through a sigmoid"
+        case .softmaxOfOne:
+            "the network ends in a softmax of one output, which is always 1: it tells no classes apart; expected a "
+                + "sigmoid, or two outputs or more"
+        }
+    }
+}
+
+/// A network's outputs on a split, and how fast they came.
+package struct Outputs: Sendable {
+    /// Values before a final softmax or sigmoid, [images, outputs].
+    package let logits: Tensor
+    /// How they become probabilities; nil where the network is no classifier.
+    package let head: Head?
+    /// What was done to the pixels.
+    package let preprocessing: Preprocessing
+    /// Wall-clock seconds of the run, without opening files and packing weights.
+    package let seconds: Double
+
+    /// Images per second of the run.
+    package var imagesPerSecond: Double { seconds > 0 ? Double(logits.shape[0]) / seconds : 0 }
+}
+
+/// Which engine runs a network.
+package enum EngineKind: String, Sendable, CaseIterable {
+    /// oneDNN.
+    case fast
+    /// The plain one, with every sum in Double: slow, and what the fast one is tested against.
+    case reference
+}
+
+extension Model {
+    /// An engine for images of one shape (height, width, channels), which gives values before a final softmax or
+    /// sigmoid.
+    package func engine(
+        _ kind: EngineKind = .fast, imageShape: Shape, workers: Int? = nil
+    ) throws -> any Engine {
+        switch kind {
+        case .fast:
+            return try fastEngine(
+                imageShape: imageShape,
+                workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
+        case .reference:
+            return try naming(path) {
+                _ = try outputCount(imageShape: imageShape)
+                return try ReferenceEngine(network: logits, parameters: parameters, imageShape: imageShape)
+            }
+        }
+    }
+
+    /// The fast engine; `batch` and `team` as `OneDNNEngine` takes them.
+    func fastEngine(
+        imageShape: Shape, workers: Int, batch: Int? = nil, team: Int = 1
+    ) throws -> OneDNNEngine {
+        try naming(path) {
+            _ = try outputCount(imageShape: imageShape)
+            return try OneDNNEngine(
+                network: logits, parameters: parameters, imageShape: imageShape, workers: workers,
+                batch: batch, team: team, precision: precision)
+        }
+    }
+
+    /// How many outputs the network has. Refuses networks that give no scores: those that are only known in parts, and
+    /// those without a classifier.
+    func outputCount(imageShape image: Shape) throws -> Int {
+        try checkGraph()
+        let shape = try network.shapes(height: image[0], width: image[1])[network.output]
+        guard shape.count == shape[-1] else { throw EvaluationRefusal.noClassifier(output: shape) }
+        return shape.count
+    }
+
+    /// Throws `EvaluationRefusal.unknownGraph` where only norms and some convolutions are known, and
+    /// `EvaluationRefusal.unknownNorms` where norms are not known.
+    func checkGraph() throws {
+        try checkNorms()
+        guard network.isComplete else {
+            throw EvaluationRefusal.unknownGraph(reasons: assumptions, isKeras: network.family.isKeras)
+        }
+    }
+
+    /// Throws `EvaluationRefusal.unknownNorms` where nothing says what norms without running statistics are.
+    func checkNorms() throws {
+        if !unknownNorms.isEmpty { throw EvaluationRefusal.unknownNorms(layers: unknownNorms) }
+    }
+
+    /// Runs the network on every image of a split.
+    ///
+    /// - Parameters:
+    ///   - split: the images.
+    ///   - preprocessing: what goes with the network where it is nil.
+    ///   - kind: which engine.
+    ///   - workers: how many images or batches are in work at once; all cores where it is nil.
+    ///   - progress: is told how many more images are done, from any thread.
+    package func run(
+        on split: Split, preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
+        workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> Outputs {
+        try split.run(
+            [self], preprocessing: preprocessing, engine: kind, workers: workers, progress: progress)[0]
+    }
+}
+
+extension Split {
+    /// Runs several networks on every image in one pass: images are decoded once for all networks that take the same
+    /// preprocessing. What a network gives does not depend on the others.
+    ///
+    /// - Parameters:
+    ///   - models: the networks.
+    ///   - preprocessing: for all of them; what goes with each where it is nil.
+    ///   - kind: which engine.
+    ///   - workers: how many images or batches are in work at once; all cores where it is nil.
+    ///   - progress: is told how many more images all networks are done with, from any thread.
+    package func run(
+        _ models: [Model], preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
+        workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws -> [Outputs] {
+        let wanted = models.map { preprocessing ?? $0.preprocessing }
+        let run = try jointRun(models, wanted, engine: kind, workers: workers)
+        let results = try run.run(progress: progress)
+        return zip(models, zip(results, wanted)).map { model, run in
+            let (result, preprocessing) = run
+            return Outputs(
+                logits: Tensor(
+                    shape: [count, result.outputs.count / max(count, 1)], values: result.outputs),
+                head: try? model.head(outputs: result.outputs.count / max(count, 1)),
+                preprocessing: preprocessing, seconds: result.seconds)
+        }
+    }
+
+    /// Networks on this split's images; those that take the same preprocessing share a source.
+    func jointRun(
+        _ models: [Model], _ wanted: [Preprocessing], engine kind: EngineKind, workers: Int?
+    ) throws -> JointRun {
+        let distinct = wanted.reduce(into: [Preprocessing]()) { if !$0.contains($1) { $0.append($1) } }
+        for preprocessing in distinct { try check(preprocessing) }
+        let shape: Shape = [height, width, channels]
+        let engines = try models.map { try $0.engine(kind, imageShape: shape, workers: workers) }
+        let sources = distinct.map { preprocessing in
+            ImageSource(count: count, shape: shape) { range, buffer in
+                guard let start = buffer.baseAddress else { return }
+                try read(range, into: start, preprocessing: preprocessing)
+            }
+        }
+        return JointRun(engines, on: sources, sourceOf: wanted.map { distinct.firstIndex(of: $0) ?? 0 })
+    }
+
+    /// Scores outputs against the split's labels.
+    package func evaluate(_ outputs: Outputs) throws -> Evaluation {
+        try naming(file) { try Evaluation(outcomes(outputs), classNames: classNames) }
+    }
+
+    /// What outputs say of each image, with the split's labels.
+    package func outcomes(_ outputs: Outputs) throws -> Outcomes {
+        try naming(file) {
+            guard let head = outputs.head else { throw EvaluationRefusal.noHead }
+            try checkClasses(head.classes(outputs: outputs.logits.shape[1]), of: "the network")
+            return try Outcomes(outputs: outputs.logits, labels: labels ?? [], head: head)
+        }
+    }
+}
+
+extension Split {
+    /// An image as people see it; nil where it has other channels than grey or colours.
+    package func picture(_ index: Int) throws -> Picture? {
+        let (black, white) = (blackToWhite.lowerBound, blackToWhite.upperBound)
+        let bytes = try read(index..<index + 1, preprocessing: .raw).map { value in
+            UInt8((min(max((value - black) / (white - black), 0), 1) * 255).rounded())
+        }
+        return Picture(width: width, height: height, channels: channels, bytes: bytes)
+    }
+}

@@ -1,0 +1,66 @@
+import Checkpoints
+import Conversion
+import Foundation
+
+extension Model {
+    /// Throws where a path is this network's own file, under whatever name: only `writeInPlace` replaces it.
+    package func checkOutput(_ path: String) throws {
+        guard OutputIsInput.areOne(path, self.path) else { return }
+        throw ConvertFailure.outputIsInput(path: path, backup: Backup.path(of: path))
+    }
+
+    /// Throws what `writeInPlace` would throw before it writes anything.
+    package func checkInPlace(_ path: String) throws {
+        try Backup.check(path)
+        try AtomicFile.check(path, overwrite: true)
+    }
+
+    /// Writes a conversion in the place of this network's own file, which goes on as `NAME.bak`. The old file has one of
+    /// the two names at every moment: where writing fails it is under its own, and `NAME.bak` is gone again.
+    ///
+    /// Throws `CheckpointError.backupExists` where there is another `NAME.bak`, and what `write` throws.
+    ///
+    /// - Parameter path: this network's file, under any of its names.
+    /// - Returns: where the old file is.
+    package func writeInPlace(
+        _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
+    ) throws -> String {
+        let backup = try Backup(of: path)
+        do {
+            try writeAnywhere(plan, note: note, to: path, layout: layout, overwrite: true)
+        } catch {
+            backup.remove()
+            throw error
+        }
+        return backup.path
+    }
+}
+
+/// Results that would take the place of what they are computed from, under whatever name.
+package struct OutputIsInput: Error, CustomStringConvertible {
+    let output: String
+    let input: String
+
+    /// One line for people.
+    package var description: String { "\(output): is the input \(input), which the results would replace" }
+
+    /// Throws where a file is one of the inputs.
+    package static func check(_ output: String, _ inputs: [String]) throws(OutputIsInput) {
+        guard let file = identity(output) else { return }
+        for input in inputs where identity(input) == file {
+            throw OutputIsInput(output: output, input: input)
+        }
+    }
+
+    /// Whether both are one file, however they are called.
+    package static func areOne(_ first: String, _ second: String) -> Bool {
+        first == second || identity(first).map { $0 == identity(second) } ?? false
+    }
+
+    /// What tells a file from others, however it is called.
+    private static func identity(_ path: String) -> [UInt64]? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return [UInt64(truncatingIfNeeded: status.st_dev), UInt64(status.st_ino)]
+    }
+}
