@@ -60,7 +60,7 @@ package struct MomentSource: Sendable {
 
     /// The sums over every `stride`-th position of these images, counted through all of them, for each group of
     /// channels. Parts are added up in order: the result does not depend on the number of workers.
-    func sums(images: [Int], stride: Int, workers: Int) throws -> [MomentSums] {
+    package func sums(images: [Int], stride: Int, workers: Int) throws -> [MomentSums] {
         let sampler = Sampler(self, stride: max(stride, 1))
         let pivots = sampler.pivots(images)
         let result = Accumulated(pivots.map { MomentSums(inputPivot: $0.input, outputPivot: $0.output) })

@@ -1,20 +1,20 @@
 /// Sums over sampled positions of a convolution's input patches x and of what its outputs u are to be, in one group of
 /// channels. Blocks are shifted by a pivot near the mean and multiplied in Float by oneDNN; sums go on in Double.
-struct MomentSums: Sendable {
+package struct MomentSums: Sendable {
     /// Positions that were summed.
-    var count = 0
+    package var count = 0
     /// What was subtracted from x.
-    let inputPivot: [Float]
+    package let inputPivot: [Float]
     /// What was subtracted from u.
-    let outputPivot: [Float]
+    package let outputPivot: [Float]
     /// Σ(x − pivot).
-    var inputSum: [Double]
+    package var inputSum: [Double]
     /// Σ(u − pivot).
-    var outputSum: [Double]
+    package var outputSum: [Double]
     /// Σ(x − pivot)(x − pivot)ᵀ, [inputs, inputs].
-    var squares: [Double]
+    package var squares: [Double]
     /// Σ(u − pivot)(x − pivot)ᵀ, [outputs, inputs].
-    var products: [Double]
+    package var products: [Double]
 
     /// No position yet.
     init(inputPivot: [Float], outputPivot: [Float]) {
