@@ -14,6 +14,11 @@ package enum Formatting {
         return (number < 0 ? "-" : "") + ([digits[...]] + groups).joined(separator: ",")
     }
 
+    /// `1 image`, `1,234 images`
+    package static func counted(_ number: Int, _ noun: String) -> String {
+        "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+    }
+
     /// `82.0 %`
     package static func percent(_ share: Double, digits: Int = 1) -> String {
         fixed(share * 100, digits: digits) + " %"

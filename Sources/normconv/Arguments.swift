@@ -4,10 +4,10 @@ import NormConvKit
 
 /// Options that every command has.
 struct OutputOptions: ParsableArguments {
-    @Flag(help: "Write one JSON object to standard output.")
+    @Flag(help: "Print the result as one JSON object.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "No progress and no remarks, only results and errors.")
+    @Flag(name: .shortAndLong, help: "Print only results and errors: no progress, no notes, no warnings.")
     var quiet = false
 
     /// A report, for machines or people.
@@ -23,29 +23,31 @@ struct OutputOptions: ParsableArguments {
 /// Where a network's graph comes from, in files that do not tell.
 struct ArchitectureOptions: ParsableArguments {
     @Option(
-        help: "A Keras configuration (model.to_json()), for a file of weights alone.", completion: .file())
+        help: "A Keras configuration (model.to_json()), for a file that holds only weights.",
+        completion: .file())
     var architecture: String?
 
     @Option(
         help: """
-            What norms without running statistics are, where the file does not say (PyTorch): group (with --norm-groups), \
-            instance, or layer (one group).
+            Kind of the norms that have no running statistics, if the file does not record it (PyTorch): group (with \
+            --norm-groups), instance, or layer (one group).
             """)
     var norm: NormArgument?
 
-    @Option(help: "The groups of such norms.")
+    @Option(help: "Number of groups of these norms. Implies --norm group.")
     var normGroups: Int?
 
     func validate() throws {
         if norm == .group, normGroups == nil {
-            throw ValidationError("--norm group needs --norm-groups N: the file does not say how many.")
+            throw ValidationError(
+                "--norm group needs --norm-groups N: the file does not record the number of groups.")
         }
         if let normGroups, normGroups < 1 {
             throw ValidationError("--norm-groups must be at least 1, not \(normGroups).")
         }
         if let norm, norm != .group, normGroups != nil {
             throw ValidationError(
-                "--norm-groups goes with --norm group only: instance is one channel a group, layer is one group."
+                "--norm-groups goes with --norm group only: an instance norm has one channel per group, a layer norm one group."
             )
         }
     }
@@ -91,8 +93,8 @@ enum NormArgument: String, ExpressibleByArgument, CaseIterable {
 struct HeadOptions: ParsableArguments {
     @Flag(
         help: """
-            Read outputs without an activation through a sigmoid: one output tells two classes. Default: what the network \
-            ends in or its loss takes, else a softmax.
+            Apply a sigmoid to outputs that have no activation; a single output then separates two classes. Default: the \
+            network's last activation or what its training loss implies, otherwise softmax.
             """)
     var sigmoid = false
 
