@@ -139,7 +139,7 @@ def wrong_checksum(path):
     replace(path, b'"class_name"', b'"class_namE"')
 
 
-@case("zip-cut-off.keras", "no end of directory")
+@case("zip-cut-off.keras", "the end-of-directory record is missing")
 def cut_off(path):
     content = fixture(KERAS, path).read_bytes()
     path.write_bytes(content[:-30])
@@ -153,7 +153,7 @@ def many_members(path):
     path.write_bytes(b"PK\3\4" + record + locator + end)
 
 
-@case("zip-several-disks.keras", "one part of a zip archive in several files")
+@case("zip-several-disks.keras", "one part of a split zip archive")
 def several_disks(path):
     write(path, members(KERAS))
     content = bytearray(path.read_bytes())
@@ -162,7 +162,7 @@ def several_disks(path):
     path.write_bytes(content)
 
 
-@case("zip-of-nothing-known.zip", "no layout that normconv knows")
+@case("zip-of-nothing-known.zip", "unknown layout")
 def nothing_known(path):
     write(path, {"readme.txt": b"hello"})
 

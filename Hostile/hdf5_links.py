@@ -97,14 +97,14 @@ def cycle_layer(path):
         layer.attrs["weight_names"] = ["stem_conv/stem_conv/stem_conv/kernel"]
 
 
-@case("h5-two-names.h5", "one name each is expected")
+@case("h5-two-names.h5", "expected one name per object")
 def two_names(path):
     with h5py.File(fixture(FLAT, path), "r+") as file:
         del file["bn1.bias"]
         file["bn1.bias"] = file["bn1.weight"]
 
 
-@case("h5-tree-of-2-to-40.h5", "one name each is expected")
+@case("h5-tree-of-2-to-40.h5", "expected one name per object")
 def diamonds(path):
     with h5py.File(path, "w") as file:
         group = file
@@ -196,7 +196,7 @@ def dataset_for_group(path):
         file["model_weights/stem_conv"] = [1.0]
 
 
-@case("h5-name-twice.h5", "is there twice")
+@case("h5-name-twice.h5", "occurs twice, expected once")
 def name_twice(path):
     with h5py.File(fixture(KERAS, path), "r+") as file:
         attributes = file["model_weights"].attrs

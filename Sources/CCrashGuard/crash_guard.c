@@ -157,7 +157,7 @@ static const char *name(int number) {
 /* The error, and the end. Only what may be called in a signal handler; the memory may be damaged. */
 static void end(const char *where, const char *what, const char *how) {
     delete_all();
-    const char *parts[] = {"Error: ", where, ": ", library, what, how, ", expected a file that is not damaged\n"};
+    const char *parts[] = {"Error: ", where, ": ", library, what, how, ": the file is damaged\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) say(parts[i]);
     _exit(1);
 }
@@ -171,9 +171,9 @@ static struct sigaction before[crash_count];
 
 static void handle(int number) {
     if (number != SIGILL && number != SIGTRAP) {
-        if (depth > 0) end(place, " crashed over it with ", name(number));
+        if (depth > 0) end(place, " crashed on it with ", name(number));
         // Not inside. Where the library failed before, it may have damaged memory that others use: glibc tells such with SIGABRT.
-        if (suspect[0] != 0) end(suspect, " failed over it, and all crashed afterwards with ", name(number));
+        if (suspect[0] != 0) end(suspect, " failed on it and crashed afterwards with ", name(number));
     }
     // A fault of ours. It ends as any crash, but leaves no file.
     delete_all();
@@ -200,7 +200,7 @@ static void *watch(void *unused) {
             watched = passage;
             first = now;
         } else if (now.tv_sec - first.tv_sec >= (time_t)most_seconds) {
-            end(place, " did not come to an end with it", "");
+            end(place, " did not finish reading it", "");
         }
     }
     return NULL;

@@ -82,8 +82,8 @@ package enum Layout: String, Sendable, CaseIterable {
     package var description: String {
         switch self {
         case .kerasLegacy: "Keras full model (HDF5)"
-        case .kerasLegacyWeights: "Keras weights alone (HDF5, before Keras 3)"
-        case .kerasWeights: "Keras 3 weights alone (.weights.h5)"
+        case .kerasLegacyWeights: "Keras weights only (HDF5, before Keras 3)"
+        case .kerasWeights: "Keras 3 weights only (.weights.h5)"
         case .kerasArchive: "Keras 3 model (.keras)"
         case .torchFlat: "PyTorch names (HDF5, flat)"
         case .torchNested: "PyTorch names (HDF5, nested groups)"

@@ -18,7 +18,7 @@ package func openCheckpoint(
     case .pickle:
         throw CheckpointError.unsupportedLayout(
             path: path, found: "a Python pickle, perhaps PyTorch's format before 1.6",
-            remedy: "PyTorch can make a safetensors file of it: "
+            remedy: "PyTorch can convert it to safetensors: "
                 + TorchConversion.tensors.command(for: path))
     default:
         if isJSON(path) { throw CheckpointError.shardsOrConfiguration(path: path) }
@@ -36,7 +36,7 @@ extension CheckpointError {
     static func shards(path: String) -> CheckpointError {
         .unsupportedLayout(
             path: path, found: "weights in several files (shards)",
-            remedy: "load them where they were made and save one file: model.save('model.keras') in Keras, "
+            remedy: "load them in their framework and save one file: model.save('model.keras') in Keras, "
                 + "safetensors.torch.save_model in PyTorch")
     }
 
@@ -44,7 +44,7 @@ extension CheckpointError {
         if path.hasSuffix(".weights.json") || path.hasSuffix(".index.json") { return .shards(path: path) }
         return .unsupportedLayout(
             path: path, found: "JSON, which holds no weights",
-            remedy: "give the file of weights; a configuration goes to --architecture")
+            remedy: "give the weights file; pass a configuration with --architecture")
     }
 }
 

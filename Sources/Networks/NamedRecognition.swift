@@ -20,7 +20,8 @@ package func recognizeNames(
     let others = parts.others.filter(\.isNetwork)
     for part in others { found.append(try recognizePart(part, kind, isTopological: isTopological)) }
     if let first = others.first {
-        found.refuseScores("other networks stand beside it: \(others.count), at '\(first.prefix)' first")
+        found.refuseScores(
+            "the file holds \(others.count.counted("more network")), the first at '\(first.prefix)'")
     }
     let used = Set(found.network.nodes.flatMap(\.operation.parameters))
     found.unused = parameters.names.filter { !used.contains($0) }
@@ -53,7 +54,7 @@ private func recognizeResNet(
     if let found = try recognizeBiT(parameters: parameters, groupNorms: groupNorms) { return found }
     guard !parameters.hasKerasNames else {
         throw .unrecognized(
-            reason: "names of Keras, and none as keras.applications' ResNets or Big Transfer have")
+            reason: "Keras names, but not those of keras.applications' ResNets or Big Transfer")
     }
     return try recognizeTorch(parameters: parameters, groupNorms: groupNorms, kind: kind)
 }
@@ -78,7 +79,7 @@ extension Recognition {
         let pairs = recognizePairs(rest, part.groupNorms, isTopological: isTopological)
         if let pairs { whole.append(pairs) }
         if let norm = pairs?.network.nodes.last?.layer ?? whole.missingNorm(part.groupNorms) {
-            whole.refuseScores("norms stand beside the \(network.architecture): '\(norm)'")
+            whole.refuseScores("a norm is not part of the \(network.architecture): '\(norm)'")
         }
         return whole
     }

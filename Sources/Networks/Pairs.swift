@@ -31,15 +31,16 @@ extension ConvolutionExemption: CustomStringConvertible {
         case .feedsAdd(let layer): "it feeds the addition '\(layer)'"
         case .severalConsumers(let layers): "it feeds several layers: \(layers.listed())"
         case .sharedKernel(let layer): "its kernel is shared with '\(layer)'"
-        case .sharedNorm(let layer): "the parameters of the norm behind it are shared with '\(layer)'"
+        case .sharedNorm(let layer): "the parameters of the norm after it are shared with '\(layer)'"
         case .activation(let layer): "the activation '\(layer)' follows it"
-        case .notBeforeNorm(let layer): "it feeds '\(layer)', which is no norm"
+        case .notBeforeNorm(let layer): "it feeds '\(layer)', which is not a norm"
         case .isOutput: "it is the network's output"
-        case .notAConvolution(let layer): "'\(layer)' is no convolution"
-        case .unproven(let norm, let basis): "\(basis.reason(norm)), which proves nothing of what is between"
+        case .notAConvolution(let layer): "'\(layer)' is not a convolution"
+        case .unproven(let norm, let basis):
+            "\(basis.reason(norm)), but nothing proves that they are adjacent"
         case .contradicted(let norm):
-            "the running means of '\(norm)' are all 0 or more, as behind a ReLU: that it stands directly before that norm "
-                + "is contradicted by its statistics"
+            "the running means of '\(norm)' are all 0 or more, as after a ReLU: the norm does not "
+                + "directly follow it"
         }
     }
 }
@@ -48,10 +49,10 @@ extension PairBasis {
     fileprivate func reason(_ norm: String) -> String {
         switch self {
         case .proven(by: .graph): "'\(norm)' reads it"
-        case .proven(by: .order): "the order of layers puts '\(norm)' behind it"
-        case .proven(by: .count): "no other layer is as wide as '\(norm)'"
-        case .assumed(because: .names): "its name goes with '\(norm)'"
-        case .assumed(because: .numbers): "only its number goes with '\(norm)'"
+        case .proven(by: .order): "the order of layers puts '\(norm)' after it"
+        case .proven(by: .count): "no other layer has as many channels as '\(norm)'"
+        case .assumed(because: .names): "its name matches '\(norm)'"
+        case .assumed(because: .numbers): "only the number in its name matches '\(norm)'"
         }
     }
 }

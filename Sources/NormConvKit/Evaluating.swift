@@ -22,21 +22,20 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownGraph(let reasons, let isKeras):
-            "the graph is not known: \(reasons.last ?? "names are unknown")"
+            "the graph is unknown: \(reasons.last ?? "names are unknown")"
                 + (isKeras
-                    ? "; --architecture FILE gives it, a Keras configuration (model.to_json())" : "")
+                    ? "; give it with --architecture FILE, a Keras configuration (model.to_json())" : "")
         case .unknownNorms(let layers):
-            "\(layers.count) norms without running statistics, '\(layers.first ?? "")' first: the file does not say whether they "
-                + "are group norms, of how many groups, or instance norms; --norm group --norm-groups N, --norm instance or "
-                + "--norm layer (one group) does. Batch norms without statistics depend on the batch and cannot be scored"
+            "the file does not record the kind of \(layers.count.counted("norm")) without running statistics, from "
+                + "'\(layers.first ?? "")' on; choose --norm group --norm-groups N, --norm instance or --norm layer (one group). "
+                + "Batch norms without running statistics cannot be scored: they depend on the batch"
         case .noClassifier(let output):
-            "the network has no classifier: it ends in a map of \(output) (a 'notop' file, or a head of another name?)"
+            "the network has no classifier: it ends in a feature map of \(output) (a 'notop' file, or a head with an unknown name?)"
         case .noHead:
-            "the network has one output and no sigmoid behind it: a number, or what a sigmoid of two classes takes; "
-                + "expected a sigmoid, or two outputs or more; --sigmoid says that the output is read through a sigmoid"
+            "the network has one output and no sigmoid, expected a sigmoid or at least two outputs; if the output is the "
+                + "logit of a binary classifier, add --sigmoid"
         case .softmaxOfOne:
-            "the network ends in a softmax of one output, which is always 1: it tells no classes apart; expected a "
-                + "sigmoid, or two outputs or more"
+            "the network ends in a softmax of one output, which is always 1, expected a sigmoid or at least two outputs"
         }
     }
 }

@@ -93,7 +93,7 @@ package struct InspectReport: Codable, Sendable {
             "--to \(note.to) --groups \(note.groups) --init \(note.initialization) "
                 + "--ws \(note.weightStandardization)"
                 + (note.calibration.map {
-                    ", calibrated on \($0.fitted) \($0.synthesized == true ? "made " : "")images"
+                    ", calibrated on \($0.fitted) \($0.synthesized == true ? "synthetic " : "")images"
                 } ?? "")
         }
         unused = model.unusedParameters

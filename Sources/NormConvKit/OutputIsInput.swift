@@ -1,12 +1,14 @@
 import Foundation
 
-/// Results that would take the place of what they are computed from, under whatever name.
+/// An output that is the same file as one of the inputs.
 package struct OutputIsInput: Error, CustomStringConvertible {
     let output: String
     let input: String
 
     /// One line for people.
-    package var description: String { "\(output): is the input \(input), which the results would replace" }
+    package var description: String {
+        "\(output): is the input \(input), which the results would overwrite; name another file"
+    }
 
     /// Throws where a file is one of the inputs.
     package static func check(_ output: String, _ inputs: [String]) throws(OutputIsInput) {

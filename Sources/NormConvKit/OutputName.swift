@@ -28,23 +28,23 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
 
     private static let names =
         "name the output x.h5 (Keras full model, or PyTorch names in HDF5), x.keras (Keras 3 model), x.weights.h5 "
-        + "(Keras weights alone) or x.safetensors (PyTorch names)"
+        + "(Keras weights only) or x.safetensors (PyTorch names)"
 
     /// One line for people.
     package var description: String {
         switch self {
         case .otherFormat(let path, let format):
-            "\(path): normconv does not write \(format): \(Self.names)"
+            "\(path): normconv does not write \(format); \(Self.names)"
         case .unknownEnding(let path):
-            "\(path): the name does not say a layout: \(Self.names), or choose one with --layout"
+            "\(path): the extension does not name a layout; \(Self.names), or choose one with --layout"
         case .folder(let path):
-            "\(path): is a folder, expected a file's name: \(Self.names)"
+            "\(path): is a folder, expected a file; \(Self.names)"
         case .standardOutput(let path):
-            "'\(path)': a network is not written to standard output: \(Self.names)"
+            "'\(path)': normconv does not write networks to standard output; \(Self.names)"
         case .numpyArchive(let path):
-            "\(path): .npz is written from .npz only, in the same layout: \(Self.names)"
+            "\(path): only an .npz input can be written as .npz, in the same layout; \(Self.names)"
         case .otherLayout(let path, let found, let ending):
-            "\(path): the layout is \(found), which no file that ends in '\(ending)' has: choose another --layout, or "
+            "\(path): a file that ends in '\(ending)' cannot have the layout \(found); choose another --layout, or "
                 + Self.names
         }
     }

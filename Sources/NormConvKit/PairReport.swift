@@ -55,9 +55,9 @@ extension [PairReport] {
             let pairs = filter { $0.adjacency == word.rawValue && $0.convolution != nil }
             if pairs.isEmpty { return nil }
             return switch word {
-            case .assumed: "  \(pairs.count) assumed to have nothing between them"
+            case .assumed: "  \(pairs.count) assumed to be adjacent"
             case .contradicted: "  \(pairs.count) contradicted by the norm's statistics: \(pairs.examples)"
-            default: "  \(pairs.count) not known to have nothing between them"
+            default: "  \(pairs.count) not known to be adjacent"
             }
         }
     }

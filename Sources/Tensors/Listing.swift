@@ -6,3 +6,8 @@ extension Collection where Element: CustomStringConvertible {
         return count > limit ? "\(shown), … and \(count - limit) more" : shown
     }
 }
+
+extension Int {
+    /// The number and a noun in singular or plural: `1 norm`, `2 norms`.
+    package func counted(_ noun: String) -> String { "\(self) \(noun)\(self == 1 ? "" : "s")" }
+}

@@ -153,7 +153,7 @@ struct NamedNetworkTests {
                 let error = #expect(throws: FileFailure.self) {
                     try Model(path: path).engine(imageShape: [64, 64, 3])
                 }
-                #expect("\(try #require(error))".contains("norms stand beside the"))
+                #expect("\(try #require(error))".contains("a norm is not part of the"))
                 #expect("\(try #require(error))".contains("'neck'"))
             }
             #expect(

@@ -68,10 +68,10 @@ struct KerasLegacyFile: Checkpoint {
         }
         if let weight = layers.flatMap(\.weights).first(where: Self.isKeras1) {
             throw CheckpointError.unsupportedLayout(
-                path: file.path, found: "weights named as by Keras 1 ('\(weight)')",
+                path: file.path, found: "Keras 1 weight names ('\(weight)')",
                 remedy:
-                    "load it in Keras 2 (pip install tf_keras), turn kernels around that Theano computed with "
-                    + "(kernel[::-1, ::-1]), and save it again: model.save('model.h5')")
+                    "load it in Keras 2 (pip install tf_keras) and save it again: model.save('model.h5'). If it was trained "
+                    + "with Theano, flip its kernels first: kernel[::-1, ::-1]")
         }
         var found: [Parameter] = []
         var names: Set<String> = []
@@ -90,9 +90,9 @@ struct KerasLegacyFile: Checkpoint {
         if backend == "theano", let turned {
             throw CheckpointError.unsupportedLayout(
                 path: file.path,
-                found: "kernels by Keras' Theano backend, which turns them around ('\(turned.name)')",
+                found: "kernels of Keras' Theano backend, which flips them by 180° ('\(turned.name)')",
                 remedy:
-                    "load it in Keras 2.3 with TensorFlow as backend, which turns them back, and save it again"
+                    "load it in Keras 2.3 with the TensorFlow backend, which flips them back, and save it again"
             )
         }
     }

@@ -34,11 +34,11 @@ extension SafetensorsError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .tooShort(let path, let found):
-            "\(path): \(found) bytes, expected a safetensors header of 8 and more"
+            "\(path): \(found) bytes, expected a safetensors header of at least 8 bytes"
         case .headerTooLong(let path, let found, let limit):
             "\(path): safetensors header of \(found) bytes, expected at most \(limit)"
         case .headerTruncated(let path, let found, let expected):
-            "\(path): cut off: safetensors header of \(expected) bytes, found \(found)"
+            "\(path): cut off: found \(found) bytes of the safetensors header, expected \(expected)"
         case .wrongStart(let path, let found):
             "\(path): safetensors header begins with byte \(found), expected '{'"
         case .notJSON(let path, let reason): "\(path): safetensors header: \(reason)"
@@ -54,7 +54,7 @@ extension SafetensorsError: CustomStringConvertible {
             "\(path): tensor '\(tensor)': \(found) bytes, expected \(expected) for its shape and type"
         case .notContiguous(let path, let tensor, let found, let expected):
             "\(path): tensor '\(tensor)': begins at byte \(found) of the data, expected \(expected): "
-                + "tensors follow each other without holes"
+                + "tensors must follow each other without gaps"
         case .wrongFileSize(let path, let found, let expected):
             found < expected
                 ? "\(path): cut off: \(found) bytes, expected \(expected)"

@@ -15,11 +15,11 @@ enum TorchConversion {
         // Names that files give may be very long.
         let name = name.prefix(200)
         if runsAnything(name) {
-            return "No network needs it: do not load this file, it may run anything"
+            return "No network needs it. Do not load this file: it could run any program"
         }
         return
-            "PyTorch can make a safetensors file of it if it has the code of '\(name)'. Loading runs what the file "
-            + "names: do it only if you trust the file: " + objects.command(for: path)
+            "PyTorch can convert the file to safetensors if the code of '\(name)' is installed. Loading runs code that "
+            + "the file names; do it only if you trust the file: " + objects.command(for: path)
     }
 
     /// The command, safe to paste into a shell. It overwrites no file.

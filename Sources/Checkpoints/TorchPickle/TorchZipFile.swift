@@ -28,7 +28,7 @@ struct TorchZipFile: Checkpoint {
         guard archive[folder + "constants.pkl"] == nil else {
             throw CheckpointError.unsupportedLayout(
                 path: archive.path, found: "a TorchScript archive, which is a program",
-                remedy: "PyTorch can make a safetensors file of it, if you trust it: "
+                remedy: "if you trust it, PyTorch can convert it to safetensors: "
                     + TorchConversion.script.command(for: archive.path))
         }
         return try TorchZipFile(archive, member)
@@ -102,7 +102,7 @@ struct TorchZipFile: Checkpoint {
         to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
     ) throws {
         throw CheckpointError.unsupportedLayout(
-            path: path, found: "PyTorch's pickles are only read",
+            path: path, found: "normconv reads PyTorch's pickle format, but does not write it",
             remedy: "name the output x.safetensors, or choose --layout safetensors or torch")
     }
 }

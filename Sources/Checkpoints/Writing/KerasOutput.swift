@@ -25,7 +25,7 @@ struct KerasOutput {
         guard let config = contents.modelConfig else {
             throw CheckpointError.unsupportedLayout(
                 path: path, found: "no configuration of a Keras network",
-                remedy: "--architecture FILE gives one (model.to_json())")
+                remedy: "give one with --architecture FILE (model.to_json())")
         }
         self.contents = contents
         self.path = path

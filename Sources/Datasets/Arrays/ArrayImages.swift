@@ -48,7 +48,7 @@ struct ArrayImages: ImageStore {
         throw .wrongScale(
             file: file, object: name, low: extremes.lowerBound, high: extremes.upperBound,
             preprocessing: preprocessing.description,
-            expected: scale == .unit ? "0…1" : "0…255 (or say that they are 0…1)")
+            expected: scale == .unit ? "0…1" : "0…255 (or 0…1 with --scale unit)")
     }
 
     /// Whether float images may be of the scale that they are said to be of.

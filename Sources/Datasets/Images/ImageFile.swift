@@ -49,7 +49,7 @@ struct ImageFile {
         } catch .unreadable(_, let reason) {
             throw .unreadable(file: path, reason: reason)
         } catch {
-            throw .unreadable(file: path, reason: "it was cut while it was read")
+            throw .unreadable(file: path, reason: "the file became shorter during reading")
         }
     }
 
@@ -89,7 +89,7 @@ struct ImageFile {
                 } else if text.hasPrefix("II*\0") || text.hasPrefix("MM\0*") {
                     .other("a TIFF image")
                 } else {
-                    .other("not an image that is known here")
+                    .other("not a known image format")
                 }
         }
     }

@@ -85,7 +85,7 @@ struct NamedColumns {
     private func only(_ columns: [Int]) throws(DatasetError) -> Int {
         let first = try list.labelColumn(columns[0], of: rows).labels()
         for column in columns.dropFirst() where try list.labelColumn(column, of: rows).labels() != first {
-            throw unclear(columns, "one column of labels: take the others away")
+            throw unclear(columns, "one column of labels; remove the others")
         }
         return columns[0]
     }
