@@ -55,7 +55,7 @@ package enum ArchiveError: Error, Equatable {
 }
 
 extension ArchiveError: CustomStringConvertible {
-    /// One line for people: the file, the member, what was found and what was expected.
+    /// The message in one line: the file, the member, what was found and what was expected.
     package var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"

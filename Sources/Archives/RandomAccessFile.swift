@@ -2,7 +2,7 @@ import Foundation
 
 /// A regular file open for reading at any offset, from any thread.
 package final class RandomAccessFile: Sendable {
-    /// The path as it was given.
+    /// The path as given.
     package let path: String
     /// Bytes in the file when it was opened.
     package let size: Int

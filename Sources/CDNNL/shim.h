@@ -1,4 +1,4 @@
-// oneDNN behind one face, for 2.6 (operation descriptors, descriptors by value) and 3.x (neither).
+// oneDNN after one face, for 2.6 (operation descriptors, descriptors by value) and 3.x (neither).
 // Every function returns a dnnl_status_t; the caller owns what it gets and frees it with the matching function.
 #ifndef NORMCONV_CDNNL_SHIM_H
 #define NORMCONV_CDNNL_SHIM_H

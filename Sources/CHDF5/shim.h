@@ -78,7 +78,7 @@ typedef struct {
     int descriptor;
     const char *memory;
     uint64_t size;
-    /* Bytes of a block of the user's own, behind which addresses count. */
+    /* Bytes of a block of the user's own, after which addresses count. */
     uint64_t start;
     size_t address_bytes, length_bytes;
 } chdf5_bytes;

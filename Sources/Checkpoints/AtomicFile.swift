@@ -16,7 +16,7 @@ package enum AtomicFile {
     ) throws {
         let target = resolved(path)
         let mode = try checkedMode(target, path, overwrite: overwrite)
-        // The temporary file is deleted behind this, whatever happens.
+        // The temporary file is deleted after this, whatever happens.
         do {
             let temporary = try TemporaryFile(beside: target, for: path)
             try body(temporary.path)
@@ -53,7 +53,7 @@ package enum AtomicFile {
         _exit(code)
     }
 
-    /// The mode of a file that is to be replaced; nil where there is none.
+    /// The mode of a file that is to be replaced; nil if there is none.
     private static func checkedMode(_ target: String, _ path: String, overwrite: Bool) throws -> mode_t? {
         var status = stat()
         guard stat(target, &status) == 0 else { return nil }

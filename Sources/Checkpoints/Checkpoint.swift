@@ -3,7 +3,7 @@ import Tensors
 
 /// A file of parameters in a layout that is understood, open for reading. Values are read only when asked for.
 package protocol Checkpoint: Sendable {
-    /// The path as it was given.
+    /// The path as given.
     var path: String { get }
     /// How the parameters are laid out in the file.
     var layout: Layout { get }
@@ -13,7 +13,7 @@ package protocol Checkpoint: Sendable {
     var backend: String? { get }
     /// All parameters, in file order.
     var parameters: ParameterTable { get }
-    /// Whether the file lists every layer behind those whose values it reads.
+    /// Whether the file lists every layer after those whose values it reads.
     var isTopological: Bool { get }
     /// The architecture as Keras writes it (JSON), in layouts that have one.
     var modelConfig: String? { get }

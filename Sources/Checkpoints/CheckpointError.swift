@@ -38,7 +38,7 @@ package enum CheckpointError: Error, Equatable {
 }
 
 extension CheckpointError: CustomStringConvertible {
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .unknownLayout(let path, let holds):

@@ -31,7 +31,7 @@ package enum ConversionError: Error, Equatable {
 }
 
 extension ConversionError: CustomStringConvertible {
-    /// One line for people: the object, what was expected and what was found.
+    /// The message in one line: the object, what was expected and what was found.
     package var description: String {
         switch self {
         case .invalidOption(let name, let found, let expected):

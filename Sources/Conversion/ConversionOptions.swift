@@ -15,7 +15,7 @@ package struct ConversionOptions: Sendable, Equatable {
     /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
     /// mean 0. Not with `copy`, which leaves biases alone.
     package var addsBias: Bool
-    /// Takes for granted that norms of a network whose graph is not known stand directly behind the plain convolutions that
+    /// Takes for granted that norms of a network whose graph is not known stand directly after the plain convolutions that
     /// they are paired with: by names that somebody gave, or by the order or the number of layers (`PairBasis`). Otherwise
     /// such convolutions stay as they are. Norms whose statistics contradict it are left out. Without effect where the
     /// graph is known.
@@ -64,7 +64,7 @@ package struct ConversionOptions: Sendable, Equatable {
         case on
         /// None.
         case off
-        /// All; those without a norm behind them change the function.
+        /// All; those without a norm after them change the function.
         case all
     }
 

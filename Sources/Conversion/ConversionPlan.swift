@@ -41,7 +41,7 @@ package struct ConversionReport: Sendable, Equatable {
     package var standardized: [String] = []
     /// Convolutions whose weights stay as they are, in topological order; empty where standardization is off.
     package var leftAlone: [LeftAlone] = []
-    /// Norms behind a convolution, and what says so, in topological order.
+    /// Norms after a convolution, and what says so, in topological order.
     package var pairs: [NormPair] = []
     /// Parameters that are not written, in topological order.
     package var dropped: [String] = []
@@ -72,7 +72,7 @@ package struct ConversionReport: Sendable, Equatable {
     package enum Reason: Sendable, Equatable {
         /// What follows the convolution would notice.
         case exempt(ConvolutionExemption)
-        /// The norm behind it has been a group norm before, so nothing tells its statistics.
+        /// The norm after it has been a group norm before, so nothing tells its statistics.
         case beforeGroupNorm(layer: String)
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
@@ -128,7 +128,7 @@ extension ConversionWarning {
 }
 
 extension ConversionWarning: CustomStringConvertible {
-    /// One line for people, with the first three of the layers that it is about.
+    /// The message in one line, with the first three of the layers that it is about.
     package var description: String { text(listing: 3) }
 
     /// The line, with so many layers.

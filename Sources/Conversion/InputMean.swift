@@ -38,7 +38,7 @@ func inputMean(_ kernel: Tensor, _ geometry: KernelGeometry, outputMean: [Double
     return solveSymmetric(normal, right)
 }
 
-/// Solves a symmetric positive definite system by Cholesky's decomposition; nil where it is not definite.
+/// Solves a symmetric positive definite system by Cholesky's decomposition; nil if it is not definite.
 func solveSymmetric(_ matrix: [Double], _ right: [Double]) -> [Double]? {
     let count = right.count
     var (lower, solution) = (matrix, right)

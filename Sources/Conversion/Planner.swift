@@ -28,7 +28,7 @@ struct Planner {
     let pairs: ConvolutionNormPairs
     /// Convolutions that are not taken to stand before a norm, although they were to be: index → why.
     let contradicted: [Int: ConvolutionExemption]
-    /// Each node's shape; nil where the input's extents are unknown.
+    /// Each node's shape; nil if the input's extents are unknown.
     let shapes: [Shape]?
     var plan: ConversionPlan
     /// What is known of each visited node's value; nil for the input and what follows it without a convolution.

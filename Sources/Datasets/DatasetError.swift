@@ -82,7 +82,7 @@ package enum DatasetError: Error, Equatable {
 }
 
 extension DatasetError: CustomStringConvertible {
-    /// One line for people: the file, the object in it, what was found and what was expected.
+    /// The message in one line: the file, the object in it, what was found and what was expected.
     package var description: String {
         switch self {
         case .hdf5(.notHDF5(let path, let kind)):

@@ -71,7 +71,7 @@ package struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         return numbers.count == values.count ? numbers : nil
     }
 
-    /// The number of channels that this is for; nil where any will do.
+    /// The number of channels that this is for; nil if any will do.
     package var channels: Int? {
         switch operation {
         case .raw, .unit, .tf: nil

@@ -22,7 +22,7 @@ package struct Split: Sendable {
     package var width: Int { images.format.width }
     /// Colours of an image.
     package var channels: Int { images.format.channels }
-    /// The class of each image, 0 or more; nil where there are no labels.
+    /// The class of each image, 0 or more; nil if there are no labels.
     package let labels: [Int]?
     /// The names of the classes, in the order of the labels.
     package let classNames: [String]?

@@ -12,9 +12,9 @@ package struct ClassScores: Sendable, Equatable, Codable {
     package let correct: Int
     /// `correct` of `images`, the class' top-1; nil without images.
     package let recall: Proportion?
-    /// `correct` of `predicted`; nil where nothing is taken for the class.
+    /// `correct` of `predicted`; nil if nothing is taken for the class.
     package let precision: Proportion?
-    /// 2 · `correct` / (`images` + `predicted`), the harmonic mean of the two; nil where both sums are 0.
+    /// 2 · `correct` / (`images` + `predicted`), the harmonic mean of the two; nil if both sums are 0.
     package let f1: Double?
 
     /// The scores of all classes, in their order.

@@ -7,7 +7,7 @@ package struct Comparison: Sendable, Equatable, Codable {
     package let images: Int
     /// Images that both take for the same class; those without finite outputs never agree.
     package let agreement: Proportion
-    /// The largest absolute difference between two outputs; nil where one is not finite or none were given.
+    /// The largest absolute difference between two outputs; nil if one is not finite or none were given.
     package let largestDifference: Double?
     /// Images that the two take for different classes, in order; also those where one's outputs are not finite.
     package let changed: [Int]
@@ -28,7 +28,8 @@ package struct Comparison: Sendable, Equatable, Codable {
     }
 
     /// Compares complete outcomes of the same labelled or unlabelled images.
-    package init(before: Outcomes, after: Outcomes, largestDifference: Double? = nil) throws(EvaluationError) {
+    package init(before: Outcomes, after: Outcomes, largestDifference: Double? = nil) throws(EvaluationError)
+    {
         let size = { (outcomes: Outcomes) in "\(outcomes.count) images and \(outcomes.classes) classes" }
         guard size(before) == size(after), before.count > 0 else {
             throw .notComparable(found: size(after), expected: before.count > 0 ? size(before) : "any images")

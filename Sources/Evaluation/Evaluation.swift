@@ -11,13 +11,13 @@ package struct Evaluation: Sendable, Equatable, Codable {
     package let top1: Proportion
     /// Images whose label is among the five classes that score most; nil under six classes, where it says little.
     package let top5: Proportion?
-    /// Mean negative log-likelihood of the labels in nats; nil where an output is not finite.
+    /// Mean negative log-likelihood of the labels in nats; nil if an output is not finite.
     package let nll: Estimate?
-    /// Mean squared distance of the probabilities from the labels, 0…2; nil where an output is not finite.
+    /// Mean squared distance of the probabilities from the labels, 0…2; nil if an output is not finite.
     package let brier: Estimate?
     /// Mean of the recalls of the classes that occur among the labels.
     package let meanPerClass: Estimate
-    /// Whether confidence is accuracy; nil where no image has finite outputs.
+    /// Whether confidence is accuracy; nil if no image has finite outputs.
     package let reliability: Reliability?
     /// The classes one by one, in their order.
     package let classes: [ClassScores]

@@ -23,7 +23,7 @@ package enum EvaluationError: Error, Equatable {
 }
 
 extension EvaluationError: CustomStringConvertible {
-    /// One line for people: what was found and what was expected.
+    /// The message in one line: what was found and what was expected.
     package var description: String {
         switch self {
         case .tooFewClasses(let found): "outputs: \(found) classes, expected at least 2"

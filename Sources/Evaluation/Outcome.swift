@@ -2,16 +2,16 @@ import Foundation
 
 /// What one image's outputs say, kept instead of the outputs themselves.
 package struct Outcome: Sendable, Equatable, Codable {
-    /// The most probable class, the first of equal ones; nil where an output is not finite.
+    /// The most probable class, the first of equal ones; nil if an output is not finite.
     package let prediction: Int?
     /// How many other classes score at least what the label's does; nil without a label and where an output is not
     /// finite. Ties count against the network: one that gives every class the same value has learnt nothing.
     package let rivals: Int?
-    /// −log p(label) in nats, p the head's probabilities; nil where `rivals` is.
+    /// −log p(label) in nats, p the head's probabilities; nil if `rivals` is.
     package let loss: Double?
-    /// The probability of the prediction; nil where `prediction` is.
+    /// The probability of the prediction; nil if `prediction` is.
     package let confidence: Double?
-    /// Σ(p − one at the label)², 0…2 (Brier 1950); nil where `rivals` is.
+    /// Σ(p − one at the label)², 0…2 (Brier 1950); nil if `rivals` is.
     package let brier: Double?
 
     /// The outcome of one image; `outputs` are values before a softmax or sigmoid, as many as the head has for its

@@ -20,7 +20,7 @@ package struct Reliability: Sendable, Equatable, Codable {
         package let accuracy: Double?
     }
 
-    /// Bins outcomes by confidence. Those without one, where an output is not finite, are left out; nil where none is
+    /// Bins outcomes by confidence. Those without one, where an output is not finite, are left out; nil if none is
     /// left.
     package init?(_ outcomes: OutcomeList, bins count: Int = 15) {
         precondition(count > 0)

@@ -71,7 +71,7 @@ package enum HDF5Error: Error, Equatable {
 }
 
 extension HDF5Error: CustomStringConvertible {
-    /// One line for people: file, object, what was found, what was expected.
+    /// The message in one line: file, object, what was found, what was expected.
     package var description: String {
         switch self {
         case .fileMissing(let path): "\(path): no such file"

@@ -4,7 +4,7 @@ import Foundation
 /// An HDF5 file opened for reading. Everything read from it is checked first: see `HDF5Limits` and the cases of
 /// `HDF5Error`. The file closes when the last group or dataset of it goes.
 package final class HDF5File: Sendable {
-    /// The path as it was given.
+    /// The path as given.
     package let path: String
     /// What the file may ask of its reader.
     package let limits: HDF5Limits
@@ -187,7 +187,7 @@ private struct FileStamp: Equatable {
     let seconds: Int
     let nanoseconds: Int
 
-    /// Of an open file; nil where it is none of the file system's.
+    /// Of an open file; nil if it is none of the file system's.
     init?(_ bytes: chdf5_bytes) {
         var (size, seconds, nanoseconds): (Int64, Int64, Int64) = (0, 0, 0)
         let status = withUnsafePointer(to: bytes) { chdf5_file_stamp($0, &size, &seconds, &nanoseconds) }

@@ -25,7 +25,7 @@ final class OutputDisk {
     /// Makes access properties lead here.
     func use(_ access: hid_t) -> herr_t { nc_hdf5_disk_use(disk, access) }
 
-    /// What the system said first of something that could not be written; nil where all was.
+    /// What the system said first of something that could not be written; nil if all was.
     var failure: String? {
         let code = nc_hdf5_disk_failure(disk)
         return code == 0 ? nil : String(cString: strerror(code))

@@ -30,7 +30,7 @@ package protocol EngineWorker {
 
 extension Engine {
     /// Runs the network on every image of the source and returns the outputs, [images, outputCount] in row-major
-    /// order. Rethrows the first error of the source. `progress` is told how many more images are done, from any
+    /// order. Rethrows the first error of the source. `progress` receives the number of images done since the last call, from any
     /// thread.
     package func run(
         on images: ImageSource, progress: @escaping @Sendable (Int) -> Void = { _ in }

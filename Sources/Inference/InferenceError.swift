@@ -8,7 +8,7 @@ package enum InferenceError: Error, Equatable {
     case wrongParameterShape(name: String, found: Shape, expected: String)
     /// A parameter holds NaN or an infinity.
     case nonFiniteParameter(name: String, index: Int)
-    /// A kernel, or its bias, overflows where the batch normalization behind it is multiplied in.
+    /// A kernel, or its bias, overflows where the batch normalization after it is multiplied in.
     case foldedOverflow(kernel: String)
     /// A running variance is below zero.
     case negativeVariance(name: String, index: Int)
@@ -25,7 +25,7 @@ package enum InferenceError: Error, Equatable {
 }
 
 extension InferenceError: CustomStringConvertible {
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .missingParameter(let name): "parameter '\(name)' is not in the file"

@@ -8,7 +8,7 @@ protocol LayerNames {
     var batchNormEpsilon: Double { get }
     /// Whether every batch normalization has a scale and an offset.
     var requiresAffine: Bool { get }
-    /// The name and shape of a parameter; nil where the file has none.
+    /// The name and shape of a parameter; nil if the file has none.
     func parameter(_ role: LayerRole, of layer: String) -> (name: String, shape: Shape)?
     /// How errors name a parameter that is missing.
     func expectedName(_ role: LayerRole, of layer: String) -> String

@@ -121,7 +121,7 @@ struct NamedLayers {
 }
 
 extension Substring {
-    /// Whether this is the word, with or without an underscore and a number behind it.
+    /// Whether this is the word, with or without an underscore and a number after it.
     func isNumbered(_ word: String) -> Bool {
         guard hasPrefix(word) else { return false }
         let rest = dropFirst(word.count)

@@ -8,7 +8,7 @@ import Tensors
 /// - Parameters:
 ///   - groupNorms: Settings of norms without statistics by layer name, where a note has them.
 ///   - kind: What other norms without statistics are, where somebody knows.
-///   - isTopological: Whether the file lists every layer behind those that it reads.
+///   - isTopological: Whether the file lists every layer after those that it reads.
 /// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
 ///   network, shapes are not, and norms cannot all be converted by themselves.
 package func recognizeNames(
@@ -125,7 +125,7 @@ extension NetworkError {
         if case .unrecognized = self { true } else { false }
     }
 
-    /// Why a network is another one than its names say; nil where it is none that could be converted norm by norm. Blocks of
+    /// Why a network is another one than its names say; nil if it is none that could be converted norm by norm. Blocks of
     /// another kind have kernels of other sizes and norms of other widths; other ranks are damage.
     fileprivate func reasonForPairs(_ parameters: ParameterTable) -> String? {
         switch self {

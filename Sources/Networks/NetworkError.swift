@@ -26,7 +26,7 @@ package enum NetworkError: Error, Equatable {
 }
 
 extension NetworkError: CustomStringConvertible {
-    /// One line for people: the object, what was expected and what was found.
+    /// The message in one line: the object, what was expected and what was found.
     package var description: String {
         switch self {
         case .unsupportedLayer(let layer, let className):

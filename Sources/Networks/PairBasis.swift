@@ -46,7 +46,7 @@ package struct LooseNorm: Sendable, Equatable {
     package var norm: Int
     /// The index of the convolution that may be the one before it, if there is one.
     package var convolution: Int?
-    /// What says that it is this convolution; nil where there is none.
+    /// What says that it is this convolution; nil if there is none.
     package var basis: PairBasis?
 
     /// A norm, and what is known of the convolution before it.
@@ -61,7 +61,7 @@ package struct LooseNorm: Sendable, Equatable {
 package struct NormPair: Sendable, Equatable {
     /// The norm's layer.
     package var norm: String
-    /// The convolution's layer; nil where several may be the one.
+    /// The convolution's layer; nil if several may be the one.
     package var convolution: String?
     /// What says that it is this convolution.
     package var basis: PairBasis?
@@ -82,7 +82,7 @@ package struct NormPair: Sendable, Equatable {
 }
 
 extension Network {
-    /// Norms behind a convolution, and those that may be, by their indices.
+    /// Norms after a convolution, and those that may be, by their indices.
     package var normPairs: [Int: NormPair] {
         var found: [Int: NormPair] = [:]
         for (norm, convolution) in ConvolutionNormPairs(self).convolutionBefore {

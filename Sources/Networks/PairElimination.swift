@@ -1,4 +1,4 @@
-/// The layers that nothing else is left for than to stand before a norm, if every norm stands directly behind a layer of
+/// The layers that nothing else is left for than to stand before a norm, if every norm stands directly after a layer of
 /// its own. Whatever has as many outputs as a norm has channels may be that layer: convolutions of any kind and dense
 /// layers.
 struct PairElimination {
@@ -10,7 +10,7 @@ struct PairElimination {
     /// - Parameters:
     ///   - norms: Channels of the norms, by their places.
     ///   - outputs: For each layer of the file, the numbers of outputs that it may have; empty for norms.
-    ///   - isTopological: Whether every layer stands behind those that it reads.
+    ///   - isTopological: Whether every layer stands after those that it reads.
     init(norms: [Int: Int], outputs: [Set<Int>], isTopological: Bool) {
         candidates = isTopological ? [:] : nil
         for channels in Set(norms.values) {

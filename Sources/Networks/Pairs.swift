@@ -8,19 +8,19 @@ package enum ConvolutionExemption: Error, Sendable, Equatable {
     case severalConsumers(layers: [String])
     /// Another node has the same kernel.
     case sharedKernel(layer: String)
-    /// The norm behind it has parameters that another node uses as well.
+    /// The norm after it has parameters that another node uses as well.
     case sharedNorm(layer: String)
     /// A function of each element stands between it and whatever follows.
     case activation(layer: String)
-    /// Its only consumer is something else that is no norm.
+    /// Its only consumer is something else that is not a norm.
     case notBeforeNorm(layer: String)
     /// Its value is the network's output.
     case isOutput
-    /// What feeds the norm is no convolution at all.
+    /// What feeds the norm is not a convolution at all.
     case notAConvolution(layer: String)
-    /// The graph is not known. The norm behind it may be this one, or nothing proves that it follows directly.
+    /// The graph is not known. The norm after it may be this one, or nothing proves that it follows directly.
     case unproven(norm: String, basis: PairBasis)
-    /// It was taken to stand directly before the norm, whose running means are all 0 or more: those of values behind a ReLU.
+    /// It was taken to stand directly before the norm, whose running means are all 0 or more: those of values after a ReLU.
     case contradicted(norm: String)
 }
 
@@ -61,7 +61,7 @@ extension PairBasis {
 package struct ConvolutionNormPairs: Sendable, Equatable {
     /// For each node, the nodes that read it, in order; a node that reads it twice stands twice.
     package let consumers: [[Int]]
-    /// The norm behind a convolution: index of the convolution → index of the norm.
+    /// The norm after a convolution: index of the convolution → index of the norm.
     package let normBehind: [Int: Int]
     /// The convolution before a norm: index of the norm → index of the convolution.
     package let convolutionBefore: [Int: Int]

@@ -1,14 +1,14 @@
 import Conversion
 
-/// What a conversion did, for machines.
+/// What a conversion did, for `--json`.
 package struct ConvertReport: Codable, Sendable {
-    /// The form of this report.
+    /// The format version of this report.
     package var schemaVersion = 1
     /// The file that was read.
     package var input: String
-    /// The file that was written; nil where nothing was.
+    /// The file that was written; nil if nothing was.
     package var output: String?
-    /// Where the old file is that the output replaced; nil where it replaced none.
+    /// The path of the backup; nil if the output replaced no file.
     package var backup: String?
     /// What was recognised.
     package var architecture: String
@@ -18,11 +18,11 @@ package struct ConvertReport: Codable, Sendable {
     package var stages: [Stage]
     /// Convolutions whose weights were standardized.
     package var standardized: [String]
-    /// Convolutions whose weights were left as they are, and why.
+    /// Convolutions whose weights were not standardized, and why.
     package var leftAlone: [InspectReport.Exempt]
-    /// Norms behind a convolution, or that may be, and what says so, in topological order.
+    /// Pairs of convolution and norm, certain or possible, with their basis, in topological order.
     package var pairs: [PairReport]
-    /// What the file does not say and a convention had to.
+    /// Conventions that fill in what the file does not record.
     package var assumptions: [String]
     /// Convolutions that got a bias.
     package var biased: [String]
@@ -34,7 +34,7 @@ package struct ConvertReport: Codable, Sendable {
     package var unused: [String]
     /// What calibration on images did, if there was one.
     package var calibration: CalibrationReport?
-    /// What the user should know, with all layers that it is about.
+    /// The warnings, each with all its layers.
     package var warnings: [String]
 
     /// The norms of one width.
@@ -49,7 +49,7 @@ package struct ConvertReport: Codable, Sendable {
         package var standardized: Int
     }
 
-    /// Describes a conversion that is worked out, and written where `output` is not nil.
+    /// Describes a planned conversion, written to `output` if that is not nil.
     package init(
         _ model: Model, _ plan: ConversionPlan, note: ConversionNote,
         calibration: CalibrationReport? = nil, output: String?
@@ -78,7 +78,7 @@ package struct ConvertReport: Codable, Sendable {
 }
 
 extension ConversionReport {
-    /// The warnings that a calibration has not answered, if there was one.
+    /// The warnings that a calibration, if there was one, does not make obsolete.
     package func open(_ calibration: CalibrationReport?) -> [ConversionWarning] {
         warnings.filter { calibration == nil || !$0.isAnsweredByCalibration }
     }

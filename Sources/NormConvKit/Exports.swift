@@ -1,4 +1,4 @@
-// What the library's users meet in its interface, so that `import NormConvKit` is all they need.
+// The modules whose types appear in the interface: `import NormConvKit` is enough.
 @_exported import Checkpoints
 @_exported import Conversion
 @_exported import Datasets

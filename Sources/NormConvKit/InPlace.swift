@@ -2,7 +2,7 @@ import Checkpoints
 import Conversion
 
 extension Model {
-    /// Throws where a path is this network's own file, under whatever name: only `writeInPlace` replaces it.
+    /// Throws if a path is this network's own file, under any of its names: only `writeInPlace` replaces it.
     package func checkOutput(_ path: String) throws {
         guard OutputIsInput.areOne(path, self.path) else { return }
         throw ConvertFailure.outputIsInput(path: path, backup: Backup.path(of: path))
@@ -14,13 +14,13 @@ extension Model {
         try AtomicFile.check(path, overwrite: true)
     }
 
-    /// Writes a conversion in the place of this network's own file, which goes on as `NAME.bak`. The old file has one of
-    /// the two names at every moment: where writing fails it is under its own, and `NAME.bak` is gone again.
+    /// Replaces this network's own file with a conversion and keeps the old file as `NAME.bak`. The old file has one of the
+    /// two names at every moment. If writing fails, it has its own name, and there is no `NAME.bak`.
     ///
     /// Throws `CheckpointError.backupExists` where there is another `NAME.bak`, and what `write` throws.
     ///
     /// - Parameter path: this network's file, under any of its names.
-    /// - Returns: where the old file is.
+    /// - Returns: the path of the old file.
     package func writeInPlace(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
     ) throws -> String {

@@ -4,7 +4,7 @@ import Threads
 ///
 /// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
 package struct NormConvError: Error, CustomStringConvertible {
-    /// The file, by the path that was given; nil where the fault is in no file.
+    /// The file, by the path that was given; nil if the fault is in no file.
     package let file: String?
     /// What in it: a parameter, a layer, an attribute, an option.
     package let object: String?
@@ -14,7 +14,7 @@ package struct NormConvError: Error, CustomStringConvertible {
     package let expected: String?
     /// The error of the part that failed.
     package let underlying: any Error
-    /// One line for people.
+    /// The message in one line.
     package let description: String
 
     /// An error of a part of this library. Its cases name what they tell: `file` or `path`, `parameter` or `layer`, `found`,

@@ -42,7 +42,7 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
     /// Networks whose outputs are different classes.
     case classesDiffer(split: String, models: [String])
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .classesUnclear(let split, let classes, let model, let outputs):
@@ -65,12 +65,12 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
 }
 
 extension [Model] {
-    /// Opens a split for networks, of which there is one at least, and which get the same images.
+    /// Opens a split for at least one network. All networks get the same images.
     ///
-    /// Throws what `Model.split` throws, and `SplitFailure` where image files are not read in one way by all, or classes are
-    /// not the same outputs of all.
+    /// Throws what `Model.split` throws, and `SplitFailure` if the networks resize image files differently or their outputs
+    /// are different classes.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
-        // Of files without names the outputs are taken to be those of the others.
+        // A file without class names is assumed to have the same classes as the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)
         if options.requiresLabels, split.unplacedClasses != nil {
@@ -104,10 +104,10 @@ extension Model {
     /// The names of the outputs, where the file has some.
     var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
 
-    /// Opens a split as this network wants it: image files are brought to its size, and the names of their classes are
-    /// looked up among its own where the file has them and labels are needed.
+    /// Opens a split for this network. Image files are resized to its input. If labels are needed and the network's file has
+    /// class names, the split's class names are looked up among them.
     ///
-    /// Throws `DatasetError`, and `SplitFailure` where the split does not go with the network.
+    /// Throws `DatasetError`, and `SplitFailure` if the split does not fit the network.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
         let named = try (options.requiresLabels ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
@@ -170,7 +170,7 @@ extension Model {
             shorterSide: max(crop.height, crop.width) * 8 / 7, crop: crop, interpolation: interpolation)
     }
 
-    /// The extents that the network says, or its family's.
+    /// The input size in the file, otherwise the family's default.
     var inputSize: Extent {
         if let height = network.input.height, let width = network.input.width {
             return Extent(height: height, width: width)

@@ -5,7 +5,7 @@ package struct OutputIsInput: Error, CustomStringConvertible {
     let output: String
     let input: String
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         "\(output): is the input \(input), which the results would overwrite; name another file"
     }

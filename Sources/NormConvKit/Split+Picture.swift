@@ -2,7 +2,7 @@ import Datasets
 import Reports
 
 extension Split {
-    /// An image as people see it; nil where it has other channels than grey or colours.
+    /// An image to display; nil if it has neither 1 nor 3 channels.
     package func picture(_ index: Int) throws -> Picture? {
         let (black, white) = (blackToWhite.lowerBound, blackToWhite.upperBound)
         let bytes = try read(index..<index + 1, preprocessing: .raw).map { value in

@@ -3,10 +3,10 @@ import Evaluation
 import Tensors
 
 extension Model {
-    /// How many classes the network tells apart on a split's images, and how its outputs become their probabilities.
+    /// The network's number of classes on a split's images, and how its outputs become probabilities.
     ///
-    /// Throws where the network is no classifier, and `SplitFailure.classesUnclear` where the split's classes are not as
-    /// many and nothing says which output each of them is.
+    /// Throws if the network is not a classifier, and `SplitFailure.classesUnclear` if the split has another number of
+    /// classes and nothing maps them to outputs.
     func classes(of split: Split) throws -> (count: Int, head: Head) {
         let outputs = try naming(path) {
             try outputCount(imageShape: [split.height, split.width, split.channels])
@@ -19,17 +19,17 @@ extension Model {
 }
 
 extension Split {
-    /// The one rule for folders, lists and arrays: names whose order says nothing of a network's outputs have to be as
-    /// many as its classes.
+    /// The common rule for folders, lists and arrays: if nothing maps the class names to outputs, there must be as many
+    /// names as outputs.
     func checkClasses(_ count: Int, of model: String) throws(SplitFailure) {
         if let classes = unplacedClasses, classes != count {
             throw .classesUnclear(split: file, classes: classes, model: model, outputs: count)
         }
     }
 
-    /// A reason to doubt what the labels were taken for; nil where there is none.
+    /// A doubt about the labels; nil if there is none.
     ///
-    /// Numbers that count from 1 are in range where the last class has no images.
+    /// Labels that count from 1 are all in range if the last class has no images.
     func labelDoubt(classes: Int) -> String? {
         guard labelReading?.areNumbers == true, let found = labels.map(Set.init), let most = found.max(),
             found == Set(1...max(most, 1)), most >= max(2, classes / 2)

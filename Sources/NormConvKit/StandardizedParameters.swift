@@ -3,7 +3,7 @@ import Networks
 import Tensors
 
 extension ParameterTable {
-    /// The table with the kernels standardized, when they are read, of convolutions that do so themselves.
+    /// The table in which the kernels of standardized layers are standardized when they are read.
     func standardizing(for network: Network) -> ParameterTable {
         var convolutions: [String: Convolution] = [:]
         for node in network.nodes {

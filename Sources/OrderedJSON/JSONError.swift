@@ -24,7 +24,7 @@ package struct JSONError: Error, Equatable {
         case trailingContent
         /// Bytes that are not UTF-8.
         case invalidUTF8
-        /// A backslash with something unknown behind it.
+        /// A backslash with something unknown after it.
         case invalidEscape
         /// Half of a surrogate pair, which stands for no character.
         case loneSurrogate

@@ -49,7 +49,7 @@ package struct Parameter: Sendable {
     /// Reads the values from the file, as Float32.
     package func read() throws -> Tensor { try load() }
 
-    /// Reads the elements as stored, little-endian and row-major; nil where they were never stored.
+    /// Reads the elements as stored, little-endian and row-major; nil if they were never stored.
     package func readBytes() throws -> [UInt8]? { try loadBytes?() }
 
     /// The same parameter under another name.

@@ -10,7 +10,7 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Print only results and errors: no progress, no notes, no warnings.")
     var quiet = false
 
-    /// A report, for machines or people.
+    /// Prints a report, as JSON or as text.
     func show(_ report: some Encodable, _ lines: @autoclosure () -> [String]) throws {
         if json {
             try Terminal.result(JSONReport.text(report))
@@ -20,7 +20,7 @@ struct OutputOptions: ParsableArguments {
     }
 }
 
-/// Where a network's graph comes from, in files that do not tell.
+/// Options that supply what the network's file does not record.
 struct ArchitectureOptions: ParsableArguments {
     @Option(
         help: "A Keras configuration (model.to_json()), for a file that holds only weights.",
@@ -52,7 +52,7 @@ struct ArchitectureOptions: ParsableArguments {
         }
     }
 
-    /// What norms without running statistics are; --norm-groups alone means group norms.
+    /// The kind of norms without running statistics; --norm-groups alone means group norms.
     var normKind: NormKind? {
         switch norm {
         case .instance: .instance
@@ -65,7 +65,7 @@ struct ArchitectureOptions: ParsableArguments {
         try Model(path: path, architecture: try text, norms: normKind)
     }
 
-    /// Models whose outputs count: what is assumed of them, and a doubt about what they compute, is said on stderr.
+    /// Opens models to be scored. Prints assumptions and doubts about them to standard error.
     func models(_ paths: [String], quiet: Bool) throws -> [Model] {
         try paths.map { path in
             let model = try model(path)
@@ -78,18 +78,18 @@ struct ArchitectureOptions: ParsableArguments {
         }
     }
 
-    /// What is in the file.
+    /// The contents of the file.
     var text: String? {
         get throws { try architecture.map(readConfiguration) }
     }
 }
 
-/// `--norm`: what norms without running statistics are.
+/// `--norm`: the kind of norms without running statistics.
 enum NormArgument: String, ExpressibleByArgument, CaseIterable {
     case group, instance, layer
 }
 
-/// How outputs are read, in files that do not tell.
+/// How outputs become probabilities, if the file does not record it.
 struct HeadOptions: ParsableArguments {
     @Flag(
         help: """
@@ -98,7 +98,7 @@ struct HeadOptions: ParsableArguments {
             """)
     var sigmoid = false
 
-    /// The networks, read so.
+    /// The networks with this option applied.
     func applied(to models: [Model]) -> [Model] { sigmoid ? models.map { $0.readingSigmoid() } : models }
 }
 
@@ -116,7 +116,7 @@ enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// `--ws`: what is standardized, and whether Keras' layers do it themselves.
+/// `--ws`: which convolutions are standardized, and whether Keras layers do it in each step.
 enum StandardizationArgument: String, ExpressibleByArgument, CaseIterable {
     case on, off, all, layer
 
@@ -129,11 +129,11 @@ enum StandardizationArgument: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// `--layout`: one of the layouts, or the input's.
+/// `--layout`: a layout, or `keep` for the input's.
 enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
     case keep, keras, keras3, weights, torch, safetensors
 
-    /// What the library wants.
+    /// The library's value.
     var choice: LayoutChoice { OutputLayout(rawValue: rawValue).map(LayoutChoice.layout) ?? .keep }
 }
 
@@ -153,12 +153,12 @@ extension GroupPolicy: ExpressibleByArgument {
     }
 }
 
-/// Something that is on or off.
+/// `on` or `off`.
 enum Switch: String, ExpressibleByArgument, CaseIterable {
     case on, off
 }
 
-/// A number of bytes, as `4G`, `500M` or `1048576`.
+/// A number of bytes: `4G`, `500M` or `1048576`.
 struct ByteCount: ExpressibleByArgument {
     var bytes: Int
 

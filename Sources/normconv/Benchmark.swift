@@ -103,7 +103,7 @@ struct ImageSize: ExpressibleByArgument {
 }
 
 extension BenchmarkReport {
-    /// What people read, in 80 columns.
+    /// The printed report, in 80 columns.
     func lines(layers showsLayers: Bool) -> [String] {
         let extents = input.map(String.init).joined(separator: "×")
         let workers = self.workers == 1 ? "1 worker" : "\(self.workers) workers"

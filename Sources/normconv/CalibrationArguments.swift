@@ -85,7 +85,7 @@ struct CalibrationArguments: ParsableArguments {
         }
     }
 
-    /// Whether the plan is fitted to images.
+    /// Whether a calibration is requested.
     var areGiven: Bool { calibrate != nil || synthesize }
 
     /// Calibrates a plan on images from a split, or on synthetic ones.

@@ -152,7 +152,7 @@ struct Convert: ParsableCommand {
             assumesAdjacent: assumeAdjacent)
     }
 
-    /// What the file is to remember.
+    /// The note to store in the new file.
     private func note(
         _ plan: ConversionPlan, _ model: Model, _ calibration: CalibrationReport?
     ) -> ConversionNote {

@@ -69,7 +69,7 @@ struct Diff: ParsableCommand {
 }
 
 extension DiffReport {
-    /// A table of the layers that keep their meaning in a conversion, or of all.
+    /// A table of the layers that a conversion does not rescale, or of all layers.
     func lines(all: Bool) -> [String] {
         var table = TextTable([
             ("layer", .left), ("kind", .left), ("error", .right), ("cosine", .right), ("mean", .right),

@@ -147,13 +147,13 @@ struct Eval: ParsableCommand {
         try output.show(result.report, result.report.lines(isAlone: models.count == 1))
     }
 
-    /// The place of the network that the others are compared with: one in another precision comes before the same in floats.
+    /// The index of the baseline. With another precision, the network in Float32 is the second one.
     private func baseline(_ paths: [String]) -> Int? {
         if precision != .float32 { return 1 }
         return paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil
     }
 
-    /// Runs all networks in one pass; outputs as a whole are there only where they are wanted.
+    /// Runs all networks in one pass. Keeps all outputs only for `--outputs`.
     private func run(
         _ job: ScoringJob, _ networks: [Model], on split: Split, _ partial: PartialOptions?
     ) throws -> [Scores] {
@@ -171,7 +171,7 @@ struct Eval: ParsableCommand {
         return try job.scores(of: all)
     }
 
-    /// Scores, and says what is kept where the run is interrupted.
+    /// Scores the split, and sets the message for an interrupted run.
     private func run(
         _ job: ScoringJob, _ partial: PartialOptions?, images: Int, _ progress: ProgressLine
     ) throws -> [Scores] {

@@ -35,7 +35,7 @@ struct Merge: ParsableCommand {
         try files.check(overwrite: force, inputs: parts)
         let result = try ScoredSplit(merging: parts)
         try files.write(result, overwrite: force) { _ in nil }
-        // Two networks of which the second is the baseline: one against another.
+        // Two networks with the second as baseline: one network against another.
         let report = result.report
         let isPair = report.models.count == 2 && report.baseline == report.models[1].model
         try output.show(report, report.lines(isAlone: report.models.count == 1 || isPair))
@@ -60,7 +60,7 @@ struct ResultFiles: ParsableArguments {
         }
     }
 
-    /// Throws before long work what writing would throw after it, and where a file is one of the inputs.
+    /// Throws early what writing would throw after the computation, and if a file is one of the inputs.
     func check(overwrite: Bool, inputs: [String]) throws {
         for file in [html, csv].compactMap({ $0 }) {
             try OutputIsInput.check(file, inputs)
@@ -68,7 +68,7 @@ struct ResultFiles: ParsableArguments {
         }
     }
 
-    /// Writes what is asked for.
+    /// Writes the requested files.
     func write(
         _ result: ScoredSplit, overwrite: Bool, picture: @escaping (Int) throws -> Picture?
     ) throws {

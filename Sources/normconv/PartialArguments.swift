@@ -49,7 +49,7 @@ final class KeptImages: Sendable {
     private let continuation: String
     private let count = Mutex(Int?.none)
 
-    /// `total` images are to be kept in the arguments' file.
+    /// `total`: the number of images of the run.
     init(_ part: PartialArguments, of total: Int) {
         (file, self.total) = (part.file ?? "", total)
         continuation =

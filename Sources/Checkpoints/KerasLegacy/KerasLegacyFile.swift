@@ -2,7 +2,7 @@ import HDF5
 import Tensors
 
 /// Keras' HDF5 layout before version 3: a group for each layer, in the order of name lists, below `model_weights` in a
-/// full model with its architecture in the root attribute `model_config`, at the root in a file of weights alone.
+/// full model with its architecture in the root attribute `model_config`, at the root in a file that holds only weights.
 /// Parameter names are paths below that group: `conv2d/conv2d/kernel:0`.
 ///
 /// Source: `keras/src/legacy/saving/legacy_h5_format.py`.
@@ -97,7 +97,7 @@ struct KerasLegacyFile: Checkpoint {
         }
     }
 
-    /// Keras 1's names: `conv1_W`, `bn_conv1_running_std`, with `_1` and `:0` behind them at times. Its kernels may be
+    /// Keras 1's names: `conv1_W`, `bn_conv1_running_std`, with `_1` and `:0` after them at times. Its kernels may be
     /// outputs first or turned around, which only the backend that wrote them knows.
     static func isKeras1(_ weight: String) -> Bool {
         // A regular expression would be parsed anew for every name.

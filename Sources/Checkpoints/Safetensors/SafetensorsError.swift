@@ -19,7 +19,7 @@ package enum SafetensorsError: Error, Equatable {
     case wrongField(path: String, tensor: String, field: String, found: String, expected: String)
     /// An element type that is not read here.
     case unsupportedType(path: String, tensor: String, found: String)
-    /// A shape whose number of bytes is no number.
+    /// A shape whose number of bytes is not a number.
     case shapeOverflow(path: String, tensor: String, shape: [Int])
     /// Offsets that give another number of bytes than shape and type ask for.
     case wrongLength(path: String, tensor: String, found: Int, expected: Int)
@@ -30,7 +30,7 @@ package enum SafetensorsError: Error, Equatable {
 }
 
 extension SafetensorsError: CustomStringConvertible {
-    /// One line for people: the file, the tensor, what was found and what was expected.
+    /// The message in one line: the file, the tensor, what was found and what was expected.
     package var description: String {
         switch self {
         case .tooShort(let path, let found):

@@ -27,7 +27,7 @@ package enum PickleError: Error, Equatable {
 }
 
 extension PickleError: CustomStringConvertible {
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .tooLong(let path, let found, let limit):

@@ -81,7 +81,7 @@ struct SplitFile {
         return (pair.0, pair.1)
     }
 
-    /// What the labels say; nil where there are none, or where images have several and none are needed.
+    /// What the labels say; nil if there are none, or where images have several and none are needed.
     func classLabels(
         images: Int, requiresLabels: Bool, file: String
     ) throws(DatasetError) -> ClassLabels? {

@@ -21,7 +21,7 @@ package enum ImageError: Error, Equatable {
 }
 
 extension ImageError: CustomStringConvertible {
-    /// One line for people: the file, what was found and what was expected.
+    /// The message in one line: the file, what was found and what was expected.
     package var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"

@@ -14,7 +14,7 @@ struct BareColumns {
             return try labelsFirst()
         }
         guard let path = pathColumn(first.fields) else {
-            // A first line that is no image, before lines that are.
+            // A first line that is not a image, before lines that are.
             if let second = rows.dropFirst().first, second.fields.contains(where: list.locator.finds) {
                 throw unclear(first)
             }

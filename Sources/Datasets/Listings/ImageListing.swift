@@ -12,7 +12,7 @@ struct ImageListing: Equatable {
     /// What the labels were taken from.
     let labelSource: String
 
-    /// Lists the image files of a folder or of a list; nil where `path` is neither: a file of arrays, or a folder of
+    /// Lists the image files of a folder or of a list; nil if `path` is neither: a file of arrays, or a folder of
     /// such.
     init?(path: String, requiresLabels: Bool) throws(DatasetError) {
         if isFolder(path) {
@@ -31,7 +31,7 @@ struct ImageListing: Equatable {
         (self.labels, self.labelSource) = (labels, labelSource)
     }
 
-    /// Labels as places among a network's outputs; nil where there are none.
+    /// Labels as places among a network's outputs; nil if there are none.
     func resolvedLabels(_ classes: ClassIndices?) throws(DatasetError) -> ClassLabels.Resolved? {
         guard let resolved = try labels?.resolved(by: classes, in: source) else { return nil }
         let count = resolved.names?.count

@@ -56,7 +56,7 @@ struct ListTable {
         return counts.max { $0.1 < $1.1 }.flatMap { $0.1 > 0 ? $0.0 : nil } ?? .comma
     }
 
-    /// The fields of a line, nil where a quote is not closed. Apart by white space there are two: the last word, and what
+    /// The fields of a line, nil if a quote is not closed. Apart by white space there are two: the last word, and what
     /// is before, which may hold blanks.
     private static func fields(_ text: Substring, _ separator: Separator) -> [String]? {
         switch separator {

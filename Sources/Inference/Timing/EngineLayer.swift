@@ -72,7 +72,7 @@ extension Program {
 }
 
 extension StepOperation {
-    /// Whether it only prepares the step behind it.
+    /// Whether it only prepares the step after it.
     package var isStatistics: Bool {
         guard case .groupStatistics = self else { return false }
         return true

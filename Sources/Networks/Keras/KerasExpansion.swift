@@ -6,7 +6,7 @@ struct KerasExpansion {
     private var extents: [KerasSettings.Extents] = []
     private let parameters: KerasParameters
     private let dataFormat: KerasDataFormat
-    /// Models that call models several times multiply; beyond this a file is no network.
+    /// Models that call models several times multiply; beyond this a file is not a network.
     private static let largestCount = 100_000
 
     init(parameters: KerasParameters, dataFormat: KerasDataFormat) {

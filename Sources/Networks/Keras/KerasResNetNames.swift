@@ -1,6 +1,6 @@
 import Tensors
 
-/// The layers of keras.applications' ResNets by name, in a file of weights alone.
+/// The layers of keras.applications' ResNets by name, in a file that holds only weights.
 struct KerasResNetNames: LayerNames {
     /// Which of the three ways of naming.
     let style: Style

@@ -77,7 +77,7 @@ struct TorchLayout {
         }
     }
 
-    /// torchvision's name, those of CIFAR ResNets, of Cadene's models and of fine-tuned ones; `fc.1` is behind a dropout.
+    /// torchvision's name, those of CIFAR ResNets, of Cadene's models and of fine-tuned ones; `fc.1` is after a dropout.
     private static func classifiers(_ names: TorchNames) -> [String] {
         ["fc", "linear", "last_linear", "classifier", "fc.1"].filter { layer in
             ["weight", "bias"].contains { names["\(layer).\($0)"] != nil }
@@ -85,7 +85,7 @@ struct TorchLayout {
         }
     }
 
-    /// Blocks are numbered from 0; what stands behind a gap is found as a stray parameter later.
+    /// Blocks are numbered from 0; what stands after a gap is found as a stray parameter later.
     private static func blockCounts(_ names: TorchNames) -> [Int] {
         var counts: [Int] = []
         while names["layer\(counts.count + 1).0.conv1.weight"] != nil {

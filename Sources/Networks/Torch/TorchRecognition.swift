@@ -79,7 +79,7 @@ struct TorchNames {
         String(name.map { $0 == "/" ? "." : $0 })
     }
 
-    /// The name in the file; nil where there is none.
+    /// The name in the file; nil if there is none.
     subscript(_ name: String) -> String? { stored[name] }
 
     /// Dotted names without the prefix, in no order.
@@ -150,7 +150,7 @@ extension GroupNormSettings {
 }
 
 extension Network {
-    /// Which settings of its norms come from a convention; nil where the file records them. `kind` is what somebody said
+    /// Which settings of its norms come from a convention; nil if the file records them. `kind` is what somebody said
     /// of group norms.
     func conventions(batchNorm: String?, groupNorm: String?, kind: NormKind? = nil) -> [String] {
         var found: [String] = []

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The most memory, in bytes, that the process has had in use at once; nil where the system does not say.
+/// The most memory, in bytes, that the process has had in use at once; nil if the system does not say.
 func peakMemory() -> Int? {
     #if os(Linux)
         // Not `getrusage`, which counts what the parent had before the program was started.

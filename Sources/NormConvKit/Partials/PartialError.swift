@@ -23,7 +23,7 @@ package enum PartialError: Error, Equatable, CustomStringConvertible {
     /// The operating system refused.
     case unusable(file: String, reason: String)
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .notPartial(let file, let reason):
