@@ -6,7 +6,7 @@ package enum ArchiveError: Error, Equatable {
     case unwritable(file: String, reason: String)
     /// A member that would begin or end beyond 4 GiB.
     case tooLarge(file: String, member: String)
-    /// The file was written while it was read.
+    /// The file changed during reading.
     case changed(file: String)
     /// The file ends before something that it announces.
     case truncated(file: String, offset: Int, expected: Int)

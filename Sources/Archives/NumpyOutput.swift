@@ -1,5 +1,5 @@
 extension NumpyArray {
-    /// What stands before the elements in an npy file: version 1.0, little-endian, C order.
+    /// The header of an npy file: version 1.0, little-endian, C order.
     package static func header(_ type: NumpyElementType, shape: [Int]) -> [UInt8] {
         let extents = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
         let order = type.size == 1 ? "|" : "<"

@@ -103,7 +103,7 @@ package enum AtomicFile {
 }
 
 extension CheckpointError {
-    /// What the system said last, of the output `path`.
+    /// The last system error, for the output `path`.
     static func systemFailure(_ path: String) -> CheckpointError {
         .cannotWrite(path: path, reason: String(cString: strerror(errno)))
     }

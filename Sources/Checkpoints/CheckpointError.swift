@@ -55,7 +55,7 @@ extension CheckpointError: CustomStringConvertible {
         case .duplicateParameter(let path, let name):
             "\(path): parameter '\(name)' occurs twice, expected once"
         case .alreadyThere(let path, let name):
-            "\(path): the conversion adds a parameter '\(name)', but the file has an unused one of that name; rename that one"
+            "\(path): the conversion adds a parameter '\(name)', but the file has an unused one of that name; rename the unused one"
         case .sameName(let path, let name, let old):
             "\(path): parameters \(Self.list(old)) would both be named '\(name)' in the new layout; choose another --layout"
         case .unknownParameter(let path, let name): "\(path): there is no parameter '\(name)' to change"

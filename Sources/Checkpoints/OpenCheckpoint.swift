@@ -2,7 +2,7 @@ import Archives
 import HDF5
 import OrderedJSON
 
-/// Opens a file in whatever layout it has, which its bytes tell and never its name.
+/// Opens a file in any layout. The layout is recognized by content, never by name.
 ///
 /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
 /// known, `CheckpointError` where its layout is not understood.

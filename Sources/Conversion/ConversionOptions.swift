@@ -1,10 +1,10 @@
-/// How a network's batch normalization is to be converted.
+/// Options of a conversion.
 package struct ConversionOptions: Sendable, Equatable {
-    /// What takes batch normalization's place.
+    /// The new norms.
     package var target: Target
-    /// Into how many groups the channels of a norm are divided; only read where the target is `groupNorm`.
+    /// The number of groups; only used for the target `groupNorm`.
     package var groups: GroupPolicy
-    /// Where the new scale and offset come from.
+    /// The source of gamma and beta.
     package var initialization: Initialization
     /// Which convolutions get standardized weights.
     package var weightStandardization: WeightStandardization
@@ -15,10 +15,9 @@ package struct ConversionOptions: Sendable, Equatable {
     /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
     /// mean 0. Not with `copy`, which leaves biases alone.
     package var addsBias: Bool
-    /// Takes for granted that norms of a network whose graph is not known stand directly after the plain convolutions that
-    /// they are paired with: by names that somebody gave, or by the order or the number of layers (`PairBasis`). Otherwise
-    /// such convolutions stay as they are. Norms whose statistics contradict it are left out. Without effect where the
-    /// graph is known.
+    /// Assumes, if the graph is unknown, that norms directly follow the convolutions that they are paired with by names, order
+    /// or number of channels (`PairBasis`). Otherwise such convolutions stay unchanged. Norms whose statistics contradict it
+    /// are excluded. No effect if the graph is known.
     package var assumesAdjacent: Bool
 
     /// The defaults are the command's: GroupNorm of automatic groups, from stored statistics, with BiT's weight
@@ -40,21 +39,21 @@ package struct ConversionOptions: Sendable, Equatable {
         self.assumesAdjacent = assumesAdjacent
     }
 
-    /// What takes batch normalization's place; all three are written as group normalization.
+    /// The new norms; all three are written as group norms.
     package enum Target: String, Sendable, CaseIterable {
         /// Groups of channels, by policy.
         case groupNorm
         /// One group of all channels and positions (Wu & He 2018).
         case layerNorm
-        /// One channel a group.
+        /// One channel per group.
         case instanceNorm
     }
 
     /// Where the new scale and offset come from.
     package enum Initialization: String, Sendable, CaseIterable {
-        /// From the stored statistics, so that the function is kept where samples are typical.
+        /// Computed from the stored statistics, which keeps the function for typical images.
         case statistics
-        /// The old γ and β as they are: the baseline, which does not keep the function.
+        /// The old γ and β unchanged: a baseline that does not keep the function.
         case copy
     }
 

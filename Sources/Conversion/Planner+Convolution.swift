@@ -2,9 +2,9 @@ import Networks
 import Tensors
 
 extension Planner {
-    /// What is to happen to a convolution's weights.
+    /// The treatment of a convolution's weights.
     private enum Treatment {
-        /// They stay as they are, for a reason that is worth telling.
+        /// They stay unchanged, for a reason to report.
         case leave(ConversionReport.Reason?)
         /// Standardized before a batch normalization that makes up for it.
         case standardizeBeforeNorm

@@ -118,7 +118,7 @@ extension DatasetError: CustomStringConvertible {
         case .notOneHot(let file, let object, let image):
             "\(file): '\(object)': row \(image) is not one-hot, expected a single 1 among zeros"
         case .unknownPreprocessing(let found, let expected):
-            "preprocessing '\(found)': expected \(expected)"
+            "unknown preprocessing '\(found)', expected \(expected)"
         case .wrongChannels(let file, let object, let found, let preprocessing, let expected):
             "\(file): '\(object)': \(found) channels, expected \(expected) for preprocessing '\(preprocessing)'"
         case .wrongScale(let file, let object, let low, let high, let preprocessing, let expected):
@@ -129,7 +129,7 @@ extension DatasetError: CustomStringConvertible {
         case .overflowingPixel(let file, let object, let image, let preprocessing):
             "\(file): '\(object)': image \(image) has a pixel that is not finite after preprocessing '\(preprocessing)'"
         case .nonFinitePixel(let file, let object, let image):
-            "\(file): '\(object)': image \(image) has a pixel that is not finite, expected numbers"
+            "\(file): '\(object)': image \(image) has a pixel that is not finite, expected a finite number"
         case .rangeOutOfBounds(let file, let found, let count):
             "\(file): images \(found), expected images of 0..<\(count)"
         case .malformedFile(let file, let format, let found, let expected):

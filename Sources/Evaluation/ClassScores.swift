@@ -1,18 +1,18 @@
-/// How a network does on one class.
+/// A network's scores on one class.
 package struct ClassScores: Sendable, Equatable, Codable {
     /// The class.
     package let index: Int
-    /// Its name, where the split has names.
+    /// Its name, if the split has names.
     package let name: String?
     /// Images of the class.
     package let images: Int
-    /// Images that the network takes for the class.
+    /// Images predicted as the class.
     package let predicted: Int
-    /// Images of the class that it classifies right.
+    /// Images of the class that are predicted correctly.
     package let correct: Int
-    /// `correct` of `images`, the class' top-1; nil without images.
+    /// Recall: `correct` / `images`; nil without images.
     package let recall: Proportion?
-    /// `correct` of `predicted`; nil if nothing is taken for the class.
+    /// Precision: `correct` / `predicted`; nil if no image is predicted as the class.
     package let precision: Proportion?
     /// 2 · `correct` / (`images` + `predicted`), the harmonic mean of the two; nil if both sums are 0.
     package let f1: Double?

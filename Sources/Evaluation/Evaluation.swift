@@ -1,15 +1,14 @@
 import Tensors
 
-/// How well a network classifies a split. Encodes to JSON under the properties' names.
+/// A network's scores on a split. Encodes to JSON with the properties' names.
 package struct Evaluation: Sendable, Equatable, Codable {
     /// Images scored, all of the split.
     package let images: Int
-    /// Images for which the network gave a value that is not finite; they count as wrong, and are not in `reliability`
-    /// and `confusion`.
+    /// Images with an output that is not finite. They count as wrong, and are not in `reliability` and `confusion`.
     package let nonFinite: Int
     /// Images whose label scores more than every other class.
     package let top1: Proportion
-    /// Images whose label is among the five classes that score most; nil under six classes, where it says little.
+    /// Images whose label is among the five classes that score most; nil for fewer than six classes.
     package let top5: Proportion?
     /// Mean negative log-likelihood of the labels in nats; nil if an output is not finite.
     package let nll: Estimate?
@@ -17,11 +16,11 @@ package struct Evaluation: Sendable, Equatable, Codable {
     package let brier: Estimate?
     /// Mean of the recalls of the classes that occur among the labels.
     package let meanPerClass: Estimate
-    /// Whether confidence is accuracy; nil if no image has finite outputs.
+    /// Calibration of the confidence; nil if no image has finite outputs.
     package let reliability: Reliability?
     /// The classes one by one, in their order.
     package let classes: [ClassScores]
-    /// Which classes are taken for which.
+    /// The confusion matrix.
     package let confusion: Confusion
 
     /// Metrics from complete outcomes of at least one labelled image. The intervals of means are bootstrapped with a

@@ -103,7 +103,7 @@ extension HDF5Error: CustomStringConvertible {
             "\(place): found \(found), expected \(expected)"
         case .refusedLink(let place, let kind):
             "\(place): found \(kind), expected a hard link: other links are not followed"
-        case .cycle(let place, let first): "\(place): is the group \(first) again: the groups form a cycle"
+        case .cycle(let place, let first): "\(place): is the same group as \(first): the groups form a cycle"
         case .twoNames(let place, let first):
             "\(place): is the same object as \(first), expected one name per object"
         case .tooDeep(let place, let limit): "\(place): groups are nested more than \(limit) deep"

@@ -10,7 +10,7 @@ package protocol Engine: Sendable {
     var outputCount: Int { get }
     /// Height, width and channels of an image.
     var imageShape: Shape { get }
-    /// How many images are worth running at once.
+    /// The preferred number of images per batch.
     var batchSize: Int { get }
     /// How many threads run the network.
     var workers: Int { get }

@@ -4,7 +4,7 @@
 struct PairElimination {
     /// Norm → the layer before it, both by their places in the file.
     private(set) var layerBefore: [Int: Int] = [:]
-    /// Norm → the layers that may stand before it, where the file's order tells.
+    /// Norm → the layers that may precede it, by the file's order.
     private(set) var candidates: [Int: Set<Int>]?
 
     /// - Parameters:
@@ -36,7 +36,7 @@ struct PairElimination {
             rest = rest.drop { $0 < norm }
             possible[norm] = Set(left)
             waiting += 1
-            // More norms than layers: some stand behind something else, and which ones nothing tells.
+            // More norms than layers: some follow something else, and it is unknown which.
             guard waiting <= left.count else { return }
             if waiting == left.count {
                 if waiting == 1 { found[norm] = left[0] }

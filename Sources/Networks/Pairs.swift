@@ -1,6 +1,6 @@
 import Tensors
 
-/// Why a convolution's weights are not to be standardized: what follows it would notice.
+/// Why a convolution is not standardized: it would change what follows.
 package enum ConvolutionExemption: Error, Sendable, Equatable {
     /// Its only consumer is an addition (a shortcut without a norm, a pre-activation block).
     case feedsAdd(layer: String)
@@ -10,17 +10,17 @@ package enum ConvolutionExemption: Error, Sendable, Equatable {
     case sharedKernel(layer: String)
     /// The norm after it has parameters that another node uses as well.
     case sharedNorm(layer: String)
-    /// A function of each element stands between it and whatever follows.
+    /// An elementwise function follows it.
     case activation(layer: String)
     /// Its only consumer is something else that is not a norm.
     case notBeforeNorm(layer: String)
     /// Its value is the network's output.
     case isOutput
-    /// What feeds the norm is not a convolution at all.
+    /// The norm's input is not a convolution.
     case notAConvolution(layer: String)
     /// The graph is not known. The norm after it may be this one, or nothing proves that it follows directly.
     case unproven(norm: String, basis: PairBasis)
-    /// It was taken to stand directly before the norm, whose running means are all 0 or more: those of values after a ReLU.
+    /// It was assumed to directly precede the norm, but the running means are all 0 or more, as after a ReLU.
     case contradicted(norm: String)
 }
 

@@ -29,12 +29,12 @@ struct ArchitectureOptions: ParsableArguments {
 
     @Option(
         help: """
-            Kind of the norms that have no running statistics, if the file does not record it (PyTorch): group (with \
-            --norm-groups), instance, or layer (one group).
+            Kind of norms without running statistics, for PyTorch files that do not record it: group (needs --norm-groups), \
+            instance, or layer (one group).
             """)
     var norm: NormArgument?
 
-    @Option(help: "Number of groups of these norms. Implies --norm group.")
+    @Option(help: "Number of groups of norms without running statistics. Implies --norm group.")
     var normGroups: Int?
 
     func validate() throws {
@@ -94,7 +94,7 @@ struct HeadOptions: ParsableArguments {
     @Flag(
         help: """
             Apply a sigmoid to outputs that have no activation; a single output then separates two classes. Default: the \
-            network's last activation or what its training loss implies, otherwise softmax.
+            activation that ends the network, otherwise the one that its training loss implies, otherwise softmax.
             """)
     var sigmoid = false
 

@@ -17,9 +17,9 @@ struct Benchmark: ParsableCommand {
             The images are in memory and already preprocessed. To measure speed, each
             worker runs its own batches. To measure latency, all threads work on one
             image. The time of batch norms, residual additions and ReLUs is part of
-            the convolution that they are fused into. Times per kind and per layer are
-            processor time, which other programs disturb less. A multiply-add counts
-            as two operations. GFLOP/s is the total of all workers. 'memory' is the
+            the convolution that they are fused into. Times per kind and layer count
+            only processor time, so that other programs disturb them less. A
+            multiply-add counts as two operations. GFLOP/s is the total of all workers. 'memory' is the
             program's peak before the latency is measured. 'start' is the time from
             opening the file to the first outputs.
             """)

@@ -12,18 +12,18 @@ struct Convert: ParsableCommand {
             Narrow networks keep more accuracy with small groups or one group:
               normconv convert in.h5 out.h5 --to gn --groups size:8 --ws off
               normconv convert in.h5 out.h5 --to ln --add-bias
-            Highest accuracy, with a few hundred images (labels are not used):
+            For the highest accuracy, calibrate on a few hundred images without labels:
               normconv convert in.h5 out.h5 --to gn --calibrate images.h5
-            Without images, calibrated on synthetic ones:
+            Without images, calibrate on synthetic ones:
               normconv convert in.h5 out.h5 --to gn --synthesize
-            Gamma and beta copied unchanged, as a baseline:
+            Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
-            If the file does not contain the graph, convolutions are standardized only with:
+            If the file has no graph, one of these allows weight standardization:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
               normconv convert in.pth out.safetensors --assume-adjacent
             Replace the input and keep the old file as resnet.h5.bak:
               normconv convert resnet.h5 --in-place --to gn
-            From PyTorch; from PyTorch names to a Keras model; only to another layout:
+            Convert a PyTorch checkpoint, write a Keras model, or change only the layout:
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
               normconv convert in.h5 out.safetensors --to none
@@ -44,8 +44,8 @@ struct Convert: ParsableCommand {
 
     @Option(
         help: """
-            auto (32 groups where the channels allow it), N groups, size:K (K channels per group), or gcd (as Opacus). \
-            Default: auto.
+            auto (32 groups if the number of channels allows it, otherwise fewer), N (number of groups), size:K (K channels \
+            per group), or gcd (as Opacus). Default: auto.
             """)
     var groups: GroupPolicy?
 
@@ -56,14 +56,14 @@ struct Convert: ParsableCommand {
 
     @Option(
         help: """
-            Weight standardization: on (convolutions before a norm), all (also the others, which changes the function), off, \
-            or layer (Keras layers that keep standardizing in training; see the README). Default: on for gn, off for ln and in.
+            Weight standardization: on (convolutions before a norm), all (also others, which changes the outputs), off, or \
+            layer (as on, with Keras layers that keep standardizing in training). Default: on for gn, off for ln and in.
             """)
     var ws: StandardizationArgument?
 
     @Option(
         help:
-            "Epsilon of weight standardization: bit (1e-10), timm (1e-6) or paper (1e-5, outside the root). Default: bit."
+            "Epsilon of weight standardization: bit (1e-10), timm (1e-6) or paper (1e-5, added to the deviation). Default: bit."
     )
     var wsEps: ConversionOptions.StandardizationEpsilon?
 
@@ -77,8 +77,8 @@ struct Convert: ParsableCommand {
 
     @Flag(
         help: """
-            For files without a graph: assume that each norm directly follows the convolution that its name, its order or \
-            its number of channels pairs it with. Without this option such convolutions stay unchanged.
+            For files without a graph: assume that each norm directly follows its convolution, which is found by name, order \
+            or number of channels. Without this option such convolutions stay unchanged.
             """)
     var assumeAdjacent = false
 

@@ -13,10 +13,10 @@ struct Diff: ParsableCommand {
 
             'error' is the mean squared difference, divided by the variance of the
             first network's values in each channel. 0 means that both networks agree.
-            1 is the error of a constant: each channel's mean. – means that the first
+            1 is the error of each channel's mean as a constant. – means that the first
             network's values do not vary. The table shows norms, residual additions
-            and dense layers: a conversion may change the scale and sign of the values
-            between them.
+            and dense layers, because a conversion may change the scale and sign of the
+            values between them.
             """)
 
     @Argument(help: "The first network, usually the original.", completion: .file())

@@ -21,8 +21,8 @@ struct Eval: ParsableCommand {
               normconv eval resnet50.h5 --data val --shard 3/8 --partial part-3.partial
 
             The test split is one of these:
-              a folder with one subfolder of JPEG or PNG files per class; the sorted
-              names are the classes in order, unless --classes says otherwise
+              a folder with one subfolder of JPEG or PNG files per class; classes are
+              numbered in the sorted order of their names, unless --classes is given
               a text or CSV file that lists paths and labels, such as Oxford-IIIT
               Pet's annotations/test.txt
               binary files of CIFAR-10 or CIFAR-100 or IDX files of MNIST (also .gz):
@@ -50,7 +50,7 @@ struct Eval: ParsableCommand {
 
     @Option(
         help: """
-            raw, unit, torch, caffe, tf, or MEAN,STD for pixels in 0…1: 0.5,0.25, or with one value per channel \
+            raw, unit, torch, caffe, tf, or MEAN,STD for pixels in 0…1, such as 0.5,0.25 or, per channel, \
             0.49:0.48:0.45,0.25:0.24:0.26. Default: the one stored in the file, otherwise the network family's.
             """,
         transform: Preprocessing.init(parsing:))

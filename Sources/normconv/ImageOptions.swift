@@ -16,8 +16,8 @@ struct ImageOptions: ParsableArguments {
 
     @Option(
         help: """
-            nearest, or bilinear or bicubic with antialiasing, all as in Pillow 13. Default: nearest for Keras networks, as \
-            keras.utils.load_img; otherwise bilinear.
+            nearest, bilinear or bicubic, as in Pillow 13; the last two are antialiased. Default: nearest for Keras networks \
+            (as keras.utils.load_img), otherwise bilinear.
             """)
     var interpolation: Interpolation?
 
@@ -30,7 +30,7 @@ struct ImageOptions: ParsableArguments {
             "Decode large JPEG files at 1/2, 1/4 or 1/8 of their size. Faster; pixel values differ slightly.")
     var fastDecode = false
 
-    @Flag(help: "Leave out image files that cannot be read. All files are read once first to find them.")
+    @Flag(help: "Leave out image files that cannot be read. This reads all files once before the run.")
     var skipBroken = false
 
     /// Whether one of them was given.
@@ -91,7 +91,7 @@ extension Interpolation: ExpressibleByArgument {}
 /// Options for the arrays of a split.
 struct ArrayOptions: ParsableArguments {
     static let layoutHelp: ArgumentHelp =
-        "Order of the dimensions of image arrays: nhwc or nchw. Default: recognized by the 1 or 3 channels."
+        "Order of the dimensions of image arrays: nhwc or nchw. Needed only if the shape is ambiguous."
     static let scaleHelp: ArgumentHelp = "Range of float images: bytes (0…255) or unit (0…1)."
 
     @Option(help: layoutHelp)

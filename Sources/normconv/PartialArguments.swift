@@ -11,7 +11,7 @@ struct PartialArguments: ParsableArguments {
     var shard: Shard?
 
     @Option(
-        help: "Write the results so far to a new file, for merge or for --resume.", completion: .file())
+        help: "Write the scored images to a new partial result, for merge or --resume.", completion: .file())
     var partial: String?
 
     @Option(

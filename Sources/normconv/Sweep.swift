@@ -14,8 +14,8 @@ struct Sweep: ParsableCommand {
 
             Batch norms use the mean and variance of the current batch, as in training
             (Ioffe & Szegedy 2015), instead of the stored ones. Networks without batch
-            norms do not depend on the batch and run once. Wu & He (Group
-            Normalization, 2018) plot the same error for networks in training.
+            norms do not depend on the batch and run once. This repeats the batch size
+            comparison of Wu & He (Group Normalization, 2018) on trained networks.
 
             The split is shuffled and divided into batches. Every image is scored once:
             if the last batch is not full, images from the start of the shuffle fill it

@@ -5,12 +5,12 @@ import Tensors
 enum TorchConversion {
     /// Tensors alone, which PyTorch loads without running anything of the file.
     case tensors
-    /// Other objects beside the tensors, or a whole module: PyTorch runs what the file names.
+    /// Other objects next to the tensors, or a whole module: PyTorch runs code that the file names.
     case objects
     /// A TorchScript archive.
     case script
 
-    /// What to do with a file whose pickle asks for a class or function.
+    /// The advice for a file whose pickle needs a class or function.
     static func remedy(_ path: String, global name: String) -> String {
         // Names that files give may be very long.
         let name = name.prefix(200)

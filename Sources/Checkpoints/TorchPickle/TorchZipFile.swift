@@ -55,7 +55,7 @@ struct TorchZipFile: Checkpoint {
             })
     }
 
-    /// The tensors of the state dictionary, and the keys of what stands beside it.
+    /// The tensors of the state dictionary, and the keys of other entries.
     private static func stateDictionary(
         _ value: PickleValue, path: String
     ) throws(PickleError) -> ([(name: String, tensor: TorchTensor)], [String]) {

@@ -75,7 +75,7 @@ struct KerasNaming: Equatable {
     }
 }
 
-// MARK: - What a file remembers
+// MARK: - Stored names
 
 /// A Keras network in a file of PyTorch's conventions: its configuration, and its parameters' names there.
 struct KerasOrigin {

@@ -11,7 +11,7 @@ struct KerasOutput {
     /// Layers in the configuration's order, and their parameters in Keras' order.
     private let layers: [(key: KerasLayerKey, parameters: [Parameter])]
 
-    /// What the files say wrote them: the first version whose layouts these are.
+    /// The Keras version to record: the first one with these layouts.
     private static let kerasVersion = "3.6.0"
     /// Trainable parameters come first, then the statistics.
     private static let roles = [

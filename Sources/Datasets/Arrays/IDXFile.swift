@@ -1,7 +1,7 @@
 import Archives
 import Foundation
 
-/// Which file of a folder of arrays is the test split.
+/// The test split in a folder of array files.
 enum ArrayFolder {
     /// CIFAR-10's, CIFAR-100's and MNIST's names.
     static func testFile(in folder: String) -> String? {

@@ -1,11 +1,11 @@
 import Archives
 import Foundation
 
-/// Reads an image file, told by its content, as a transform wants it.
+/// Reads an image file, whose format is recognized by content, for a transform.
 struct ImageFile {
     let path: String
 
-    /// Bytes that an image file may have.
+    /// The largest image file, in bytes.
     static let mostBytes = 256 << 20
 
     /// The image, upright where the transform wants it; at least as large as `transform` resizes it to where it is.
@@ -21,7 +21,7 @@ struct ImageFile {
         return transform.channels == 1 ? upright.grey : upright
     }
 
-    /// The image as the network takes it but for preprocessing.
+    /// The image as the network takes it, before preprocessing.
     func transformed(by transform: ImageTransform) throws(ImageError) -> PixelImage {
         let image = try decoded(for: transform)
         let size = transform.resizedExtent(of: Extent(height: image.height, width: image.width))
@@ -66,7 +66,7 @@ struct ImageFile {
         return (image, orientation)
     }
 
-    /// What a file's first bytes say.
+    /// The format by the first bytes of a file.
     private enum Format {
         case jpeg, png
         case other(String)

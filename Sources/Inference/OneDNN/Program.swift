@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// A network lowered to what the fast engine executes: steps in order, between values.
+/// A network lowered to the steps of the fast engine, in order.
 package struct Program {
     /// Executed from first to last for every batch of images.
     package var steps: [Step] = []
@@ -77,7 +77,7 @@ package struct Clamp: Equatable {
     }
 }
 
-/// What a step computes for each image of a batch.
+/// The computation of a step for each image of a batch.
 package enum StepOperation {
     /// Convolution with the norm after it folded in; a second operand is added before the clamp.
     case convolution(ConvolutionStep)

@@ -4,7 +4,7 @@ import Foundation
 package enum LayerClock: Sendable {
     /// The thread's own time on a processor: what other programs take is not in it.
     case processor
-    /// Time that passes, whoever has the processor: where several threads share a layer.
+    /// Wall-clock time, for a layer that several threads share.
     case wall
 
     /// Seconds since some moment.

@@ -131,7 +131,7 @@ extension Operation {
         }
     }
 
-    /// What is known of the value without knowing the image's size.
+    /// The value's shape, without the image's size.
     fileprivate func extents(of operands: [KerasSettings.Extents]) -> KerasSettings.Extents {
         let rank = operands.map(\.rank).max() ?? 0
         let innermost = operands.compactMap(\.innermost)

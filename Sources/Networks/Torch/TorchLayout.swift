@@ -1,16 +1,16 @@
 import Tensors
 
-/// Which ResNet it is, as far as names and shapes tell.
+/// The kind of ResNet, from names and shapes.
 struct TorchLayout {
     /// Number of blocks in each of `layer1`, `layer2`, …
     var blocks: [Int]
     /// Whether blocks have three convolutions (1×1, 3×3, 1×1) rather than two 3×3.
     var isBottleneck: Bool
-    /// What stands before the blocks.
+    /// The layers before the blocks.
     var stem: Stem
     /// The classifier's layer; nil in a backbone, or where it could be one of two.
     var classifier: String?
-    /// How the first block of a stage brings its input to the output's shape.
+    /// The shortcut of the first block of a stage.
     var shortcut: Shortcut
 
     enum Stem: Equatable {
@@ -21,7 +21,7 @@ struct TorchLayout {
         /// CIFAR: 3×3 without stride and without a pool.
         case small
 
-        /// Whose strides and pools a network with such a stem is taken to have.
+        /// The assumed source of strides and pools for such a stem.
         var geometry: String {
             switch self {
             case .plain: "torchvision's"
