@@ -2,11 +2,11 @@
 package struct LabelReading: Sendable, Equatable, Codable {
     /// The source of the labels: `column 'ClassId'`, `the last word of each line`.
     package var source: String
-    /// How labels map to classes: `numbers are outputs`, `names in sorted order`.
+    /// How labels map to classes: `numbers are output indices`, `names in sorted order`.
     package var order: String
 
     /// Labels that are numbers of a network's outputs.
-    static let numbers = "numbers are outputs"
+    static let numbers = "numbers are output indices"
 
     /// Whether labels are the network's outputs because they are numbers.
     package var areNumbers: Bool { order == Self.numbers }

@@ -65,7 +65,7 @@ extension Network {
         }
     }
 
-    /// The network without a softmax or sigmoid at its end, after which may be what only changes the shape.
+    /// The network without its final softmax or sigmoid. Only operations that change the shape may follow it.
     var upToLogits: Network {
         guard let last = finalActivation?.node else { return self }
         var network = self

@@ -5,8 +5,8 @@ import OrderedJSON
 import Tensors
 
 extension Model {
-    /// The layout to write in; nil if the file stays as it is but for what the conversion changes. Keras' files whose
-    /// kernels have outputs first are rewritten, for no Keras could load them.
+    /// The layout to write; nil to copy the file with the conversion's changes. Keras files whose kernels have outputs first
+    /// always get a new file, because no Keras can load them.
     func outputLayout(_ layout: OutputLayout?) -> OutputLayout? {
         if layout != nil || network.outputsFirstKernels.isEmpty { return layout }
         return switch checkpoint.layout {

@@ -55,7 +55,7 @@ struct LabelCommandTests {
             #expect(model["head"] as? String == "sigmoid")
             #expect((model["classes"] as? [Any])?.count == 2)
             let labels = try #require(report["labels"] as? [String: String])
-            #expect(labels == ["source": "array 'labels'", "order": "numbers are outputs"])
+            #expect(labels == ["source": "array 'labels'", "order": "numbers are output indices"])
             let rows = try String(contentsOfFile: csv, encoding: .utf8).components(separatedBy: "\r\n")
                 .dropFirst().filter { !$0.isEmpty }.map { $0.components(separatedBy: ",") }
             #expect(rows.map { $0[3] } == ["0", "1", "1", "0"])

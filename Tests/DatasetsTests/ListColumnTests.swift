@@ -25,7 +25,7 @@ struct ListColumnTests {
     private func expect(
         _ text: String, _ name: String = "list.csv", labels: [Int] = [0, 1, 2, 3],
         classNames: [String]? = nil,
-        from source: String, order: String = "numbers are outputs", unplaced: Int? = nil,
+        from source: String, order: String = "numbers are output indices", unplaced: Int? = nil,
         at location: SourceLocation = #_sourceLocation
     ) throws {
         try withImages { folder in

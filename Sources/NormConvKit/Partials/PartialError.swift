@@ -39,7 +39,7 @@ package enum PartialError: Error, Equatable, CustomStringConvertible {
         case .doubled(let file, let shard, let other):
             "\(file): shard \(shard) is also in \(other), expected each shard once"
         case .missing(let shards, let count):
-            "missing shards of \(count): \(shards.listed()); give the file of every shard"
+            "missing shards: \(shards.listed()) (of \(count)); give the file of every shard"
         case .unfinished(let file, let shard, let images, let all):
             "\(file): shard \(shard) is not finished: \(images) of \(all) images; --resume continues it"
         case .inUse(let file): "\(file): another run is writing to it; wait until it ends"
