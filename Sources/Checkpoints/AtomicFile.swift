@@ -4,7 +4,7 @@ import Foundation
 
 /// Files that appear under their name whole or not at all.
 package enum AtomicFile {
-    /// Has `body` write a temporary file beside the target, brings it to the disk, and gives it the target's name.
+    /// Lets `body` write a temporary file next to the target, syncs it, and renames it to the target.
     /// A target that is a symbolic link stays one: the file that it leads to is replaced. What runs that were killed
     /// left beside the target is deleted.
     ///

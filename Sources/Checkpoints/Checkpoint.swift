@@ -25,7 +25,7 @@ package protocol Checkpoint: Sendable {
     /// The names of the classifier's outputs in their order, where the file has them: a root attribute `class_names` in
     /// HDF5, a JSON array of that name in safetensors' metadata.
     var classNames: [String]? { get }
-    /// What `write` leaves out, for people.
+    /// What `write` leaves out, as text.
     var leftOut: [String] { get }
 
     /// Writes a file of the same layout with some parameters changed. What no edit names keeps its bytes, type,

@@ -48,7 +48,7 @@ extension CheckpointError {
     }
 }
 
-/// The text of a configuration beside a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
+/// The text of a configuration for a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
 /// read.
 package func readConfiguration(_ path: String) throws -> String {
     let limit = HDF5Limits().attributeBytes

@@ -1,7 +1,7 @@
 import CCrashGuard
 import Foundation
 
-/// A file that is written under a name of its own, `.TARGET.normconv-PROCESS-RANDOM.tmp`, beside its target. For as long
+/// A file that is written next to its target as `.TARGET.normconv-PROCESS-RANDOM.tmp`. For as long
 /// as it is there its process holds a lock on it (`flock`), which the system takes back however the process ends: a
 /// temporary file that can be locked is what a killed run left.
 struct TemporaryFile: ~Copyable {

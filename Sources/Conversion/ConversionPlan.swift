@@ -13,7 +13,7 @@ package struct ConversionPlan: Sendable {
     package var norms: [ConvertedNorm]
     /// Layers of convolutions that had no bias and get one, in topological order.
     package var biasedConvolutions: [String]
-    /// What was done and what was not, for people.
+    /// What was converted and what was not.
     package var report: ConversionReport
 }
 
@@ -105,7 +105,7 @@ package enum ConversionWarning: Sendable, Equatable {
 }
 
 extension ConversionReport.Reason: CustomStringConvertible {
-    /// The reason, for people.
+    /// The reason as text.
     package var description: String {
         switch self {
         case .exempt(let exemption): exemption.description
@@ -131,7 +131,7 @@ extension ConversionWarning: CustomStringConvertible {
     /// The message in one line, with the first three of the layers that it is about.
     package var description: String { text(listing: 3) }
 
-    /// The line, with so many layers.
+    /// The line, with at most `limit` layers.
     package func text(listing limit: Int) -> String {
         switch self {
         case .nothingToConvert:

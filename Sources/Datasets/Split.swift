@@ -8,7 +8,7 @@ import Synchronization
 ///   `PixelScale.unit` is asked for; labels are `labels`, `y_test`, `y` or `targets`. An HDF5 file may name the classes
 ///   in the root attribute `class_names`;
 /// - CIFAR-10's or CIFAR-100's binary files, one of them or the folder with the test file;
-/// - MNIST's IDX file of images, as it is or gzipped, beside that of the labels, or the folder with the test files;
+/// - MNIST's IDX file of images, plain or gzipped, in one folder with that of the labels, or the folder with the test files;
 /// - a folder with a folder of JPEG or PNG files for each class;
 /// - a text or CSV file (`.txt`, `.csv`, `.tsv`, `.lst`) that lists image files and labels.
 package struct Split: Sendable {

@@ -31,7 +31,7 @@ struct NamedLayers {
         }
     }
 
-    /// A layer's name for people: Keras' legacy names repeat it (`bn/bn/gamma:0`).
+    /// A layer's display name: Keras' legacy names repeat it (`bn/bn/gamma:0`).
     func name(of layer: Layer) -> String {
         let steps = layer.path.split(separator: "/")
         guard steps.count > 1, steps[0] == steps[1] else { return layer.path }

@@ -7,7 +7,7 @@ import Tensors
 ///
 /// - Parameters:
 ///   - groupNorms: Settings of norms without statistics by layer name, where a note has them.
-///   - kind: What other norms without statistics are, where somebody knows.
+///   - kind: The kind of other norms without statistics, if it is known.
 ///   - isTopological: Whether the file lists every layer after those that it reads.
 /// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
 ///   network, shapes are not, and norms cannot all be converted by themselves.
@@ -96,7 +96,7 @@ extension Recognition {
         return groupNorms?.keys.sorted().first { !layers.contains($0[...]) }
     }
 
-    /// Puts another network of the same file beside this one; the output stays this one's.
+    /// Adds another network of the same file. The output stays this one's.
     fileprivate mutating func append(_ other: Recognition) {
         network.append(other.network)
         assumptions += other.assumptions.filter { !assumptions.contains($0) }

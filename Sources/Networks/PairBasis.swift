@@ -109,7 +109,7 @@ extension Network {
         return network
     }
 
-    /// Puts another network beside this one; the output stays this one's.
+    /// Adds another network. The output stays this one's.
     mutating func append(_ other: Network) {
         let count = nodes.count
         nodes += other.nodes.map { node in

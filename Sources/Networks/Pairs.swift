@@ -25,7 +25,7 @@ package enum ConvolutionExemption: Error, Sendable, Equatable {
 }
 
 extension ConvolutionExemption: CustomStringConvertible {
-    /// The reason, for people.
+    /// The reason as text.
     package var description: String {
         switch self {
         case .feedsAdd(let layer): "it feeds the addition '\(layer)'"

@@ -1,4 +1,4 @@
-/// How a new parameter beside an existing one of the same layer is named.
+/// The name of a new parameter, by an existing one of the same layer.
 package enum ParameterNaming {
     /// The role of a parameter in its layer.
     package enum Role: String, Sendable, Equatable, CaseIterable {

@@ -46,7 +46,7 @@ package struct Recognition: Sendable, Equatable {
         let used = Set(network.nodes.flatMap(\.operation.parameters))
         let unused = parameters.names.filter { !used.contains($0) }
         if let stray = unused.first(where: isInTrunk) {
-            throw .unrecognized(reason: "parameter '\(stray)' has no place in a plain ResNet")
+            throw .unrecognized(reason: "parameter '\(stray)' does not belong to a plain ResNet")
         }
         self.init(
             network: network, unused: unused, basis: .names,

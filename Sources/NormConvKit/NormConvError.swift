@@ -1,12 +1,12 @@
 import Threads
 
-/// What went wrong, for everything in this library that throws. Only a cancelled task's `CancellationError` is another one.
+/// The error of all throwing functions of this library, except for the `CancellationError` of a cancelled task.
 ///
-/// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
+/// `description` is one line: the file, the object in it, what was found, what was expected, and what to do.
 package struct NormConvError: Error, CustomStringConvertible {
-    /// The file, by the path that was given; nil if the fault is in no file.
+    /// The file, by the given path; nil if the error is not about a file.
     package let file: String?
-    /// What in it: a parameter, a layer, an attribute, an option.
+    /// The object in the file: a parameter, a layer, an attribute. Or an option.
     package let object: String?
     /// What was found.
     package let found: String?

@@ -25,7 +25,7 @@ extension EvalReport {
         return lines
     }
 
-    /// Several networks beside each other.
+    /// Several networks, side by side.
     private var tables: [String] {
         var table = TextTable([
             ("network", .left), ("top-1", .right), ("95 %", .left), ("top-5", .right), ("NLL", .right),

@@ -186,7 +186,7 @@ struct NamedNetworkTests {
                 let parameters = try openCheckpoint(path).parameters
                 #expect(
                     throws: NetworkError.unrecognized(
-                        reason: "parameter '\(stray)' has no place in a plain ResNet")
+                        reason: "parameter '\(stray)' does not belong to a plain ResNet")
                 ) { try recognizeNames(parameters: parameters.with([stray])) }
             }
         }

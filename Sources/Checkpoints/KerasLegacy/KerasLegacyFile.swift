@@ -100,7 +100,7 @@ struct KerasLegacyFile: Checkpoint {
     /// Keras 1's names: `conv1_W`, `bn_conv1_running_std`, with `_1` and `:0` after them at times. Its kernels may be
     /// outputs first or turned around, which only the backend that wrote them knows.
     static func isKeras1(_ weight: String) -> Bool {
-        // A regular expression would be parsed anew for every name.
+        // A regular expression would be parsed again for every name.
         var name = weight[...]
         if name.hasSuffix(":0") { name.removeLast(2) }
         if let underscore = name.lastIndex(of: "_") {

@@ -16,7 +16,7 @@ struct TorchZipFile: Checkpoint {
     private static let depthLimit = 32
     /// Tensors and other entries of all dictionaries together.
     private static let entryLimit = 1_000_000
-    /// Keys under which people keep a state dictionary beside other things.
+    /// Common keys of a state dictionary in a larger dictionary.
     static let wrappers = ["state_dict", "model", "model_state_dict", "state_dict_ema", "module"]
 
     /// Nil where the archive is something else.

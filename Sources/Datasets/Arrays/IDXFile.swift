@@ -85,7 +85,8 @@ enum IDXFile {
 }
 
 extension SplitFile {
-    /// A file of images and, beside it, that of the labels: `images` in its name is `labels` there, `idx3` is `idx1`.
+    /// A file of images and the file of labels in the same folder, whose name has `labels` for `images` and `idx1` for
+    /// `idx3`.
     static func openIDX(_ path: String) throws(DatasetError) -> SplitFile {
         let images = try IDXFile.open(path, name: "images")
         let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex

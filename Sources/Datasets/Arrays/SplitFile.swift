@@ -10,8 +10,8 @@ struct SplitFile {
     /// The name of the labels that belong to `images`.
     let labelsName: String
 
-    /// Images and their labels: our own, Keras' (`mnist.npz` has `x_train` beside `x_test`), scikit-learn's and
-    /// torchvision's names.
+    /// Names of images and their labels: normconv's own, Keras' (`mnist.npz` also has `x_train`), scikit-learn's and
+    /// torchvision's.
     static let names = [("images", "labels"), ("x_test", "y_test"), ("X", "y"), ("data", "targets")]
 
     /// Opens a file by its content: npz, IDX or CIFAR; everything else has to be HDF5. Of a folder the test files.

@@ -25,7 +25,7 @@ struct ImageWindow: Equatable {
 package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     /// The size that an image is brought to.
     package enum Resize: Sendable, Equatable {
-        /// The shorter side gets so many pixels, the longer one keeps the proportion (rounded down).
+        /// The length of the shorter side; the longer one keeps the proportion (rounded down).
         case shorterSide(Int)
         /// Both sides, without keeping the proportion.
         case exact(Extent)

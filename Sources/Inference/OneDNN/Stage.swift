@@ -14,7 +14,7 @@ package struct Stage: Equatable {
         package var length: Int
     }
 
-    /// The stages of a program whose batches have so many images.
+    /// The stages of a program for a batch size.
     package static func stages(of program: Program, batch: Int) -> [Stage] {
         var stages: [Stage] = []
         var start = 0

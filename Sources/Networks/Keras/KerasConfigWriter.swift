@@ -248,7 +248,7 @@ private struct KerasConfigWriter {
         ).map { layers[$0] }
     }
 
-    /// The shape that Keras stores beside a tensor is not needed to build the model again.
+    /// The shape that Keras stores with a tensor is not needed to rebuild the model.
     private func tensor(_ layer: String) -> JSON {
         .object([
             JSON.Member("class_name", .string("__keras_tensor__")),

@@ -68,7 +68,7 @@ struct TorchLayout {
         case (4, 3, 3, _):
             throw .unrecognized(
                 reason:
-                    "a 3×3 stem with four stages and no 'shortcut': whether a max pool follows is not recorded"
+                    "a 3×3 stem with four stages and no 'shortcut': the file does not record whether a max pool follows"
             )
         default:
             throw .unrecognized(

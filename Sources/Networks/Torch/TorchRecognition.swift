@@ -160,7 +160,7 @@ extension Network {
                 if let batchNorm { found.append("batch norms: ε \(norm.epsilon), \(batchNorm)") }
             case .groupNorm(let norm):
                 if let kind {
-                    found.append("\(kind), as given: ε \(norm.epsilon), PyTorch's default")
+                    found.append("\(kind), by option: ε \(norm.epsilon), PyTorch's default")
                 } else if let groupNorm {
                     found.append("group norms: \(norm.groups) groups, ε \(norm.epsilon), \(groupNorm)")
                 }
