@@ -313,7 +313,7 @@ def labels_huge(path):
         file["labels"] = numpy.array([0, (1 << 64) - 1], "u8")
 
 
-@case("h5-images-linked.h5", "is an external link, only hard links", use="split")
+@case("h5-images-linked.h5", "found an external link, expected a hard link", use="split")
 def images_linked(path):
     with h5py.File(path, "w") as file:
         file["images"] = h5py.ExternalLink("/etc/passwd", "/images")
