@@ -1,8 +1,8 @@
-# make demo: installs what is missing, builds, converts a real network and scores it.
+# make demo: installs missing packages, builds, converts a real network and scores it.
 # make test: the same for the tests.
 
 SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
-# Tests run optimized: the reference engine is many times slower without.
+# Tests run optimized: without optimization the reference engine is many times slower.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
 .PHONY: demo test build conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
@@ -17,12 +17,12 @@ test: setup
 build: setup
 	$(SWIFT_BUILD) --product normconv
 
-# With Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository. Where all outputs
-# agree, the table in Documentation/Conformance.md is written anew.
+# Uses Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository. If all outputs
+# agree, it rewrites the table in Documentation/Conformance.md.
 conformance: build
 	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --table Documentation/Conformance.md
 
-# The part that needs Keras and JAX only: a minute.
+# The part that needs only Keras and JAX. Takes a minute.
 conformance-light: build
 	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --light
 
@@ -35,17 +35,17 @@ hostile: build
 faults: build
 	Conformance/faults.py --normconv "$$(swift build -c release --show-bin-path)/normconv"
 
-# The tests with the thread and the address sanitizer, the hostile files with the latter, each in a build folder of its own.
+# The tests with the thread and the address sanitizer, and the hostile files with the latter, in separate build folders.
 sanitize: sanitize-thread sanitize-address
 
-# Without those that start processes, whose pipes and signals do not get on with the sanitizer, and without the pretrained
-# networks, which had not ended after 38 minutes.
+# Leaves out tests that start processes, whose pipes and signals conflict with the sanitizer, and the pretrained networks,
+# which take more than 38 minutes.
 sanitize-thread: setup
 	TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/thread-sanitizer.supp halt_on_error=0 exitcode=66" \
 	swift test -c release --skip CommandTests --skip CrashGuardTests --skip PretrainedTests -Xswiftc -enable-testing --sanitize=thread --scratch-path .build-tsan $$(scripts/swift-flags)
 
-# And the hostile files, and 2,000 damaged ones. Swift's runtime never frees some of its memory; libhdf5 asks for as much as a
-# damaged file says; reports have an exit code of their own.
+# Also runs the hostile files and 2,000 damaged ones. Swift's runtime never frees some of its memory, libhdf5 allocates what a
+# damaged file declares, and reports have their own exit code.
 sanitize-address: export ASAN_OPTIONS = detect_leaks=0:allocator_may_return_null=1:exitcode=99:suppressions=$(CURDIR)/scripts/address-sanitizer.supp
 sanitize-address: setup
 	swift test -c release -Xswiftc -enable-testing --sanitize=address --scratch-path .build-asan $$(scripts/swift-flags)
@@ -55,7 +55,7 @@ sanitize-address: setup
 leaks: setup
 	NORMCONV_LEAKS=1 $(SWIFT_TEST) --filter LeakTests
 
-# Beside ONNX Runtime, OpenVINO and PyTorch from PyPI, in a virtual environment outside the repository.
+# Compares with ONNX Runtime, OpenVINO and PyTorch from PyPI, in a virtual environment outside the repository.
 benchmark: build
 	scripts/benchmark "$$(swift build -c release --show-bin-path)/normconv" --output benchmark.json
 

@@ -139,7 +139,7 @@ def wrong_checksum(path):
     replace(path, b'"class_name"', b'"class_namE"')
 
 
-@case("zip-cut-off.keras", "no end of directory")
+@case("zip-cut-off.keras", "the end-of-directory record is missing")
 def cut_off(path):
     content = fixture(KERAS, path).read_bytes()
     path.write_bytes(content[:-30])
@@ -153,7 +153,7 @@ def many_members(path):
     path.write_bytes(b"PK\3\4" + record + locator + end)
 
 
-@case("zip-several-disks.keras", "one part of a zip archive in several files")
+@case("zip-several-disks.keras", "one part of a split zip archive")
 def several_disks(path):
     write(path, members(KERAS))
     content = bytearray(path.read_bytes())
@@ -162,7 +162,7 @@ def several_disks(path):
     path.write_bytes(content)
 
 
-@case("zip-of-nothing-known.zip", "no layout that normconv knows")
+@case("zip-of-nothing-known.zip", "unknown layout")
 def nothing_known(path):
     write(path, {"readme.txt": b"hello"})
 
@@ -179,7 +179,7 @@ def weights_missing(path):
     write(path, contents)
 
 
-@case("keras-weights-soft-link.keras", "is a soft link, only hard links")
+@case("keras-weights-soft-link.keras", "found a soft link, expected a hard link")
 def weights_soft_link(path):
     import h5py
 
@@ -223,7 +223,7 @@ def torch(path, data, others=(("version", b"3\n"),)):
 
 
 def call_case(name, function, *arguments):
-    @case(f"pickle-{name}.pth", f"the pickle asks for '{function}'")
+    @case(f"pickle-{name}.pth", f"the pickle needs '{function}'")
     def call(path):
         module, _, attribute = function.rpartition(".")
         data = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b"(X" + struct.pack("<I", 7) + b"touch x" + b"tR."
@@ -239,7 +239,7 @@ for name, function in [
     call_case(name, function)
 
 
-@case("pickle-stack-global.pth", "the pickle asks for 'os.system'")
+@case("pickle-stack-global.pth", "the pickle needs 'os.system'")
 def stack_global(path):
     torch(path, b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.")
 
@@ -312,7 +312,7 @@ def wide_integer(path):
     torch(path, b"\x80\x02\x8a\xff" + bytes(255) + b".")
 
 
-@case("pickle-memo-unknown.pth", "memo 9 is empty")
+@case("pickle-memo-unknown.pth", "memo 9 is read before")
 def memo_unknown(path):
     torch(path, b"\x80\x02h\x09.")
 

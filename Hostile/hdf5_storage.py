@@ -79,7 +79,7 @@ def bomb_contiguous(path):
         file.create_dataset(CONV, (1 << 25, 1 << 23), "f4")
 
 
-@case("h5-bomb-2-to-50-chunked.h5", "what is stored can hold at most")
+@case("h5-bomb-2-to-50-chunked.h5", "its stored data can hold at most")
 def bomb_chunked(path):
     with instead(path) as file:
         data = file.create_dataset(CONV, (1 << 25, 1 << 25), "f4", chunks=(64, 64))
@@ -101,7 +101,7 @@ def patched(path, *extents):
     replace(path, struct.pack("<8Q", *SHAPE, *SHAPE), struct.pack("<8Q", *extents, *extents))
 
 
-@case("h5-bomb-patched-2-to-50.h5", ("what is stored can hold at most", *LATER))
+@case("h5-bomb-patched-2-to-50.h5", ("its stored data can hold at most", *LATER))
 def bomb_patched(path):
     patched(path, 1 << 50)
 
@@ -111,7 +111,7 @@ def bomb_patched_overflow(path):
     patched(path, 1 << 32, 1 << 32)
 
 
-@case("h5-bomb-patched-small.h5", "what is stored can hold at most")
+@case("h5-bomb-patched-small.h5", "its stored data can hold at most")
 def bomb_patched_small(path):
     patched(path, SHAPE[0] * 4)
 
@@ -127,20 +127,20 @@ def chunked(file, place, extents, filters, packed):
     data.write_direct_chunk((0,) * len(extents), packed)
 
 
-@case("h5-bomb-deflate.h5", "what is stored can hold at most")
+@case("h5-bomb-deflate.h5", "its stored data can hold at most")
 def bomb_deflate(path):
     with instead(path) as file:
         chunked(file, CONV, (1 << 28,), 1, zlib_zeros(1024))
 
 
-@case("h5-bomb-deflate-twice.h5", "what is stored can hold at most")
+@case("h5-bomb-deflate-twice.h5", "its stored data can hold at most")
 def bomb_deflate_twice(path):
     # A chunk that is deflated two times shrinks a millionfold.
     with instead(path) as file:
         chunked(file, CONV, (1 << 28,), 2, zlib.compress(zlib_zeros(1024), 9))
 
 
-@case("h5-bomb-small-shape-large-chunk.h5", "what is stored can hold at most")
+@case("h5-bomb-small-shape-large-chunk.h5", "its stored data can hold at most")
 def bomb_chunk(path):
     # The shape is small, the chunk inflates to 1 GiB.
     with instead(path) as file:
@@ -152,7 +152,7 @@ def bomb_chunk(path):
         data.write_direct_chunk((0,), zlib_zeros(1024))
 
 
-@case("h5-bomb-many.h5", "with it the datasets of the file declare more than")
+@case("h5-bomb-many.h5", "the datasets up to this one declare more than")
 def bomb_many(path):
     # Each is under the limit of one dataset, 1,000 bytes from one. Together they are 6 GiB from 7 MB.
     with h5py.File(fixture(FLAT, path), "r+") as file:
@@ -162,7 +162,7 @@ def bomb_many(path):
             chunked(file, f"layer4.9.conv{index}.weight", (1 << 24,), 1, packed)
 
 
-@case("h5-bomb-image.h5", "with it the datasets of the file declare more than", use="split")
+@case("h5-bomb-image.h5", "the datasets up to this one declare more than", use="split")
 def bomb_image(path):
     # A split of one image of a gigabyte, from 1.2 MB.
     with h5py.File(path, "w") as file:
@@ -172,7 +172,7 @@ def bomb_image(path):
         file["labels"] = [0]
 
 
-@case("h5-storage-shared.h5", "what is stored can hold at most")
+@case("h5-storage-shared.h5", "its stored data can hold at most")
 def beyond_end(path):
     # The values begin in the file and end beyond it.
     with instead(path) as file:
@@ -274,7 +274,7 @@ typed("float128", TYPE, lambda file: file.create_dataset(CONV, data=numpy.zeros(
 typed("null", "found a null dataspace, expected a shape",
       lambda file: file.create_dataset(CONV, data=h5py.Empty("f4")))
 typed("rank", "conv1.weight", lambda file: file.create_dataset(CONV, data=numpy.ones((2,) * 6, "f4")))
-typed("no-channels", "holds nothing, expected values", lambda file: file.create_dataset(CONV, (SHAPE[0], 0, 3, 3), "f4"))
+typed("no-channels", "has no elements, expected at least one", lambda file: file.create_dataset(CONV, (SHAPE[0], 0, 3, 3), "f4"))
 
 
 @case("h5-type-big-endian-nan.h5", "stem_conv", values=True)
@@ -313,7 +313,7 @@ def labels_huge(path):
         file["labels"] = numpy.array([0, (1 << 64) - 1], "u8")
 
 
-@case("h5-images-linked.h5", "is an external link, only hard links", use="split")
+@case("h5-images-linked.h5", "found an external link, expected a hard link", use="split")
 def images_linked(path):
     with h5py.File(path, "w") as file:
         file["images"] = h5py.ExternalLink("/etc/passwd", "/images")
@@ -354,7 +354,7 @@ def attribute_shared(path):
     path.write_bytes(content[:start] + content[start:start + 16] * 4000 + content[start + 64_000:])
 
 
-@case("h5-attribute-config-100-mb.h5", "attribute 'model_config' takes 100000010 bytes, at most 16777216 are read")
+@case("h5-attribute-config-100-mb.h5", "attribute 'model_config' has 100000010 bytes, expected at most 16777216")
 def config_100_mb(path):
     with h5py.File(fixture(KERAS, path), "r+") as file:
         file.attrs["model_config"] = '{"a": [' + "0," * 50_000_000 + "0]}"

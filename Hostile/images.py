@@ -29,7 +29,7 @@ def frame(content, height, width):
 
 image_case("jpeg-cut-in-scan.jpg", "JPEG ends early", JPEG[:len(JPEG) // 2])
 image_case("jpeg-cut-in-header.jpg", "JPEG ends early", JPEG[:100])
-image_case("jpeg-two-bytes.jpg", "not an image that is known here", b"\xff\xd8")
+image_case("jpeg-two-bytes.jpg", "not a known image format", b"\xff\xd8")
 image_case("jpeg-65535-squared.jpg", "65535×65535", frame(JPEG, 65535, 65535))
 image_case("jpeg-0-by-0.jpg", "no frame of at least 1×1", frame(JPEG, 0, 0))
 image_case("jpeg-no-frame.jpg", "JPEG ends early", b"\xff\xd8" + segment(0xFE, b"hello") + b"\xff\xd9")
@@ -77,7 +77,7 @@ image_case("png-colour-9.png", "PNG", png(colour=9))
 image_case("png-palette-missing.png", "PNG", png(colour=3, data=zlib.compress(bytes(20))))
 image_case("png-chunk-of-2-gib.png", "PNG", b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 0x7FFFFFFF) + b"IHDR" + bytes(30))
 image_case("gif.jpg", "a GIF image", b"GIF89a" + bytes(20))
-image_case("svg.png", "not an image that is known here", b"<svg onload='x'/>")
+image_case("svg.png", "not a known image format", b"<svg onload='x'/>")
 image_case("empty.png", "an empty file", b"")
 
 

@@ -26,7 +26,7 @@ def entry(begin, end, shape=(2,), kind="F32"):
 
 header_case("header-of-2-to-63", "header of 9223372036854775808 bytes", '{"a": 1}', length=1 << 63)
 header_case("header-of-2-to-64", "header of 18446744073709551615 bytes", '{"a": 1}', length=(1 << 64) - 1)
-header_case("header-of-99-mb", "cut off: safetensors header", '{"a": 1}', length=99_000_000)
+header_case("header-of-99-mb", "bytes of the safetensors header, expected", '{"a": 1}', length=99_000_000)
 header_case("overlap", "begins at byte 4 of the data, expected 8",
             {"a": entry(0, 8), "b": entry(4, 12)}, bytes(12))
 header_case("same-bytes", "begins at byte 0 of the data, expected 8", {"a": entry(0, 8), "b": entry(0, 8)}, bytes(8))
@@ -194,7 +194,7 @@ def architecture_large(path):
     path.write_text('{"a": [' + "0," * 50_000_000 + "0]}")
 
 
-@case("architecture-not-utf8.json", "architecture-not-utf8.json: no text, expected UTF-8", use="architecture")
+@case("architecture-not-utf8.json", "architecture-not-utf8.json: not a text file, expected UTF-8", use="architecture")
 def architecture_not_utf8(path):
     path.write_bytes(b'{"\xff": 1}')
 
@@ -212,7 +212,7 @@ def architecture_not_json(path):
 # MARK: Lists
 
 
-@case("list-binary.txt", "no text, expected UTF-8", use="split")
+@case("list-binary.txt", "not a text file, expected UTF-8", use="split")
 def list_binary(path):
     path.write_bytes(bytes(range(256)) * 100)
 
@@ -259,7 +259,7 @@ def list_pipe(path):
     path.write_text("list-of-a-pipe.csv.jpg,0\n")
 
 
-@case("classes-binary.txt", "no text, expected UTF-8", use="classes")
+@case("classes-binary.txt", "not a text file, expected UTF-8", use="classes")
 def classes_binary(path):
     path.write_bytes(bytes(range(256)))
 

@@ -6,7 +6,7 @@ package enum ArchiveError: Error, Equatable {
     case unwritable(file: String, reason: String)
     /// A member that would begin or end beyond 4 GiB.
     case tooLarge(file: String, member: String)
-    /// The file was written while it was read.
+    /// The file changed during reading.
     case changed(file: String)
     /// The file ends before something that it announces.
     case truncated(file: String, offset: Int, expected: Int)
@@ -55,31 +55,33 @@ package enum ArchiveError: Error, Equatable {
 }
 
 extension ArchiveError: CustomStringConvertible {
-    /// One line for people: the file, the member, what was found and what was expected.
+    /// The message in one line: the file, the member, what was found and what was expected.
     package var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"
         case .changed(let file):
-            "\(file): was changed while it was read, expected a file that nobody writes to"
+            "\(file): the file changed during reading; try again when no program writes to it"
         case .unwritable(let file, let reason): "\(file): cannot be written: \(reason)"
         case .tooLarge(let file, let member):
-            "\(file): '\(member)' does not fit: expected an archive of less than 4 GiB"
+            "\(file): '\(member)': the archive exceeds 4 GiB, expected less; choose another --layout"
         case .truncated(let file, let offset, let expected):
             "\(file): the file ends early, expected \(expected) bytes at \(offset)"
-        case .notZip(let file): "\(file): not a zip archive, or cut off: no end of directory"
+        case .notZip(let file): "\(file): not a complete zip archive: the end-of-directory record is missing"
         case .damagedDirectory(let file, let found, let expected):
             "\(file): damaged zip directory: found \(found), expected \(expected)"
         case .spansDisks(let file):
-            "\(file): one part of a zip archive in several files, expected a whole one"
+            "\(file): one part of a split zip archive, expected a single file; join the parts first"
         case .tooManyMembers(let file, let found, let limit):
             "\(file): \(found) members, expected at most \(limit)"
-        case .unsafeName(let file, let name): "\(file): unsafe member name \(name.debugDescription)"
+        case .unsafeName(let file, let name):
+            "\(file): unsafe member name \(name.debugDescription), expected a relative path"
         case .duplicateName(let file, let name): "\(file): two members are named '\(name)'"
-        case .encrypted(let file, let member): "\(file): '\(member)' is encrypted"
+        case .encrypted(let file, let member):
+            "\(file): '\(member)' is encrypted, expected an archive without a password"
         case .unsupportedMethod(let file, let member, let found):
             "\(file): '\(member)': compression method \(found), expected 0 (stored) or 8 (deflate)"
         case .headerMismatch(let file, let member, let found, let expected):
-            "\(file): '\(member)': its header has \(found), the directory \(expected)"
+            "\(file): '\(member)': its header has \(found), the zip directory has \(expected)"
         case .overlapping(let file, let member, let other): "\(file): '\(member)' overlaps \(other)"
         case .expandsTooMuch(let file, let member, let found, let limit):
             "\(file): '\(member)' inflates to \(found) bytes, expected at most \(limit) for its stored size"
@@ -90,7 +92,8 @@ extension ArchiveError: CustomStringConvertible {
             "\(file): '\(member)': CRC-32 is \(String(found, radix: 16)), "
                 + "expected \(String(expected, radix: 16))"
         case .missingMember(let file, let member): "\(file): no member '\(member)'"
-        case .notNumpy(let file, let member): "\(file): '\(member)': not a numpy array, no magic bytes"
+        case .notNumpy(let file, let member):
+            "\(file): '\(member)': not a numpy array: the magic bytes are missing"
         case .unsupportedNumpyVersion(let file, let member, let found):
             "\(file): '\(member)': npy format version \(found), expected 1, 2 or 3"
         case .malformedNumpyHeader(let file, let member, let found, let expected):
@@ -98,7 +101,7 @@ extension ArchiveError: CustomStringConvertible {
         case .unsupportedElementType(let file, let member, let found):
             "\(file): '\(member)': elements of type \(found), expected b1, u1…u8, i1…i8, f2, f4 or f8"
         case .fortranOrder(let file, let member):
-            "\(file): '\(member)': stored in Fortran order, expected C order (numpy.ascontiguousarray)"
+            "\(file): '\(member)': stored in Fortran order, expected C order; save numpy.ascontiguousarray(array)"
         case .wrongPayload(let file, let member, let found, let expected):
             "\(file): '\(member)': \(found) bytes of elements, expected \(expected)"
         }

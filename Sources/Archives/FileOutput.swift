@@ -32,7 +32,7 @@ package final class FileOutput {
         count += bytes.count
     }
 
-    /// Closes the file: some file systems tell only now that they are full.
+    /// Closes the file. Some file systems report only now that they are full.
     package func close() throws(ArchiveError) {
         let status = Foundation.close(descriptor)
         descriptor = -1

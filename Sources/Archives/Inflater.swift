@@ -20,7 +20,7 @@ final class Inflater {
     private var stream = z_stream()
     private let isReady: Bool
 
-    /// What is around deflate's data.
+    /// The container of the deflate data.
     enum Wrapping {
         /// Nothing, as in zip.
         case none

@@ -82,7 +82,7 @@ package struct NumpyArray: Sendable {
         }
     }
 
-    /// All elements as integers; nil where they are floats or one does not fit an `Int`.
+    /// All elements as integers; nil if they are floats or one does not fit an `Int`.
     package func integers() -> [Int]? {
         switch elementType {
         case .bool, .uint8: all(UInt8.self)

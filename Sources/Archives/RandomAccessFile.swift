@@ -2,7 +2,7 @@ import Foundation
 
 /// A regular file open for reading at any offset, from any thread.
 package final class RandomAccessFile: Sendable {
-    /// The path as it was given.
+    /// The path as given.
     package let path: String
     /// Bytes in the file when it was opened.
     package let size: Int
@@ -11,7 +11,7 @@ package final class RandomAccessFile: Sendable {
 
     /// Opens a file; anything that is no regular file is refused.
     package init(path: String) throws(ArchiveError) {
-        // Without O_NONBLOCK a named pipe would block here until somebody writes to it.
+        // Without O_NONBLOCK a named pipe would block here until another process opens it.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw .unreadable(file: path, reason: String(cString: strerror(errno)))
@@ -53,7 +53,7 @@ package final class RandomAccessFile: Sendable {
         return bytes
     }
 
-    /// The first bytes of a file, at most `count`; none where it cannot be read, which whoever opens it then says.
+    /// The first bytes of a file, at most `count`; none if it cannot be read, which the next open reports.
     package static func firstBytes(_ count: Int, of path: String) -> [UInt8] {
         guard let file = try? RandomAccessFile(path: path) else { return [] }
         return (try? file.read(at: 0, count: min(file.size, count))) ?? []

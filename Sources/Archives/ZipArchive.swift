@@ -4,7 +4,7 @@
 /// Follows PKWARE's APPNOTE 6.3.10 as far as numpy, Keras and PyTorch use it: stored and deflated members, zip64,
 /// data descriptors. Refused: encryption, several disks, members that overlap, unsafe names.
 package struct ZipArchive: Sendable {
-    /// What an archive may ask for.
+    /// Limits for untrusted archives.
     package enum Limits {
         /// Members in an archive.
         package static let members = 100_000
@@ -72,7 +72,7 @@ package struct ZipArchive: Sendable {
     private func inflate(_ member: Member) throws(ArchiveError) -> [UInt8] {
         let blockSize = 1 << 20
         let inflater = Inflater()
-        // One byte more than announced, to notice a stream that goes on.
+        // One byte more than declared, to detect a longer stream.
         var output = [UInt8](repeating: 0, count: member.size + 1)
         var input: [UInt8] = []
         var (read, used, made) = (0, 0, 0)

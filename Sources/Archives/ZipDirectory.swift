@@ -1,7 +1,7 @@
 /// Reads and checks a zip archive's directory. Section numbers are those of APPNOTE 6.3.10.
 struct ZipDirectory {
     private let file: RandomAccessFile
-    /// Where the directory stands, and where it ends.
+    /// The start and the end of the directory.
     private let range: Range<Int>
     /// How many entries it announces.
     private let count: Int

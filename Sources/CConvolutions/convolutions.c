@@ -8,8 +8,8 @@ extern const nc_convolver nc_avx2, nc_avx512;
 extern const nc_convolver nc_neon;
 #endif
 
-/// The convolver of vectors of so many floats. Where it is 0, the widest that the processor has; AVX-512's only where the
-/// outputs fill its channels. NULL where there is none.
+/// The convolver for vectors of a number of floats; 0 for the widest of the processor, where AVX-512 is used only if the
+/// outputs fill its channels. NULL if there is none.
 static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
 #if defined(__x86_64__)
     const bool has_avx512 = __builtin_cpu_supports("avx512f");
@@ -99,7 +99,7 @@ static range range_of(size_t index, size_t ranges, size_t count, size_t unit) {
     return (range){nc_min(units * index / ranges * unit, count), nc_min(units * (index + 1) / ranges * unit, count)};
 }
 
-/// What all threads of a convolution know.
+/// The shared state of a convolution's threads.
 typedef struct {
     const nc_convolver *convolver;
     const nc_shape *shape;

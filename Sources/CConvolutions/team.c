@@ -6,8 +6,8 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
-// The threads that oneDNN's own convolutions run on: a second pool beside them would take their processors. Looked up
-// by name, because neither the compiler nor every platform brings OpenMP.
+// Uses the OpenMP threads of oneDNN: a second pool would compete for the processors. Looked up by name, because neither the
+// compiler nor every platform has OpenMP.
 
 typedef struct {
     void (*parallel)(void (*body)(void *), void *context, unsigned threads, unsigned flags);
@@ -29,14 +29,14 @@ typedef struct {
     void *context;
 } task;
 
-/// On every thread of the team, of which there may be fewer than were asked for.
+/// Runs on every thread of the team, which can be smaller than requested.
 static void run_share(void *context) {
     const task *t = context;
     const size_t threads = (size_t)library.threads();
     for (size_t index = (size_t)library.thread(); index < t->count; index += threads) t->body(t->context, index);
 }
 
-// The thread sanitizer does not see how OpenMP's threads wait for each other, and takes all that they share for races.
+// The thread sanitizer does not see how OpenMP threads synchronize, and reports all shared data as races.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define NC_ONE_THREAD

@@ -21,12 +21,12 @@
 
 enum { place_bytes = 1001, path_bytes = 4096, most_temporaries = 64, stack_bytes = 1 << 16 };
 
-/* Whether this thread is inside; the rest is of the one that is. */
+/* Whether this thread is inside a library. The rest is the state of the thread that is inside. */
 static _Thread_local int depth;
 static int is_installed;
 static const char *library = "";
 static char place[place_bytes];
-/* The first place where a library failed, whose memory may be damaged since. */
+/* The first place where a library failed. Its memory may be damaged since then. */
 static char suspect[place_bytes];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -34,8 +34,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char temporaries[most_temporaries][path_bytes];
 
 #ifdef __linux__
-/* What the watchdog knows of the thread that is inside: how often a thread went in or came out, odd while one is inside, and
- * the clock of its processor time. */
+/* The watchdog's state of the thread that is inside: the number of entries and exits, odd while a thread is inside, and the
+ * clock of its processor time. */
 static atomic_ulong passages;
 static atomic_int inside_clock;
 static unsigned most_seconds;
@@ -55,8 +55,8 @@ static void enter_clock(void) {}
 static void leave_clock(void) {}
 #endif
 
-/* A stack for the handler, once for each thread: the crash may be that the other one is full. The address sanitizer has
- * such stacks of its own. */
+/* A separate stack for the handler, one per thread, because a crash can be a stack overflow. The address sanitizer has its
+ * own. */
 static void add_stack(void) {
 #ifndef nc_sanitized
     static _Thread_local char stack[stack_bytes];
@@ -129,7 +129,7 @@ int nc_guard_open(const char *path, int flags) {
     return descriptor;
 }
 
-/* The list as it is: in a crash whoever has the lock comes no further. */
+/* Reads the list without the lock: in a crash its owner may never release it. */
 static void delete_all(void) {
     for (int i = 0; i < most_temporaries; i++) {
         if (temporaries[i][0] != 0) unlink(temporaries[i]);
@@ -154,28 +154,28 @@ static const char *name(int number) {
     }
 }
 
-/* The error, and the end. Only what may be called in a signal handler; the memory may be damaged. */
+/* Prints the error and exits. Calls only async-signal-safe functions; the memory may be damaged. */
 static void end(const char *where, const char *what, const char *how) {
     delete_all();
-    const char *parts[] = {"Error: ", where, ": ", library, what, how, ", expected a file that is not damaged\n"};
+    const char *parts[] = {"Error: ", where, ": ", library, what, how, ": the file is damaged\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) say(parts[i]);
     _exit(1);
 }
 
-/* SIGILL and SIGTRAP are Swift's own checks: an index out of range, a sum that overflows. */
+/* SIGILL and SIGTRAP come from Swift's own checks: an index out of range, an overflow. */
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGTRAP};
 enum { crash_count = sizeof crashes / sizeof *crashes };
 
-/* What was to be done before: Swift may print a backtrace. */
+/* Calls the previous handler: Swift may print a backtrace. */
 static struct sigaction before[crash_count];
 
 static void handle(int number) {
     if (number != SIGILL && number != SIGTRAP) {
-        if (depth > 0) end(place, " crashed over it with ", name(number));
-        // Not inside. Where the library failed before, it may have damaged memory that others use: glibc tells such with SIGABRT.
-        if (suspect[0] != 0) end(suspect, " failed over it, and all crashed afterwards with ", name(number));
+        if (depth > 0) end(place, " crashed on it with ", name(number));
+        // Not inside. If the library failed before, it may have damaged other memory; glibc detects that with SIGABRT.
+        if (suspect[0] != 0) end(suspect, " failed on it and crashed afterwards with ", name(number));
     }
-    // A fault of ours. It ends as any crash, but leaves no file.
+    // A fault of this program: a normal crash, without leftover files.
     delete_all();
     for (int i = 0; i < crash_count; i++) {
         if (crashes[i] == number) sigaction(number, &before[i], NULL);
@@ -184,8 +184,8 @@ static void handle(int number) {
 }
 
 #ifdef __linux__
-/* Looks once a second at the thread that is inside, and ends the process where one passage takes too much processor time. A
- * thread of its own, because a timer's signal would interrupt whatever computes. */
+/* Checks the thread that is inside once a second, and ends the process if one call takes too much processor time. A separate
+ * thread, because a timer's signal would interrupt computing threads. */
 static void *watch(void *unused) {
     (void)unused;
     unsigned long watched = 0;
@@ -194,13 +194,13 @@ static void *watch(void *unused) {
         nanosleep(&(struct timespec){1, 0}, NULL);
         const unsigned long passage = atomic_load(&passages);
         const int is_inside = passage % 2 == 1 && clock_gettime(atomic_load(&inside_clock), &now) == 0;
-        // The clock may be the next one's where the thread has come out meanwhile.
+        // If the thread has left meanwhile, the clock may belong to the next one.
         if (!is_inside || atomic_load(&passages) != passage) continue;
         if (passage != watched) {
             watched = passage;
             first = now;
         } else if (now.tv_sec - first.tv_sec >= (time_t)most_seconds) {
-            end(place, " did not come to an end with it", "");
+            end(place, " did not finish reading it", "");
         }
     }
     return NULL;

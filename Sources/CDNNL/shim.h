@@ -1,4 +1,4 @@
-// oneDNN behind one face, for 2.6 (operation descriptors, descriptors by value) and 3.x (neither).
+// One interface for oneDNN 2.6 (operation descriptors, descriptors by value) and 3.x (neither).
 // Every function returns a dnnl_status_t; the caller owns what it gets and frees it with the matching function.
 #ifndef NORMCONV_CDNNL_SHIM_H
 #define NORMCONV_CDNNL_SHIM_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/// What is computed of a convolution.
+/// The computation: forward or one of the gradients.
 typedef enum {
     /// The destination, from the source, the kernel and the bias.
     nc_forward,
@@ -105,7 +105,7 @@ static inline const char *nc_dnnl_instructions(void) {
     return NULL;
 }
 
-/// Whether the processor multiplies bfloat16 numbers, and the library uses that: with AVX512_BF16, which all with AMX have.
+/// Whether the processor has bfloat16 instructions that the library uses: AVX512_BF16, which all processors with AMX have.
 static inline bool nc_dnnl_has_bfloat16(void) {
 #if defined(__x86_64__)
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
@@ -168,7 +168,7 @@ done:
     return status;
 }
 
-/// Compiles a convolution; `conv` must be zeroed, and is to be destroyed whatever is returned.
+/// Compiles a convolution. `conv` must be zeroed, and must be destroyed even after a failure.
 static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_engine_t engine, const nc_convolution_shape *s) {
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_primitive_desc_t description = NULL, hint = NULL;
@@ -281,7 +281,7 @@ static inline void nc_memories_destroy(nc_convolution_memories *m) {
 }
 
 /// Memories over the caller's buffers, source and destination NULL where they are set later; `memories` must be zeroed,
-/// and is to be destroyed whatever is returned.
+/// and must be destroyed even after a failure.
 static inline dnnl_status_t nc_memories_create(
     nc_convolution_memories *m, const nc_convolution *conv, dnnl_engine_t engine, const float *source,
     void *packed, const float *bias, float *destination, void *scratch) {

@@ -72,13 +72,13 @@ static inline hid_t chdf5_make_float16(size_t exponent_bits, size_t mantissa_bit
     return type;
 }
 
-/* Where the bytes of an open file are, on the disk or in memory, and how numbers stand in it. */
+/* The bytes of an open file, on the disk or in memory, and the sizes of its numbers. */
 typedef struct {
     /* -1 where the file is in memory. */
     int descriptor;
     const char *memory;
     uint64_t size;
-    /* Bytes of a block of the user's own, behind which addresses count. */
+    /* Size of the user block. Addresses count from its end. */
     uint64_t start;
     size_t address_bytes, length_bytes;
 } chdf5_bytes;
@@ -144,8 +144,8 @@ static inline herr_t chdf5_link_type(hid_t group, const char *name, H5L_type_t *
     return status;
 }
 
-/* Calls `visit` with each link as it comes; a value other than 0 from it ends the walk. For an order of its own the library
- * would make a table of as many links as the group says it has, and free what is not in it. */
+/* Calls `visit` with each link in stored order; a value other than 0 from it ends the walk. For a sorted order the library
+ * would allocate a table for as many links as the group declares, and free entries that it never filled. */
 static inline herr_t chdf5_links(
     hid_t group, herr_t (*visit)(hid_t, const char *, const H5L_info_t *, void *), void *context) {
     hsize_t position = 0;
@@ -178,8 +178,8 @@ static inline herr_t chdf5_disable_locking(hid_t access) {
 #endif
 }
 
-/* A conversion that leaves the bytes as they are: what a file holds of a string of variable length, which is its length
- * (32 bits, little-endian) and where it stands, into opaque bytes of the same size. */
+/* A conversion that keeps the bytes: the stored reference of a variable-length string, which is its length (32 bits,
+ * little-endian) and position, becomes opaque bytes of the same size. */
 static herr_t chdf5_keep(
     hid_t from, hid_t to, H5T_cdata_t *data, size_t count, size_t stride, size_t background_stride, void *buffer,
     void *background, hid_t transfer) {
@@ -189,8 +189,8 @@ static herr_t chdf5_keep(
     return 0;
 }
 
-/* Reads an attribute of strings of variable length as the references that stand in the file, `size` bytes each: the
- * library itself tells no lengths, it allocates what they ask for. */
+/* Reads an attribute of variable-length strings as the references in the file, `size` bytes each. The library itself gives
+ * no lengths: it allocates what the file declares. */
 static inline herr_t chdf5_read_references(hid_t attribute, hid_t type, size_t size, void *buffer) {
     hid_t opaque = H5Tcreate(H5T_OPAQUE, size);
     if (opaque < 0) return -1;

@@ -14,7 +14,7 @@
 #include <H5FDdevelop.h>
 #endif
 
-/// Bytes that could not be written.
+/// Bytes of a failed write.
 typedef struct lost_bytes {
     struct lost_bytes *next;
     haddr_t place;
@@ -38,7 +38,7 @@ typedef struct {
     /// The library's own part comes first.
     H5FD_t common;
     nc_hdf5_disk *disk;
-    /// Ends of the space that is given out and of what was written.
+    /// The ends of the allocated and of the written space.
     haddr_t allocated, written;
 } driver_file;
 
@@ -100,7 +100,7 @@ static int write_all(int descriptor, haddr_t place, size_t count, const unsigned
     return 0;
 }
 
-/// Reads what there is of a part of the file; the rest is zeros, as in a file with holes.
+/// Reads a part of the file. Bytes after its end are zeros, as in a file with holes.
 static int read_all(int descriptor, haddr_t place, size_t count, unsigned char *bytes) {
     while (count > 0) {
         ssize_t read = pread(descriptor, bytes, count < SSIZE_MAX ? count : SSIZE_MAX, (off_t)place);
@@ -117,7 +117,7 @@ static int read_all(int descriptor, haddr_t place, size_t count, unsigned char *
     return 0;
 }
 
-/// Without memory for it, what is lost reads as zeros: the file is given up anyway.
+/// Keeps lost bytes. Without memory they read as zeros: the file is discarded anyway.
 static void keep(nc_hdf5_disk *disk, haddr_t place, size_t count, const void *bytes) {
     lost_bytes *lost = malloc(sizeof *lost + count);
     if (!lost) return;
@@ -127,7 +127,7 @@ static void keep(nc_hdf5_disk *disk, haddr_t place, size_t count, const void *by
     disk->last_lost = &lost->next;
 }
 
-/// Lays what was lost over bytes that were read.
+/// Copies lost bytes over bytes that were read.
 static void restore(const nc_hdf5_disk *disk, haddr_t place, size_t count, unsigned char *bytes) {
     for (const lost_bytes *lost = disk->first_lost; lost; lost = lost->next) {
         haddr_t start = place > lost->place ? place : lost->place;
@@ -136,7 +136,7 @@ static void restore(const nc_hdf5_disk *disk, haddr_t place, size_t count, unsig
     }
 }
 
-// What the library calls
+// Callbacks of the library
 
 static H5FD_t *open_file(const char *name, unsigned flags, hid_t access, haddr_t end) {
     (void)name, (void)flags, (void)end;
@@ -154,7 +154,7 @@ static herr_t close_file(H5FD_t *file) {
     return 0;
 }
 
-/// What the library's own driver for files says of itself, so that it lays out the same file.
+/// The flags of the library's own file driver, so that the file has the same layout.
 static herr_t query(const H5FD_t *file, unsigned long *flags) {
     (void)file;
     if (flags)
@@ -219,7 +219,7 @@ static herr_t truncate_file(H5FD_t *file, hid_t transfer, hbool_t closing) {
 static const H5FD_class_t driver = {
 #if H5_VERSION_GE(1, 13, 0)
     .version = H5FD_CLASS_VERSION,
-    // Of the range that is left to drivers that nobody else uses.
+    // From the range for private drivers.
     .value = (H5FD_class_value_t)487,
 #endif
     .name = "normconv",

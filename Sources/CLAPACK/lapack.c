@@ -10,10 +10,10 @@ typedef void (*solve_function)(
 #include <pthread.h>
 #include <stdio.h>
 
-// OpenBLAS starts threads as it is loaded, which wait in a loop for a while: only what solves something loads it.
+// OpenBLAS starts threads when it is loaded, and they spin for a while. Therefore it is loaded only when needed.
 static factorize_function factorize;
 static solve_function solve;
-/// A null pointer unless LAPACK is OpenBLAS.
+/// NULL unless LAPACK is OpenBLAS.
 static void (*set_threads)(int);
 static char failure[256];
 

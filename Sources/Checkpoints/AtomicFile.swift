@@ -4,7 +4,7 @@ import Foundation
 
 /// Files that appear under their name whole or not at all.
 package enum AtomicFile {
-    /// Has `body` write a temporary file beside the target, brings it to the disk, and gives it the target's name.
+    /// Lets `body` write a temporary file next to the target, syncs it, and renames it to the target.
     /// A target that is a symbolic link stays one: the file that it leads to is replaced. What runs that were killed
     /// left beside the target is deleted.
     ///
@@ -16,7 +16,7 @@ package enum AtomicFile {
     ) throws {
         let target = resolved(path)
         let mode = try checkedMode(target, path, overwrite: overwrite)
-        // The temporary file is deleted behind this, whatever happens.
+        // The temporary file is deleted after this, whatever happens.
         do {
             let temporary = try TemporaryFile(beside: target, for: path)
             try body(temporary.path)
@@ -53,7 +53,7 @@ package enum AtomicFile {
         _exit(code)
     }
 
-    /// The mode of a file that is to be replaced; nil where there is none.
+    /// The mode of a file that is to be replaced; nil if there is none.
     private static func checkedMode(_ target: String, _ path: String, overwrite: Bool) throws -> mode_t? {
         var status = stat()
         guard stat(target, &status) == 0 else { return nil }
@@ -103,7 +103,7 @@ package enum AtomicFile {
 }
 
 extension CheckpointError {
-    /// What the system said last, of the output `path`.
+    /// The last system error, for the output `path`.
     static func systemFailure(_ path: String) -> CheckpointError {
         .cannotWrite(path: path, reason: String(cString: strerror(errno)))
     }

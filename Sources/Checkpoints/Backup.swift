@@ -26,7 +26,7 @@ package struct Backup {
         }
     }
 
-    /// Gives a file its second name, and brings it to the disk: a copy where the file system knows no second names.
+    /// Creates a hard link to a file and syncs it; a copy if the file system has no hard links.
     package init(of file: String) throws {
         try Self.check(file)
         (path, target) = (Self.path(of: file), AtomicFile.resolved(file))
@@ -48,7 +48,7 @@ package struct Backup {
         }
     }
 
-    /// Takes the second name away again, where the file still stands under its first.
+    /// Removes the hard link if the file still has its first name.
     package func remove() {
         guard isNew, FileManager.default.fileExists(atPath: target) else { return }
         unlink(path)

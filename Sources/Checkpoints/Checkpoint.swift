@@ -3,7 +3,7 @@ import Tensors
 
 /// A file of parameters in a layout that is understood, open for reading. Values are read only when asked for.
 package protocol Checkpoint: Sendable {
-    /// The path as it was given.
+    /// The path as given.
     var path: String { get }
     /// How the parameters are laid out in the file.
     var layout: Layout { get }
@@ -13,7 +13,7 @@ package protocol Checkpoint: Sendable {
     var backend: String? { get }
     /// All parameters, in file order.
     var parameters: ParameterTable { get }
-    /// Whether the file lists every layer behind those whose values it reads.
+    /// Whether the file lists every layer after those whose values it reads.
     var isTopological: Bool { get }
     /// The architecture as Keras writes it (JSON), in layouts that have one.
     var modelConfig: String? { get }
@@ -25,7 +25,7 @@ package protocol Checkpoint: Sendable {
     /// The names of the classifier's outputs in their order, where the file has them: a root attribute `class_names` in
     /// HDF5, a JSON array of that name in safetensors' metadata.
     var classNames: [String]? { get }
-    /// What `write` leaves out, for people.
+    /// What `write` leaves out, as text.
     var leftOut: [String] { get }
 
     /// Writes a file of the same layout with some parameters changed. What no edit names keeps its bytes, type,
@@ -82,8 +82,8 @@ package enum Layout: String, Sendable, CaseIterable {
     package var description: String {
         switch self {
         case .kerasLegacy: "Keras full model (HDF5)"
-        case .kerasLegacyWeights: "Keras weights alone (HDF5, before Keras 3)"
-        case .kerasWeights: "Keras 3 weights alone (.weights.h5)"
+        case .kerasLegacyWeights: "Keras weights only (HDF5, before Keras 3)"
+        case .kerasWeights: "Keras 3 weights only (.weights.h5)"
         case .kerasArchive: "Keras 3 model (.keras)"
         case .torchFlat: "PyTorch names (HDF5, flat)"
         case .torchNested: "PyTorch names (HDF5, nested groups)"

@@ -2,7 +2,7 @@ import Archives
 import HDF5
 import OrderedJSON
 
-/// Opens a file in whatever layout it has, which its bytes tell and never its name.
+/// Opens a file in any layout. The layout is recognized by content, never by name.
 ///
 /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
 /// known, `CheckpointError` where its layout is not understood.
@@ -18,7 +18,7 @@ package func openCheckpoint(
     case .pickle:
         throw CheckpointError.unsupportedLayout(
             path: path, found: "a Python pickle, perhaps PyTorch's format before 1.6",
-            remedy: "PyTorch can make a safetensors file of it: "
+            remedy: "PyTorch can convert it to safetensors: "
                 + TorchConversion.tensors.command(for: path))
     default:
         if isJSON(path) { throw CheckpointError.shardsOrConfiguration(path: path) }
@@ -36,7 +36,7 @@ extension CheckpointError {
     static func shards(path: String) -> CheckpointError {
         .unsupportedLayout(
             path: path, found: "weights in several files (shards)",
-            remedy: "load them where they were made and save one file: model.save('model.keras') in Keras, "
+            remedy: "load them in their framework and save one file: model.save('model.keras') in Keras, "
                 + "safetensors.torch.save_model in PyTorch")
     }
 
@@ -44,11 +44,11 @@ extension CheckpointError {
         if path.hasSuffix(".weights.json") || path.hasSuffix(".index.json") { return .shards(path: path) }
         return .unsupportedLayout(
             path: path, found: "JSON, which holds no weights",
-            remedy: "give the file of weights; a configuration goes to --architecture")
+            remedy: "give the weights file; pass a configuration with --architecture")
     }
 }
 
-/// The text of a configuration beside a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
+/// The text of a configuration for a file of weights. Throws `CheckpointError`, and `ArchiveError` where it cannot be
 /// read.
 package func readConfiguration(_ path: String) throws -> String {
     let limit = HDF5Limits().attributeBytes

@@ -1,7 +1,7 @@
 import CCrashGuard
 import Foundation
 
-/// A file that is written under a name of its own, `.TARGET.normconv-PROCESS-RANDOM.tmp`, beside its target. For as long
+/// A file that is written next to its target as `.TARGET.normconv-PROCESS-RANDOM.tmp`. For as long
 /// as it is there its process holds a lock on it (`flock`), which the system takes back however the process ends: a
 /// temporary file that can be locked is what a killed run left.
 struct TemporaryFile: ~Copyable {
@@ -20,7 +20,7 @@ struct TemporaryFile: ~Copyable {
             let temporary = "\(folder)/\(prefix)\(getpid())-\(random).tmp"
             let descriptor = nc_guard_create_temporary(temporary)
             guard descriptor >= 0 else { throw .systemFailure(path) }
-            // File systems without locks keep leftovers: nobody there can tell that they are.
+            // Without locks, leftover files cannot be recognized and stay.
             while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
             var status = stat()
             if fstat(descriptor, &status) == 0, status.st_nlink > 0 {
@@ -46,7 +46,7 @@ struct TemporaryFile: ~Copyable {
         return ".\(start).normconv-"
     }
 
-    /// Deletes files that nobody holds a lock on.
+    /// Deletes files without a lock.
     private static func removeLeftovers(in folder: String, _ prefix: String) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         for name in names where name.hasPrefix(prefix) && isOurs(name.dropFirst(prefix.count)) {

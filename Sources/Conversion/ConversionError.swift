@@ -31,11 +31,11 @@ package enum ConversionError: Error, Equatable {
 }
 
 extension ConversionError: CustomStringConvertible {
-    /// One line for people: the object, what was expected and what was found.
+    /// The message in one line: the object, what was expected and what was found.
     package var description: String {
         switch self {
         case .invalidOption(let name, let found, let expected):
-            "option \(name): is \(found), expected \(expected)"
+            "option \(name): found \(found), expected \(expected)"
         case .missingParameter(let name, let layer):
             "layer '\(layer)': parameter '\(name)' is not in the file"
         case .wrongShape(let parameter, let layer, let found, let expected):
@@ -49,15 +49,15 @@ extension ConversionError: CustomStringConvertible {
         case .overflow(let parameter, let index, let value):
             "parameter '\(parameter)': the new value \(index) is \(value), expected one that fits Float32"
         case .groupsDoNotDivide(let layer, let channels, let groups):
-            "layer '\(layer)': \(channels) channels, expected a multiple of \(groups) groups"
+            "layer '\(layer)': \(channels) channels, expected a multiple of \(groups) groups; choose another --groups"
         case .groupSizeDoesNotDivide(let layer, let channels, let size):
-            "layer '\(layer)': \(channels) channels, expected a multiple of \(size) channels a group"
+            "layer '\(layer)': \(channels) channels, expected a multiple of \(size) channels per group; choose another --groups"
         case .singleElementGroup(let layer, let groups, let input):
-            "layer '\(layer)': input \(input) in \(groups) groups leaves one value a group, expected at least 2"
+            "layer '\(layer)': \(groups) groups of the input \(input) hold one value each, expected at least 2; choose fewer groups"
         case .notDefinite(let order):
-            "a covariance of \(order) inputs is not positive definite, expected finite activations"
+            "the covariance of \(order) inputs is not positive definite; check the weights and images for values that are not finite"
         case .missingLibrary(let reason):
-            "LAPACK cannot be loaded (install libopenblas0 or liblapack3): \(reason)"
+            "cannot load LAPACK: \(reason); install libopenblas0 or liblapack3"
         case .inconsistentLayer(let layer, let found, let expected):
             "layer '\(layer)': \(found), expected \(expected)"
         }

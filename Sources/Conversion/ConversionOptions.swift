@@ -1,12 +1,12 @@
-/// How a network's batch normalization is to be converted.
+/// Options of a conversion.
 public struct ConversionOptions: Sendable, Equatable {
-    /// What takes batch normalization's place.
+    /// The new norms.
     public var target: Target
-    /// Into how many groups the channels of a norm are divided; only read where the target is `groupNorm`.
+    /// The number of groups; only used for the target `groupNorm`.
     public var groups: GroupPolicy
-    /// Where the new scale and offset come from.
+    /// The source of gamma and beta.
     public var initialization: Initialization
-    /// Which convolutions get standardized weights; nil for `on` where the target is `groupNorm`, and `off` otherwise.
+    /// Which convolutions get standardized weights.
     public var weightStandardization: WeightStandardization?
     /// The ε of weight standardization.
     public var standardizationEpsilon: StandardizationEpsilon
@@ -15,10 +15,9 @@ public struct ConversionOptions: Sendable, Equatable {
     /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
     /// mean 0. Not with `copy`, which leaves biases alone.
     public var addsBias: Bool
-    /// Takes for granted that norms of a network whose graph is not known stand directly behind the plain convolutions that
-    /// they are paired with: by names that somebody gave, or by the order or the number of layers (`PairBasis`). Otherwise
-    /// such convolutions stay as they are. Norms whose statistics contradict it are left out. Without effect where the
-    /// graph is known.
+    /// Assumes, if the graph is unknown, that norms directly follow the convolutions that they are paired with by names, order
+    /// or number of channels (`PairBasis`). Otherwise such convolutions stay unchanged. Norms whose statistics contradict it
+    /// are excluded. No effect if the graph is known.
     public var assumesAdjacent: Bool
 
     /// The defaults are the command's: GroupNorm of automatic groups, from stored statistics, with BiT's weight
@@ -56,15 +55,15 @@ public struct ConversionOptions: Sendable, Equatable {
         case groupNorm
         /// One group of all channels and positions (Wu & He 2018).
         case layerNorm
-        /// One channel a group.
+        /// One channel per group.
         case instanceNorm
     }
 
     /// Where the new scale and offset come from.
     public enum Initialization: String, Sendable, CaseIterable {
-        /// From the stored statistics, so that the function is kept where samples are typical.
+        /// Computed from the stored statistics, which keeps the function for typical images.
         case statistics
-        /// The old γ and β as they are: the baseline, which does not keep the function.
+        /// The old γ and β unchanged: a baseline that does not keep the function.
         case copy
     }
 
@@ -74,7 +73,7 @@ public struct ConversionOptions: Sendable, Equatable {
         case on
         /// None.
         case off
-        /// All; those without a norm behind them change the function.
+        /// All; those without a norm after them change the function.
         case all
         /// As `on`, and in Keras' layouts by layers that standardize their weights at every call, so that they go on in training.
         case layers = "layer"

@@ -13,7 +13,7 @@ package struct ConversionPlan: Sendable {
     package var norms: [ConvertedNorm]
     /// Layers of convolutions that had no bias and get one, in topological order.
     package var biasedConvolutions: [String]
-    /// What was done and what was not, for people.
+    /// What was converted and what was not.
     package var report: ConversionReport
 }
 
@@ -41,7 +41,7 @@ package struct ConversionReport: Sendable, Equatable {
     package var standardized: [String] = []
     /// Convolutions whose weights stay as they are, in topological order; empty where standardization is off.
     package var leftAlone: [LeftAlone] = []
-    /// Norms behind a convolution, and what says so, in topological order.
+    /// Norms after a convolution, and what says so, in topological order.
     package var pairs: [NormPair] = []
     /// Parameters that are not written, in topological order.
     package var dropped: [String] = []
@@ -72,7 +72,7 @@ package struct ConversionReport: Sendable, Equatable {
     package enum Reason: Sendable, Equatable {
         /// What follows the convolution would notice.
         case exempt(ConvolutionExemption)
-        /// The norm behind it has been a group norm before, so nothing tells its statistics.
+        /// The norm after it has been a group norm before, so nothing tells its statistics.
         case beforeGroupNorm(layer: String)
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
@@ -83,40 +83,40 @@ package struct ConversionReport: Sendable, Equatable {
 package enum ConversionWarning: Sendable, Equatable {
     /// There is no batch normalization in the network.
     case nothingToConvert
-    /// The old scales and offsets are used where they do not fit.
+    /// Gamma and beta are copied unchanged.
     case copied
-    /// Convolutions without a norm behind them are standardized, which changes what the network computes.
+    /// Convolutions without a norm after them are standardized, which changes the outputs.
     case standardizedWithoutNorm(layers: [String])
-    /// Weights were standardized without images to tell what that costs.
+    /// Weights were standardized without calibration.
     case standardizedWithoutData(convolutions: Int)
     /// Norms whose groups are of few channels: their statistics differ from sample to sample.
     case narrowGroups(layers: [String], channelsPerGroup: Int)
-    /// Groups of one channel on maps of unknown extents: a map of one position would become zero.
+    /// Groups of one channel on maps of unknown size: a 1×1 map would become zero.
     case singleChannelGroups(layers: [String])
-    /// Convolutions stay as they are because nothing proves that they stand directly before a norm. `canBeAssumed`: the
-    /// options could take it for granted for some of them.
+    /// Convolutions stay unchanged because nothing proves that they directly precede a norm. `canBeAssumed`: the options
+    /// could assume it for some of them.
     case unprovenPairs(norms: [String], isKeras: Bool, canBeAssumed: Bool)
-    /// Norms that were to be taken to follow their convolutions directly, and have the statistics of values behind a ReLU.
+    /// Norms that were assumed to follow their convolutions directly, but have the statistics of values after a ReLU.
     case contradictedAdjacency(norms: [String])
-    /// `assumesAdjacent` where nothing is left to assume.
+    /// `assumesAdjacent` has no effect.
     case graphIsKnown
-    /// Images were made to calibrate on, and their statistics are far from the stored ones: how far, and what is near.
+    /// Synthetic images whose statistics are far from the stored ones: the distance, and the largest acceptable one.
     case distantImages(distance: Double, near: Double)
 }
 
 extension ConversionReport.Reason: CustomStringConvertible {
-    /// The reason, for people.
+    /// The reason as text.
     package var description: String {
         switch self {
         case .exempt(let exemption): exemption.description
-        case .beforeGroupNorm(let layer): "'\(layer)' behind it is a group norm already"
+        case .beforeGroupNorm(let layer): "'\(layer)' after it is already a group norm"
         case .singleWeightFilters: "its filters have a single weight"
         }
     }
 }
 
 extension ConversionWarning {
-    /// Whether it tells what to expect without images, which a calibration measures instead.
+    /// Whether it predicts a loss that calibration measures.
     package var isAnsweredByCalibration: Bool {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
@@ -128,42 +128,43 @@ extension ConversionWarning {
 }
 
 extension ConversionWarning: CustomStringConvertible {
-    /// One line for people, with the first three of the layers that it is about.
+    /// The message in one line, with the first three of the layers that it is about.
     package var description: String { text(listing: 3) }
 
-    /// The line, with so many layers.
+    /// The line, with at most `limit` layers.
     package func text(listing limit: Int) -> String {
         switch self {
         case .nothingToConvert:
             "the network has no batch normalization: nothing to convert"
         case .copied:
-            "scales and offsets are copied as they are: expect the network to fail until it is fine-tuned"
+            "gamma and beta are copied unchanged: expect accuracy near chance until the network is fine-tuned"
         case .standardizedWithoutNorm(let layers):
-            "standardized without a norm behind, which changes the function: "
+            "standardized without a norm after them, which changes the outputs: "
                 + layers.listed(limit)
         case .standardizedWithoutData(let convolutions):
-            "\(convolutions) convolutions are standardized without images: expect a loss, a large one in narrow "
-                + "networks and on grey images; --calibrate IMAGES keeps most, --synthesize much without any, --ws off more"
+            "\(convolutions == 1 ? "1 convolution is" : "\(convolutions) convolutions are") standardized without images: "
+                + "expect a loss of accuracy, a large one in narrow networks and on grey images; --calibrate IMAGES loses "
+                + "least, then --ws off, then --synthesize"
         case .narrowGroups(let layers, let size):
-            "\(layers.count) norms have groups of few channels, down to \(size), whose statistics vary from image "
-                + "to image: expect a loss; --calibrate IMAGES, --synthesize, --groups size:8 or --to ln lose less"
+            "\(layers.count == 1 ? "1 norm has" : "\(layers.count) norms have") groups of few channels, down to \(size), "
+                + "whose statistics vary from image to image: expect a loss of accuracy; --calibrate IMAGES, --synthesize, "
+                + "--groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
-            "groups of one channel vanish on maps of one position: \(layers.listed(limit))"
+            "groups of one channel become zero on 1×1 maps: \(layers.listed(limit))"
         case .unprovenPairs(let norms, let isKeras, let canBeAssumed):
-            "nothing proves which convolution stands directly before \(norms.map { "'\($0)'" }.listed(limit)): convolutions there stay as "
-                + "they are, neither standardized nor given a bias"
-                + (isKeras ? "; --architecture FILE tells (model.to_json())" : "")
+            "nothing proves which convolution directly precedes \(norms.map { "'\($0)'" }.listed(limit)): such "
+                + "convolutions stay unchanged, without standardization or a new bias"
+                + (isKeras ? "; give the graph with --architecture FILE (model.to_json())" : "")
                 + (canBeAssumed
-                    ? "; --assume-adjacent takes it for granted where names, or the order or number of layers, pair them"
-                    : "")
+                    ? "; --assume-adjacent assumes it for pairs by name, order or number of channels" : "")
         case .contradictedAdjacency(let norms):
-            "--assume-adjacent is contradicted by the statistics of \(norms.map { "'\($0)'" }.listed(limit)): their running means are all 0 "
-                + "or more, as behind a ReLU; the convolutions before them stay as they are"
+            "--assume-adjacent contradicts the statistics of \(norms.map { "'\($0)'" }.listed(limit)): their running means "
+                + "are all 0 or more, as after a ReLU; the convolutions before them stay unchanged"
         case .graphIsKnown:
-            "the graph is known: --assume-adjacent changes nothing"
+            "--assume-adjacent has no effect: the graph is known"
         case .distantImages(let distance, let near):
-            "the images that were made have other statistics than the stored ones, a distance of \(Float(distance)), expected at most "
-                + "\(Float(near)): expect little of them; --preprocess and --image-size may be others than the network was trained with"
+            "the synthetic images do not match the stored statistics: found a distance of \(Float(distance)), expected at most "
+                + "\(Float(near)); check that --preprocess and --image-size are those of the training"
         }
     }
 }

@@ -1,4 +1,4 @@
-/// What batch normalization's stored parameters tell of each channel that enters it.
+/// The statistics of each channel that enters a batch norm, from its stored parameters.
 struct ChannelStatistics: Equatable {
     /// μ per channel.
     var mean: [Double]
@@ -23,7 +23,7 @@ struct Affine: Equatable {
     /// β per channel.
     var beta: [Double]
 
-    /// The scale and offset with which group normalization does what batch normalization with this affine did:
+    /// The scale and offset with which a group norm replaces a batch norm with this affine:
     /// for a group, m = mean(μ) and v = mean(σ²) + mean((μ − m)²), then γ' = γ·√(v + ε')/√(σ² + ε) and
     /// β' = β + γ(m − μ)/√(σ² + ε). Exact for samples whose group statistics are m and v. `groups` divides the
     /// channels; ε' is group normalization's.

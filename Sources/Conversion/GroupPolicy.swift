@@ -1,11 +1,11 @@
-/// Into how many groups the channels of a norm are divided. Groups are of consecutive channels.
+/// The number of groups of a norm. A group holds consecutive channels.
 public enum GroupPolicy: Sendable, Hashable {
     /// 32 (Wu & He 2018) where there are at least 64 channels and 32 divides them; otherwise the largest divisor
     /// up to 32 that leaves at least 8 channels a group, or 1.
     case auto
-    /// This many groups; an error where they do not divide the channels.
+    /// This many groups; an error if they do not divide the channels.
     case count(Int)
-    /// This many channels a group; an error where they do not divide the channels.
+    /// This many channels per group; an error if they do not divide the channels.
     case perGroup(Int)
     /// gcd(32, channels), as Opacus does.
     case gcd

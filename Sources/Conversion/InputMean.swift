@@ -32,13 +32,13 @@ func inputMean(_ kernel: Tensor, _ geometry: KernelGeometry, outputMean: [Double
             for column in 0..<count { normal[row * count + column] += factor * sums[output * count + column] }
         }
     }
-    // Colours that no filter tells apart share the mean instead of making the system singular.
+    // Colours with equal weights in all filters share the mean; otherwise the system would be singular.
     let ridge = 1e-9 * (0..<count).reduce(0) { $0 + normal[$1 * count + $1] } / Double(count)
     for row in 0..<count { normal[row * count + row] += ridge }
     return solveSymmetric(normal, right)
 }
 
-/// Solves a symmetric positive definite system by Cholesky's decomposition; nil where it is not definite.
+/// Solves a symmetric positive definite system by Cholesky's decomposition; nil if it is not definite.
 func solveSymmetric(_ matrix: [Double], _ right: [Double]) -> [Double]? {
     let count = right.count
     var (lower, solution) = (matrix, right)

@@ -19,7 +19,7 @@ struct KernelGeometry: Sendable, Equatable {
     /// True for rows of output channels, false for one filter after another.
     let outputsAreInnermost: Bool
 
-    /// The geometry of a convolution's kernel; nil where its numbers do not fit together.
+    /// The geometry of a convolution's kernel; nil if its numbers do not fit together.
     init?(_ convolution: Convolution) {
         let (inputs, outputs, groups) = (convolution.inputs, convolution.outputs, convolution.groups)
         let (taps, overflow) = convolution.size.height.multipliedReportingOverflow(by: convolution.size.width)

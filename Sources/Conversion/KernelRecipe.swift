@@ -13,7 +13,7 @@ struct KernelRecipe: Sendable, Equatable {
     /// What each filter is multiplied with then, one value per output channel.
     let scale: [Double]
 
-    /// The new weights, in the layout of the old ones and in their memory where nobody else has them; `kernel` has the
+    /// The new weights, in the layout of the old ones and in their memory if it is not shared; `kernel` has the
     /// geometry's number of weights.
     func apply(to kernel: consuming Tensor) -> Tensor {
         kernel.values.withUnsafeMutableBufferPointer { weights in

@@ -24,7 +24,7 @@ struct ParameterReader: Sendable {
         return tensor
     }
 
-    /// One value per channel; nil where the layer has no such parameter.
+    /// One value per channel; nil if the layer has no such parameter.
     func vector(_ name: String?, count: Int, layer: String) throws -> [Double]? {
         guard let name else { return nil }
         return try read(name, shape: [count], layer: layer).values.map(Double.init)

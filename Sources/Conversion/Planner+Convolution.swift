@@ -2,9 +2,9 @@ import Networks
 import Tensors
 
 extension Planner {
-    /// What is to happen to a convolution's weights.
+    /// The treatment of a convolution's weights.
     private enum Treatment {
-        /// They stay as they are, for a reason that is worth telling.
+        /// They stay unchanged, for a reason to report.
         case leave(ConversionReport.Reason?)
         /// Standardized before a batch normalization that makes up for it.
         case standardizeBeforeNorm
@@ -12,7 +12,7 @@ extension Planner {
         case standardizeAnyway
     }
 
-    /// Decides about a convolution's weights and bias, and records what then enters the norm behind it.
+    /// Decides about a convolution's weights and bias, and records what then enters the norm after it.
     mutating func visitConvolution(_ index: Int, _ convolution: Convolution) throws {
         let node = source.nodes[index]
         guard let geometry = KernelGeometry(convolution), let shape = convolution.kernelShape,
@@ -100,7 +100,7 @@ extension Planner {
             epsilon: options.standardizationEpsilon)
     }
 
-    /// Carries a kernel's change on to the statistics of the norm behind it, and where there is a bias, uses it to
+    /// Carries a kernel's change on to the statistics of the norm after it, and where there is a bias, uses it to
     /// give every channel mean 0 there: the groups' statistics then vary less from sample to sample.
     private mutating func centre(
         _ index: Int, _ convolution: Convolution, bias: [Double]?, _ norm: NormBehind,

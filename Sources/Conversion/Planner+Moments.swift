@@ -3,7 +3,7 @@ import Tensors
 
 extension Planner {
     /// The moments of a node that is neither a convolution nor batch normalization; its parameters are read and
-    /// checked. Nil where its operands' are unknown or nobody asks.
+    /// checked. Nil if its operands' moments are unknown or none are needed.
     func propagatedMoments(_ index: Int) throws -> Moments? {
         let node = source.nodes[index]
         switch node.operation {

@@ -22,8 +22,8 @@ extension Planner {
         return (network.connecting(connected), contradicted)
     }
 
-    /// Whether a batch normalization's running means are those of values that are never negative. Statistics that nobody
-    /// has updated, all 0, tell nothing.
+    /// Whether a batch norm's running means are those of values that are never negative. Statistics that were never updated
+    /// (all 0) prove nothing.
     private static func hasReLU(_ node: Node, _ reader: ParameterReader) throws -> Bool {
         guard case .batchNorm(let norm) = node.operation, norm.channels >= fewestChannels else {
             return false
@@ -32,7 +32,7 @@ extension Planner {
         return means.allSatisfy { $0 >= 0 } && means.contains { $0 > 0 }
     }
 
-    /// Norms and what is before them, in topological order.
+    /// Pairs of norms and convolutions, in topological order.
     static func reported(
         _ network: Network, connected: Network, _ contradicted: [Int: ConvolutionExemption]
     ) -> [NormPair] {
@@ -48,7 +48,7 @@ extension Planner {
         return pairs.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    /// What is to be said of convolutions that may be before a norm and stay as they are, or may not stay so.
+    /// The warnings about convolutions whose pairs are not proven.
     var pairWarnings: [ConversionWarning] {
         let pairs = plan.report.pairs
         var warnings: [ConversionWarning] = []

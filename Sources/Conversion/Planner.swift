@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// Works out how to replace a network's batch normalization, reading every parameter of the network once.
+/// Plans the conversion of a network's batch norms. Reads every parameter of the network once.
 ///
 /// - Parameters:
 ///   - network: the network to convert; one without batch normalization gives a plan that changes nothing but
@@ -26,9 +26,9 @@ struct Planner {
     let options: ConversionOptions
     let reader: ParameterReader
     let pairs: ConvolutionNormPairs
-    /// Convolutions that are not taken to stand before a norm, although they were to be: index → why.
+    /// Convolutions that were assumed to precede a norm, but are contradicted: index → reason.
     let contradicted: [Int: ConvolutionExemption]
-    /// Each node's shape; nil where the input's extents are unknown.
+    /// Each node's shape; nil if the input's extents are unknown.
     let shapes: [Shape]?
     var plan: ConversionPlan
     /// What is known of each visited node's value; nil for the input and what follows it without a convolution.
@@ -66,7 +66,7 @@ struct Planner {
         moments = [Moments?](repeating: nil, count: network.nodes.count)
     }
 
-    /// True where the conversion makes use of moments: they tell in which direction to move kernels.
+    /// Whether the conversion uses moments, which give the direction to move kernels.
     var needsMoments: Bool {
         options.standardization != .off && options.initialization == .statistics
     }

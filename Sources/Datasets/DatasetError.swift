@@ -2,15 +2,15 @@ import Archives
 import HDF5
 import Tensors
 
-/// Why a file is not a split that can be scored.
+/// Why a split cannot be read.
 package enum DatasetError: Error, Equatable {
     /// The HDF5 file or an object in it is refused.
     case hdf5(HDF5Error)
     /// The npz archive or an array in it is refused.
     case archive(ArchiveError)
-    /// No array of a name that images go by.
+    /// No array has a known name for images.
     case noImages(file: String, found: [String], expected: [String])
-    /// Images under several names, so that it is open which are meant.
+    /// Several arrays have a known name for images.
     case severalImages(file: String, found: [String])
     /// No labels where labels are needed.
     case noLabels(file: String, expected: String)
@@ -26,13 +26,13 @@ package enum DatasetError: Error, Equatable {
     case lengthsDiffer(file: String, object: String, found: Int, expected: Int)
     /// A label that is negative, or no index into the file's class names.
     case labelOutOfRange(file: String, object: String, image: Int, found: Int, classes: Int?)
-    /// A float label that is no whole number.
+    /// A float label that is not a whole number.
     case labelNotWhole(file: String, object: String, image: Int, found: Float)
     /// A row of labels of other values than zeros and ones.
     case notOneHot(file: String, object: String, image: Int)
     /// A row of zeros and ones without a one or with several: an image of several labels or none.
     case severalLabels(file: String, object: String, image: Int, found: Int)
-    /// Text that is no preprocessing.
+    /// Text that names no preprocessing.
     case unknownPreprocessing(found: String, expected: String)
     /// A preprocessing that makes pixels infinite.
     case overflowingPreprocessing(found: String)
@@ -43,7 +43,7 @@ package enum DatasetError: Error, Equatable {
         file: String, object: String, low: Float, high: Float, preprocessing: String, expected: String)
     /// A pixel that is NaN or infinite; some engines would hide it.
     case nonFinitePixel(file: String, object: String, image: Int)
-    /// A pixel that is finite, and no more behind the preprocessing.
+    /// A finite pixel that is not finite after preprocessing.
     case overflowingPixel(file: String, object: String, image: Int, preprocessing: String)
     /// Images that the split does not have.
     case rangeOutOfBounds(file: String, found: Range<Int>, count: Int)
@@ -57,32 +57,32 @@ package enum DatasetError: Error, Equatable {
     case unreadableFolder(folder: String)
     /// A folder without image files.
     case noImageFiles(folder: String, found: [String])
-    /// Images that lie in no class' folder.
+    /// Images that are in no class folder.
     case noClassFolders(folder: String, images: Int)
     /// A class' folder without images.
     case emptyClass(folder: String, name: String)
-    /// A list that is no UTF-8 text.
+    /// A list that is not UTF-8 text.
     case listIsNoText(file: String)
-    /// A list of more bytes than a list may have.
+    /// A list that is too large.
     case listTooLarge(file: String, limit: Int)
-    /// A list with a line of more bytes than one may have.
+    /// A list with a line that is too long.
     case lineTooLong(file: String, limit: Int)
-    /// A list without a line.
+    /// A list without entries.
     case emptyList(file: String)
-    /// A line that is not what its list consists of.
+    /// A malformed line of a list.
     case malformedLine(file: String, line: Int, found: String, expected: String)
     /// A list of which no column, or more than one, can be the path or the label.
     case columnsUnclear(file: String, line: Int, found: [String], expected: String)
-    /// The first image of a list is nowhere.
+    /// The first image of a list does not exist.
     case listedImageMissing(file: String, line: Int, image: String)
     /// A list of classes that contradicts itself.
     case malformedClasses(file: String, found: String, expected: String)
-    /// A class that is not among those that the network knows.
+    /// A class that is not among the network's class names.
     case unknownClass(file: String, name: String, classes: String)
 }
 
 extension DatasetError: CustomStringConvertible {
-    /// One line for people: the file, the object in it, what was found and what was expected.
+    /// The message in one line: the file, the object in it, what was found and what was expected.
     package var description: String {
         switch self {
         case .hdf5(.notHDF5(let path, let kind)):
@@ -93,15 +93,15 @@ extension DatasetError: CustomStringConvertible {
         case .noImages(let file, let found, let expected):
             "\(file): no images: found \(Self.list(found)), expected one of \(Self.list(expected, .max))"
         case .severalImages(let file, let found):
-            "\(file): images under several names: \(Self.list(found, .max)), expected one of them"
-        case .noLabels(let file, let expected): "\(file): no labels, expected '\(expected)' beside the images"
+            "\(file): found images in several arrays: \(Self.list(found, .max)), expected one"
+        case .noLabels(let file, let expected): "\(file): no labels, expected '\(expected)' in the same file"
         case .wrongImageType(let file, let object, let found):
             "\(file): '\(object)': elements are \(found), expected uint8 or floats of 16, 32 or 64 bits"
         case .wrongImageShape(let file, let object, let found):
-            "\(file): '\(object)': shape is \(found), expected [N, H, W, C], [N, C, H, W] or [N, H, W], not empty"
+            "\(file): '\(object)': shape is \(found), expected [N, H, W, C], [N, C, H, W] or [N, H, W] without an empty dimension"
         case .layoutUnclear(let file, let object, let found):
-            "\(file): '\(object)': shape is \(found): expected 1 or 3 channels either first or last; "
-                + "say which with the layout, nhwc or nchw"
+            "\(file): '\(object)': shape is \(found), expected 1 or 3 channels either first or last; "
+                + "choose the order with --layout nhwc or nchw (--image-layout in convert)"
         case .wrongLabels(let file, let object, let found):
             "\(file): '\(object)': labels are \(found), expected whole numbers of shape [N] or [N, 1], "
                 + "or one-hot rows [N, classes]"
@@ -111,43 +111,43 @@ extension DatasetError: CustomStringConvertible {
             "\(file): '\(object)': label \(found) at image \(image), expected "
                 + (classes.map { "0…\($0 - 1), as there are \($0) class names" } ?? "0 or more")
         case .labelNotWhole(let file, let object, let image, let found):
-            "\(file): '\(object)': label \(found) at image \(image), expected a whole number: a class"
+            "\(file): '\(object)': label \(found) at image \(image), expected a whole number, the class"
         case .severalLabels(let file, let object, let image, let found):
-            "\(file): '\(object)': \(found) labels at image \(image), expected one, a single 1 among zeros: images of "
-                + "several labels or none are not scored; convert, diff and benchmark take the network without labels"
+            "\(file): '\(object)': \(found) labels at image \(image), expected a single 1 among zeros. Splits of several "
+                + "labels per image cannot be scored; convert, diff and benchmark need no labels"
         case .notOneHot(let file, let object, let image):
             "\(file): '\(object)': row \(image) is not one-hot, expected a single 1 among zeros"
         case .unknownPreprocessing(let found, let expected):
-            "preprocessing '\(found)': expected \(expected)"
+            "unknown preprocessing '\(found)', expected \(expected)"
         case .wrongChannels(let file, let object, let found, let preprocessing, let expected):
             "\(file): '\(object)': \(found) channels, expected \(expected) for preprocessing '\(preprocessing)'"
         case .wrongScale(let file, let object, let low, let high, let preprocessing, let expected):
             "\(file): '\(object)': values from \(low) to \(high), but preprocessing '\(preprocessing)' expects "
-                + "\(expected); 'raw' takes values as they are"
+                + "\(expected); --preprocess raw takes values as they are"
         case .overflowingPreprocessing(let found):
-            "preprocessing '\(found)' makes pixels that are not finite, expected a larger deviation"
+            "preprocessing '\(found)' gives pixels that are not finite, expected a larger deviation"
         case .overflowingPixel(let file, let object, let image, let preprocessing):
-            "\(file): '\(object)': image \(image) has a pixel that is not finite behind preprocessing '\(preprocessing)'"
+            "\(file): '\(object)': image \(image) has a pixel that is not finite after preprocessing '\(preprocessing)'"
         case .nonFinitePixel(let file, let object, let image):
-            "\(file): '\(object)': image \(image) has a pixel that is not finite, expected numbers"
+            "\(file): '\(object)': image \(image) has a pixel that is not finite, expected a finite number"
         case .rangeOutOfBounds(let file, let found, let count):
             "\(file): images \(found), expected images of 0..<\(count)"
         case .malformedFile(let file, let format, let found, let expected):
             "\(file): \(found), expected \(expected) (\(format))"
         case .image(let error): "\(error); --skip-broken leaves such images out"
         case .allBroken(let file, let count, let first):
-            "\(file): none of \(count) images can be read, the first one: \(first)"
+            "\(file): none of \(count) images can be read; the first: \(first)"
         case .unreadableFolder(let folder): "\(folder): the folder cannot be listed"
         case .noImageFiles(let folder, let found):
             "\(folder): found \(Self.list(found)), expected folders of JPEG or PNG files, one for each class, or the "
                 + "test files of CIFAR or MNIST"
         case .noClassFolders(let folder, let images):
-            "\(folder): \(images) images beside each other, expected a folder for each class, as labels are needed"
+            "\(folder): found \(images) images directly in the folder, expected a folder for each class, because labels are needed"
         case .emptyClass(let folder, let name):
-            "\(folder): no images in '\(name)', expected at least one in a class' folder"
-        case .listIsNoText(let file): "\(file): no text, expected UTF-8"
+            "\(folder): no images in the class folder '\(name)', expected at least one"
+        case .listIsNoText(let file): "\(file): not a text file, expected UTF-8"
         case .listTooLarge(let file, let limit):
-            "\(file): a list of more than \(limit) bytes, expected at most so many"
+            "\(file): found a list of more than \(limit) bytes, expected at most \(limit)"
         case .lineTooLong(let file, let limit):
             "\(file): a line of more than \(limit) bytes, expected an image's path and label"
         case .emptyList(let file): "\(file): no entries, expected at least one line"
@@ -156,13 +156,13 @@ extension DatasetError: CustomStringConvertible {
         case .columnsUnclear(let file, let line, let found, let expected):
             "\(file):\(line): columns \(Self.list(found)), expected \(expected)"
         case .listedImageMissing(let file, let line, let image):
-            "\(file):\(line): there is no '\(image)', expected a path relative to the list's folder, to 'images' in it or "
-                + "beside it; .jpg, .jpeg and .png may be left off"
+            "\(file):\(line): there is no '\(image)', expected a path relative to the list's folder, or to a folder "
+                + "'images' in it or next to it; the extensions .jpg, .jpeg and .png may be omitted"
         case .malformedClasses(let file, let found, let expected):
             "\(file): \(found), expected \(expected)"
         case .unknownClass(let file, let name, let classes):
-            "\(file): class '\(name)' is not in \(classes); expected all classes there: --classes FILE, a line "
-                + "'NAME INDEX' for each, says which output is which"
+            "\(file): class '\(name)' is not in \(classes), expected every class there; give the output of each class "
+                + "with --classes FILE, a line 'NAME INDEX' for each"
         }
     }
 

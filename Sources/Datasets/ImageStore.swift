@@ -49,10 +49,10 @@ protocol ImageStore: Sendable {
     /// Their number and extents.
     var format: ImageFormat { get }
 
-    /// The values that are black and white.
+    /// The values of black and white.
     var blackToWhite: ClosedRange<Float> { get }
 
-    /// Checks that a preprocessing suits the images.
+    /// Checks that a preprocessing fits the images.
     func check(_ preprocessing: Preprocessing) throws(DatasetError)
 
     /// Writes images as Float32, [images, height, width, channels], to memory for `range.count` of them.

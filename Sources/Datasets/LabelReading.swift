@@ -1,41 +1,40 @@
-/// Where a split's labels were found, and which class each of them is: what was understood, for people to check.
+/// The source of a split's labels and how they map to classes, for users to check.
 package struct LabelReading: Sendable, Equatable, Codable {
-    /// What was taken for the label: `column 'ClassId'`, `the last word of each line`.
+    /// The source of the labels: `column 'ClassId'`, `the last word of each line`.
     package var source: String
-    /// Which class a label is: `numbers are outputs`, `names in sorted order`.
+    /// How labels map to classes: `numbers are output indices`, `names in sorted order`.
     package var order: String
 
     /// Labels that are numbers of a network's outputs.
-    static let numbers = "numbers are outputs"
+    static let numbers = "numbers are output indices"
 
     /// Whether labels are the network's outputs because they are numbers.
     package var areNumbers: Bool { order == Self.numbers }
 }
 
-/// What a split says of its images' classes.
+/// The labels as stored in a split.
 enum ClassLabels: Equatable {
-    /// The classes' names; their order is not known.
+    /// Class names in unknown order.
     case names([String])
-    /// Numbers of outputs. Names by number where the split has them, for those that occur; `count`: how many classes
-    /// there are, where the split says so.
+    /// Output indices, with names by index if the split has them; `count` is the number of classes, if the split gives it.
     case numbers([Int], names: [String]?, count: Int? = nil)
-    /// Places among names, whose order is the split's: nothing says that it is the network's too.
+    /// Indices of names in the split's order, which may differ from the network's.
     case places([Int], of: [String])
 
-    /// Labels as places among a network's outputs.
+    /// Labels as output indices.
     struct Resolved: Equatable {
         var labels: [Int]
         /// Names by label.
         var names: [String]?
-        /// How many classes the split has, where nothing says which output each of them is.
+        /// The split's number of classes, if nothing maps them to outputs.
         var unplaced: Int?
-        /// Which class a label is, for people.
+        /// How labels map to classes, as text.
         var order: String
     }
 
-    /// Labels by `classes`, which say which output a name is. Without them names stand for their place in sorted order,
-    /// the order of their code points as in Python, or in the split's own; numbers are outputs, also where `classes`
-    /// are there, but for lines of these that begin with such numbers.
+    /// Maps labels to outputs. `classes` maps names. Without it, a name is its position in the split's own order or in sorted
+    /// order (by code points, as in Python). A number is an output index, unless a line of `classes` begins with that
+    /// number.
     func resolved(by classes: ClassIndices?, in source: String) throws(DatasetError) -> Resolved {
         switch self {
         case .names(let names):
@@ -54,7 +53,7 @@ enum ClassLabels: Equatable {
             let texts = numbers.map { number in names.map { $0[number] } ?? "\(number)" }
             return try Self.looked(up: texts, in: classes, source)
         case .places(let places, let names):
-            // Names that only count say nothing that could be looked up.
+            // Names that are only numbers cannot be looked up.
             let areNumbers = names.enumerated().allSatisfy { $1 == "\($0)" }
             guard let classes, !areNumbers || classes.name(anyOf: places) else {
                 return Resolved(

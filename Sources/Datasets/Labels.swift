@@ -1,5 +1,4 @@
-/// Class numbers from the forms that arrays of labels come in: whole numbers or truth values [N] or [N, 1], or one-hot
-/// rows [N, classes].
+/// Class numbers from an array of labels: whole numbers or booleans [N] or [N, 1], or one-hot rows [N, classes].
 func readLabels(
     _ array: any StoredArray, file: String, images: Int, classNames: [String]?
 ) throws(DatasetError) -> [Int] {
@@ -27,7 +26,7 @@ func readLabels(
     return labels
 }
 
-/// Floats that are whole numbers, as pandas makes of a column with gaps.
+/// Floats that are whole numbers, as pandas writes a column with gaps.
 private func readWholeFloats(_ array: any StoredArray, file: String) throws(DatasetError) -> [Int] {
     let values = try array.floats(rows: 0..<array.shape[0])
     // Floats are exact up to 2²⁴.

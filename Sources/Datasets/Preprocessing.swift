@@ -1,4 +1,4 @@
-/// What happens to pixels before a network sees them. Every operation is one in Float32, rounded to nearest, in the
+/// What is done to pixels before the network. Every operation is in Float32, rounded to nearest, in the
 /// order written, as NumPy and PyTorch do it: results are equal bit by bit.
 ///
 /// | text | a pixel x of 0…255 becomes |
@@ -39,7 +39,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     /// Pixels scaled to −1…1.
     public static let tf = Preprocessing(description: "tf", operation: .tf)
 
-    /// The forms of text that are understood.
+    /// The accepted texts.
     public static let forms =
         "raw, unit, torch, caffe, tf or MEAN,STD (numbers, or one per channel: 0.5:0.4:0.3)"
 
@@ -47,7 +47,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         (self.description, self.operation) = (description, operation)
     }
 
-    /// Reads `raw`, `unit`, `torch`, `caffe`, `tf` or `MEAN,STD`. Throws where a pixel would not be finite.
+    /// Parses `raw`, `unit`, `torch`, `caffe`, `tf` or `MEAN,STD`. Throws if a pixel would not be finite.
     package init(parsing text: String) throws(DatasetError) {
         if let preset = [Self.raw, .unit, .torch, .caffe, .tf].first(where: { $0.description == text }) {
             self = preset
@@ -58,7 +58,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
             mean.count == std.count || mean.count == 1 || std.count == 1
         else { throw .unknownPreprocessing(found: text, expected: Self.forms) }
         self.init(description: text, operation: .standardize(mean: mean, std: std))
-        // The ends of what a pixel may be: in between nothing is larger.
+        // The smallest and largest pixel give the largest results.
         let ends = (0..<(channels ?? 1)).flatMap { channel in
             [0, 1].map { apply($0, channel: channel, scale: .unit) }
         }
@@ -71,7 +71,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         return numbers.count == values.count ? numbers : nil
     }
 
-    /// The number of channels that this is for; nil where any will do.
+    /// The required number of channels; nil for any.
     public var channels: Int? {
         switch operation {
         case .raw, .unit, .tf: nil
@@ -81,7 +81,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Throws where this is for another number of channels.
+    /// Throws if this requires another number of channels.
     func check(channels found: Int, file: String, object: String) throws(DatasetError) {
         if let expected = channels, expected != found {
             throw .wrongChannels(
@@ -89,12 +89,12 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// What becomes of a channel of black pixels and of white ones; what is between them stays so in proportion.
+    /// The results for black and for white pixels of a channel. Between them the result is linear.
     package func limits(channel: Int) -> (black: Float, white: Float) {
         (apply(0, channel: channel, scale: .bytes), apply(255, channel: channel, scale: .bytes))
     }
 
-    /// The channel of the image that output channel `channel` is made of.
+    /// The image channel of output channel `channel`.
     func source(of channel: Int) -> Int {
         if case .caffe(let mean) = operation { mean.count - 1 - channel } else { channel }
     }
@@ -112,7 +112,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// The values that float images take between black and white.
+/// The range of float images.
 package enum PixelScale: String, Sendable, CaseIterable {
     /// 0…255, as uint8 images always do.
     case bytes

@@ -3,16 +3,16 @@ import Synchronization
 
 /// Images of one size, with labels or without; read in pieces from any thread.
 ///
-/// Told by content or name, a split is one of
+/// A split is recognized by content or name. It is one of
 /// - an HDF5 or npz file: images are `images`, `x_test`, `X` or `data`, uint8, or floats of 0…255 unless
 ///   `PixelScale.unit` is asked for; labels are `labels`, `y_test`, `y` or `targets`. An HDF5 file may name the classes
 ///   in the root attribute `class_names`;
 /// - CIFAR-10's or CIFAR-100's binary files, one of them or the folder with the test file;
-/// - MNIST's IDX file of images, as it is or gzipped, beside that of the labels, or the folder with the test files;
+/// - MNIST's IDX file of images, plain or gzipped, in one folder with that of the labels, or the folder with the test files;
 /// - a folder with a folder of JPEG or PNG files for each class;
 /// - a text or CSV file (`.txt`, `.csv`, `.tsv`, `.lst`) that lists image files and labels.
 public struct Split: Sendable {
-    /// The path of the file or folder, as errors name it.
+    /// The path of the file or folder, for errors.
     public let file: String
     /// The number of images, at least one.
     public var count: Int { images.format.count }
@@ -22,14 +22,14 @@ public struct Split: Sendable {
     public var width: Int { images.format.width }
     /// Colours of an image.
     public var channels: Int { images.format.channels }
-    /// The class of each image, 0 or more; nil where there are no labels.
+    /// The class of each image, 0 or more; nil if there are no labels.
     public let labels: [Int]?
     /// The names of the classes, in the order of the labels.
     public let classNames: [String]?
-    /// How many classes the split has, where nothing says which of a network's outputs each of them is; then a network
-    /// has to have as many. Nil where numbers or names of outputs say it.
+    /// The number of classes, if nothing maps them to outputs; then a network must have as many. Nil if labels are output
+    /// indices or names of outputs.
     public let unplacedClasses: Int?
-    /// Where labels were found and what they mean, for people; nil without labels.
+    /// The source of the labels and how they map to classes; nil without labels.
     package let labelReading: LabelReading?
     /// Image files that were left out because they cannot be read.
     package let broken: [BrokenImage]
@@ -40,20 +40,20 @@ public struct Split: Sendable {
     package struct BrokenImage: Sendable, Equatable, Codable {
         /// The file.
         package let file: String
-        /// Why, for people.
+        /// The reason.
         package let reason: String
     }
 
-    /// Opens a split. Labels that are there are always checked.
+    /// Opens a split. Existing labels are always checked.
     ///
     /// - Parameters:
     ///   - path: the file or folder.
-    ///   - layout: where channels stand in arrays; needed where they are neither 1 nor 3, or both ends could be channels.
-    ///   - scale: what float images mean; does not matter for others.
+    ///   - layout: the order of dimensions in arrays; needed if the channels are not recognized by being 1 or 3.
+    ///   - scale: the range of float images; ignored for others.
     ///   - requiresLabels: whether images without labels are refused.
-    ///   - transform: how image files come to one size; does not matter for arrays, which have one.
-    ///   - classes: which output the name of a class is; the split's own order where it is nil, for a folder or list of
-    ///     names the sorted one.
+    ///   - transform: how image files are resized; ignored for arrays.
+    ///   - classes: the output of each class name; nil for the split's own order, which is sorted for folders and lists of
+    ///     names.
     package init(
         path: String, layout: ImageLayout? = nil, scale: PixelScale = .bytes, requiresLabels: Bool = true,
         transform: ImageTransform = .torch, classes: ClassIndices? = nil
@@ -92,17 +92,17 @@ public struct Split: Sendable {
             files: FilePaths(kept.lazy.map { all.files[$0] }), transform: all.transform, source: all.source)
     }
 
-    /// The values of pixels that are black and white; of float images that are on no scale known, the least and the most.
+    /// The values of black and white pixels; for float images on an unknown scale, the smallest and the largest value.
     public var blackToWhite: ClosedRange<Float> { images.blackToWhite }
 
-    /// The path of each image, where images are files of their own.
+    /// The path of each image, if images are separate files.
     package var files: FilePaths? { (images as? FileImages)?.files }
 
-    /// How image files come to one size; nil for arrays, which have one.
+    /// How image files are resized; nil for arrays.
     package var transform: ImageTransform? { (images as? FileImages)?.transform }
 
-    /// The split without the image files that cannot be read, which are decoded once to find them, on all cores;
-    /// `progress` is told how many more are done, from any thread. Throws where none is left.
+    /// The split without image files that cannot be read. Decodes all files once to find them, on all cores. `progress`
+    /// receives the number of images done since the last call, from any thread. Throws if no image is left.
     package func withoutBrokenImages(
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(DatasetError) -> Split {
@@ -127,7 +127,7 @@ public struct Split: Sendable {
         return Split(self, keeping: kept, of: all, without: broken)
     }
 
-    /// Checks that a preprocessing suits the images: the number of channels and, for floats, the values of the first
+    /// Checks that a preprocessing fits the images: the number of channels and, for floats, the values of the first
     /// images.
     package func check(_ preprocessing: Preprocessing) throws(DatasetError) {
         try images.check(preprocessing)

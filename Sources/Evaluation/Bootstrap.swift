@@ -4,7 +4,7 @@ import Tensors
 
 /// A mean and its 95 % interval.
 public struct Estimate: Sendable, Equatable, Codable {
-    /// The value on the images as they are.
+    /// The value on the original images.
     public let value: Double
     /// Lower end of the 95 % interval.
     public let low: Double
@@ -12,20 +12,20 @@ public struct Estimate: Sendable, Equatable, Codable {
     public let high: Double
 }
 
-/// The percentile bootstrap (Efron 1979): images are drawn with replacement, as many as there are, and the interval is
-/// between the 2.5 % and the 97.5 % quantile of what the draws give. Draws depend on the seed alone, so that results can be
-/// repeated, and two networks are scored on the same ones.
+/// The percentile bootstrap (Efron 1979). Each sample draws as many images as there are, with replacement. The interval is
+/// between the 2.5 % and the 97.5 % quantile of the samples' values. Samples depend only on the seed: results are
+/// reproducible, and all networks have the same samples.
 package struct Bootstrap: Sendable {
-    /// How many draws.
+    /// Number of samples.
     package var draws = 2000
-    /// Where the random numbers start.
+    /// The random seed.
     package var seed: UInt64 = 0
 
-    /// The draws that `Evaluation` makes.
+    /// The settings of `Evaluation`.
     package init() {}
 
-    /// Intervals of several statistics at once, each a function of a draw. Draws are made on all cores; what comes out does
-    /// not depend on how many there are.
+    /// Intervals of several statistics, each a function of a sample. Runs on all cores; the result does not depend on their
+    /// number.
     func intervals(
         _ statistics: @escaping @Sendable (inout Draw) -> [Double]
     ) -> [(low: Double, high: Double)] {
@@ -42,7 +42,7 @@ package struct Bootstrap: Sendable {
         }
     }
 
-    /// The quantile of sorted values, linear between two of them, as NumPy has it.
+    /// The quantile of sorted values with linear interpolation, as in NumPy.
     static func quantile(_ sorted: [Double], _ share: Double) -> Double {
         let place = share * Double(sorted.count - 1)
         let below = Int(place)
@@ -56,12 +56,12 @@ struct Draw: Sendable {
     private var generator: SplitMix64
 
     init(seed: UInt64, index: Int) {
-        // A draw's numbers start far from those of every other.
+        // Separate the random sequences of different samples.
         var start = SplitMix64(seed: seed &+ UInt64(index))
         generator = SplitMix64(seed: start.next())
     }
 
-    /// One of `count` things, all of them equally probable.
+    /// A uniform random index below `count`.
     mutating func next(of count: Int) -> Int {
         Int(generator.next().multipliedFullWidth(by: UInt64(count)).high)
     }

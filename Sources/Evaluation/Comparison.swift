@@ -5,23 +5,23 @@ import Tensors
 public struct Comparison: Sendable, Equatable, Codable {
     /// Images compared.
     public let images: Int
-    /// Images that both take for the same class; those without finite outputs never agree.
+    /// Images with the same prediction in both; images without finite outputs never agree.
     public let agreement: Proportion
-    /// The largest absolute difference between two outputs; nil where one is not finite or none were given.
+    /// The largest absolute difference between two outputs; nil if one is not finite or none were given.
     public let largestDifference: Double?
-    /// Images that the two take for different classes, in order; also those where one's outputs are not finite.
+    /// Images with different predictions, in order; also images where outputs of one network are not finite.
     public let changed: [Int]
-    /// What happened to the correct images; nil without labels.
+    /// The change of correct images; nil without labels.
     package let paired: Paired?
 
-    /// Images that one network classifies right and the other wrong.
+    /// Images that one network classifies correctly and the other does not.
     package struct Paired: Sendable, Equatable, Codable {
-        /// Images right before and wrong after, in order.
+        /// Images correct before and wrong after, in order.
         package let lost: [Int]
-        /// Images wrong before and right after, in order.
+        /// Images wrong before and correct after, in order.
         package let gained: [Int]
-        /// McNemar's exact test: how probable at least so uneven a split of the changed images is, if both networks
-        /// are equally good.
+        /// The p value of McNemar's exact test: the probability that the changed images split at least this unevenly if both
+        /// networks are equally good.
         package let mcNemarP: Double
         /// Top-1 after minus top-1 before, with Tango's score interval for paired proportions (1998).
         package let difference: Estimate
@@ -88,7 +88,7 @@ extension Comparison.Paired {
         difference = PairedDifference.estimate(lost: lost.count, gained: gained.count, of: before.count)
     }
 
-    /// The two-sided binomial probability of at least so uneven a split of a + b fair coins: min(1, 2·P(X ≤ min)).
+    /// The two-sided binomial probability that a + b fair coins split at least this unevenly: min(1, 2·P(X ≤ min)).
     /// The largest term in logarithms, as 2⁻ⁿ underflows; the others follow from it by their ratios.
     static func mcNemar(_ a: Int, _ b: Int) -> Double {
         let (k, n) = (min(a, b), a + b)

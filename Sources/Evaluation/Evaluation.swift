@@ -1,27 +1,26 @@
 import Tensors
 
-/// How well a network classifies a split. Encodes to JSON under the properties' names.
+/// A network's scores on a split. Encodes to JSON with the properties' names.
 public struct Evaluation: Sendable, Equatable, Codable {
     /// Images scored, all of the split.
     public let images: Int
-    /// Images for which the network gave a value that is not finite; they count as wrong, and are not in `reliability`
-    /// and `confusion`.
+    /// Images with an output that is not finite. They count as wrong, and are not in `reliability` and `confusion`.
     public let nonFinite: Int
     /// Images whose label scores more than every other class.
     public let top1: Proportion
-    /// Images whose label is among the five classes that score most; nil under six classes, where it says little.
+    /// Images whose label is among the five classes that score most; nil for fewer than six classes.
     public let top5: Proportion?
-    /// Mean negative log-likelihood of the labels in nats; nil where an output is not finite.
+    /// Mean negative log-likelihood of the labels in nats; nil if an output is not finite.
     public let nll: Estimate?
-    /// Mean squared distance of the probabilities from the labels, 0…2; nil where an output is not finite.
+    /// Mean squared distance of the probabilities from the labels, 0…2; nil if an output is not finite.
     public let brier: Estimate?
     /// Mean of the recalls of the classes that occur among the labels.
     public let meanPerClass: Estimate
-    /// Whether confidence is accuracy; nil where no image has finite outputs.
+    /// Calibration of the confidence; nil if no image has finite outputs.
     package let reliability: Reliability?
     /// The classes one by one, in their order.
     public let classes: [ClassScores]
-    /// Which classes are taken for which.
+    /// The confusion matrix.
     package let confusion: Confusion
 
     /// Metrics from complete outcomes of at least one labelled image. The intervals of means are bootstrapped with a

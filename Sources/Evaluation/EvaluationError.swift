@@ -23,22 +23,22 @@ package enum EvaluationError: Error, Equatable {
 }
 
 extension EvaluationError: CustomStringConvertible {
-    /// One line for people: what was found and what was expected.
+    /// The message in one line: what was found and what was expected.
     package var description: String {
         switch self {
         case .tooFewClasses(let found): "outputs: \(found) classes, expected at least 2"
         case .labelOutOfRange(let image, let label, let classes):
             "image \(image): label \(label), expected 0…\(classes - 1): the network has \(classes) classes"
         case .labelsCountFromOne(let classes):
-            "labels are 1…\(classes), expected 0…\(classes - 1): they count from 1; subtract 1, or say which output each "
-                + "number is with --classes FILE, a line 'NUMBER INDEX' for each"
+            "labels are 1…\(classes), expected 0…\(classes - 1); subtract 1 from each, or give the output of each "
+                + "number with --classes FILE, a line 'NUMBER INDEX' for each"
         case .wrongOutputCount(let found, let classes):
             "outputs: \(found) values, expected a multiple of \(classes) classes"
         case .imageOutOfRange(let first, let last, let images):
             "outputs of images \(first)…\(last), expected images of 0..<\(images)"
         case .recordedTwice(let image): "image \(image): outputs recorded twice, expected once"
         case .impossible(let image, let classes):
-            "image \(image): an outcome that no outputs of \(classes) classes give"
+            "image \(image): found an outcome that is impossible with \(classes) classes"
         case .notRecorded(let images, let first):
             "\(images) images without outputs, the first of them \(first); expected outputs of every image"
         case .unlabelled: "no labels, expected one for every image"

@@ -1,4 +1,4 @@
-/// How far the values of a layer are apart in two networks, summed up image by image in Double.
+/// The difference of a layer's values in two networks, accumulated image by image in Double.
 package struct LayerDifference: Sendable, Equatable {
     private var count = 0
     private var before: [Double]
@@ -26,8 +26,8 @@ package struct LayerDifference: Sendable, Equatable {
         }
     }
 
-    /// Σ(b − a)²/Σ(a − ā)² with ā each channel's mean: 0 where the two agree, 1 where the second network tells no more
-    /// than the first one's means would. Nil where the two differ and the first one's values do not vary.
+    /// Σ(b − a)²/Σ(a − ā)² with ā each channel's mean. 0 means equal values. 1 is the error of a constant, ā. Nil if the values
+    /// differ and the first network's do not vary.
     package var relativeError: Double? {
         let positions = Double(count / max(before.count, 1))
         let spread = squareBefore - before.reduce(0) { $0 + $1 * $1 } / max(positions, 1)

@@ -1,8 +1,8 @@
-/// What is averaged over images or classes, in a form that is fast to average over many draws.
+/// The values to average over images or classes, stored for fast averages over many bootstrap samples.
 struct Means: Sendable {
     private let losses: [Double]
     private let briers: [Double]
-    /// Images and right ones of each class that has images.
+    /// Images and correct images of each class that has images.
     private let classes: [(images: Int, correct: Int)]
 
     init(_ outcomes: OutcomeList, _ scores: [ClassScores]) {

@@ -1,17 +1,17 @@
 import Foundation
 
-/// What one image's outputs say, kept instead of the outputs themselves.
+/// The result of one image, stored instead of its outputs.
 package struct Outcome: Sendable, Equatable, Codable {
-    /// The most probable class, the first of equal ones; nil where an output is not finite.
+    /// The most probable class, the first of equal ones; nil if an output is not finite.
     package let prediction: Int?
-    /// How many other classes score at least what the label's does; nil without a label and where an output is not
-    /// finite. Ties count against the network: one that gives every class the same value has learnt nothing.
+    /// The number of other classes that score at least as much as the label; nil without a label or if an output is not
+    /// finite. Ties count as errors.
     package let rivals: Int?
-    /// −log p(label) in nats, p the head's probabilities; nil where `rivals` is.
+    /// −log p(label) in nats, p the head's probabilities; nil if `rivals` is.
     package let loss: Double?
-    /// The probability of the prediction; nil where `prediction` is.
+    /// The probability of the prediction; nil if `prediction` is.
     package let confidence: Double?
-    /// Σ(p − one at the label)², 0…2 (Brier 1950); nil where `rivals` is.
+    /// Σ(p − one at the label)², 0…2 (Brier 1950); nil if `rivals` is.
     package let brier: Double?
 
     /// The outcome of one image; `outputs` are values before a softmax or sigmoid, as many as the head has for its
@@ -23,7 +23,7 @@ package struct Outcome: Sendable, Equatable, Codable {
             return
         }
         self.prediction = prediction
-        // Shifted by the largest value, so that no exponential overflows; the label's apart, so that 1 − p keeps its digits.
+        // Shift by the largest value, so that no exponential overflows. Sum without the label, so that 1 − p keeps its precision.
         var (others, squares, labelPower) = (0.0, 0.0, 0.0)
         for (index, score) in scores.enumerated() {
             let power = exp(score - largest)
@@ -50,13 +50,13 @@ package struct Outcome: Sendable, Equatable, Codable {
         (self.confidence, self.brier) = (confidence, brier)
     }
 
-    /// Whether the label is among the k classes that score most, with ties against it.
+    /// Whether the label is among the k classes that score most. Ties count as errors.
     package func isCorrect(within k: Int) -> Bool { rivals.map { $0 < k } ?? false }
 
-    /// Whether it says how the label fared, as it does wherever outputs are finite and there is a label.
+    /// Whether it has a score for the label: there is a label, and all outputs are finite.
     var isLabelled: Bool { (prediction == nil) == (rivals == nil) }
 
-    /// Whether outputs of this many classes can give this: what was read from a file may be anything.
+    /// Whether this is possible with a number of classes. Checks outcomes that were read from a file.
     func isPossible(classes: Int) -> Bool {
         let numbers = [confidence, loss, brier].compactMap { $0 }
         let range = 0..<min(classes, Int(Int32.max))
@@ -74,16 +74,16 @@ package struct Outcomes: Sendable {
     package let classes: Int
     /// How outputs become the classes' probabilities.
     package let head: Head
-    /// One label per image, where the split has them.
+    /// One label per image, if the split has labels.
     package let labels: [Int]?
     private var outcomes: OutcomeList
 
-    /// No outcomes yet, of `images` images without labels.
+    /// An empty list for `images` images without labels.
     package init(images: Int, classes: Int, head: Head = .softmax) throws(EvaluationError) {
         try self.init(images: images, labels: nil, classes: classes, head: head)
     }
 
-    /// No outcomes yet, of as many images as there are labels.
+    /// An empty list for images with these labels.
     package init(labels: [Int], classes: Int, head: Head = .softmax) throws(EvaluationError) {
         try self.init(images: labels.count, labels: labels, classes: classes, head: head)
     }

@@ -1,11 +1,11 @@
-/// The outcomes of images in their order, 32 bytes each: less than half of what an array takes.
+/// The outcomes of images in order, 32 bytes each: less than half the size of an array.
 package struct OutcomeList: RandomAccessCollection, Sendable, Equatable {
     private var slots: [Slot]
 
     /// `count` images that have no outcome yet.
     init(unrecorded count: Int) { slots = Array(repeating: Slot(), count: count) }
 
-    /// What is in a sequence.
+    /// The outcomes of a sequence.
     package init(_ outcomes: some Sequence<Outcome>) { slots = outcomes.map(Slot.init) }
 
     /// 0.
@@ -13,7 +13,7 @@ package struct OutcomeList: RandomAccessCollection, Sendable, Equatable {
     /// The number of images.
     package var endIndex: Int { slots.count }
 
-    /// An image's outcome; of one that has none, what outputs give that are not finite.
+    /// An image's outcome. An image without one has the outcome of outputs that are not finite.
     package internal(set) subscript(image: Int) -> Outcome {
         get { slots[image].outcome }
         set { slots[image] = Slot(newValue) }

@@ -1,6 +1,6 @@
-/// How far a network's confidence, the probability of what it predicts, can be taken at its word.
+/// How well a network's confidence (the probability of its prediction) matches its accuracy.
 package struct Reliability: Sendable, Equatable, Codable {
-    /// Expected calibration error: the mean over images of |accuracy − confidence| of the bin that each is in
+    /// Expected calibration error: the mean over images of |accuracy − confidence| in the image's bin
     /// (Guo et al. 2017, equation 3).
     package let ece: Double
     /// Bins of equal width, from confidence 0 to 1.
@@ -16,15 +16,15 @@ package struct Reliability: Sendable, Equatable, Codable {
         package let images: Int
         /// Their mean confidence; nil without images.
         package let confidence: Double?
-        /// Their share that is right; nil without images.
+        /// Their accuracy; nil without images.
         package let accuracy: Double?
     }
 
-    /// Bins outcomes by confidence. Those without one, where an output is not finite, are left out; nil where none is
+    /// Bins outcomes by confidence. Those without one, where an output is not finite, are left out; nil if none is
     /// left.
     package init?(_ outcomes: OutcomeList, bins count: Int = 15) {
         precondition(count > 0)
-        // Edges are i / count: a confidence of just an edge belongs to the bin below it, whatever a product would round to.
+        // Edges are i / count. A confidence equal to an edge belongs to the bin below, regardless of rounding.
         let edges = (0...count).map { Double($0) / Double(count) }
         var totals = [(images: Int, confidence: Double, right: Int)](repeating: (0, 0, 0), count: count)
         for outcome in outcomes {

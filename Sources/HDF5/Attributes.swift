@@ -75,12 +75,12 @@ package struct Attributes: Sendable {
         }
     }
 
-    /// A single string; nil where there is no attribute of that name.
+    /// A single string; nil if there is no attribute of that name.
     package func string(ifPresent name: String) throws(HDF5Error) -> String? {
         try contains(name) ? try string(name) : nil
     }
 
-    /// All strings of an attribute; nil where there is none of that name.
+    /// All strings of an attribute; nil if there is none of that name.
     package func strings(ifPresent name: String) throws(HDF5Error) -> [String]? {
         try contains(name) ? try strings(name) : nil
     }
@@ -96,7 +96,7 @@ package struct Attributes: Sendable {
         try numbers(name, chdf5_native_int64, initial: 0, classes: [H5T_INTEGER], expected: "integers")
     }
 
-    /// How the strings of an attribute are stored; nil where it holds something else.
+    /// How the strings of an attribute are stored; nil if it holds something else.
     package func stringForm(_ name: String) throws(HDF5Error) -> StringForm? {
         try Library.locked { () throws(HDF5Error) in
             let attribute = try open(name)

@@ -104,7 +104,7 @@ extension Dataset {
     }
 }
 
-/// Asks for large pages, where the system has some, for memory that nobody has touched: it comes in pieces of 2 MB then
+/// Asks for large pages, where the system has some, for untouched memory: it comes in pieces of 2 MB then
 /// rather than of 4 KB, which takes longer than to read a file.
 private func useLargePages(_ buffer: UnsafeMutableRawBufferPointer) {
     #if os(Linux)

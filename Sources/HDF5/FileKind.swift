@@ -1,7 +1,7 @@
 import Archives
 import Foundation
 
-/// What a file that is not HDF5 is instead, judged by its first bytes.
+/// The kind of a file that is not HDF5, by its first bytes.
 package enum FileKind: Sendable, Equatable {
     case html, gitLFSPointer, zip, safetensors, numpy, pickle, unknown
 
@@ -29,7 +29,7 @@ package enum FileKind: Sendable, Equatable {
         }
     }
 
-    /// What the file looks like and what to do, for people.
+    /// A description of the file, and what to do.
     package var hint: String {
         switch self {
         case .html: "it looks like an HTML page: the download failed"
@@ -44,7 +44,7 @@ package enum FileKind: Sendable, Equatable {
 }
 
 extension FileKind {
-    /// Judges a file by its first bytes; `unknown` where it cannot be read, which whoever reads it then says.
+    /// The kind by a file's first bytes; `unknown` if it cannot be read, which the next read reports.
     package init(path: String) {
         self.init(firstBytes: RandomAccessFile.firstBytes(512, of: path))
     }

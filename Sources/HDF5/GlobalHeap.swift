@@ -1,5 +1,5 @@
 /// The heap of a file in which strings and lists of variable length stand, read by ourselves to see that each is as long as
-/// its attribute says: libhdf5 1.10 copies as many bytes as the heap says, over whatever stands behind its memory.
+/// its attribute says: libhdf5 1.10 copies as many bytes as the heap says, over whatever stands after its memory.
 ///
 /// HDF5 File Format Specification 3.0, III.E "Disk Format: Level 1E - Global Heap". Used under the library's lock.
 struct GlobalHeap {

@@ -12,7 +12,7 @@ package enum HDF5Error: Error, Equatable {
     /// The file is shorter than its header says.
     case truncated(path: String, found: Int, expected: Int?)
 
-    /// The file was written while it was read.
+    /// The file changed during reading.
     case changed(path: String)
 
     // Objects and links
@@ -46,7 +46,7 @@ package enum HDF5Error: Error, Equatable {
     case tooLarge(HDF5Location, found: Int, limit: Int)
     /// All datasets together need more bytes than the limit.
     case totalTooLarge(HDF5Location, limit: Int)
-    /// A shape whose size is no number.
+    /// A shape whose number of elements overflows.
     case shapeOverflow(HDF5Location, extents: [UInt64])
     /// Elements of a type that is not read here.
     case wrongType(HDF5Location, found: String, expected: String)
@@ -60,7 +60,7 @@ package enum HDF5Error: Error, Equatable {
     case attributeTooLarge(HDF5Location, name: String, found: Int, limit: Int)
     /// An attribute of another type or shape.
     case wrongAttribute(HDF5Location, name: String, found: String, expected: String)
-    /// An attribute of strings or lists of variable length that the file does not have as it says.
+    /// An attribute of variable-length values whose data is missing or damaged.
     case damagedAttribute(HDF5Location, name: String, reason: String)
 
     // The library and the system
@@ -71,26 +71,26 @@ package enum HDF5Error: Error, Equatable {
 }
 
 extension HDF5Error: CustomStringConvertible {
-    /// One line for people: file, object, what was found, what was expected.
+    /// The message in one line: file, object, what was found, what was expected.
     package var description: String {
         switch self {
         case .fileMissing(let path): "\(path): no such file"
         case .fileUnreadable(let path, let reason): "\(path): cannot be read: \(reason)"
-        case .emptyFile(let path): "\(path): the file is empty: the download or copy failed"
+        case .emptyFile(let path): "\(path): the file is empty; download or copy it again"
         case .notHDF5(let path, let kind): "\(path): not an HDF5 file: \(kind.hint)"
         case .truncated(let path, let found, let expected):
-            "\(path): the file is cut off: \(found) bytes found, \(expected.map(String.init) ?? "more") expected"
+            "\(path): the file is cut off: found \(found) bytes, expected \(expected.map(String.init) ?? "more")"
         case .changed(let path):
-            "\(path): was changed while it was read, expected a file that nobody writes to"
+            "\(path): the file changed during reading; try again when no program writes to it"
         case .systemFailure(let place, let action, let reason): "\(place): \(action): \(reason)"
         case .libraryFailure(let place, let action, let reason): "\(place): \(action) failed: \(reason)"
         case .attributeMissing(let place, let name): "\(place): attribute '\(name)' is missing"
         case .attributeTooLarge(let place, let name, let found, let limit):
-            "\(place): attribute '\(name)' takes \(found) bytes, at most \(limit) are read"
+            "\(place): attribute '\(name)' has \(found) bytes, expected at most \(limit)"
         case .wrongAttribute(let place, let name, let found, let expected):
             "\(place): attribute '\(name)' is \(found), expected \(expected)"
         case .damagedAttribute(let place, let name, let reason):
-            "\(place): attribute '\(name)' \(reason), expected a file that is not damaged"
+            "\(place): attribute '\(name)' \(reason): the file is damaged"
         default: objectDescription
         }
     }
@@ -101,10 +101,11 @@ extension HDF5Error: CustomStringConvertible {
         case .wrongObject(let place, let found, let expected), .wrongType(let place, let found, let expected),
             .wrongRange(let place, let found, let expected):
             "\(place): found \(found), expected \(expected)"
-        case .refusedLink(let place, let kind): "\(place): is \(kind), only hard links are followed"
-        case .cycle(let place, let first): "\(place): is the group \(first) again: the groups form a cycle"
+        case .refusedLink(let place, let kind):
+            "\(place): found \(kind), expected a hard link: other links are not followed"
+        case .cycle(let place, let first): "\(place): is the same group as \(first): the groups form a cycle"
         case .twoNames(let place, let first):
-            "\(place): is the object \(first) again, one name each is expected"
+            "\(place): is the same object as \(first), expected one name per object"
         case .tooDeep(let place, let limit): "\(place): groups are nested more than \(limit) deep"
         case .tooManyObjects(let place, let limit): "\(place): more than \(limit) objects"
         case .nameNotUTF8(let place): "\(place): a name in it is not UTF-8"
@@ -114,16 +115,18 @@ extension HDF5Error: CustomStringConvertible {
 
     private var datasetDescription: String {
         switch self {
-        case .externalStorage(let place): "\(place): its values are in other files, which are not opened"
-        case .virtualDataset(let place): "\(place): is a virtual dataset, whose sources are not opened"
+        case .externalStorage(let place):
+            "\(place): its values are in other files, which normconv does not open"
+        case .virtualDataset(let place):
+            "\(place): is a virtual dataset, whose sources normconv does not open"
         case .refusedFilter(let place, let filter):
             "\(place): is stored with filter \(filter), expected only deflate, shuffle or fletcher32"
         case .neverAllocated(let place, let shape):
             "\(place): has shape \(shape) but no stored values"
         case .tooLarge(let place, let found, let limit):
-            "\(place): declares \(found) bytes, what is stored can hold at most \(limit)"
+            "\(place): declares \(found) bytes, but its stored data can hold at most \(limit)"
         case .totalTooLarge(let place, let limit):
-            "\(place): with it the datasets of the file declare more than \(limit) bytes"
+            "\(place): the datasets up to this one declare more than \(limit) bytes in total"
         case .shapeOverflow(let place, let extents): "\(place): shape \(extents) is impossibly large"
         default: "HDF5 error"
         }

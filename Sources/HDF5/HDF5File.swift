@@ -2,11 +2,11 @@ import CHDF5
 import Foundation
 
 /// An HDF5 file opened for reading. Everything read from it is checked first: see `HDF5Limits` and the cases of
-/// `HDF5Error`. The file closes when the last group or dataset of it goes.
+/// `HDF5Error`. The file closes when its last group or dataset is released.
 package final class HDF5File: Sendable {
-    /// The path as it was given.
+    /// The path as given.
     package let path: String
-    /// What the file may ask of its reader.
+    /// The limits for this file.
     package let limits: HDF5Limits
     /// Bytes of the file.
     package let byteCount: Int
@@ -17,7 +17,7 @@ package final class HDF5File: Sendable {
 
     let handle: Handle
     let ledger = Ledger()
-    /// Where the file's own bytes are, as long as it is open. Nobody changes it.
+    /// The position of the file's bytes while it is open. Constant.
     nonisolated(unsafe) let bytes: chdf5_bytes
     /// Of the file when it was opened; nil of one in memory.
     private let stamp: FileStamp?
@@ -110,7 +110,7 @@ package final class HDF5File: Sendable {
         return try Handle(id, "opening the file", location) { H5Fclose($0) }
     }
 
-    /// Says what a file is where it is not HDF5, before the library sees it. Returns its size.
+    /// Throws with the kind of the file if it is not HDF5, before libhdf5 opens it. Returns its size.
     private static func checkFirstBytes(_ path: String) throws(HDF5Error) -> Int {
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -176,7 +176,7 @@ private struct FileStamp: Equatable {
     let seconds: Int
     let nanoseconds: Int
 
-    /// Of an open file; nil where it is none of the file system's.
+    /// Of an open file; nil if it is none of the file system's.
     init?(_ bytes: chdf5_bytes) {
         var (size, seconds, nanoseconds): (Int64, Int64, Int64) = (0, 0, 0)
         let status = withUnsafePointer(to: bytes) { chdf5_file_stamp($0, &size, &seconds, &nanoseconds) }

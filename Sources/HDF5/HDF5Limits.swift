@@ -1,4 +1,4 @@
-/// What a file may ask of its reader. A file is untrusted: without limits a few bytes can declare terabytes.
+/// Limits for untrusted files. Without them a few bytes can declare terabytes.
 package struct HDF5Limits: Sendable, Equatable {
     /// Bytes in memory of all datasets of a file together.
     package var totalBytes = 64 << 30
@@ -16,10 +16,10 @@ package struct HDF5Limits: Sendable, Equatable {
     /// Links of one group, and objects that one walk over a file meets.
     package var objects = 1_000_000
 
-    /// The limits that fit every network known to us.
+    /// The default limits, which fit all known networks.
     package init() {}
 
-    /// Bytes in memory that the datasets of a file of so many bytes may take together.
+    /// The limit for the memory of all datasets, for a file of this size in bytes.
     func total(ofFileBytes bytes: Int) -> Int {
         let (product, overflow) = bytes.multipliedReportingOverflow(by: expansion)
         return min(totalBytes, overflow ? .max : product.addingReportingOverflow(allowance).partialValue)

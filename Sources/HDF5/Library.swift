@@ -31,7 +31,7 @@ enum Library {
         return try body()
     }
 
-    /// Notes what the library is to look at next: crashes over damaged files are told by it.
+    /// Records the object that libhdf5 reads next, for the message of a crash on a damaged file.
     static func approach(_ location: HDF5Location) { nc_guard_place(location.description) }
 
     /// Whether the library would load a filter plugin that a file names.
@@ -80,7 +80,7 @@ enum Library {
     }
 }
 
-/// Owns one `hid_t`: closed when the last owner goes.
+/// Owns one `hid_t`. Closes it when it is released.
 final class Handle: Sendable {
     let id: hid_t
     private let close: @Sendable (hid_t) -> herr_t
@@ -98,7 +98,7 @@ final class Handle: Sendable {
         if !isClosed.withLock({ $0 }) { Library.locked { _ = close(id) } }
     }
 
-    /// Closes the identifier while a failure can still be told; nothing may be done with it afterwards.
+    /// Closes the identifier and throws if that fails. It must not be used afterwards.
     func closeNow(_ action: String, _ location: HDF5Location) throws(HDF5Error) {
         isClosed.withLock { $0 = true }
         try Library.check(close(id), action, location)

@@ -84,7 +84,7 @@ struct OpenAttribute {
     private static func refersToHeap(
         _ type: Handle, _ location: HDF5Location, depth: Int = 0
     ) throws(HDF5Error) -> Bool {
-        // Deeper types are taken for such: nobody needs them.
+        // Deeper types are treated like these: they are not needed.
         guard depth < 16 else { return true }
         switch H5Tget_class(type.id) {
         case H5T_VLEN: return true
@@ -101,7 +101,7 @@ struct OpenAttribute {
         }
     }
 
-    /// Hands over all values as they are stored, and frees what the library allocated for them.
+    /// Passes all values as stored, and then frees the library's memory for them.
     func withRawValues<Result>(
         _ location: HDF5Location, _ body: (UnsafeMutableRawBufferPointer) throws(HDF5Error) -> Result
     ) throws(HDF5Error) -> Result {

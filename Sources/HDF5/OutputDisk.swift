@@ -25,12 +25,12 @@ final class OutputDisk {
     /// Makes access properties lead here.
     func use(_ access: hid_t) -> herr_t { nc_hdf5_disk_use(disk, access) }
 
-    /// What the system said first of something that could not be written; nil where all was.
+    /// The first write error of the system; nil if there was none.
     var failure: String? {
         let code = nc_hdf5_disk_failure(disk)
         return code == 0 ? nil : String(cString: strerror(code))
     }
 
-    /// Closes the file, which the library has closed: some file systems tell only now that they are full.
+    /// Closes the file after libhdf5 has closed it. Some file systems report only now that they are full.
     func close() { nc_hdf5_disk_close(disk) }
 }

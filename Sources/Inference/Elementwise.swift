@@ -9,7 +9,7 @@ extension Activation {
         case .relu: { $0 < 0 ? 0 : $0 }
         case .clippedReLU(let limit): { $0 < 0 ? 0 : $0 > limit ? limit : $0 }
         case .leakyReLU(let slope): { $0 < 0 ? $0 * slope : $0 }
-        // The exponential of a Double ends at 709; where it would overflow the result is zero, and no overflow is to be told.
+        // The exponential of a Double overflows above 709. The result is zero there, and no overflow must be reported.
         case .sigmoid: { Float(1 / (1 + exp(min(-Double($0), 700)))) }
         case .tanh: { Float(Foundation.tanh(Double($0))) }
         case .swish: { Float(Double($0) / (1 + exp(min(-Double($0), 700)))) }

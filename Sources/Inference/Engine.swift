@@ -10,7 +10,7 @@ package protocol Engine: Sendable {
     var outputCount: Int { get }
     /// Height, width and channels of an image.
     var imageShape: Shape { get }
-    /// How many images are worth running at once.
+    /// The preferred number of images per batch.
     var batchSize: Int { get }
     /// How many threads run the network.
     var workers: Int { get }
@@ -30,7 +30,7 @@ package protocol EngineWorker {
 
 extension Engine {
     /// Runs the network on every image of the source and returns the outputs, [images, outputCount] in row-major
-    /// order. Rethrows the first error of the source. `progress` is told how many more images are done, from any
+    /// order. Rethrows the first error of the source. `progress` receives the number of images done since the last call, from any
     /// thread.
     package func run(
         on images: ImageSource, progress: @escaping @Sendable (Int) -> Void = { _ in }

@@ -9,7 +9,7 @@ package enum InferenceError: Error, Equatable {
     case wrongParameterShape(name: String, found: Shape, expected: String)
     /// A parameter holds NaN or an infinity.
     case nonFiniteParameter(name: String, index: Int)
-    /// A kernel, or its bias, overflows where the batch normalization behind it is multiplied in.
+    /// A kernel, or its bias, overflows where the batch normalization after it is multiplied in.
     case foldedOverflow(kernel: String)
     /// A running variance is below zero.
     case negativeVariance(name: String, index: Int)
@@ -26,7 +26,7 @@ package enum InferenceError: Error, Equatable {
 }
 
 extension InferenceError: CustomStringConvertible {
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .missingParameter(let name): "parameter '\(name)' is not in the file"
@@ -35,14 +35,14 @@ extension InferenceError: CustomStringConvertible {
         case .nonFiniteParameter(let name, let index):
             "parameter '\(name)': the value at index \(index) is not finite"
         case .foldedOverflow(let kernel):
-            "parameter '\(kernel)': not finite with the batch normalization behind it, expected smaller values"
+            "parameter '\(kernel)': overflows when the batch norm after it is folded in, expected smaller values"
         case .negativeVariance(let name, let index):
             "parameter '\(name)': the variance at index \(index) is negative"
         case .wrongImageShape(let found, let expected): "images are \(found), expected \(expected)"
-        case .cannotTrain(let layer): "layer '\(layer)': its operation cannot be trained through"
+        case .cannotTrain(let layer): "layer '\(layer)': calibration cannot compute gradients through it"
         case .noBFloat16(let instructions):
-            "this processor does not multiply bfloat16 numbers: found \(instructions ?? "unknown instructions"), "
-                + "expected AVX-512 with BF16, or AMX"
+            "this processor has no bfloat16 instructions: found \(instructions ?? "unknown ones"), expected AVX-512 with "
+                + "BF16, or AMX; choose f32"
         case .library(let operation, let status): "oneDNN: \(operation) failed with status \(status)"
         case .outOfMemory(let bytes): "cannot allocate \(bytes) bytes"
         }

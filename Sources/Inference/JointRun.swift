@@ -8,7 +8,7 @@ package struct JointRun: Sendable {
     private let sources: [ImageSource]
     private let sourceOf: [Int]
 
-    /// What an engine gave, and the time that it took.
+    /// An engine's outputs and its time.
     package struct Result: Sendable {
         /// [images, outputCount] in row-major order.
         package let outputs: [Float]
@@ -28,7 +28,7 @@ package struct JointRun: Sendable {
         self.sourceOf = sourceOf
     }
 
-    /// What the engines gave on consecutive images.
+    /// The engines' outputs on consecutive images.
     package struct Block: Sendable {
         /// The images.
         package let images: Range<Int>
@@ -39,7 +39,7 @@ package struct JointRun: Sendable {
     }
 
     /// Runs every engine on every image and returns what each gave. Rethrows the first error of a source or an engine.
-    /// `progress` is told how many more images all engines are done with, from any thread.
+    /// `progress` receives the number of images that all engines finished since the last call, from any thread.
     package func run(progress: @escaping @Sendable (Int) -> Void = { _ in }) throws -> [Result] {
         let count = sources.first?.count ?? 0
         let results = engines.map { SharedResults(count: count * $0.outputCount) }

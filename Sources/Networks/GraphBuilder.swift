@@ -1,6 +1,6 @@
 import Tensors
 
-/// Where the parameters of layers are in a file whose names follow a convention.
+/// The parameters of layers in a file whose names follow a convention.
 protocol LayerNames {
     /// The order of kernels' dimensions.
     var kernelLayout: KernelLayout { get }
@@ -8,7 +8,7 @@ protocol LayerNames {
     var batchNormEpsilon: Double { get }
     /// Whether every batch normalization has a scale and an offset.
     var requiresAffine: Bool { get }
-    /// The name and shape of a parameter; nil where the file has none.
+    /// The name and shape of a parameter; nil if the file has none.
     func parameter(_ role: LayerRole, of layer: String) -> (name: String, shape: Shape)?
     /// How errors name a parameter that is missing.
     func expectedName(_ role: LayerRole, of layer: String) -> String
@@ -18,7 +18,7 @@ protocol LayerNames {
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings
 }
 
-/// What a parameter is to its layer.
+/// The role of a parameter in its layer.
 enum LayerRole: String {
     case kernel, bias, gamma, beta, mean, variance, counter
 }
@@ -48,7 +48,7 @@ struct GraphBuilder<Names: LayerNames> {
         Value(node: append(layer, operation, [value.node]), channels: value.channels)
     }
 
-    /// The input, whose channels the first kernel tells.
+    /// The input. Its channels follow from the first kernel.
     mutating func input(before layer: String) throws(NetworkError) -> Value {
         let (name, shape) = try require(.kernel, of: layer)
         guard shape.rank == 4 else {

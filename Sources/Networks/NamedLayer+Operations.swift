@@ -1,7 +1,7 @@
 import Tensors
 
 extension NamedLayers.Layer {
-    /// The kernel of a convolution that is neither transposed nor depthwise, as far as names tell.
+    /// The kernel of a convolution that is, by its names, neither transposed nor depthwise.
     var kernel: Parameter? {
         let name = path.split(whereSeparator: { "/.".contains($0) }).last?.lowercased() ?? ""
         guard !["transpose", "deconv", "depthwise"].contains(where: name.contains) else { return nil }
@@ -14,7 +14,7 @@ extension NamedLayers.Layer {
         return parts["weight"] != nil ? (extents[0], extents[1]) : (extents[3], extents[2])
     }
 
-    /// The convolution, as far as its kernel tells: strides and margins are unknown, and nobody asks.
+    /// The convolution, from its kernel alone. Strides and padding are unknown and not needed.
     var convolution: Convolution? {
         guard let kernel, let (outputs, inputs) = mapChannels else { return nil }
         let extents = kernel.shape.extents

@@ -31,7 +31,7 @@ struct NamedLayers {
         }
     }
 
-    /// A layer's name for people: Keras' legacy names repeat it (`bn/bn/gamma:0`).
+    /// A layer's display name: Keras' legacy names repeat it (`bn/bn/gamma:0`).
     func name(of layer: Layer) -> String {
         let steps = layer.path.split(separator: "/")
         guard steps.count > 1, steps[0] == steps[1] else { return layer.path }
@@ -39,7 +39,7 @@ struct NamedLayers {
         return index[name] == nil ? name : layer.path
     }
 
-    /// The places of norms: layers with running statistics, and those that a note tells of.
+    /// The indices of norms: layers with running statistics, and norms in a note.
     var norms: [Int] {
         layers.indices.filter {
             layers[$0].hasStatistics || groupNorms[name(of: layers[$0])] != nil
@@ -59,7 +59,7 @@ struct NamedLayers {
         Self.convolutionPaths(of: norm.path).compactMap { index[$0] }.filter { layers[$0].kernel != nil }
     }
 
-    /// What is left to stand before the norms.
+    /// The layers that may precede norms.
     func elimination(isTopological: Bool) -> PairElimination {
         let norms = Dictionary(
             uniqueKeysWithValues: norms.compactMap { place in layers[place].channels.map { (place, $0) } })
@@ -86,7 +86,7 @@ struct NamedLayers {
         return behind.subtracting(before)
     }
 
-    /// Whether a kernel's inputs may be those of one group of many: they then say nothing of the map's channels.
+    /// Whether the kernel may be grouped: its inputs then do not give the map's channels.
     private static func mayBeGrouped(_ outputs: Int, _ inputs: Int) -> Bool {
         inputs > 0 && outputs % inputs == 0 && outputs / inputs > 4
     }
@@ -94,13 +94,13 @@ struct NamedLayers {
     /// A path without its numbers.
     static func pattern(_ path: String) -> String { path.filter { !$0.isNumber } }
 
-    /// Whether nobody gave a norm its name: Keras, TF-Slim and Flax number layers of a class as they are made.
+    /// Whether the name is generated: Keras, TF-Slim and Flax number the layers of a class.
     static func isAutomatic(_ norm: String) -> Bool {
         guard let last = norm.split(whereSeparator: { "/.".contains($0) }).last else { return false }
         return ["batch_normalization", "BatchNorm"].contains { last.isNumbered($0) }
     }
 
-    /// What the convolution before a norm may be called.
+    /// Possible names of the convolution before a norm.
     private static func convolutionPaths(of norm: String) -> [String] {
         var paths: [String] = []
         for (word, other) in [
@@ -109,7 +109,7 @@ struct NamedLayers {
         ] {
             guard let range = norm.ranges(of: word).last else { continue }
             paths.append(norm.replacing(word, with: other, subrange: range))
-            // Where a layer's name is repeated.
+            // If the layer's name is repeated.
             paths.append(norm.replacing(word, with: other))
         }
         let parts = norm.split(separator: ".", omittingEmptySubsequences: false)
@@ -121,7 +121,7 @@ struct NamedLayers {
 }
 
 extension Substring {
-    /// Whether this is the word, with or without an underscore and a number behind it.
+    /// Whether this is the word, with or without an underscore and a number after it.
     func isNumbered(_ word: String) -> Bool {
         guard hasPrefix(word) else { return false }
         let rest = dropFirst(word.count)

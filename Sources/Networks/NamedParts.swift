@@ -64,7 +64,7 @@ struct NamedParts {
         others = Array(parts.dropFirst())
     }
 
-    /// What stands before a network's names, among dotted names.
+    /// The prefix of a network's names, among dotted names.
     static func prefixes(of mark: Mark, in names: [String]) -> Set<String> {
         let all = Set(names)
         let prefixes = names.filter { $0.hasSuffix(mark.block) }.map { String($0.dropLast(mark.block.count)) }

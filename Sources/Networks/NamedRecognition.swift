@@ -7,8 +7,8 @@ import Tensors
 ///
 /// - Parameters:
 ///   - groupNorms: Settings of norms without statistics by layer name, where a note has them.
-///   - kind: What other norms without statistics are, where somebody knows.
-///   - isTopological: Whether the file lists every layer behind those that it reads.
+///   - kind: The kind of other norms without statistics, if it is known.
+///   - isTopological: Whether the file lists every layer after those that it reads.
 /// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
 ///   network, shapes are not, and norms cannot all be converted by themselves.
 package func recognizeNames(
@@ -20,7 +20,8 @@ package func recognizeNames(
     let others = parts.others.filter(\.isNetwork)
     for part in others { found.append(try recognizePart(part, kind, isTopological: isTopological)) }
     if let first = others.first {
-        found.refuseScores("other networks stand beside it: \(others.count), at '\(first.prefix)' first")
+        found.refuseScores(
+            "the file holds \(others.count.counted("more network")), the first at '\(first.prefix)'")
     }
     let used = Set(found.network.nodes.flatMap(\.operation.parameters))
     found.unused = parameters.names.filter { !used.contains($0) }
@@ -53,7 +54,7 @@ private func recognizeResNet(
     if let found = try recognizeBiT(parameters: parameters, groupNorms: groupNorms) { return found }
     guard !parameters.hasKerasNames else {
         throw .unrecognized(
-            reason: "names of Keras, and none as keras.applications' ResNets or Big Transfer have")
+            reason: "Keras names, but not those of keras.applications' ResNets or Big Transfer")
     }
     return try recognizeTorch(parameters: parameters, groupNorms: groupNorms, kind: kind)
 }
@@ -78,7 +79,7 @@ extension Recognition {
         let pairs = recognizePairs(rest, part.groupNorms, isTopological: isTopological)
         if let pairs { whole.append(pairs) }
         if let norm = pairs?.network.nodes.last?.layer ?? whole.missingNorm(part.groupNorms) {
-            whole.refuseScores("norms stand beside the \(network.architecture): '\(norm)'")
+            whole.refuseScores("a norm is not part of the \(network.architecture): '\(norm)'")
         }
         return whole
     }
@@ -95,7 +96,7 @@ extension Recognition {
         return groupNorms?.keys.sorted().first { !layers.contains($0[...]) }
     }
 
-    /// Puts another network of the same file beside this one; the output stays this one's.
+    /// Adds another network of the same file. The output stays this one's.
     fileprivate mutating func append(_ other: Recognition) {
         network.append(other.network)
         assumptions += other.assumptions.filter { !assumptions.contains($0) }
@@ -124,7 +125,7 @@ extension NetworkError {
         if case .unrecognized = self { true } else { false }
     }
 
-    /// Why a network is another one than its names say; nil where it is none that could be converted norm by norm. Blocks of
+    /// Why a network is another one than its names say; nil if it is none that could be converted norm by norm. Blocks of
     /// another kind have kernels of other sizes and norms of other widths; other ranks are damage.
     fileprivate func reasonForPairs(_ parameters: ParameterTable) -> String? {
         switch self {

@@ -7,13 +7,13 @@ import Tensors
 package struct Network: Sendable, Equatable {
     /// The name in the file, or the architecture's.
     package var name: String
-    /// What was recognised, for people: `ResNet-50 (torchvision names)`, `Keras Functional`.
+    /// The architecture as text: `ResNet-50 (torchvision names)`, `Keras Functional`.
     package var architecture: String
     /// Decides the default preprocessing and how new parameters are named.
     package var family: Family
-    /// What the network takes.
+    /// The network's input.
     package var input: Input
-    /// Nodes in topological order: every node's inputs stand before it. The first is the input.
+    /// Nodes in topological order: every node comes after its inputs. The first is the input.
     package var nodes: [Node]
     /// The node whose value is the network's output.
     package var output: Int
@@ -36,11 +36,11 @@ package struct Network: Sendable, Equatable {
         self.output = output
     }
 
-    /// The extents of an input image; a nil height or width means that any will do.
+    /// The size of an input image; a nil height or width means any.
     package struct Input: Sendable, Equatable {
-        /// Rows of an image, where the file fixes them.
+        /// Rows of an image, if the file fixes them.
         package var height: Int?
-        /// Columns of an image, where the file fixes them.
+        /// Columns of an image, if the file fixes them.
         package var width: Int?
         /// Colours of an image.
         package var channels: Int
@@ -53,7 +53,7 @@ package struct Network: Sendable, Equatable {
         }
     }
 
-    /// Where a network comes from, as far as conventions hang on it.
+    /// The source of a network, which determines its conventions.
     package enum Family: String, Sendable, Equatable {
         /// Keras, not one of keras.applications' networks.
         case keras
@@ -113,7 +113,7 @@ package enum Operation: Sendable, Equatable {
     case add
     /// Elementwise product of two or more inputs; `[1, 1, C]` or `[C]` is broadcast over a map.
     case multiply
-    /// The inputs' channels one after another.
+    /// Concatenation of the inputs' channels.
     case concatenate
     /// All dimensions as one, in channels-last order.
     case flatten

@@ -1,10 +1,10 @@
 import Tensors
 
-/// Why a file's description or names do not make a network that this program understands.
+/// Why a file's configuration or names are not a network that normconv supports.
 package enum NetworkError: Error, Equatable {
-    /// A layer of a class that has no meaning here.
+    /// A layer of an unsupported class.
     case unsupportedLayer(layer: String, className: String)
-    /// A layer whose settings are outside what is supported: what was found, and what would do.
+    /// A layer with an unsupported setting.
     case unsupportedSetting(layer: String, setting: String, found: String, expected: String)
     /// The configuration is not of the form Keras writes.
     case malformedConfiguration(at: String, expected: String)
@@ -26,7 +26,7 @@ package enum NetworkError: Error, Equatable {
 }
 
 extension NetworkError: CustomStringConvertible {
-    /// One line for people: the object, what was expected and what was found.
+    /// The message in one line: the object, what was expected and what was found.
     package var description: String {
         switch self {
         case .unsupportedLayer(let layer, let className):
@@ -44,9 +44,9 @@ extension NetworkError: CustomStringConvertible {
         case .noKerasLayer(let layer, let operation):
             "layer '\(layer)': Keras has no layer for \(operation): choose --layout safetensors or torch"
         case .outputsFirstKernel(let parameter, let found):
-            "parameter '\(parameter)': shape is \(found), expected rows×columns×inputs×outputs: kernels with outputs "
-                + "first may be Theano's, which are turned around besides: load the weights in the Keras that made them "
-                + "and save the model with TensorFlow as backend, or transpose kernels that are not turned: "
+            "parameter '\(parameter)': shape is \(found), expected rows×columns×inputs×outputs. Kernels with outputs "
+                + "first may come from Theano, which also flips them by 180°. If so, load the weights in the Keras that "
+                + "made them and save the model with the TensorFlow backend. If they are not flipped, transpose them: "
                 + "kernel.transpose(2, 3, 1, 0)"
         case .shapeMismatch(let layer, let found, let expected):
             "layer '\(layer)': input is \(found), expected \(expected)"

@@ -44,8 +44,8 @@ extension NetworkError {
     static func unknownGroups(of layer: String) -> NetworkError {
         .unsupportedSetting(
             layer: layer, setting: "number of groups",
-            found: "not recorded: there are no running statistics, so this is no batch normalization",
-            expected: "the note that normconv writes into its files, or --norm group, instance or layer")
+            found: "not recorded (without running statistics it is not a batch norm)",
+            expected: "the note in files that normconv wrote, or --norm group, instance or layer")
     }
 }
 

@@ -1,13 +1,13 @@
-/// What says that a convolution is the one before a norm.
+/// The basis of a pair of convolution and norm.
 ///
-/// Only a graph says besides that nothing stands between the two (`provesAdjacency`): names, orders and counts never do.
+/// Only a graph also proves that the two are adjacent (`provesAdjacency`); names, orders and counts never do.
 package enum PairBasis: Sendable, Equatable {
     /// No other convolution can be the one.
     case proven(by: Proof)
     /// It may be another one.
     case assumed(because: Clue)
 
-    /// What leaves no other convolution.
+    /// A proof that excludes other convolutions.
     package enum Proof: String, Sendable, Equatable, CaseIterable {
         /// The graph: a configuration, or the names of a known family of networks.
         case graph
@@ -17,9 +17,9 @@ package enum PairBasis: Sendable, Equatable {
         case count
     }
 
-    /// What speaks for a convolution.
+    /// A clue, without proof.
     package enum Clue: String, Sendable, Equatable, CaseIterable {
-        /// Names that somebody gave: `layer3.conv1` and `layer3.bn1`, or neighbours in an `nn.Sequential`.
+        /// Names: `layer3.conv1` and `layer3.bn1`, or neighbours in an `nn.Sequential`.
         case names
         /// Automatic numbers: `conv2d_7` and `batch_normalization_7`. A convolution without a norm shifts them.
         case numbers
@@ -37,16 +37,16 @@ package enum PairBasis: Sendable, Equatable {
     }
 }
 
-/// A norm whose place in the graph is not known: its input is a node of its own, whatever the norm stands behind.
+/// A norm with an unknown position in the graph. Its input is a separate node.
 package struct LooseNorm: Sendable, Equatable {
     /// Its index in `Network.nodes`.
     package var norm: Int
     /// The index of the convolution that may be the one before it, if there is one.
     package var convolution: Int?
-    /// What says that it is this convolution; nil where there is none.
+    /// The basis of the pair; nil without a convolution.
     package var basis: PairBasis?
 
-    /// A norm, and what is known of the convolution before it.
+    /// A norm, and the convolution before it as far as it is known.
     package init(norm: Int, convolution: Int? = nil, basis: PairBasis? = nil) {
         self.norm = norm
         self.convolution = convolution
@@ -54,32 +54,32 @@ package struct LooseNorm: Sendable, Equatable {
     }
 }
 
-/// A norm and the convolution before it, as far as anything tells.
+/// A norm, and the convolution before it if it is known.
 package struct NormPair: Sendable, Equatable {
     /// The norm's layer.
     package var norm: String
-    /// The convolution's layer; nil where several may be the one.
+    /// The convolution's layer; nil if several may be the one.
     package var convolution: String?
-    /// What says that it is this convolution.
+    /// The basis of the pair.
     package var basis: PairBasis?
-    /// Whether nothing stands between the two.
+    /// Whether the two are adjacent.
     package var adjacency: Adjacency
 
     /// Whether a norm reads its convolution's values themselves.
     package enum Adjacency: String, Sendable, Equatable, CaseIterable {
         /// The graph says so.
         case proven
-        /// Somebody said so.
+        /// An option says so.
         case assumed
         /// Nothing says so.
         case unknown
-        /// Somebody said so, and the norm's statistics look different.
+        /// An option says so, but the norm's statistics contradict it.
         case contradicted
     }
 }
 
 extension Network {
-    /// Norms behind a convolution, and those that may be, by their indices.
+    /// Norms after a convolution, and those that may be, by their indices.
     package var normPairs: [Int: NormPair] {
         var found: [Int: NormPair] = [:]
         for (norm, convolution) in ConvolutionNormPairs(self).convolutionBefore {
@@ -106,7 +106,7 @@ extension Network {
         return network
     }
 
-    /// Puts another network beside this one; the output stays this one's.
+    /// Adds another network. The output stays this one's.
     mutating func append(_ other: Network) {
         let count = nodes.count
         nodes += other.nodes.map { node in

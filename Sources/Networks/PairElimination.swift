@@ -1,16 +1,16 @@
-/// The layers that nothing else is left for than to stand before a norm, if every norm stands directly behind a layer of
+/// The layers that nothing else is left for than to stand before a norm, if every norm stands directly after a layer of
 /// its own. Whatever has as many outputs as a norm has channels may be that layer: convolutions of any kind and dense
 /// layers.
 struct PairElimination {
     /// Norm → the layer before it, both by their places in the file.
     private(set) var layerBefore: [Int: Int] = [:]
-    /// Norm → the layers that may stand before it, where the file's order tells.
+    /// Norm → the layers that may precede it, by the file's order.
     private(set) var candidates: [Int: Set<Int>]?
 
     /// - Parameters:
     ///   - norms: Channels of the norms, by their places.
     ///   - outputs: For each layer of the file, the numbers of outputs that it may have; empty for norms.
-    ///   - isTopological: Whether every layer stands behind those that it reads.
+    ///   - isTopological: Whether every layer stands after those that it reads.
     init(norms: [Int: Int], outputs: [Set<Int>], isTopological: Bool) {
         candidates = isTopological ? [:] : nil
         for channels in Set(norms.values) {
@@ -36,7 +36,7 @@ struct PairElimination {
             rest = rest.drop { $0 < norm }
             possible[norm] = Set(left)
             waiting += 1
-            // More norms than layers: some stand behind something else, and which ones nothing tells.
+            // More norms than layers: some follow something else, and it is unknown which.
             guard waiting <= left.count else { return }
             if waiting == left.count {
                 if waiting == 1 { found[norm] = left[0] }

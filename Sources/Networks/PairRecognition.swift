@@ -14,7 +14,7 @@ import Tensors
 ///
 /// - Parameters:
 ///   - groupNorms: Settings of converted norms by layer name, where a note has them.
-///   - isTopological: Whether the file lists every layer behind those that it reads.
+///   - isTopological: Whether the file lists every layer after those that it reads.
 func recognizePairs(
     _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, isTopological: Bool = false
 ) -> Recognition? {
@@ -73,7 +73,7 @@ private struct PairBuilder {
         looseNorms.append(loose)
     }
 
-    /// A node behind an input of its own.
+    /// A node after an input of its own.
     private mutating func append(_ layer: String, _ operation: Operation) -> Int {
         nodes.append(Node(layer: "input of \(layer)", operation: .input, inputs: []))
         nodes.append(Node(layer: layer, operation: operation, inputs: [nodes.count - 1]))

@@ -1,6 +1,6 @@
 import Tensors
 
-/// Why a convolution's weights are not to be standardized: what follows it would notice.
+/// Why a convolution is not standardized: it would change what follows.
 package enum ConvolutionExemption: Error, Sendable, Equatable {
     /// Its only consumer is an addition (a shortcut without a norm, a pre-activation block).
     case feedsAdd(layer: String)
@@ -8,17 +8,17 @@ package enum ConvolutionExemption: Error, Sendable, Equatable {
     case severalConsumers(layers: [String])
     /// Another node has the same kernel.
     case sharedKernel(layer: String)
-    /// The norm behind it has parameters that another node uses as well.
+    /// The norm after it has parameters that another node uses as well.
     case sharedNorm(layer: String)
-    /// A function of each element stands between it and whatever follows.
+    /// An elementwise function follows it.
     case activation(layer: String)
-    /// Its only consumer is something else that is no norm.
+    /// Its only consumer is something else that is not a norm.
     case notBeforeNorm(layer: String)
     /// Its value is the network's output.
     case isOutput
     /// The graph is not known. The norm behind it may be this one, or nothing proves that it follows directly.
     case unproven(norm: String, basis: PairBasis)
-    /// It was taken to stand directly before the norm, whose running means are all 0 or more: those of values behind a ReLU.
+    /// It was assumed to directly precede the norm, but the running means are all 0 or more, as after a ReLU.
     case contradicted(norm: String)
 }
 
@@ -34,20 +34,21 @@ package struct ExemptLayer: Codable, Sendable, Equatable {
 }
 
 extension ConvolutionExemption: CustomStringConvertible {
-    /// The reason, for people.
+    /// The reason as text.
     package var description: String {
         switch self {
         case .feedsAdd(let layer): "it feeds the addition '\(layer)'"
         case .severalConsumers(let layers): "it feeds several layers: \(layers.listed())"
         case .sharedKernel(let layer): "its kernel is shared with '\(layer)'"
-        case .sharedNorm(let layer): "the parameters of the norm behind it are shared with '\(layer)'"
+        case .sharedNorm(let layer): "the parameters of the norm after it are shared with '\(layer)'"
         case .activation(let layer): "the activation '\(layer)' follows it"
-        case .notBeforeNorm(let layer): "it feeds '\(layer)', which is no norm"
+        case .notBeforeNorm(let layer): "it feeds '\(layer)', which is not a norm"
         case .isOutput: "it is the network's output"
-        case .unproven(let norm, let basis): "\(basis.reason(norm)), which proves nothing of what is between"
+        case .unproven(let norm, let basis):
+            "\(basis.reason(norm)), but nothing proves that they are adjacent"
         case .contradicted(let norm):
-            "the running means of '\(norm)' are all 0 or more, as behind a ReLU: that it stands directly before that norm "
-                + "is contradicted by its statistics"
+            "the running means of '\(norm)' are all 0 or more, as after a ReLU: the norm does not "
+                + "directly follow it"
         }
     }
 }
@@ -56,10 +57,10 @@ extension PairBasis {
     fileprivate func reason(_ norm: String) -> String {
         switch self {
         case .proven(by: .graph): "'\(norm)' reads it"
-        case .proven(by: .order): "the order of layers puts '\(norm)' behind it"
-        case .proven(by: .count): "no other layer is as wide as '\(norm)'"
-        case .assumed(because: .names): "its name goes with '\(norm)'"
-        case .assumed(because: .numbers): "only its number goes with '\(norm)'"
+        case .proven(by: .order): "the order of layers puts '\(norm)' after it"
+        case .proven(by: .count): "no other layer has as many channels as '\(norm)'"
+        case .assumed(because: .names): "its name matches '\(norm)'"
+        case .assumed(because: .numbers): "only the number in its name matches '\(norm)'"
         }
     }
 }
@@ -68,7 +69,7 @@ extension PairBasis {
 package struct ConvolutionNormPairs: Sendable, Equatable {
     /// For each node, the nodes that read it, in order; a node that reads it twice stands twice.
     package let consumers: [[Int]]
-    /// The norm behind a convolution: index of the convolution → index of the norm.
+    /// The norm after a convolution: index of the convolution → index of the norm.
     package let normBehind: [Int: Int]
     /// The convolution before a norm: index of the norm → index of the convolution.
     package let convolutionBefore: [Int: Int]

@@ -1,6 +1,6 @@
-/// How a new parameter beside an existing one of the same layer is named.
+/// The name of a new parameter, by an existing one of the same layer.
 package enum ParameterNaming {
-    /// What a parameter is to its layer.
+    /// The role of a parameter in its layer.
     package enum Role: String, Sendable, Equatable, CaseIterable {
         case kernel, bias, gamma, beta
     }

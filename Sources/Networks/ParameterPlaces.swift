@@ -1,4 +1,4 @@
-/// A parameter of a network, and what it is to its layer.
+/// A parameter of a network and its role in the layer.
 package struct ParameterPlace: Sendable, Equatable {
     /// The layer's name.
     package var layer: String
@@ -37,7 +37,7 @@ package struct ParameterPlace: Sendable, Equatable {
 }
 
 extension Network {
-    /// Every parameter that the network reads, in topological order; one that two nodes share stands twice.
+    /// Every parameter that the network reads, in topological order. A parameter that two nodes share occurs twice.
     package var parameterPlaces: [ParameterPlace] {
         nodes.flatMap { node -> [ParameterPlace] in
             func place(

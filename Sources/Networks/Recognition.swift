@@ -1,6 +1,6 @@
 import Tensors
 
-/// What was recognised, and what was left over.
+/// The recognised network, and the unused parameters.
 package struct Recognition: Sendable, Equatable {
     /// The network.
     package var network: Network
@@ -8,10 +8,10 @@ package struct Recognition: Sendable, Equatable {
     package var unused: [String]
     /// How the network was recognised.
     package var basis: Basis
-    /// What the file does not say and a convention had to: for people.
+    /// Conventions that fill in what the file does not record, as text.
     package var assumptions: [String]
 
-    /// Layers of norms without running statistics that nothing tells the kind of: 32 groups are a guess there.
+    /// Norms without running statistics of unknown kind: their 32 groups are a guess.
     package var unknownNorms: [String] = []
 
     /// What a network was recognised by.
@@ -31,12 +31,12 @@ package struct Recognition: Sendable, Equatable {
         self.basis = basis
         self.assumptions = assumptions
     }
-    /// A network told by its names.
+    /// A network recognised by its names.
     ///
     /// - Parameters:
     ///   - isInTrunk: Whether a name is one of the network's own stem or stages.
-    ///   - geometry: Whose strides, pools and activations it is taken to have: no name tells.
-    ///   - unknownNorms: Layers of norms of which nothing tells the kind.
+    ///   - geometry: The assumed source of strides, pools and activations, which names do not record.
+    ///   - unknownNorms: Norms of unknown kind.
     /// - Throws: `NetworkError.unrecognized` where the network does not use such a parameter: ignoring it would make
     ///   another function.
     init(
@@ -46,7 +46,7 @@ package struct Recognition: Sendable, Equatable {
         let used = Set(network.nodes.flatMap(\.operation.parameters))
         let unused = parameters.names.filter { !used.contains($0) }
         if let stray = unused.first(where: isInTrunk) {
-            throw .unrecognized(reason: "parameter '\(stray)' has no place in a plain ResNet")
+            throw .unrecognized(reason: "parameter '\(stray)' does not belong to a plain ResNet")
         }
         self.init(
             network: network, unused: unused, basis: .names,

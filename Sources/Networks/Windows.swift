@@ -23,14 +23,14 @@ extension Convolution {
             height: height, width: width, size: size, strides: strides, dilation: dilation)
     }
 
-    /// Rows and columns of the output for an input map of these extents; nil where no window fits.
+    /// Rows and columns of the output for an input map of these extents; nil if no window fits.
     package func outputExtent(height: Int, width: Int) -> Extent? {
         windowCounts(
             height: height, width: width, size: size, strides: strides, dilation: dilation,
             margins: resolvedMargins(height: height, width: width))
     }
 
-    /// The stored kernel's shape under its layout; nil where it overflows.
+    /// The stored kernel's shape under its layout; nil if it overflows.
     package var kernelShape: Shape? {
         guard groups > 0, inputs % groups == 0 else { return nil }
         let (rows, columns) = (size.height, size.width)
@@ -48,7 +48,7 @@ extension Pool {
         padding.resolvedMargins(height: height, width: width, size: size, strides: strides)
     }
 
-    /// Rows and columns of the output for an input map of these extents; nil where no window fits, or where a
+    /// Rows and columns of the output for an input map of these extents; nil if no window fits, or where a
     /// window could lie in the margin alone and have nothing to pool.
     package func outputExtent(height: Int, width: Int) -> Extent? {
         let margins = resolvedMargins(height: height, width: width)

@@ -3,9 +3,9 @@ import Conversion
 import Foundation
 import Networks
 
-/// What a converted file remembers of its conversion: the root attribute `normconv`, as JSON with sorted keys.
+/// What a converted file stores about its conversion: the root attribute `normconv`, as JSON with sorted keys.
 package struct ConversionNote: Codable, Sendable, Equatable {
-    /// The form of this note.
+    /// The format version of this note.
     package var schemaVersion = 1
     /// The version that converted the file.
     package var normconv: String
@@ -21,17 +21,17 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package var weightStandardizationEpsilon: String
     /// Whether convolutions were given biases.
     package var addBias: Bool
-    /// True where norms were taken to stand directly behind the convolutions that they are paired with; nil otherwise.
+    /// True if norms were assumed to directly follow the convolutions that they are paired with; nil otherwise.
     package var assumeAdjacent: Bool?
     /// The preprocessing that goes with the network, as the command spells it.
     package var preprocess: String
-    /// The family of the network that was converted, in whose way image files are read; nil in files of before.
+    /// The family of the original network, whose preprocessing defaults apply; nil in older files.
     package var family: String?
     /// How the conversion was calibrated, if it was.
     package var calibration: Calibration?
-    /// The Python of the layer that convolutions have that standardize their weights themselves (Keras, `--ws layer`).
+    /// The Python source of the Keras layer that standardizes its weights (`--ws layer`).
     package var kerasLayer: String?
-    /// All group normalizations by layer: PyTorch's names carry neither groups nor ε.
+    /// All group norms by layer: PyTorch's names record neither groups nor ε.
     package var norms: [String: Norm]
 
     /// A group normalization's settings.
@@ -46,15 +46,15 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package struct Calibration: Codable, Sendable, Equatable {
         /// Images that parameters were fitted to.
         package var fitted: Int
-        /// Images that judged.
+        /// Held-out images.
         package var setAside: Int
-        /// True where the images were made from stored statistics; nil where they were drawn from a file.
+        /// True for synthetic images; nil for images from a file.
         package var synthesized: Bool?
-        /// The seed that drew or made them.
+        /// The random seed.
         package var seed: UInt64
         /// The steps that were kept.
         package var steps: [String]
-        /// Share of the images set aside that both networks put into the same class.
+        /// Agreement on the held-out images.
         package var agreement: Double
     }
 
@@ -94,13 +94,13 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         return note
     }
 
-    /// Reads a note; nil where the text is none of ours.
+    /// Reads a note; nil if the text is not a note.
     package init?(json: String) {
         guard let note = try? JSONDecoder().decode(Self.self, from: Data(json.utf8)) else { return nil }
         self = note
     }
 
-    /// The note as it stands in the file.
+    /// The note as it is stored in the file.
     package func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -2,15 +2,15 @@ import Calibration
 import Conversion
 import Networks
 
-/// What a conversion did, for machines.
+/// What a conversion did, for `--json`.
 public struct ConvertReport: Codable, Sendable {
-    /// The form of this report.
+    /// The format version of this report.
     public var schemaVersion = 1
     /// The file that was read.
     public var input: String
-    /// The file that was written; nil where nothing was.
+    /// The file that was written; nil if nothing was.
     public var output: String?
-    /// Where the old file is that the output replaced; nil where it replaced none.
+    /// The path of the backup; nil if the output replaced no file.
     public var backup: String?
     /// What was recognised.
     public var architecture: String
@@ -20,11 +20,11 @@ public struct ConvertReport: Codable, Sendable {
     public var stages: [Stage]
     /// Convolutions whose weights were standardized.
     public var standardized: [String]
-    /// Convolutions whose weights were left as they are, and why.
+    /// Convolutions whose weights were not standardized, and why.
     package var leftAlone: [ExemptLayer]
-    /// Norms behind a convolution, or that may be, and what says so, in topological order.
+    /// Pairs of convolution and norm, certain or possible, with their basis, in topological order.
     package var pairs: [PairReport]
-    /// What the file does not say and a convention had to.
+    /// Conventions that fill in what the file does not record.
     public var assumptions: [String]
     /// Convolutions that got a bias.
     public var biased: [String]
@@ -36,7 +36,7 @@ public struct ConvertReport: Codable, Sendable {
     public var unused: [String]
     /// What calibration on images did, if there was one.
     public var calibration: CalibrationReport?
-    /// What the user should know, with all layers that it is about.
+    /// The warnings, each with all its layers.
     public var warnings: [String]
 
     /// The norms of one width.
@@ -51,7 +51,7 @@ public struct ConvertReport: Codable, Sendable {
         public var standardized: Int
     }
 
-    /// Describes a conversion that is worked out, and written where `output` is not nil.
+    /// Describes a planned conversion, written to `output` if that is not nil.
     package init(
         _ model: Model, _ plan: ConversionPlan, note: ConversionNote,
         calibration: CalibrationReport? = nil, output: String?
@@ -80,7 +80,7 @@ public struct ConvertReport: Codable, Sendable {
 }
 
 extension ConversionReport {
-    /// The warnings that a calibration has not answered, if there was one.
+    /// The warnings that a calibration, if there was one, does not make obsolete.
     package func open(_ calibration: CalibrationReport?) -> [ConversionWarning] {
         warnings.filter { calibration == nil || !$0.isAnsweredByCalibration }
     }

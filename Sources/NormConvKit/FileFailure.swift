@@ -1,6 +1,6 @@
-/// An error with the file that it is about, for errors that do not know it.
+/// An error with its file, for errors that do not name one.
 package struct FileFailure: Error, CustomStringConvertible {
-    /// The path as it was given.
+    /// The path as given.
     package let path: String
     /// What went wrong in it.
     package let cause: any Error
@@ -9,7 +9,7 @@ package struct FileFailure: Error, CustomStringConvertible {
     package var description: String { "\(path): \(cause)" }
 }
 
-/// Runs the body; an error that does not name its file comes out as one that does.
+/// Runs the body. Adds the file to errors that do not name one.
 func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
     do {
         return try body()

@@ -4,13 +4,13 @@ import Networks
 
 /// What a file holds, and what a conversion would find in it.
 public struct InspectReport: Codable, Sendable {
-    /// The form of this report.
+    /// The format version of this report.
     public var schemaVersion = 1
-    /// The path as it was given.
+    /// The path as given.
     public var file: String
     /// The layout's short name.
     public var layout: String
-    /// The layout, for people.
+    /// The layout as text.
     public var layoutDescription: String
     /// What wrote the file.
     public var producer: String?
@@ -18,19 +18,19 @@ public struct InspectReport: Codable, Sendable {
     public var architecture: String
     /// What it was recognised by: `configuration` or `names`.
     public var recognizedBy: String
-    /// What the file does not say and a convention had to.
+    /// Conventions that fill in what the file does not record.
     public var assumptions: [String]
     /// Whether the network can be run: false where only norms and the convolutions before them are known.
     public var isComplete: Bool
-    /// Height × width × channels of the images, `any` where the file does not say.
+    /// Height × width × channels of the images; `any` if the file does not record it.
     public var input: String
-    /// The preprocessing that goes with the network.
+    /// The network's preprocessing.
     public var preprocess: String
-    /// Classes; nil where the head was not recognised.
+    /// Classes; nil if the head was not recognised.
     public var classes: Int?
-    /// Values of all tensors.
+    /// Number of values in all tensors.
     public var parameters: Int
-    /// Tensors.
+    /// Number of tensors.
     public var tensors: Int
     /// How the file was converted, if it was.
     public var converted: String?
@@ -40,9 +40,9 @@ public struct InspectReport: Codable, Sendable {
     package var norms: [Norm]
     /// Convolutions without a norm of their own.
     package var exempt: [ExemptLayer]
-    /// Norms behind a convolution, or that may be, and what says so, in topological order.
+    /// Pairs of convolution and norm, certain or possible, with their basis, in topological order.
     package var pairs: [PairReport]
-    /// Layers of norms without running statistics of which nothing says what they are.
+    /// Norms without running statistics whose kind is unknown.
     public var unknownNorms: [String]
 
     /// A norm and the convolution before it.
@@ -59,7 +59,7 @@ public struct InspectReport: Codable, Sendable {
         package var groups: Int?
         /// Groups that `--groups auto` gives.
         package var autoGroups: Int
-        /// The convolution whose only consumer is the norm; nil where the graph does not say (`pairs` may).
+        /// The convolution whose only consumer is the norm; nil if the graph does not say (`pairs` may).
         package var convolution: String?
     }
 
@@ -85,7 +85,7 @@ public struct InspectReport: Codable, Sendable {
             "--to \(note.to) --groups \(note.groups) --init \(note.initialization) "
                 + "--ws \(note.weightStandardization)"
                 + (note.calibration.map {
-                    ", calibrated on \($0.fitted) \($0.synthesized == true ? "made " : "")images"
+                    ", calibrated on \($0.fitted) \($0.synthesized == true ? "synthetic " : "")images"
                 } ?? "")
         }
         unused = model.unusedParameters

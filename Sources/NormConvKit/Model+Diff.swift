@@ -5,9 +5,9 @@ import Inference
 import Networks
 import Tensors
 
-/// How far two networks' values are apart, layer by layer, for machines.
+/// The differences of two networks' values, layer by layer, for `--json`.
 public struct DiffReport: Codable, Sendable {
-    /// The form of this report.
+    /// The format version of this report.
     public var schemaVersion = 1
     /// The first network's file.
     public var first: String
@@ -15,11 +15,11 @@ public struct DiffReport: Codable, Sendable {
     public var second: String
     /// The images' file.
     public var data: String
-    /// Images that were looked at.
+    /// Number of images compared.
     public var images: Int
     /// Layers that both have, in the first network's order.
     public var layers: [Layer]
-    /// Layers that only one of them has, or of another shape.
+    /// Layers that only one of them has, or whose shapes differ.
     public var unmatched: [String]
 
     /// A layer's values in both networks.
@@ -28,7 +28,7 @@ public struct DiffReport: Codable, Sendable {
         public var layer: String
         /// `convolution`, `norm`, `sum`, `activation`, `dense` or `other`.
         public var kind: String
-        /// Σ(b − a)²/Σ(a − ā)², ā each channel's mean in the first network; absent where its values do not vary.
+        /// Σ(b − a)²/Σ(a − ā)², ā each channel's mean in the first network; absent if its values do not vary.
         public var relativeError: Double?
         /// Σab/√(Σa²·Σb²).
         public var cosine: Double
@@ -44,16 +44,16 @@ public struct DiffReport: Codable, Sendable {
 }
 
 extension Model {
-    /// Compares this network's values with another's on the first images of a split, layer by layer; layers are matched
-    /// by name.
+    /// Compares this network's values with another's on the first images of a split, layer by layer. Layers are matched by
+    /// name.
     ///
     /// - Parameters:
     ///   - other: the second network.
     ///   - split: the images; labels are not read.
-    ///   - images: how many of them; all where there are fewer.
-    ///   - preprocessing: what goes with each network where it is nil.
-    ///   - workers: threads; all cores where it is nil.
-    ///   - progress: is told how many more images are done.
+    ///   - images: how many of them; all if there are fewer.
+    ///   - preprocessing: nil for each network's own.
+    ///   - workers: threads; nil for all cores.
+    ///   - progress: receives the number of images done since the last call.
     package func diff(
         _ other: Model, on split: Split, images: Int = 256, preprocessing: Preprocessing? = nil,
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
@@ -106,10 +106,10 @@ extension DiffReport.Layer {
 
 /// Why two networks could not be compared.
 package enum DiffFailure: Error, Equatable, CustomStringConvertible {
-    /// No layer of one has the name and the shape of one of the other's.
+    /// The networks have no layer with the same name and shape.
     case nothingInCommon(first: String, second: String)
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .nothingInCommon(let first, let second):
@@ -120,7 +120,7 @@ package enum DiffFailure: Error, Equatable, CustomStringConvertible {
 
 /// One of two networks that are compared.
 private struct Side {
-    /// A node that is worth looking at, and how the other network's is found.
+    /// A node to compare, and the key that finds its counterpart in the other network.
     struct Layer {
         var node: Int
         var layer: String
@@ -192,7 +192,7 @@ private struct Side {
 }
 
 extension Networks.Operation {
-    /// What a comparison calls the operation; norms of all kinds are one, so that they match across a conversion.
+    /// The kind of the operation. All norms have one kind, so that they match across a conversion.
     fileprivate var kind: String {
         switch self {
         case .convolution: "convolution"

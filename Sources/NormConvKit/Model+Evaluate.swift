@@ -10,7 +10,7 @@ import Tensors
 package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     /// Only norms and the convolutions before them are known.
     case unknownGraph(reasons: [String], isKeras: Bool)
-    /// Nothing says what norms without running statistics are.
+    /// The kind of norms without running statistics is unknown.
     case unknownNorms(layers: [String])
     /// The network ends in a map.
     case noClassifier(output: Shape)
@@ -19,34 +19,33 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     /// The network ends in a softmax of one value, which is always 1.
     case softmaxOfOne
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .unknownGraph(let reasons, let isKeras):
-            "the graph is not known: \(reasons.last ?? "names are unknown")"
+            "the graph is unknown: \(reasons.last ?? "names are unknown")"
                 + (isKeras
-                    ? "; --architecture FILE gives it, a Keras configuration (model.to_json())" : "")
+                    ? "; give it with --architecture FILE, a Keras configuration (model.to_json())" : "")
         case .unknownNorms(let layers):
-            "\(layers.count) norms without running statistics, '\(layers.first ?? "")' first: the file does not say whether they "
-                + "are group norms, of how many groups, or instance norms; --norm group --norm-groups N, --norm instance or "
-                + "--norm layer (one group) does. Batch norms without statistics depend on the batch and cannot be scored"
+            "the file does not record the kind of \(layers.count.counted("norm")) without running statistics, from "
+                + "'\(layers.first ?? "")' on; choose --norm group --norm-groups N, --norm instance or --norm layer (one group). "
+                + "Batch norms without running statistics cannot be scored: they depend on the batch"
         case .noClassifier(let output):
-            "the network has no classifier: it ends in a map of \(output) (a 'notop' file, or a head of another name?)"
+            "the network has no classifier: it ends in a feature map of \(output) (a 'notop' file, or a head with an unknown name?)"
         case .noHead:
-            "the network has one output and no sigmoid behind it: a number, or what a sigmoid of two classes takes; "
-                + "expected a sigmoid, or two outputs or more; --sigmoid says that the output is read through a sigmoid"
+            "the network has one output and no sigmoid, expected a sigmoid or at least two outputs; if the output is the "
+                + "logit of a binary classifier, add --sigmoid"
         case .softmaxOfOne:
-            "the network ends in a softmax of one output, which is always 1: it tells no classes apart; expected a "
-                + "sigmoid, or two outputs or more"
+            "the network ends in a softmax of one output, which is always 1, expected a sigmoid or at least two outputs"
         }
     }
 }
 
-/// A network's outputs on a split, and how fast they came.
+/// A network's outputs on a split, and the speed.
 package struct Outputs: Sendable {
     /// Values before a final softmax or sigmoid, [images, outputs].
     package let logits: Tensor
-    /// How they become probabilities; nil where the network is no classifier.
+    /// How they become probabilities; nil if the network is not a classifier.
     package let head: Head?
     /// What was done to the pixels.
     package let preprocessing: Preprocessing
@@ -61,7 +60,7 @@ package struct Outputs: Sendable {
 package enum EngineKind: String, Sendable, CaseIterable {
     /// oneDNN.
     case fast
-    /// The plain one, with every sum in Double: slow, and what the fast one is tested against.
+    /// Simple loops with sums in Double. Slow; the fast engine is tested against it.
     case reference
 }
 
@@ -96,8 +95,8 @@ extension Model {
         }
     }
 
-    /// How many outputs the network has. Refuses networks that give no scores: those that are only known in parts, and
-    /// those without a classifier.
+    /// The number of outputs. Throws for networks that cannot be scored: those with an unknown graph, and those without a
+    /// classifier.
     func outputCount(imageShape image: Shape) throws -> Int {
         try checkGraph()
         let shape = try network.shapes(height: image[0], width: image[1])[network.output]
@@ -123,10 +122,10 @@ extension Model {
     ///
     /// - Parameters:
     ///   - split: the images.
-    ///   - preprocessing: what goes with the network where it is nil.
+    ///   - preprocessing: nil for the network's own.
     ///   - kind: which engine.
-    ///   - workers: how many images or batches are in work at once; all cores where it is nil.
-    ///   - progress: is told how many more images are done, from any thread.
+    ///   - workers: how many images or batches are in work at once; nil for all cores.
+    ///   - progress: receives the number of images done since the last call, from any thread.
     package func run(
         on split: Split, preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
@@ -138,13 +137,13 @@ extension Model {
 
 extension Split {
     /// Runs several networks on every image in one pass: images are decoded once for all networks that take the same
-    /// preprocessing. What a network gives does not depend on the others.
+    /// preprocessing. A network's outputs do not depend on the other networks.
     ///
     /// - Parameters:
     ///   - models: the networks.
-    ///   - preprocessing: for all of them; what goes with each where it is nil.
+    ///   - preprocessing: for all of them; nil for each network's own.
     ///   - kind: which engine.
-    ///   - workers: how many images or batches are in work at once; all cores where it is nil.
+    ///   - workers: how many images or batches are in work at once; nil for all cores.
     ///   - progress: is told how many more images all networks are done with, from any thread.
     package func run(
         _ models: [Model], preprocessing: Preprocessing? = nil, engine kind: EngineKind = .fast,
@@ -185,7 +184,7 @@ extension Split {
         try naming(file) { try Evaluation(outcomes(outputs), classNames: classNames) }
     }
 
-    /// What outputs say of each image, with the split's labels.
+    /// The outcome of each image, from outputs and the split's labels.
     package func outcomes(_ outputs: Outputs) throws -> Outcomes {
         try naming(file) {
             guard let head = outputs.head else { throw EvaluationRefusal.noHead }

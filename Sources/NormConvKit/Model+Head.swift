@@ -25,10 +25,10 @@ extension Model {
         }
     }
 
-    /// Whether a sigmoid of its one output tells two classes apart.
+    /// Whether it is a binary classifier with one sigmoid output.
     var tellsTwoBySigmoid: Bool { (try? head(outputs: 1)) == .sigmoid }
 
-    /// The same network, whose outputs are what sigmoids would take where no activation follows them.
+    /// The same network, with outputs read as sigmoid logits if no activation follows them.
     package func readingSigmoid() -> Model {
         var model = self
         model.readsSigmoid = true
@@ -46,7 +46,7 @@ extension Model {
 }
 
 extension Network {
-    /// The softmax or sigmoid at the network's end; nil where it ends in another operation.
+    /// The softmax or sigmoid at the network's end; nil if it ends in another operation.
     var finalActivation: (node: Int, activation: Activation)? {
         let last = shapesOnly.before
         guard case .activation(let activation) = nodes[last].operation,
@@ -55,7 +55,7 @@ extension Network {
         return (last, activation)
     }
 
-    /// The last operation that changes more than the shape, and the first of those behind it.
+    /// The last operation that changes more than the shape, and the first operation after it.
     private var shapesOnly: (before: Int, first: Int?) {
         var (before, first) = (output, Int?.none)
         while true {
@@ -66,7 +66,7 @@ extension Network {
         }
     }
 
-    /// The network without a softmax or sigmoid at its end, behind which may be what only changes the shape.
+    /// The network without its final softmax or sigmoid. Only operations that change the shape may follow it.
     var upToLogits: Network {
         guard let last = finalActivation?.node else { return self }
         var network = self

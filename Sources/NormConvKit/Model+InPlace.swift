@@ -3,7 +3,7 @@ import Conversion
 import Foundation
 
 extension Model {
-    /// Throws where a path is this network's own file, under whatever name: only `writeInPlace` replaces it.
+    /// Throws if a path is this network's own file, under any of its names: only `writeInPlace` replaces it.
     package func checkOutput(_ path: String) throws {
         guard OutputIsInput.areOne(path, self.path) else { return }
         throw ConvertFailure.outputIsInput(path: path, backup: Backup.path(of: path))
@@ -15,13 +15,13 @@ extension Model {
         try AtomicFile.check(path, overwrite: true)
     }
 
-    /// Writes a conversion in the place of this network's own file, which goes on as `NAME.bak`. The old file has one of
-    /// the two names at every moment: where writing fails it is under its own, and `NAME.bak` is gone again.
+    /// Replaces this network's own file with a conversion and keeps the old file as `NAME.bak`. The old file has one of the
+    /// two names at every moment. If writing fails, it has its own name, and there is no `NAME.bak`.
     ///
     /// Throws `CheckpointError.backupExists` where there is another `NAME.bak`, and what `write` throws.
     ///
     /// - Parameter path: this network's file, under any of its names.
-    /// - Returns: where the old file is.
+    /// - Returns: the path of the old file.
     package func writeInPlace(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?
     ) throws -> String {
@@ -42,7 +42,9 @@ package struct OutputIsInput: Error, CustomStringConvertible {
     let input: String
 
     /// One line for people.
-    package var description: String { "\(output): is the input \(input), which the results would replace" }
+    package var description: String {
+        "\(output): is the input \(input), which the results would overwrite; name another file"
+    }
 
     /// Throws where a file is one of the inputs.
     package static func check(_ output: String, _ inputs: [String]) throws(OutputIsInput) {

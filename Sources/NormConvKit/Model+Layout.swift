@@ -5,8 +5,8 @@ import OrderedJSON
 import Tensors
 
 extension Model {
-    /// The layout to write in; nil where the file stays as it is but for what the conversion changes. Keras' files whose
-    /// kernels have outputs first are written anew, for no Keras could load them.
+    /// The layout to write; nil to copy the file with the conversion's changes. Keras files whose kernels have outputs first
+    /// always get a new file, because no Keras can load them.
     func outputLayout(_ layout: OutputLayout?) -> OutputLayout? {
         if layout != nil || network.outputsFirstKernels.isEmpty { return layout }
         return switch checkpoint.layout {
@@ -17,8 +17,7 @@ extension Model {
         }
     }
 
-    /// What a new file of another layout holds of a conversion; `config` is the converted configuration, where the
-    /// file has one.
+    /// The contents of a new file in another layout; `config` is the converted configuration, if the file has one.
     func contents(
         _ plan: ConversionPlan, config: JSON?, note: ConversionNote, layout: OutputLayout
     ) throws -> NewCheckpoint {
@@ -54,8 +53,8 @@ extension Model {
             note: try note.json())
     }
 
-    /// The network in Keras' own layers, its parameters in their layouts. Weights that the network standardizes are
-    /// written so, for plain convolutions; parameters that it does not use are left out.
+    /// The network in Keras' own layers, with the parameters in their layouts. Weights that the network standardizes are
+    /// baked into plain convolutions. Unused parameters are left out.
     private func exported(
         _ plan: ConversionPlan, _ table: ParameterTable, note: ConversionNote
     ) throws -> NewCheckpoint {
@@ -142,7 +141,7 @@ extension ParameterTable {
 }
 
 extension ConversionPlan {
-    /// Convolutions that become layers with weight standardization, and its ε.
+    /// Convolutions that become layers with weight standardization, with their ε.
     func standardizedLayers(_ note: ConversionNote) -> [String: Double] {
         guard note.kerasLayer != nil else { return [:] }
         let epsilon = note.weightStandardizationEpsilon == "timm" ? 1e-6 : 1e-10

@@ -2,75 +2,75 @@ import Datasets
 import Networks
 import Tensors
 
-/// How a split is read, where that is not what goes with the network.
+/// How a split is read, where that differs from the network's defaults.
 public struct SplitOptions: Sendable {
-    /// Where channels stand in arrays, where 1 or 3 channels do not tell it.
+    /// The order of the dimensions of arrays; nil to recognize it by the 1 or 3 channels.
     package var layout: ImageLayout?
-    /// What float images mean.
+    /// The range of float images.
     package var scale = PixelScale.bytes
     /// Whether images without labels are refused.
     public var requiresLabels = true
-    /// The size that image files are brought to.
+    /// The size that image files are resized to.
     package var resize: ImageTransform.Resize?
-    /// What is cut out of their middle.
+    /// The size of the center crop.
     package var crop: Extent?
-    /// How pixels between pixels are made.
+    /// How image files are interpolated.
     package var interpolation: Interpolation?
-    /// Whether EXIF's orientation is followed.
+    /// Whether the EXIF orientation is applied.
     public var followsOrientation = true
     /// Whether JPEG may be decoded at reduced scale.
     public var decodesReduced = false
-    /// Which output the name of a class means.
+    /// The output of each class name.
     package var classes: ClassIndices?
 
-    /// What goes with the network.
+    /// The network's defaults.
     public init() {}
 }
 
-/// Why a split does not go with a network.
+/// Why a split does not fit a network.
 package enum SplitFailure: Error, Equatable, CustomStringConvertible {
-    /// Another number of classes than the network's, and nothing that says which is which.
+    /// The split and the network have different numbers of classes, and nothing maps one to the other.
     case classesUnclear(split: String, classes: Int, model: String, outputs: Int)
-    /// A size for images that have one already.
+    /// A size is given for images in an array.
     case sizeIsFixed(split: String, size: String)
-    /// A crop that does not fit into what is resized to.
+    /// A crop that is larger than the resized images.
     case cropTooLarge(crop: String, resize: String)
-    /// A network that takes neither grey nor colour.
+    /// A network that takes neither 1 nor 3 channels.
     case noImageChannels(model: String, channels: Int)
-    /// Networks that are to be given the same images, and take them in different ways.
+    /// Networks that resize or crop image files differently.
     case imagesDiffer(split: String, models: [String], transforms: [String])
-    /// Networks whose outputs stand for other classes.
+    /// Networks whose outputs are different classes.
     case classesDiffer(split: String, models: [String])
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .classesUnclear(let split, let classes, let model, let outputs):
-            "\(split): \(classes) classes, but \(model) has \(outputs): expected as many, or --classes FILE, a line "
-                + "'NAME INDEX' for each class of the split"
+            "\(split): \(classes) classes, but \(model) has \(outputs); give the output of each class with "
+                + "--classes FILE, a line 'NAME INDEX' for each class of the split"
         case .sizeIsFixed(let split, let size):
-            "\(split): images of \(size) in an array: --resize, --crop, --interpolation go with image files only"
+            "\(split): found an array of \(size) images; --resize, --crop and --interpolation go with image files only"
         case .cropTooLarge(let crop, let resize):
-            "a crop of \(crop) from images resized to \(resize): expected a crop that fits into them (--crop, --resize)"
+            "a crop of \(crop) does not fit into images resized to \(resize); choose a smaller --crop or a larger --resize"
         case .noImageChannels(let model, let channels):
-            "\(model): the network takes \(channels) channels, image files have 1 or 3"
+            "\(model): the network takes \(channels) channels, but image files have 1 or 3"
         case .imagesDiffer(let split, let models, let transforms):
-            "\(split): images for \(models[0]) are '\(transforms[0])', for \(models[1]) '\(transforms[1])': expected the "
-                + "same for all (--resize, --crop, --interpolation)"
+            "\(split): images for \(models[0]) are '\(transforms[0])', for \(models[1]) '\(transforms[1])', expected the "
+                + "same for all; set --resize, --crop and --interpolation"
         case .classesDiffer(let split, let models):
-            "\(split): its classes are other outputs of \(models[0]) than of \(models[1]), by the names in their files: "
-                + "expected the same (--classes)"
+            "\(split): by the class names in \(models[0]) and \(models[1]), a class has different outputs in the two, "
+                + "expected the same; set them with --classes"
         }
     }
 }
 
 extension [Model] {
-    /// Opens a split for networks, of which there is one at least, and which get the same images.
+    /// Opens a split for at least one network. All networks get the same images.
     ///
-    /// Throws what `Model.split` throws, and `SplitFailure` where image files are not read in one way by all, or classes are
-    /// not the same outputs of all.
+    /// Throws what `Model.split` throws, and `SplitFailure` if the networks resize image files differently or their outputs
+    /// are different classes.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
-        // Of files without names the outputs are taken to be those of the others.
+        // A file without class names is assumed to have the same classes as the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)
         if options.requiresLabels, split.unplacedClasses != nil {
@@ -104,10 +104,10 @@ extension Model {
     /// The names of the outputs, where the file has some.
     var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
 
-    /// Opens a split as this network wants it: image files are brought to its size, and the names of their classes are
-    /// looked up among its own where the file has them and labels are needed.
+    /// Opens a split for this network. Image files are resized to its input. If labels are needed and the network's file has
+    /// class names, the split's class names are looked up among them.
     ///
-    /// Throws `DatasetError`, and `SplitFailure` where the split does not go with the network.
+    /// Throws `DatasetError`, and `SplitFailure` if the split does not fit the network.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
         let named = try (options.requiresLabels ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
@@ -127,16 +127,16 @@ extension Model {
         return split
     }
 
-    /// How image files come to the network's size.
+    /// How image files are resized to the network's size.
     ///
-    /// | network | resized | crop | pixels between pixels |
+    /// | network | resized | crop | interpolation |
     /// |---|---|---|---|
     /// | PyTorch's names | shorter side to 8/7 of the crop: 256 for 224 (torchvision) | 224×224 | bilinear |
     /// | of these, CIFAR ResNets | to 32×32 | – | bilinear |
     /// | Keras | to its input, else 224×224 | – | nearest: `keras.utils.load_img(target_size:)` |
     /// | Big Transfer | to 480×480 (its paper's for photographs) | – | bilinear |
     ///
-    /// A file that was converted keeps the way of what it was made of. A crop without a size is taken from images whose
+    /// A converted file keeps the defaults of the original network. A crop without a size is taken from images whose
     /// shorter side is 8/7 of it. A size of the shorter side alone has the network's own crop; one of both sides has none.
     func transform(_ options: SplitOptions) throws(SplitFailure) -> ImageTransform {
         let interpolation = options.interpolation ?? (imageFamily.isKeras ? .nearest : .bilinear)
@@ -164,13 +164,13 @@ extension Model {
         return transform
     }
 
-    /// ImageNet's custom: the crop is 7/8 of the shorter side.
+    /// The ImageNet convention: the crop is 7/8 of the shorter side.
     private static func cropped(_ crop: Extent, _ interpolation: Interpolation) -> ImageTransform {
         ImageTransform(
             shorterSide: max(crop.height, crop.width) * 8 / 7, crop: crop, interpolation: interpolation)
     }
 
-    /// The extents that the network says, or its family's.
+    /// The input size in the file, otherwise the family's default.
     var inputSize: Extent {
         if let height = network.input.height, let width = network.input.width {
             return Extent(height: height, width: width)
@@ -182,7 +182,7 @@ extension Model {
         }
     }
 
-    /// The family in whose way images are read: that of the network which this one was made of.
+    /// The family whose preprocessing defaults apply: for a converted network the original's.
     var imageFamily: Network.Family {
         note?.family.flatMap(Network.Family.init(rawValue:)) ?? network.family
     }

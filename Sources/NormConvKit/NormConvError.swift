@@ -1,12 +1,12 @@
 import Threads
 
-/// What went wrong, for everything in this library that throws. Only a cancelled task's `CancellationError` is another one.
+/// The error of all throwing functions of this library, except for the `CancellationError` of a cancelled task.
 ///
-/// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
+/// `description` is one line: the file, the object in it, what was found, what was expected, and what to do.
 package struct NormConvError: Error, CustomStringConvertible {
-    /// The file, by the path that was given; nil where the fault is in no file.
+    /// The file, by the given path; nil if the error is not about a file.
     package let file: String?
-    /// What in it: a parameter, a layer, an attribute, an option.
+    /// The object in the file: a parameter, a layer, an attribute. Or an option.
     package let object: String?
     /// What was found.
     package let found: String?
@@ -14,7 +14,7 @@ package struct NormConvError: Error, CustomStringConvertible {
     package let expected: String?
     /// The error of the part that failed.
     package let underlying: any Error
-    /// One line for people.
+    /// The message in one line.
     package let description: String
 
     /// An error of a part of this library. Its cases name what they tell: `file` or `path`, `parameter` or `layer`, `found`,

@@ -5,7 +5,7 @@ import Tensors
 
 /// How the layout of a new file is chosen.
 public enum LayoutChoice: Sendable, Equatable {
-    /// By what its name ends in, else the input's.
+    /// By the extension, otherwise the input's.
     case byName
     /// The input's.
     case keep
@@ -13,46 +13,46 @@ public enum LayoutChoice: Sendable, Equatable {
     case layout(OutputLayout)
 }
 
-/// Why nothing is written under a name.
+/// Why an output's name is refused.
 package enum OutputNameError: Error, Equatable, CustomStringConvertible {
     /// The name of a format that is not written.
     case otherFormat(path: String, format: String)
-    /// An ending that is none of a layout's, and no layout chosen.
+    /// An extension that names no layout, and no chosen layout.
     case unknownEnding(path: String)
     /// A folder.
     case folder(path: String)
     /// Standard output, where no file is written.
     case standardOutput(path: String)
-    /// An archive of numpy arrays from something else.
+    /// An .npz output for an input that is not .npz.
     case numpyArchive(path: String)
-    /// A layout that is chosen, under another layout's name.
+    /// A chosen layout that contradicts the extension.
     case otherLayout(path: String, found: String, ending: String)
 
     private static let names =
         "name the output x.h5 (Keras full model, or PyTorch names in HDF5), x.keras (Keras 3 model), x.weights.h5 "
-        + "(Keras weights alone) or x.safetensors (PyTorch names)"
+        + "(Keras weights only) or x.safetensors (PyTorch names)"
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .otherFormat(let path, let format):
-            "\(path): normconv does not write \(format): \(Self.names)"
+            "\(path): normconv does not write \(format); \(Self.names)"
         case .unknownEnding(let path):
-            "\(path): the name does not say a layout: \(Self.names), or choose one with --layout"
+            "\(path): the extension does not name a layout; \(Self.names), or choose one with --layout"
         case .folder(let path):
-            "\(path): is a folder, expected a file's name: \(Self.names)"
+            "\(path): is a folder, expected a file; \(Self.names)"
         case .standardOutput(let path):
-            "'\(path)': a network is not written to standard output: \(Self.names)"
+            "'\(path)': normconv does not write networks to standard output; \(Self.names)"
         case .numpyArchive(let path):
-            "\(path): .npz is written from .npz only, in the same layout: \(Self.names)"
+            "\(path): only an .npz input can be written as .npz, in the same layout; \(Self.names)"
         case .otherLayout(let path, let found, let ending):
-            "\(path): the layout is \(found), which no file that ends in '\(ending)' has: choose another --layout, or "
+            "\(path): a file that ends in '\(ending)' cannot have the layout \(found); choose another --layout, or "
                 + Self.names
         }
     }
 }
 
-/// The name of a new file, and what it says of the layout.
+/// The name of a new file, and the layout that it implies.
 package struct OutputName: Sendable {
     /// What a name can end in.
     private enum Ending: String, CaseIterable {
@@ -83,7 +83,7 @@ package struct OutputName: Sendable {
         ending = Ending.allCases.first { name.hasSuffix($0.rawValue) }
     }
 
-    /// Throws where nothing can be written under the name, whatever the input is: before anything is read.
+    /// Throws if the name is wrong for every input. Reads nothing.
     package func check(_ choice: LayoutChoice) throws(OutputNameError) {
         if path.isEmpty { throw .unknownEnding(path: "''") }
         if path == "-" || path == "/dev/stdout" { throw .standardOutput(path: path) }
@@ -99,8 +99,8 @@ package struct OutputName: Sendable {
         if choice == .byName { throw .unknownEnding(path: path) }
     }
 
-    /// The layout of the new file; nil where it is the input's. A name that ends in `.safetensors` on HDF5 within would
-    /// deceive whoever opens it, and is refused.
+    /// The layout of the new file; nil if it is the input's. Refuses extensions that contradict the content, such as
+    /// `.safetensors` for HDF5.
     package func layout(
         _ choice: LayoutChoice, from input: Layout
     ) throws(OutputNameError) -> OutputLayout? {
@@ -122,7 +122,7 @@ package struct OutputName: Sendable {
         return layout
     }
 
-    /// What a file of this name is expected to be, where it cannot be what the input is.
+    /// The layout that the name implies, if it cannot be the input's.
     private func expected(from input: Layout) -> OutputLayout? {
         switch ending {
         case .safetensors: input == .safetensors ? nil : .safetensors
@@ -155,7 +155,7 @@ package struct OutputName: Sendable {
 }
 
 extension Layout {
-    /// Whether it is HDF5 by itself, in no archive.
+    /// Whether the file is plain HDF5, not inside an archive.
     fileprivate var isHDF5: Bool {
         [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .torchFlat, .torchNested].contains(self)
     }

@@ -1,16 +1,16 @@
 import Networks
 
-/// A norm and the convolution before it, and what says so.
+/// A norm, the convolution before it, and the basis of the pair.
 package struct PairReport: Codable, Sendable, Equatable {
     /// The norm's layer.
     package var norm: String
-    /// The convolution's layer; nil where nothing tells which of several it is.
+    /// The convolution's layer; nil if it is unknown which of several it is.
     package var convolution: String?
-    /// What says that it is this convolution: `graph`, `order`, `count`, `names`, `numbers`, or `unknown`.
+    /// The basis of the pair: `graph`, `order`, `count`, `names`, `numbers`, or `unknown`.
     package var pairing: String
-    /// Whether no other convolution can be the one: by the graph, by order, by count.
+    /// Whether the pair is proven: by the graph, by order or by count.
     package var isProven: Bool
-    /// Whether nothing stands between the two: `proven` (by the graph), `assumed`, `contradicted` (by statistics), or
+    /// Whether the two are adjacent: `proven` (by the graph), `assumed`, `contradicted` (by statistics), or
     /// `unknown`.
     package var adjacency: String
 
@@ -25,7 +25,7 @@ package struct PairReport: Codable, Sendable, Equatable {
 }
 
 extension [PairReport] {
-    /// Which pairs are proven, by what, and which are not, in a few lines for people; none where the graph tells all.
+    /// A summary of the proven and unproven pairs in a few lines; empty if the graph proves all.
     package var summary: [String] {
         guard contains(where: { $0.adjacency != "proven" }) else { return [] }
         var lines = ["Pairs of convolution and norm:"]
@@ -44,7 +44,7 @@ extension [PairReport] {
         return lines + adjacencies
     }
 
-    /// Convolutions that nothing proves to stand directly before a norm.
+    /// Convolutions that are not proven to directly precede a norm.
     package var openConvolutions: Set<String> {
         Set(filter { ["unknown", "contradicted"].contains($0.adjacency) }.compactMap(\.convolution))
     }
@@ -55,9 +55,9 @@ extension [PairReport] {
             let pairs = filter { $0.adjacency == word.rawValue && $0.convolution != nil }
             if pairs.isEmpty { return nil }
             return switch word {
-            case .assumed: "  \(pairs.count) assumed to have nothing between them"
+            case .assumed: "  \(pairs.count) assumed to be adjacent"
             case .contradicted: "  \(pairs.count) contradicted by the norm's statistics: \(pairs.examples)"
-            default: "  \(pairs.count) not known to have nothing between them"
+            default: "  \(pairs.count) not known to be adjacent"
             }
         }
     }

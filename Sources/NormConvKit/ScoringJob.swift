@@ -4,34 +4,34 @@ import Inference
 import Synchronization
 import Tensors
 
-/// What a network says of each image of a split. The values themselves are not kept: memory does not grow with the
-/// number of classes.
+/// A network's outcome on each image of a split. Outputs are not kept, so that memory does not grow with the number of
+/// classes.
 package struct Scores: Sendable {
     /// The images one by one, with the split's labels.
     package internal(set) var outcomes: Outcomes
     /// The largest absolute difference of an output from the baseline's; NaN where one is NaN, nil without a baseline.
     package internal(set) var largestDifference: Double?
-    /// Seconds, as `Outputs` counts them; of several runs together for what they share.
+    /// Seconds, as in `Outputs`; several networks share the time of what they do together.
     package internal(set) var seconds: Double
 
     /// Images per second.
     package var imagesPerSecond: Double { seconds > 0 ? Double(outcomes.count) / seconds : 0 }
 }
 
-/// Outcomes of consecutive images, as one step of a run gives them.
+/// Outcomes of consecutive images, from one step of a run.
 struct ScoredBlock: Sendable, Codable, Equatable {
     /// The first image.
     var first: Int
     /// The images' labels.
     var labels: [Int]
-    /// The images' files, where they have some.
+    /// The images' files, if they have any.
     var files: [String]?
-    /// What each network says.
+    /// Each network's outcomes.
     var networks: [Network]
 
     struct Network: Sendable, Codable, Equatable {
         var outcomes: [Outcome]
-        /// The largest difference from the baseline; nil where it is not finite.
+        /// The largest difference from the baseline; nil if it is not finite.
         var difference: Double?
         var seconds: Double
     }
@@ -44,7 +44,7 @@ struct ScoreSheet: Sendable {
     private(set) var scores: [Scores]
     private let baseline: Int?
 
-    /// No scores yet of networks with so many classes.
+    /// An empty sheet for networks with these numbers of classes.
     init(labels: [Int], classes: [Int], heads: [Head], baseline: Int?) throws(EvaluationError) {
         scores = []
         self.baseline = baseline
@@ -56,7 +56,7 @@ struct ScoreSheet: Sendable {
         }
     }
 
-    /// Adds a block; throws where one of its images has been there, or is none.
+    /// Adds a block. Throws if it contains an image that was added before, or that the split does not have.
     mutating func add(_ block: ScoredBlock) throws(EvaluationError) {
         for (index, network) in zip(scores.indices, block.networks) {
             try scores[index].outcomes.record(network.outcomes, from: block.first)
@@ -70,14 +70,14 @@ struct ScoreSheet: Sendable {
         }
     }
 
-    /// The scores with seconds that a run measured as a whole.
+    /// The scores, with the seconds of the whole run.
     mutating func replaceSeconds(by seconds: [Double]) -> [Scores] {
         for (index, seconds) in zip(scores.indices, seconds) { scores[index].seconds = seconds }
         return scores
     }
 }
 
-/// Networks to be scored on a split in one pass over its images, checked to go with it.
+/// Networks to be scored on a split in one pass over its images. Checks that they fit the split.
 package struct ScoringJob: Sendable {
     let split: Split
     /// The networks, in the order of the report.
@@ -89,11 +89,11 @@ package struct ScoringJob: Sendable {
     let classes: [Int]
     let heads: [Head]
 
-    /// `baseline` is a place in `models`, whose outputs the others' are compared with; preprocessing is what goes with
-    /// each network where it is nil.
+    /// `baseline` is the index in `models` of the network that the others are compared with. `preprocessing` is nil for each
+    /// network's own.
     ///
-    /// Throws where a label is no class of a network, the split's classes are not the network's, or the baseline has
-    /// other classes: before any image is read.
+    /// Throws before any image is read if a label is not a class of a network, or the split, the networks and the baseline
+    /// do not have the same classes.
     package init(
         _ models: [Model], on split: Split, baseline: Int? = nil, preprocessing: Preprocessing? = nil,
         engine: EngineKind = .fast
@@ -116,14 +116,13 @@ package struct ScoringJob: Sendable {
         }
     }
 
-    /// Scores all images, or those of the partial result's shard that it does not have yet; images of other shards are
-    /// without an outcome in what is returned. Throws `PartialError` where the file is of another run.
+    /// Scores all images, or the missing images of the partial result's shard. Images of other shards have no outcome in the
+    /// result. Throws `PartialError` if the file belongs to another run.
     ///
     /// - Parameters:
-    ///   - partial: where what is done is kept.
-    ///   - workers: how many images or batches are in work at once; all cores where it is nil.
-    ///   - kept: is told how many more images the partial result's file holds, from any thread: first those that an
-    ///     earlier run has done.
+    ///   - partial: the partial result to write.
+    ///   - workers: how many images or batches are in work at once; nil for all cores.
+    ///   - kept: receives the number of images added to the partial result, from any thread; first that of an earlier run.
     ///   - progress: is told how many more images all networks are done with, from any thread.
     package func run(
         keepingIn partial: PartialOptions? = nil, workers: Int? = nil,
@@ -141,7 +140,7 @@ package struct ScoringJob: Sendable {
         let rest = Self.gaps(in: images, without: blocks.map(\.images))
         guard !rest.isEmpty else { return scored.scores }
         let secondsBefore = scored.scores.map(\.seconds)
-        // One sheet only: there may be very many images.
+        // One sheet only: there can be very many images.
         let sheet = Mutex(consume scored)
         let run = try split.jointRun(models, preprocessing, engine: engine, workers: workers)
         let seconds = try run.run(on: rest) { outputs in
@@ -158,7 +157,7 @@ package struct ScoringJob: Sendable {
         return sheet.withLock { $0.replaceSeconds(by: total) }
     }
 
-    /// Scores of outputs that are there as a whole, of these networks in their order.
+    /// Scores of complete outputs, in the order of the networks.
     package func scores(of outputs: [Outputs]) throws -> [Scores] {
         var sheet = try emptySheet()
         try sheet.add(
@@ -166,7 +165,7 @@ package struct ScoringJob: Sendable {
         return sheet.scores
     }
 
-    /// No scores yet; throws where a label is no class.
+    /// An empty sheet. Throws if a label is not a class.
     private func emptySheet() throws -> ScoreSheet {
         do {
             return try ScoreSheet(labels: labels, classes: classes, heads: heads, baseline: baseline)
@@ -179,12 +178,12 @@ package struct ScoringJob: Sendable {
         }
     }
 
-    /// The figures of complete scores.
+    /// The result of complete scores.
     package func result(_ scores: [Scores]) throws -> ScoredSplit {
         try ScoredSplit(RunDescription(self), scores, files: split.files)
     }
 
-    /// What outputs say.
+    /// The outcomes of outputs.
     private func block(_ images: Range<Int>, _ outputs: [[Float]], seconds: [Double]) -> ScoredBlock {
         let networks = models.indices.map { index in
             var rest = outputs[index][...]
@@ -206,7 +205,7 @@ package struct ScoringJob: Sendable {
             networks: networks)
     }
 
-    /// What is left of a range without others, which are parts of it and do not overlap.
+    /// The parts of a range that `others` do not cover. They lie in the range and do not overlap.
     static func gaps(in range: Range<Int>, without done: [Range<Int>]) -> [Range<Int>] {
         var (gaps, next) = ([Range<Int>](), range.lowerBound)
         for part in done.sorted(by: { $0.lowerBound < $1.lowerBound }) {

@@ -9,33 +9,33 @@ import Tensors
 
 /// How networks are run at several batch sizes.
 public struct SweepOptions: Sendable {
-    /// Images in a batch; every size once, whatever the order.
+    /// Batch sizes. Order and duplicates do not matter.
     public var batchSizes = [1, 2, 4, 8, 16, 32, 64]
-    /// How often the images are put into batches anew, at least once.
+    /// Number of shuffles, at least 1.
     public var shuffles = 3
-    /// Where the random numbers start: the same shuffles for every network and batch size.
+    /// The random seed. Every network and batch size has the same shuffles.
     public var seed: UInt64 = 0
-    /// For all networks; what goes with each where it is nil.
+    /// The preprocessing for all networks; nil for each network's own.
     public var preprocessing: Preprocessing?
-    /// Threads; all cores where it is nil. The figures do not depend on it.
+    /// Threads; nil for all cores. The results do not depend on it.
     public var workers: Int?
 
-    /// The usual sizes.
+    /// The default sizes.
     public init() {}
 }
 
 /// Why networks cannot be run at these batch sizes.
 package enum SweepFailure: Error, Equatable, CustomStringConvertible {
-    /// No network has a batch norm, so that the batch does not matter.
+    /// No network has a batch norm: the batch does not matter.
     case noBatchNorm(models: [String])
     /// A batch of no images.
     case batchTooSmall(found: Int)
-    /// More images in a batch than there are.
+    /// A batch size larger than the split.
     case batchTooLarge(found: Int, split: String, images: Int)
     /// No batch sizes, or no shuffles.
     case nothingToDo(what: String)
 
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .noBatchNorm(let models):
@@ -51,13 +51,13 @@ package enum SweepFailure: Error, Equatable, CustomStringConvertible {
 extension Split {
     /// Top-1 error of networks against the batch size: batch norms take their statistics from the batch, as in training.
     ///
-    /// A shuffle is cut into batches of consecutive images, each of which is scored once; where the last batch is not full,
-    /// images from the shuffle's start fill it, and are not scored again. A network without batch norms is run once.
+    /// Each shuffle is divided into batches of consecutive images, and each image is scored once. If the last batch is not
+    /// full, images from the start of the shuffle fill it and are not scored again. A network without batch norms runs once.
     ///
     /// - Parameters:
     ///   - models: the networks, at least one with batch norms.
     ///   - options: batch sizes and shuffles.
-    ///   - progress: is told how many more images are done, of `sweepLength`.
+    ///   - progress: receives the number of images done since the last call, of `sweepLength`.
     package func sweep(
         _ models: [Model], options: SweepOptions = SweepOptions(),
         progress: @escaping @Sendable (Int) -> Void = { _ in }
@@ -97,7 +97,7 @@ extension Split {
         return report
     }
 
-    /// How many images a sweep takes through networks, counted as often as they are run.
+    /// The number of images that a sweep runs through networks, each counted every time.
     package func sweepLength(_ models: [Model], options: SweepOptions = SweepOptions()) -> Int {
         let runs = Set(options.batchSizes).filter { (1...max(count, 1)).contains($0) }.reduce(0) {
             sum, size in
@@ -121,7 +121,7 @@ extension Split {
         return sizes
     }
 
-    /// How many images' labels are not more probable than all other classes.
+    /// The number of wrong images: the label is not more probable than every other class.
     private func wrong(_ logits: Tensor, _ head: Head) throws -> Int {
         try naming(file) {
             try Outcomes(outputs: logits, labels: labels ?? [], head: head).complete()
@@ -145,7 +145,7 @@ private struct BatchRun {
         images = try split.source(preprocessing, workers: workers)
     }
 
-    /// Images of a run: as many as whole batches take.
+    /// The number of images in a run of whole batches.
     static func length(_ count: Int, _ batchSize: Int) -> Int {
         (count + batchSize - 1) / batchSize * batchSize
     }
@@ -176,7 +176,7 @@ private struct BatchRun {
 }
 
 extension Split {
-    /// The images, to be read often and in any order: kept in memory where they take at most 1 GiB.
+    /// The images for repeated reads in any order. Kept in memory if they take at most 1 GiB.
     fileprivate func source(_ preprocessing: Preprocessing, workers: Int) throws -> ImageSource {
         let shape: Shape = [height, width, channels]
         let read: ImageSource.Load = { range, buffer in

@@ -32,7 +32,7 @@ package enum JSON: Sendable, Equatable {
 // MARK: - Reading
 
 extension JSON {
-    /// The value under a key of an object; nil where there is none or this is no object.
+    /// The value under a key of an object; nil if there is none or this is no object.
     package subscript(_ key: String) -> JSON? { members?.first { $0.key == key }?.value }
 
     /// The value at a place of an array; nil beyond its end or where this is no array.
@@ -59,7 +59,7 @@ extension JSON {
         if case .number(let spelling) = self { Int(spelling) } else { nil }
     }
 
-    /// The number, `NaN` and infinities included; nil for anything that is no number.
+    /// The number, `NaN` and infinities included; nil for anything that is not a number.
     package var double: Double? {
         guard case .number(let spelling) = self else { return nil }
         switch spelling {

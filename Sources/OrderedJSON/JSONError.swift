@@ -18,19 +18,19 @@ package struct JSONError: Error, Equatable {
     package enum Defect: Sendable, Equatable {
         /// The text ends inside a value.
         case unexpectedEnd(expected: String)
-        /// A byte that cannot stand here.
+        /// A byte that is not allowed here.
         case unexpectedByte(UInt8, expected: String)
         /// Something follows the value.
         case trailingContent
         /// Bytes that are not UTF-8.
         case invalidUTF8
-        /// A backslash with something unknown behind it.
+        /// A backslash with something unknown after it.
         case invalidEscape
         /// Half of a surrogate pair, which stands for no character.
         case loneSurrogate
         /// A control character that should have been escaped.
         case controlCharacter(UInt8)
-        /// A key that its object has already.
+        /// A key that occurs twice in its object.
         case duplicateKey(String)
         /// Arrays and objects nested deeper than allowed.
         case tooDeep(limit: Int)
@@ -56,9 +56,9 @@ extension JSONError.Defect: CustomStringConvertible {
             "found an unknown escape, expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX"
         case .loneSurrogate: "found half of a surrogate pair"
         case .controlCharacter(let byte): "found \(Self.name(byte)) in a string, expected an escape"
-        case .duplicateKey(let key): "the key '\(key)' stands twice in one object"
+        case .duplicateKey(let key): "the key '\(key)' occurs twice in one object"
         case .tooDeep(let limit): "nested deeper than \(limit) levels"
-        case .tooManyValues(let limit): "more than \(limit) values, expected at most so many"
+        case .tooManyValues(let limit): "more than \(limit) values, expected at most \(limit)"
         }
     }
 

@@ -1,10 +1,9 @@
-/// How many columns of a terminal text takes: most characters take one, East Asian ones and emoji two, marks that stand
-/// on another character none.
+/// The number of terminal columns of text: most characters take one, East Asian ones and emoji two, combining marks none.
 package enum Columns {
     /// The columns of a text of one line.
     package static func count(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
 
-    /// The longest beginning of a text that takes at most so many columns.
+    /// The longest prefix of a text within a number of columns.
     package static func prefix(_ text: String, _ columns: Int) -> Substring {
         var (left, end) = (columns, text.startIndex)
         while end < text.endIndex, width(text[end]) <= left {
@@ -14,7 +13,7 @@ package enum Columns {
         return text[..<end]
     }
 
-    /// The longest end of a text that takes at most so many columns.
+    /// The longest suffix of a text within a number of columns.
     package static func suffix(_ text: String, _ columns: Int) -> Substring {
         var (left, start) = (columns, text.endIndex)
         while start > text.startIndex {

@@ -1,36 +1,36 @@
 import Evaluation
 import Foundation
 
-/// How well networks classify a split, for machines and as what pages and tables are made of.
+/// The scores of networks on a split: the source of JSON, tables and HTML reports.
 public struct EvalReport: Codable, Sendable, Equatable {
-    /// The form of this report.
+    /// The format version of this report.
     public var schemaVersion = 2
     /// The program's version.
     public var version: String
     /// The split's file.
     public var data: String
-    /// How image files came to one size; absent for arrays.
+    /// How image files were resized; absent for arrays.
     public var transform: String?
-    /// Image files that were left out because they cannot be read; absent where there are none.
+    /// Image files that were left out because they cannot be read; absent if there are none.
     package var broken: [Broken]?
-    /// What was taken for the images' classes; absent where that is not known.
+    /// The source of the labels; absent if it is not known.
     package var labels: Labels?
     /// Images scored: all of the split but the broken ones.
     public var images: Int
     /// The engine that ran the networks.
     public var engine: String
-    /// How intervals of means were made.
+    /// The method for intervals of means.
     package var bootstrap = BootstrapSettings()
-    /// The network that the others are compared with; absent where there is one network.
+    /// The network that the others are compared with; absent if there is one network.
     public var baseline: String?
-    /// The networks, in the order that they were named.
+    /// The networks, in the given order.
     public var models: [Network]
 
     /// An image file that was left out.
     package struct Broken: Codable, Sendable, Equatable {
         /// The file.
         package var file: String
-        /// Why, for people.
+        /// The reason.
         package var reason: String
 
         /// A file and a reason.
@@ -40,54 +40,54 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
     }
 
-    /// What was taken for the images' classes.
+    /// The source of the labels.
     package struct Labels: Codable, Sendable, Equatable {
         /// Where they were found: `column 'ClassId'`.
         package var source: String
-        /// Which class each of them is: `names in sorted order`.
+        /// How they map to classes: `names in sorted order`.
         package var order: String
-        /// The names of the classes in the order of the labels; absent where there are none.
+        /// The names of the classes in the order of the labels; absent if there are none.
         package var classes: [String]?
-        /// Why they may mean something else; absent where nothing speaks for it.
+        /// A doubt about the labels; absent if there is none.
         package var doubt: String?
 
-        /// What was understood.
+        /// A description of labels.
         package init(source: String, order: String, classes: [String]? = nil, doubt: String? = nil) {
             (self.source, self.order) = (source, order)
             (self.classes, self.doubt) = (classes, doubt)
         }
     }
 
-    /// How intervals of means were made: with the percentile bootstrap.
+    /// Settings of the percentile bootstrap, the method for intervals of means.
     package struct BootstrapSettings: Codable, Sendable, Equatable {
-        /// How often the images were drawn.
+        /// Number of bootstrap samples.
         package var draws = Bootstrap().draws
-        /// Where the random numbers start.
+        /// The random seed.
         package var seed = Bootstrap().seed
 
         /// The settings that `Evaluation` uses.
         package init() {}
     }
 
-    /// One of the networks. In JSON, the evaluation's properties stand beside its own.
+    /// One of the networks. In JSON, the evaluation's properties are on the same level as its own.
     public struct Network: Codable, Sendable, Equatable {
         /// The network's file.
         public var model: String
-        /// What was done to the pixels.
+        /// The preprocessing.
         public var preprocess: String
-        /// What the network's file does not say and a convention, or the caller, had to.
+        /// Conventions and options that fill in what the network's file does not record.
         public var assumptions: [String]
         /// How its outputs become probabilities of the classes.
         package var head: Head
-        /// Images per second, without opening files and packing weights; with several networks, about what each would
-        /// do alone.
+        /// Images per second, without opening files and packing weights; with several networks, an estimate for each one
+        /// alone.
         public var imagesPerSecond: Double
         /// How well it classifies.
         public var evaluation: Evaluation
         /// The comparison with the baseline, which is "before"; nil for the baseline itself.
         package var comparison: Comparison?
 
-        /// A network's figures.
+        /// A network's scores.
         package init(
             model: String, preprocess: String, head: Head = .softmax, imagesPerSecond: Double,
             evaluation: Evaluation, comparison: Comparison? = nil, assumptions: [String] = []
@@ -117,7 +117,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
             evaluation = try Evaluation(from: decoder)
         }
 
-        /// The evaluation's properties, and the network's own beside them.
+        /// The evaluation's properties and the network's own, on one level.
         public func encode(to encoder: any Encoder) throws {
             try evaluation.encode(to: encoder)
             var values = encoder.container(keyedBy: CodingKeys.self)
@@ -142,8 +142,8 @@ public struct EvalReport: Codable, Sendable, Equatable {
         images = models.first?.evaluation.images ?? 0
     }
 
-    /// Classes that have images, those first whose recall is lowest in any network: a class that only one network loses is
-    /// worth seeing. Of equal recalls, the one of more images says more.
+    /// Classes that have images, sorted by their lowest recall in any network. Among equal recalls, the class with more
+    /// images comes first.
     public var weakestClasses: [Int] {
         guard let classes = models.first?.evaluation.classes else { return [] }
         let recalls = classes.indices.map { index in
@@ -154,7 +154,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
     }
 
-    /// What to call each network: the shortest end of its path that tells it from the others.
+    /// The name of each network: the shortest end of its path that is unique.
     public var names: [String] { networkNames.full }
 
     /// The names, and shorter ones.

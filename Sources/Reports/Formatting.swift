@@ -1,7 +1,7 @@
 import Evaluation
 import Foundation
 
-/// Numbers as people read them, the same in every locale.
+/// Formats numbers for the terminal, the same in every locale.
 package enum Formatting {
     /// `25,557,032`
     package static func grouped(_ number: Int) -> String {
@@ -12,6 +12,11 @@ package enum Formatting {
             digits = String(digits.dropLast(3))
         }
         return (number < 0 ? "-" : "") + ([digits[...]] + groups).joined(separator: ",")
+    }
+
+    /// `1 image`, `1,234 images`
+    package static func counted(_ number: Int, _ noun: String) -> String {
+        "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
     }
 
     /// `82.0 %`
@@ -48,14 +53,14 @@ package enum Formatting {
         return "\(fixed(estimate.value, digits: digits))  [\(ends[0]), \(ends[1])]"
     }
 
-    /// `0.0412`, `1.2e-09` where it is smaller than four digits show, `< 1e-300` where a double hardly holds it: such a
-    /// value is never 0.
+    /// `0.0412`, or `1.2e-09` if it is too small for four digits, or `< 1e-300` near the limit of a double. A positive value
+    /// never shows as 0.
     package static func probability(_ value: Double) -> String {
         if value < 1e-300 { return "< 1e-300" }
         return value < 0.0001 ? String(format: "%.1e", value) : fixed(value, digits: 4)
     }
 
-    /// `37.4`, or `1234` where tenths say nothing: images a second.
+    /// Images per second: `37.4`, or `1234` without decimals.
     package static func rate(_ value: Double) -> String { fixed(value, digits: value < 100 ? 1 : 0) }
 
     /// `0:07`, `12:30`, `1:02:03`
@@ -68,12 +73,12 @@ package enum Formatting {
             : String(format: "%d:%02d", minutes, whole % 60)
     }
 
-    /// The end of a text that takes more than `width` columns, after an ellipsis: of a path, what tells files apart.
+    /// The end of a text, after an ellipsis, if it takes more than `width` columns. For paths, whose ends differ.
     package static func tail(_ text: String, width: Int) -> String {
         Columns.count(text) <= width ? text : width < 1 ? "" : "…" + Columns.suffix(text, width - 1)
     }
 
-    /// The beginning of a text that takes more than `width` columns, before an ellipsis.
+    /// The beginning of a text, before an ellipsis, if it takes more than `width` columns.
     package static func head(_ text: String, width: Int) -> String {
         Columns.count(text) <= width ? text : width < 1 ? "" : Columns.prefix(text, width - 1) + "…"
     }
@@ -96,7 +101,7 @@ package enum Formatting {
 }
 
 extension Head {
-    /// How outputs were read, for people; nil for the usual softmax.
+    /// How outputs were read, as text; nil for softmax.
     package var description: String? {
         switch self {
         case .softmax: nil

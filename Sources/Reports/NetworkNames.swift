@@ -1,9 +1,9 @@
-/// What networks are called beside each other.
+/// Short, unique names for several networks.
 package struct NetworkNames: Sendable {
-    /// For each path the shortest end of it, in whole parts, that no other of the paths has: `model.h5`, or
-    /// `a/model.h5` and `b/model.h5`. The same path twice has the same name twice.
+    /// For each path its shortest end of whole components that no other path has: `model.h5`, or `a/model.h5` and
+    /// `b/model.h5`. Equal paths have equal names.
     package let full: [String]
-    /// Where in a name the part stands that tells it from the others.
+    /// The position of the part of a name that makes it unique.
     private let telling: [Int]
 
     /// Names of files.
@@ -24,8 +24,8 @@ package struct NetworkNames: Sendable {
         }
     }
 
-    /// The names in at most so many columns, at least four. What is shortened stays told apart: by the file's end, by
-    /// the part of the path that differs, or by a number.
+    /// The names in a number of columns, at least four. Shortened names stay unique: by the end of the file name, by the part
+    /// of the path that differs, or by a number.
     package func fitting(_ columns: Int) -> [String] {
         let columns = max(columns, 4)
         let forms: [(String, Int) -> String] = [
@@ -47,7 +47,7 @@ package struct NetworkNames: Sendable {
         }
     }
 
-    /// A text without its middle, of which at most so many characters stand before the ellipsis.
+    /// A text with an ellipsis for its middle, and a limited number of characters before it.
     private static func middle(_ text: String, head: Int, _ columns: Int) -> String {
         guard Columns.count(text) > columns else { return text }
         let start = Columns.prefix(text, min(head, columns - 2))

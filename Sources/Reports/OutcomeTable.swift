@@ -1,9 +1,9 @@
 import Evaluation
 
-/// What networks say of every image, as comma-separated values (RFC 4180): a line for each image and network.
+/// Networks' predictions as comma-separated values (RFC 4180): one line per image and network.
 ///
-/// Columns are `index`, `path` where images have one, `label` and `label_name`, `model`, `prediction` and
-/// `prediction_name`, `probability` of the prediction, and `correct` (0 or 1). Names are there where the split has them.
+/// Columns are `index`, `path` if images have one, `label` and `label_name`, `model`, `prediction` and
+/// `prediction_name`, `probability` of the prediction, and `correct` (0 or 1). Names are present if the split has them.
 /// A network whose outputs are not finite leaves `prediction` and `probability` empty.
 package struct OutcomeTable: Sendable {
     private let models: [(name: String, outcomes: OutcomeList)]
@@ -26,7 +26,7 @@ package struct OutcomeTable: Sendable {
         self.paths = paths
     }
 
-    /// The column's names, and all lines.
+    /// The header and all lines.
     package var csv: String {
         let names = classNames != nil
         var columns = ["index", "label", "model", "prediction", "probability", "correct"]
@@ -59,7 +59,7 @@ package struct OutcomeTable: Sendable {
         return Self.quoted(classNames[index])
     }
 
-    /// Text with a comma, a quote or a line's end is put in quotes, and quotes within are doubled.
+    /// Quotes text with a comma, a quote or a line end. Quotes inside are doubled.
     static func quoted(_ text: String) -> String {
         // Scalars: a comma with a combining mark is one character, and no longer equal to a comma.
         let special = text.unicodeScalars.contains { ",\"\r\n".unicodeScalars.contains($0) }

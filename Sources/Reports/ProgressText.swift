@@ -1,20 +1,20 @@
-/// What a line of progress says, for as many columns as there are.
+/// The text of a progress line, fitted to the terminal's width.
 package struct ProgressText: Sendable {
-    /// What is at work.
+    /// What is running.
     package var title: String
     /// How much of the work is done, 0…1.
     package var share: Double
     /// `1,234/2,000 images`
     package var count: String
-    /// `512 images/s`, where there is a rate.
+    /// `512 images/s`, if there is a rate.
     package var rate: String?
-    /// `0:02 left`, or that it is still unknown.
+    /// `0:02 left`, or a text for an unknown time.
     package var left: String
 
-    /// Images that go through networks. What goes beyond the total counts as the total.
+    /// Progress in images. More than the total counts as the total.
     ///
     /// - Parameters:
-    ///   - before: images of `done` that an earlier run has done, which tell nothing of this one's rate.
+    ///   - before: images of `done` from an earlier run, which do not count for the rate.
     ///   - seconds: since the start of this run.
     package init(_ title: String, images done: Int, before: Int = 0, of total: Int, seconds: Double) {
         let total = max(total, 0)
@@ -28,7 +28,7 @@ package struct ProgressText: Sendable {
         left = Self.left(rate > 0 ? Double(total - done) / rate : nil)
     }
 
-    /// A stage of work of which a share is done in all, after some seconds.
+    /// Progress of a stage; `share` of the whole work is done after `seconds`.
     package init(_ title: String, stage: String, done: Int, of total: Int, share: Double, seconds: Double) {
         let total = max(total, 0)
         let share = share.isFinite ? min(max(share, 0), 1) : 0
@@ -43,8 +43,8 @@ package struct ProgressText: Sendable {
         seconds.map { "\(Formatting.duration(seconds: $0)) left" } ?? "estimating the time left"
     }
 
-    /// The line in at most so many columns: `gn.h5 [#####-----]  1,234/2,000 images  512 images/s  0:02 left`. What does
-    /// not fit is left out, the time left last of all.
+    /// The line in a number of columns: `gn.h5 [#####-----]  1,234/2,000 images  512 images/s  0:02 left`. Parts that do not
+    /// fit are left out, the remaining time last.
     package func line(columns: Int) -> String {
         let forms = [[count, rate, left], [count, left], [left]].map { $0.compactMap(\.self) }
         let figures = forms.map { $0.joined(separator: "  ") }

@@ -1,36 +1,36 @@
 import Evaluation
 import Foundation
 
-/// Networks' errors against the batch size, for machines and as what pages and tables are made of.
+/// Networks' errors by batch size: the source of JSON, tables and HTML reports.
 public struct SweepReport: Codable, Sendable, Equatable {
-    /// The form of this report.
+    /// The format version of this report.
     public var schemaVersion = 1
     /// The program's version.
     public var version: String
     /// The split's file.
     public var data: String
-    /// How image files came to one size; absent for arrays.
+    /// How image files were resized; absent for arrays.
     public var transform: String?
-    /// Image files that were left out because they cannot be read; absent where there are none.
+    /// Image files that were left out because they cannot be read; absent if there are none.
     package var broken: [EvalReport.Broken]?
     /// Images scored at every batch size: all of the split but the broken ones.
     public var images: Int
-    /// How often the images were shuffled.
+    /// Number of shuffles.
     public var shuffles: Int
-    /// Where the random numbers start.
+    /// The random seed.
     public var seed: UInt64
-    /// The networks, in the order that they were named.
+    /// The networks, in the given order.
     public var models: [Network]
 
     /// One of the networks.
     public struct Network: Codable, Sendable, Equatable {
         /// The network's file.
         public var model: String
-        /// What was done to the pixels.
+        /// The preprocessing.
         public var preprocess: String
-        /// How many batch norms it has; without any, the batch does not matter.
+        /// The number of batch norms; without any, the batch does not matter.
         public var batchNorms: Int
-        /// The share of images that it gets wrong with stored statistics, as `eval` scores it.
+        /// The top-1 error with stored statistics, as in `eval`.
         public var stored: Proportion
         /// Its errors by batch size, smallest first.
         public var points: [Point]
@@ -51,11 +51,11 @@ public struct SweepReport: Codable, Sendable, Equatable {
     public struct Point: Codable, Sendable, Equatable {
         /// Images in a batch.
         public var batchSize: Int
-        /// The share of images that it gets wrong, for each shuffle; one where the order does not matter.
+        /// The top-1 error of each shuffle; a single value if the order does not matter.
         public var errors: [Double]
         /// The mean of the errors.
         public var mean: Double
-        /// Their standard deviation, of a sample (n − 1); 0 for one error.
+        /// Their sample standard deviation (n − 1); 0 for one error.
         public var deviation: Double
 
         /// Errors of at least one shuffle.
@@ -82,7 +82,7 @@ public struct SweepReport: Codable, Sendable, Equatable {
         self.models = models
     }
 
-    /// What to call each network: the shortest end of its path that tells it from the others.
+    /// The name of each network: the shortest end of its path that is unique.
     public var names: [String] { networkNames.full }
 
     /// The names, and shorter ones.

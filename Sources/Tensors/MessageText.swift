@@ -32,3 +32,8 @@ extension String {
         return "$'" + escaped.joined() + "'"
     }
 }
+
+extension Int {
+    /// `1 image`, `2 images`.
+    package func counted(_ noun: String) -> String { "\(self) \(noun)\(self == 1 ? "" : "s")" }
+}

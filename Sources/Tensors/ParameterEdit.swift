@@ -3,7 +3,7 @@
 package enum ParameterEdit: Sendable {
     /// The parameter is left out.
     case remove
-    /// The values become what the closure makes of the old ones, in their memory where nobody else has
+    /// The values become what the closure makes of the old ones, in their memory if nothing else has
     /// them: same shape, same element type.
     case replace(@Sendable (consuming Tensor) throws -> Tensor)
     /// A new parameter beside the existing parameter `neighbour`, whose element type it takes. Keras reads the
@@ -24,7 +24,7 @@ package struct ParameterEdits: Sendable {
     /// Names with an edit, in the order the conversion made them.
     package private(set) var names: [String] = []
     private var edits: [String: ParameterEdit] = [:]
-    /// Neighbour → names that were inserted beside it, in order.
+    /// Neighbour → names that were inserted next to it, in order.
     private var beside: [String: [String]] = [:]
 
     /// No edits: the file is copied as it is.

@@ -22,7 +22,7 @@ package enum ElementType: String, Sendable, Hashable {
     }
 }
 
-/// A parameter of a checkpoint: what is known of it without reading its values, and how to read them.
+/// A parameter of a checkpoint: its name, shape and type, and how to read its values.
 package struct Parameter: Sendable {
     /// The name in the file, unique in its table: `layer1.0.bn1.weight` (torch), `bn/bn/gamma:0` (Keras).
     package let name: String
@@ -49,7 +49,7 @@ package struct Parameter: Sendable {
     /// Reads the values from the file, as Float32.
     package func read() throws -> Tensor { try load() }
 
-    /// Reads the elements as stored, little-endian and row-major; nil where they were never stored.
+    /// Reads the elements as stored, little-endian and row-major; nil if they were never stored.
     package func readBytes() throws -> [UInt8]? { try loadBytes?() }
 
     /// The same parameter under another name.

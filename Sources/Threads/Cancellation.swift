@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Whether somebody who waits for a computation has given it up.
+/// Whether the caller has cancelled a computation.
 package final class Cancellation: Sendable {
     /// Of what this thread computes: `onThreads` hands it to its threads, and `inParallel` and `inOrder` look at it.
     @TaskLocal package static var current: Cancellation?

@@ -2,7 +2,7 @@ import Archives
 import Foundation
 import Tensors
 
-/// What a seed is, told by its name.
+/// The kind of a seed, by its name.
 enum Format: String, CaseIterable {
     case hdf5, keras, torch, npz, safetensors, json, jpeg, png, list, cifar, idx
 

@@ -60,7 +60,7 @@ struct Fuzz: ParsableCommand {
         }
     }
 
-    /// Starts a worker for all inputs, and another one behind each input that is not survived.
+    /// Starts a worker for all inputs, and another one after each input that is not survived.
     private func supervise(_ corpus: Corpus) throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("normconv-fuzz-\(ProcessInfo.processInfo.processIdentifier)").path

@@ -58,7 +58,7 @@ struct Worker {
         }
     }
 
-    /// Swift hides it, as most of what runs on several threads must not be used behind it; here one thread has.
+    /// Swift hides it, as most of what runs on several threads must not be used after it; here one thread has.
     private static let fork = unsafeBitCast(
         dlsym(dlopen(nil, RTLD_NOW), "fork"), to: (@convention(c) () -> pid_t).self)
 

@@ -4,13 +4,13 @@ import NormConvKit
 
 /// Options that every command has.
 struct OutputOptions: ParsableArguments {
-    @Flag(help: "Write one JSON object to standard output.")
+    @Flag(help: "Print the result as one JSON object.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "No progress and no remarks, only results and errors.")
+    @Flag(name: .shortAndLong, help: "Print only results and errors: no progress, no notes, no warnings.")
     var quiet = false
 
-    /// A report, for machines or people.
+    /// Prints a report, as JSON or as text.
     func show(_ report: some Encodable, _ lines: @autoclosure () -> [String]) throws {
         if json {
             try Terminal.result(JSONReport.text(report))
@@ -20,37 +20,39 @@ struct OutputOptions: ParsableArguments {
     }
 }
 
-/// Where a network's graph comes from, in files that do not tell.
+/// Options that supply what the network's file does not record.
 struct ArchitectureOptions: ParsableArguments {
     @Option(
-        help: "A Keras configuration (model.to_json()), for a file of weights alone.", completion: .file())
+        help: "A Keras configuration (model.to_json()), for a file that holds only weights.",
+        completion: .file())
     var architecture: String?
 
     @Option(
         help: """
-            What norms without running statistics are, where the file does not say (PyTorch): group (with --norm-groups), \
+            Kind of norms without running statistics, for PyTorch files that do not record it: group (needs --norm-groups), \
             instance, or layer (one group).
             """)
     var norm: NormArgument?
 
-    @Option(help: "The groups of such norms.")
+    @Option(help: "Number of groups of norms without running statistics. Implies --norm group.")
     var normGroups: Int?
 
     func validate() throws {
         if norm == .group, normGroups == nil {
-            throw ValidationError("--norm group needs --norm-groups N: the file does not say how many.")
+            throw ValidationError(
+                "--norm group needs --norm-groups N: the file does not record the number of groups.")
         }
         if let normGroups, normGroups < 1 {
             throw ValidationError("--norm-groups must be at least 1, not \(normGroups).")
         }
         if let norm, norm != .group, normGroups != nil {
             throw ValidationError(
-                "--norm-groups goes with --norm group only: instance is one channel a group, layer is one group."
+                "--norm-groups goes with --norm group only: an instance norm has one channel per group, a layer norm one group."
             )
         }
     }
 
-    /// What norms without running statistics are; --norm-groups alone means group norms.
+    /// The kind of norms without running statistics; --norm-groups alone means group norms.
     var normKind: NormKind? {
         switch norm {
         case .instance: .instance
@@ -63,7 +65,7 @@ struct ArchitectureOptions: ParsableArguments {
         try Model(path: path, architecture: try text, norms: normKind)
     }
 
-    /// Models whose outputs count: what is assumed of them, and a doubt about what they compute, is said on stderr.
+    /// Opens models to be scored. Prints assumptions and doubts about them to standard error.
     func models(_ paths: [String], quiet: Bool) throws -> [Model] {
         try paths.map { path in
             let model = try model(path)
@@ -76,27 +78,27 @@ struct ArchitectureOptions: ParsableArguments {
         }
     }
 
-    /// What is in the file.
+    /// The contents of the file.
     var text: String? {
         get throws { try architecture.map(readConfiguration) }
     }
 }
 
-/// `--norm`: what norms without running statistics are.
+/// `--norm`: the kind of norms without running statistics.
 enum NormArgument: String, ExpressibleByArgument, CaseIterable {
     case group, instance, layer
 }
 
-/// How outputs are read, in files that do not tell.
+/// How outputs become probabilities, if the file does not record it.
 struct HeadOptions: ParsableArguments {
     @Flag(
         help: """
-            Read outputs without an activation through a sigmoid: one output tells two classes. Default: what the network \
-            ends in or its loss takes, else a softmax.
+            Apply a sigmoid to outputs that have no activation; a single output then separates two classes. Default: the \
+            activation that ends the network, otherwise the one that its training loss implies, otherwise softmax.
             """)
     var sigmoid = false
 
-    /// The networks, read so.
+    /// The networks with this option applied.
     func applied(to models: [Model]) -> [Model] { sigmoid ? models.map { $0.readingSigmoid() } : models }
 }
 
@@ -116,11 +118,11 @@ enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// `--layout`: one of the layouts, or the input's.
+/// `--layout`: a layout, or `keep` for the input's.
 enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
     case keep, keras, keras3, weights, torch, safetensors
 
-    /// What the library wants.
+    /// The library's value.
     var choice: LayoutChoice { OutputLayout(rawValue: rawValue).map(LayoutChoice.layout) ?? .keep }
 }
 
@@ -140,12 +142,12 @@ extension GroupPolicy: ExpressibleByArgument {
     }
 }
 
-/// Something that is on or off.
+/// `on` or `off`.
 enum Switch: String, ExpressibleByArgument, CaseIterable {
     case on, off
 }
 
-/// A number of bytes, as `4G`, `500M` or `1048576`.
+/// A number of bytes: `4G`, `500M` or `1048576`.
 struct ByteCount: ExpressibleByArgument {
     var bytes: Int
 

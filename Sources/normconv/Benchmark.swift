@@ -4,7 +4,7 @@ import NormConvKit
 
 struct Benchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Times a network on random images: speed, latency, where the time goes, memory.",
+        abstract: "Measures speed, latency, memory and time per layer on random images.",
         usage: "normconv benchmark [<options>] <model>",
         discussion: """
             EXAMPLES
@@ -24,32 +24,33 @@ struct Benchmark: ParsableCommand {
             outputs.
             """)
 
-    @Argument(help: "A network: .h5, .keras, .weights.h5, .safetensors, .pth, .npz.", completion: .file())
+    @Argument(help: "The network: .h5, .keras, .weights.h5, .safetensors, .pth, .npz.", completion: .file())
     var model: String
 
     @Option(
         help: """
-            Rows, columns and channels of an image, as 224x224x3. Default: what the file says, else 224x224; 480x480 \
-            for BiT, 32x32 for CIFAR ResNets.
+            Rows, columns and channels of an image, such as 224x224x3. Default: the size in the file, otherwise 224x224 \
+            (BiT: 480x480, CIFAR ResNets: 32x32).
             """)
     var input: ImageSize?
 
-    @Option(help: "Images of a repeat, rounded up to a batch for each worker. Default: about a second's.")
+    @Option(
+        help: "Images per repeat, rounded up to one batch per worker. Default: enough for about one second.")
     var images: Int?
 
-    @Option(help: "Repeats, of which median, smallest and largest are shown.")
+    @Option(help: "Number of repeats. The report shows their median, minimum and maximum.")
     var repeats = 5
 
-    @Option(help: "Threads. Default: all cores.")
+    @Option(help: "Number of threads. Default: all cores.")
     var workers: Int?
 
-    @Option(help: "Images that a worker runs at once. Default: what suits their size, 4 for 224x224.")
+    @Option(help: "Images per batch. Default: depends on the image size; 4 for 224x224.")
     var batch: Int?
 
-    @Option(help: "f32, or bf16 where the processor multiplies bfloat16 numbers. Default: f32.")
+    @Option(help: "f32, or bf16 on a processor with bfloat16 instructions.")
     var precision = Precision.float32
 
-    @Flag(help: "Show every layer.")
+    @Flag(help: "Show the time of every layer.")
     var layers = false
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -106,7 +107,7 @@ struct ImageSize: ExpressibleByArgument {
 }
 
 extension BenchmarkReport {
-    /// What people read, in 80 columns.
+    /// The printed report, in 80 columns.
     func lines(layers showsLayers: Bool) -> [String] {
         let extents = input.map(String.init).joined(separator: "×")
         let workers = self.workers == 1 ? "1 worker" : "\(self.workers) workers"
@@ -127,7 +128,8 @@ extension BenchmarkReport {
         ]
         if processorShare < 0.95 {
             lines.append(
-                "  disturbed     workers had a processor \(Formatting.percent(processorShare)) of the time")
+                "  disturbed     other programs ran: workers got \(Formatting.percent(processorShare)) of the time"
+            )
         }
         if let peakMemory { lines.append("  memory        \(Formatting.bytes(peakMemory))") }
         lines += ["  start         \(Formatting.fixed(startSeconds, digits: 2)) s", ""]

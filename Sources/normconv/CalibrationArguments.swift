@@ -1,48 +1,51 @@
 import ArgumentParser
 import NormConvKit
 
-/// How a conversion is fitted to images, and to which.
+/// Options of calibration: the images and the fit.
 struct CalibrationArguments: ParsableArguments {
     @Option(
         help:
-            "Images without labels (any split that eval reads): fit the new network to the old one on them.",
+            "Fit the new network to the old one on these images: any split that eval reads. Labels are not used.",
         completion: .file())
     var calibrate: String?
 
     @Flag(
         help:
-            "Calibrate on images made from the stored statistics: no data needed. Serves standardized weights."
+            "Calibrate on synthetic images, computed from the stored statistics. Needs no data."
     )
     var synthesize = false
 
     @Option(
-        help: "Size of images that are made, N or HxW. Default: the network's, half of it for dear ones.")
+        help:
+            "Size of synthetic images, N or HxW. Default: the network's input size, or half of it for large networks."
+    )
     var imageSize: Extent?
 
     @Option(
         help: """
-            How many images are drawn or made; a quarter of them judges each step. Default: 512 drawn, at most 256 made, \
-            fewer the more a pass costs.
+            Number of images. A quarter is held out to judge each step. Default: 512 with --calibrate; at most 256 with \
+            --synthesize, fewer for large networks.
             """)
     var calibrationImages: Int?
 
-    @Option(help: "Decides which images are drawn or made; the same seed gives the same file. Default: 0.")
+    @Option(
+        help: "Random seed for choosing or computing images. The same seed gives the same file. Default: 0.")
     var seed: UInt64?
 
-    @Option(help: "Whether calibration fits the classifier's head anew: on or off. Default: on.")
+    @Option(help: "Refit the head (the last dense layer) during calibration: on or off. Default: on.")
     var refitHead: Switch?
 
     @Option(
         help: """
-            How often calibration goes through the images to train all parameters; 0 for not at all. Default: 60 \
-            for small networks, fewer the more a pass costs; 0 on images that are made.
+            Epochs of distillation, which trains all parameters towards the old network's outputs; 0 skips it. Default: \
+            60 for small networks, fewer for large ones, 0 with --synthesize.
             """)
     var epochs: Int?
 
     @Option(
         help: """
-            Memory for calibration's activations, as 4G or 500M; beyond it they are kept in half precision, and \
-            images are made in smaller shares. Default: 4G.
+            Memory for activations, such as 4G or 500M. If it is not enough, activations are stored in half precision and \
+            synthetic images are computed in smaller batches. Default: 4G.
             """)
     var calibrationMemory: ByteCount?
 
@@ -56,10 +59,12 @@ struct CalibrationArguments: ParsableArguments {
 
     func validate() throws {
         if calibrate != nil, synthesize {
-            throw ValidationError("--calibrate has images, --synthesize makes them: choose one.")
+            throw ValidationError("--calibrate reads images, --synthesize computes them: choose one.")
         }
         if calibrate == nil, imageLayout != nil || scale != nil || imageOptions.areGiven {
-            throw ValidationError("How images are read goes with --calibrate only.")
+            throw ValidationError(
+                "--image-layout, --scale, --resize, --crop, --interpolation, --ignore-orientation, --fast-decode and --skip-broken "
+                    + "go with --calibrate only.")
         }
         if !synthesize, imageSize != nil {
             throw ValidationError("--image-size goes with --synthesize only.")
@@ -80,10 +85,10 @@ struct CalibrationArguments: ParsableArguments {
         }
     }
 
-    /// Whether the plan is fitted to images.
+    /// Whether a calibration is requested.
     var areGiven: Bool { calibrate != nil || synthesize }
 
-    /// The conversion, fitted to images that are read or made; as it is where none are given.
+    /// The conversion, calibrated on images from a split or on synthetic ones; unchanged without either.
     func fitted(_ conversion: Conversion, quiet: Bool) async throws -> Conversion {
         let options = CalibrationOptions(
             images: calibrationImages ?? 512, seed: seed ?? 0, refitsHead: refitHead != .off,
@@ -111,7 +116,7 @@ struct CalibrationArguments: ParsableArguments {
 }
 
 extension CalibrationReport {
-    /// What people are told.
+    /// The lines of the report.
     var lines: [String] {
         var steps = TextTable([("step", .left), ("agreement", .right), ("error", .right), ("", .left)])
         for step in self.steps {
@@ -128,23 +133,22 @@ extension CalibrationReport {
                 Formatting.fixed(norm.after, digits: 3), norm.filters.rawValue)
         }
         let kept = precision == "half" ? ", activations in half precision" : ""
-        let source = data.map { "images of \($0)" } ?? "images made from stored statistics"
+        let source = data.map { "images of \($0)" } ?? "synthetic images"
         var lines = [
-            "Calibrated on \(Formatting.grouped(fitted)) \(source), judged by \(setAside) others, "
-                + "seed \(seed)\(kept)"
+            "Calibrated on \(Formatting.grouped(fitted)) \(source), \(setAside) held out, seed \(seed)\(kept)"
         ]
         lines += synthesis.map { [$0.line] } ?? []
         lines += steps.lines.map { "  " + $0 }
-        lines += skipped.map { "  no step '\($0.name)': \($0.reason)" }
+        lines += skipped.map { "  skipped step '\($0.name)': \($0.reason)" }
         lines += [""] + table.lines.map { "  " + $0 }
         if self.steps.contains(where: { $0.name == "layers" && !$0.kept }) {
             lines.append("  (dropped with the step 'layers')")
         }
-        if !leftAlone.isEmpty { lines.append("Not fitted layer by layer:") }
+        if !leftAlone.isEmpty { lines.append("Layers without a layer-wise fit:") }
         lines += leftAlone.map { "  \($0.layer): \($0.reason)" }
         lines.append(
-            "\(Formatting.fixed(totalSeconds, digits: 1)) s, of which \(Formatting.fixed(solveSeconds, digits: 1)) s "
-                + "solving; one pass of the old network takes \(Formatting.fixed(forwardSeconds, digits: 1)) s"
+            "Took \(Formatting.fixed(totalSeconds, digits: 1)) s, \(Formatting.fixed(solveSeconds, digits: 1)) s of it in the "
+                + "solver; a forward pass of the old network takes \(Formatting.fixed(forwardSeconds, digits: 1)) s"
         )
         return lines
     }
@@ -152,7 +156,7 @@ extension CalibrationReport {
 
 extension SynthesisReport {
     fileprivate var line: String {
-        "  \(images) images of \(height)×\(width) in micro-batches of \(microBatch), \(steps) steps and \(Formatting.fixed(seconds, digits: 1)) s: "
-            + "distance to the statistics from \(Formatting.fixed(firstLoss, digits: 3)) to \(Formatting.fixed(lastLoss, digits: 3))"
+        "  \(images) images of \(height)×\(width) in batches of \(microBatch), \(steps) steps in \(Formatting.fixed(seconds, digits: 1)) s: "
+            + "distance to the stored statistics \(Formatting.fixed(firstLoss, digits: 3)) → \(Formatting.fixed(lastLoss, digits: 3))"
     }
 }

@@ -4,26 +4,26 @@ import NormConvKit
 
 struct Convert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Replaces batch normalization and keeps the function as well as stored statistics can.",
+        abstract: "Replaces BatchNorm with GroupNorm and keeps the outputs close to the original's.",
         discussion: """
             EXAMPLES
               normconv convert in.h5 out.h5 --to gn
               normconv convert in.h5 out.h5 --to gn --dry-run --json
-            Narrow networks lose least with small groups and plain weights:
+            Narrow networks keep more accuracy with small groups or one group:
               normconv convert in.h5 out.h5 --to gn --groups size:8 --ws off
               normconv convert in.h5 out.h5 --to ln --add-bias
-            A few hundred images keep most:
+            For the highest accuracy, calibrate on a few hundred images without labels:
               normconv convert in.h5 out.h5 --to gn --calibrate images.h5
-            Without any, images made from the stored statistics keep much:
+            Without images, calibrate on synthetic ones:
               normconv convert in.h5 out.h5 --to gn --synthesize
-            What everyone else does:
+            Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
-            Networks that are known by the names of norms alone keep their convolutions, unless:
+            If the file has no graph, one of these allows weight standardization:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
               normconv convert in.pth out.safetensors --assume-adjacent
-            In the place of the input, which goes on as resnet.h5.bak:
+            Replace the input and keep the old file as resnet.h5.bak:
               normconv convert resnet.h5 --in-place --to gn
-            PyTorch's names and layouts, a Keras model, another layout alone:
+            Convert a PyTorch checkpoint, write a Keras model, or change only the layout:
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
               normconv convert in.h5 out.safetensors --to none
@@ -32,57 +32,68 @@ struct Convert: AsyncParsableCommand {
     @Argument(help: "The network to convert.", completion: .file())
     var input: String
 
-    @Argument(help: "The file to write; none with --in-place.", completion: .file())
+    @Argument(help: "The file to write. Leave it out with --in-place.", completion: .file())
     var output: String?
 
     @Option(
-        help:
-            "gn (GroupNorm), ln (one group), in (one channel a group), or none: another layout or preprocessing only."
+        help: """
+            gn (GroupNorm), ln (one group), in (one channel per group), or none (change only the layout or the preprocessing).
+            """
     )
     var to = TargetArgument.gn
 
-    @Option(help: "auto (the paper's 32 where they fit), N groups, size:K channels a group, or gcd (Opacus).")
+    @Option(
+        help: """
+            auto (32 groups if the number of channels allows it, otherwise fewer), N (number of groups), size:K (K channels \
+            per group), or gcd (as Opacus). Default: auto.
+            """)
     var groups: GroupPolicy?
 
     @Option(
         name: .customLong("init"),
-        help: "statistics (keeps the function) or copy (gamma and beta as they are).")
+        help: "statistics (compute gamma and beta from the stored statistics) or copy (keep them unchanged).")
     var initialization = ConversionOptions.Initialization.statistics
 
     @Option(
         help: """
-            Weight standardization: on, off, all, or layer (Keras: layers that go on standardizing in training, see the \
-            README). Default: on for gn, off for ln and in.
+            Weight standardization: on (convolutions before a norm), all (also others, which changes the outputs), off, or \
+            layer (as on, with Keras layers that keep standardizing in training). Default: on for gn, off for ln and in.
             """)
     var ws: ConversionOptions.WeightStandardization?
 
-    @Option(help: "Epsilon of weight standardization: bit, timm or paper. Default: bit.")
+    @Option(
+        help:
+            "Epsilon of weight standardization: bit (1e-10), timm (1e-6) or paper (1e-5, added to the deviation). Default: bit."
+    )
     var wsEps: ConversionOptions.StandardizationEpsilon?
 
     @Option(help: "Epsilon of the new norms. Default: 1e-05.")
     var epsilon: Double?
 
-    @Flag(help: "Give convolutions before a norm a bias, so that every channel enters it with mean 0.")
+    @Flag(
+        help:
+            "Add a bias to the convolutions before norms, so that every channel enters the norm with mean 0.")
     var addBias = false
 
     @Flag(
         help: """
-            In networks whose graph is not known: take for granted that every norm stands directly behind the plain \
-            convolution that it is paired with by name, order or count. Without it such convolutions stay as they are.
+            For files without a graph: assume that each norm directly follows its convolution, which is found by name, order \
+            or number of channels. Without this option such convolutions stay unchanged.
             """)
     var assumeAdjacent = false
 
     @OptionGroup var calibration: CalibrationArguments
 
     @Option(
-        help: "Preprocessing that the new file remembers: raw, unit, torch, caffe, tf or MEAN,STD.",
+        help:
+            "Preprocessing to store in the new file: raw, unit, torch, caffe, tf or MEAN,STD. Default: the input's.",
         transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Option(
         help: """
-            keep, keras (.h5, full model), keras3 (.keras), weights (Keras' .weights.h5, or .h5 as before Keras 3), \
-            torch (.h5, PyTorch's names) or safetensors. Default: what the output's name ends in, else keep.
+            keep (the input's), keras (full model, .h5), keras3 (.keras), weights (.weights.h5 of Keras 3, or .h5 of older \
+            Keras), torch (.h5 with PyTorch names) or safetensors. Default: by the output's extension, otherwise keep.
             """)
     var layout: LayoutArgument?
 
@@ -91,11 +102,11 @@ struct Convert: AsyncParsableCommand {
 
     @Flag(
         help:
-            "Replace the input, and keep the old file as NAME.bak; a NAME.bak that exists is never overwritten."
+            "Replace the input and keep the old file as NAME.bak. An existing NAME.bak is never overwritten."
     )
     var inPlace = false
 
-    @Flag(help: "Work everything out and write nothing.")
+    @Flag(help: "Do everything except writing the file.")
     var dryRun = false
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -139,6 +150,7 @@ struct Convert: AsyncParsableCommand {
             replaces: inPlace ? .input : force ? .another : .nothing)
     }
 
+    /// The note to store in the new file.
     private func conversion(of model: Model) throws -> Conversion {
         let options = to.target.map { target in
             ConversionOptions(
@@ -166,7 +178,7 @@ struct Convert: AsyncParsableCommand {
 extension ConvertReport {
     var lines: [String] {
         var table = TextTable([
-            ("channels", .right), ("norms", .right), ("groups", .right), ("a group", .right),
+            ("channels", .right), ("norms", .right), ("groups", .right), ("per group", .right),
             ("standardized convs", .right),
         ])
         for stage in stages {
@@ -177,20 +189,23 @@ extension ConvertReport {
         let norms = stages.reduce(0) { $0 + $1.norms }
         var lines = [
             Terminal.bold("\(input): \(architecture)"),
-            "\(norms) batch norms to group norms, epsilon \(conversion.epsilonText); "
-                + "\(standardized.count) convolutions standardized",
+            "\(Formatting.counted(norms, "batch norm")) to group norms, epsilon \(conversion.epsilonText); "
+                + "\(Formatting.counted(standardized.count, "convolution")) standardized",
         ]
-        if stages.isEmpty, standardized.isEmpty { lines[1] = "Norms and weights stay as they are" }
+        if stages.isEmpty, standardized.isEmpty { lines[1] = "Norms and weights are unchanged" }
         lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
         lines += pairs.summary
         let listed = leftAlone.filter { !pairs.openConvolutions.contains($0.layer) }
-        if !listed.isEmpty { lines.append("Convolutions left alone:") }
+        if !listed.isEmpty { lines.append("Convolutions that are not standardized:") }
         lines += listed.prefix(3).map { "  \($0.layer): \($0.reason)" }
         if listed.count > 3 { lines.append("  … and \(listed.count - 3) more (--json lists them)") }
-        if !biased.isEmpty { lines.append("\(biased.count) convolutions were given a bias") }
+        if !biased.isEmpty {
+            lines.append("\(Formatting.counted(biased.count, "convolution")) got a new bias")
+        }
         let dropped =
             droppedParts
-            + (droppedParameters.isEmpty ? [] : ["\(droppedParameters.count) running statistics"])
+            + (droppedParameters.isEmpty
+                ? [] : ["\(droppedParameters.count) parameters of running statistics"])
         if !dropped.isEmpty {
             lines.append("Dropped: \(dropped.map { Formatting.head($0, width: 120) }.listed())")
         }

@@ -4,35 +4,35 @@ import NormConvKit
 
 struct Diff: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract:
-            "Shows where two versions of a network part: how far their values are from each other, layer by layer.",
+        abstract: "Compares two versions of a network layer by layer, on the same images.",
         discussion: """
             EXAMPLES
               normconv diff resnet.h5 gn.h5 --data images.h5
               normconv diff resnet.h5 gn.h5 --data images.h5 --all --images 64
               normconv diff resnet.h5 gn.h5 --data images.h5 --json | jq '.layers[]'
 
-            'error' is the squared difference in units of how much the first
-            network's values vary around each channel's mean: 0 where the two agree,
-            1 where the second tells no more than those means would, – where the
-            first one's values do not vary. Norms, sums and dense layers are shown: a
-            conversion may scale or turn over what is between them.
+            'error' is the mean squared difference, divided by the variance of the
+            first network's values in each channel. 0 means that both networks agree.
+            1 is the error of each channel's mean as a constant. – means that the first
+            network's values do not vary. The table shows norms, residual additions
+            and dense layers, because a conversion may change the scale and sign of the
+            values between them.
             """)
 
-    @Argument(help: "The first network, as a rule the one that was converted.", completion: .file())
+    @Argument(help: "The first network, usually the original.", completion: .file())
     var first: String
 
-    @Argument(help: "The second network.", completion: .file())
+    @Argument(help: "The second network, usually the converted one.", completion: .file())
     var second: String
 
     @Option(help: "Images: any split that eval reads. Labels are not needed.", completion: .file())
     var data: String
 
-    @Option(help: "How many of the images to look at.")
+    @Option(help: "Number of images to compare on.")
     var images = 256
 
     @Option(
-        help: "Preprocessing for both. Default: what goes with each.",
+        help: "Preprocessing for both networks. Default: each network's own.",
         transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
@@ -69,7 +69,7 @@ struct Diff: ParsableCommand {
 }
 
 extension DiffReport {
-    /// A table of the layers that keep their meaning in a conversion, or of all.
+    /// A table of the layers that a conversion does not rescale, or of all layers.
     func lines(all: Bool) -> [String] {
         var table = TextTable([
             ("layer", .left), ("kind", .left), ("error", .right), ("cosine", .right), ("mean", .right),

@@ -5,7 +5,7 @@ import NormConvKit
 struct Eval: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
-        abstract: "Scores networks on a test split, alone or against each other.",
+        abstract: "Scores networks on a test split and compares them.",
         discussion: """
             EXAMPLES
               normconv eval resnet.h5 --data test.h5
@@ -20,20 +20,21 @@ struct Eval: ParsableCommand {
               normconv eval resnet50.h5 --data val --resume resnet50.partial
               normconv eval resnet50.h5 --data val --shard 3/8 --partial part-3.partial
 
-            A split is
-              a folder with a folder of JPEG or PNG files for each class, in sorted
-              order, or with --classes;
-              a text or CSV file that lists paths and labels, as Oxford-IIIT Pet's
-              annotations/test.txt;
-              CIFAR-10's or CIFAR-100's binary files or MNIST's IDX files (.gz too),
-              a file or their folder;
-              HDF5 or npz with images (uint8, or float) and labels under 'images' and
-              'labels', 'x_test' and 'y_test', or 'X' and 'y'.
+            The test split is one of these:
+              a folder with one subfolder of JPEG or PNG files per class; classes are
+              numbered in the sorted order of their names, unless --classes is given
+              a text or CSV file that lists paths and labels, such as Oxford-IIIT
+              Pet's annotations/test.txt
+              binary files of CIFAR-10 or CIFAR-100 or IDX files of MNIST (also .gz):
+              one file or the folder
+              an HDF5 or npz file with arrays 'images' and 'labels', 'x_test' and
+              'y_test', or 'X' and 'y'; images are uint8 or float
 
-            Several networks are scored in one pass over the images, and compared
-            with the first unless --against names another. Intervals are of 95 %:
-            Wilson's for shares, the percentile bootstrap (2,000 draws, seed 0) for
-            means, Tango's for the difference of two networks on the same images.
+            Several networks are scored in one pass over the images. Each is compared
+            with the first, or with the one that --against names. Intervals are 95 %
+            confidence intervals: Wilson's for proportions, the percentile bootstrap
+            (2,000 draws, seed 0) for means, Tango's for the difference of two
+            networks on the same images.
             """)
 
     @Argument(help: "The networks.", completion: .file())
@@ -43,36 +44,36 @@ struct Eval: ParsableCommand {
     var data: String
 
     @Option(
-        help: "The network to compare with, image by image. Default: the first of several.",
+        help: "The network to compare with. Default: the first of several.",
         completion: .file())
     var against: String?
 
     @Option(
         help: """
-            raw, unit, torch, caffe, tf, or MEAN,STD on the scale of 0…1 (0.5,0.25 or one value a channel: \
-            0.49:0.48:0.45,0.25:0.24:0.26). Default: what the file remembers, else its family's.
+            raw, unit, torch, caffe, tf, or MEAN,STD for pixels in 0…1, such as 0.5,0.25 or, per channel, \
+            0.49:0.48:0.45,0.25:0.24:0.26. Default: the one stored in the file, otherwise the network family's.
             """,
         transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
-    @Option(help: "fast (oneDNN) or reference (plain, every sum in double, slow).")
+    @Option(help: "fast (oneDNN) or reference (slow; simple loops with sums in double precision).")
     var engine = EngineKind.fast
 
     @Option(
         help: """
-            f32, or bf16: the network is also run with bfloat16 convolutions and compared with itself, where the \
-            processor multiplies such numbers.
+            f32, or bf16 to run the network also with bfloat16 convolutions and compare it with its f32 outputs. bf16 needs \
+            a processor with bfloat16 instructions.
             """)
     var precision = Precision.float32
 
-    @Option(help: "Threads; the figures do not depend on it. Default: all cores.")
+    @Option(help: "Number of threads. Does not change the results. Default: all cores.")
     var workers: Int?
 
     @OptionGroup var files: ResultFiles
 
     @Option(
         help:
-            "Write the values before a softmax or sigmoid, [images, outputs], as a numpy file; of one network.",
+            "Write the logits (outputs before softmax or sigmoid) as [images, outputs] to this numpy file; one network only.",
         completion: .file())
     var outputs: String?
 
@@ -164,7 +165,7 @@ struct Eval: ParsableCommand {
         return paths.count > 1 ? against.flatMap(paths.firstIndex) ?? 0 : nil
     }
 
-    /// Runs all networks in one pass; outputs as a whole are there only where they are wanted.
+    /// Runs all networks in one pass. Keeps all outputs only for `--outputs`.
     private func run(
         _ job: ScoringJob, on split: Split, _ partial: PartialOptions?
     ) throws -> [Scores] {
@@ -183,7 +184,7 @@ struct Eval: ParsableCommand {
         return try job.scores(of: all)
     }
 
-    /// Scores, and says what is kept where the run is interrupted.
+    /// Scores the split, and sets the message for an interrupted run.
     private func run(
         _ job: ScoringJob, _ partial: PartialOptions?, images: Int, _ progress: ProgressLine
     ) throws -> [Scores] {

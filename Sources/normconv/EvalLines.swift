@@ -1,8 +1,7 @@
 import NormConvKit
 
 extension EvalReport {
-    /// What people read, in 80 columns. `isAlone`: one network is in question, and any other is what it is compared
-    /// with.
+    /// The printed report, in 80 columns. `isAlone`: it is about one network; a second one is its baseline.
     func lines(isAlone: Bool) -> [String] {
         guard isAlone, let first = models.first else { return tables }
         var lines = [
@@ -16,15 +15,17 @@ extension EvalReport {
         return lines
     }
 
-    /// What was taken for labels, and what was done with image files.
+    /// The labels, and how image files were read.
     private var split: [String] {
         var lines = labels?.lines ?? []
         if let transform { lines.append("  images are    \(transform)") }
-        if let broken { lines.append("  broken        \(Formatting.grouped(broken.count)) images, left out") }
+        if let broken {
+            lines.append("  broken        \(Formatting.counted(broken.count, "image")), left out")
+        }
         return lines
     }
 
-    /// Several networks beside each other.
+    /// Several networks, side by side.
     private var tables: [String] {
         var table = TextTable([
             ("network", .left), ("top-1", .right), ("95 %", .left), ("top-5", .right), ("NLL", .right),
@@ -72,15 +73,16 @@ extension EvalReport {
         return table.lines
     }
 
-    /// All classes where they are few, otherwise the ones that fare worst; top-1 of each network, of four in a table.
+    /// All classes if they are few, otherwise the weakest: top-1 of each network, four networks per table.
     private func classLines(_ models: [Network]) -> [String] {
         guard let first = models.first else { return [] }
         let limit = 20
         let classes = first.evaluation.classes
         let shown = classes.count <= limit ? classes : weakestClasses.prefix(10).map { classes[$0] }
-        let whose = self.models.count == 1 ? "" : ", by the lowest of any network"
+        let whose = self.models.count == 1 ? "" : ", lowest of all networks"
         var lines =
-            classes.count <= limit ? [] : ["The 10 weakest of \(classes.count) classes\(whose):"]
+            classes.count <= limit
+            ? [] : ["The 10 of \(classes.count) classes with the lowest top-1\(whose):"]
         let names = models.count == 1 ? ["top-1"] : networkNames.fitting(12)
         for start in stride(from: 0, to: models.count, by: 4) {
             let part = start..<min(start + 4, models.count)
@@ -91,7 +93,7 @@ extension EvalReport {
         return lines
     }
 
-    /// Networks' recall of classes; precision and F1 too where there is one network.
+    /// The recall of each class; also precision and F1 if there is one network.
     private func classTable(
         _ shown: [ClassScores], _ models: [Network], titles: [String], isAlone: Bool
     ) -> TextTable {
@@ -116,7 +118,7 @@ extension EvalReport {
 }
 
 extension EvalReport.Labels {
-    /// What was taken for labels, and which class is which.
+    /// The source of the labels, and the classes.
     fileprivate var lines: [String] {
         var lines = ["  labels        \(Formatting.head("\(source), \(order)", width: 64))"]
         if let classes, classes.enumerated().contains(where: { $1 != "\($0)" }) {
@@ -147,23 +149,23 @@ extension EvalReport.Network {
         }
         lines.append("  speed         \(Formatting.rate(imagesPerSecond)) images/s")
         if score.nonFinite > 0 {
-            lines.append("  not finite    \(Formatting.grouped(score.nonFinite)) images, counted wrong")
+            lines.append("  not finite    \(Formatting.counted(score.nonFinite, "image")), counted as wrong")
         }
         return lines
     }
 
-    /// This network as the one that another was compared with.
+    /// This network as the baseline of a comparison.
     fileprivate func lines(against comparison: Comparison) -> [String] {
         var lines = [
             Terminal.bold("against \(model)"),
-            "  top-1 there   \(Formatting.interval(evaluation.top1))",
+            "  its top-1     \(Formatting.interval(evaluation.top1))",
         ]
         if let paired = comparison.paired {
             lines.append("  difference    \(Formatting.points(paired.difference)) points")
         }
         lines.append("  agreement     \(Formatting.interval(comparison.agreement))")
         if let difference = comparison.largestDifference {
-            lines.append("  largest difference of two outputs  \(Formatting.fixed(difference, digits: 6))")
+            lines.append("  largest output difference  \(Formatting.fixed(difference, digits: 6))")
         }
         guard let paired = comparison.paired else { return lines }
         return lines + [

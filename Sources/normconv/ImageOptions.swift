@@ -2,35 +2,35 @@ import ArgumentParser
 import Foundation
 import NormConvKit
 
-/// How image files of a split are read.
+/// Options for the image files of a split.
 struct ImageOptions: ParsableArguments {
     @Option(
         help: """
-            Size that image files are brought to: N for the shorter side, or HxW. Default: the network's: shorter side \
-            256 for PyTorch's, the input's for Keras', 480x480 for BiT.
+            Resize image files: N for the shorter side, or HxW. Default: shorter side 256 for PyTorch networks, the input \
+            size for Keras networks, 480x480 for BiT.
             """)
     var resize: ImageTransform.Resize?
 
-    @Option(
-        help: "What is cut out of their middle, N or HxW. Default: 224 for PyTorch's networks, else nothing.")
+    @Option(help: "Size of the center crop, N or HxW. Default: 224 for PyTorch networks, otherwise no crop.")
     var crop: Extent?
 
     @Option(
         help: """
-            nearest, bilinear or bicubic, the latter two antialiased, all as Pillow 13. Default: bilinear; nearest for Keras' \
-            networks, as keras.utils.load_img.
+            nearest, bilinear or bicubic, as in Pillow 13; the last two are antialiased. Default: nearest for Keras networks \
+            (as keras.utils.load_img), otherwise bilinear.
             """)
     var interpolation: Interpolation?
 
     @Flag(
-        help: "Take photographs as they are stored, as torchvision and Keras do; EXIF says which side is up.")
+        help: "Ignore the EXIF orientation of photographs, as torchvision and Keras do.")
     var ignoreOrientation = false
 
     @Flag(
-        help: "Decode large JPEG files at 1/2, 1/4 or 1/8 of their size: faster, with slightly other values.")
+        help:
+            "Decode large JPEG files at 1/2, 1/4 or 1/8 of their size. Faster; pixel values differ slightly.")
     var fastDecode = false
 
-    @Flag(help: "Leave out image files that cannot be read; all are read once before to find them.")
+    @Flag(help: "Leave out image files that cannot be read. This reads all files once before the run.")
     var skipBroken = false
 
     /// Whether one of them was given.
@@ -88,11 +88,11 @@ extension ImageTransform.Resize: ExpressibleByArgument {
 
 extension Interpolation: ExpressibleByArgument {}
 
-/// How the arrays of a split are read.
+/// Options for the arrays of a split.
 struct ArrayOptions: ParsableArguments {
     static let layoutHelp: ArgumentHelp =
-        "Order of the images' dimensions, where 1 or 3 channels do not tell it: nhwc or nchw."
-    static let scaleHelp: ArgumentHelp = "What float images hold: bytes (0…255) or unit (0…1)."
+        "Order of the dimensions of image arrays: nhwc or nchw. Needed only if the shape is ambiguous."
+    static let scaleHelp: ArgumentHelp = "Range of float images: bytes (0…255) or unit (0…1)."
 
     @Option(help: layoutHelp)
     var layout: ImageLayout?
@@ -109,14 +109,14 @@ struct ArrayOptions: ParsableArguments {
     }
 }
 
-/// How the arrays and labels of a split are read.
+/// Options for the arrays and labels of a split.
 struct LabelledSplitOptions: ParsableArguments {
     @OptionGroup var arrays: ArrayOptions
 
     @Option(
         help: """
-            A text file: a line 'NAME INDEX' for each class of the split, or the names of all outputs in order. \
-            Default: names that the network's file has, else the split's order, which has to have as many classes.
+            A text file with a line 'NAME INDEX' for each class of the split, or with the names of all outputs in order. \
+            Default: the names in the network's file, otherwise the split's order if the numbers of classes are equal.
             """, completion: .file())
     var classes: String?
 

@@ -3,14 +3,14 @@ import NormConvKit
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows a file's network, its norms, and what convert would do.",
+        abstract: "Shows the network in a file, its norms, and what convert would change.",
         discussion: """
             EXAMPLES
               normconv inspect resnet50.h5
               normconv inspect resnet50.h5 --json | jq .norms
             """)
 
-    @Argument(help: "A network: .h5, .keras, .weights.h5, .safetensors, .pth, .npz.", completion: .file())
+    @Argument(help: "The network: .h5, .keras, .weights.h5, .safetensors, .pth, .npz.", completion: .file())
     var model: String
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -43,7 +43,7 @@ extension InspectReport {
         } else {
             var table = TextTable([
                 ("norm", .left), ("kind", .left), ("channels", .right), ("ε", .right), ("groups", .right),
-                ("behind", .left),
+                ("convolution", .left),
             ])
             let guesses = Dictionary(pairs.map { ($0.norm, $0) }, uniquingKeysWith: { first, _ in first })
             for norm in norms {
@@ -61,7 +61,7 @@ extension InspectReport {
         if !summary.isEmpty { lines += [""] + summary }
         let listed = exempt.filter { !pairs.openConvolutions.contains($0.layer) }
         if !listed.isEmpty {
-            lines += ["", "Convolutions that weight standardization leaves alone:"]
+            lines += ["", "Convolutions that are not standardized:"]
             lines += listed.map { "  \($0.layer): \($0.reason)" }
         }
         return lines

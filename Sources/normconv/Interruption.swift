@@ -3,16 +3,16 @@ import Foundation
 import NormConvKit
 import Synchronization
 
-/// Signals go to one thread that computes nothing: Ctrl-C and its relatives leave no temporary file behind, and no handler runs
-/// on a thread that computes.
+/// One thread that computes nothing receives all signals. Ctrl-C and similar signals leave no temporary file, and no
+/// handler runs on a computing thread.
 enum Interruption {
-    /// A last line for people, or nil: called on another thread, when the progress line is cleared and before the program
-    /// ends.
+    /// Returns the last message, or nil. Called on the signal thread, after the progress line is cleared and before the
+    /// program ends.
     static let farewell = Mutex<@Sendable () -> String?>({ nil })
 
-    /// Called once, before any thread is started: all of them inherit that signals are blocked.
+    /// Called once, before any thread starts: all threads inherit the blocked signals.
     static func install() {
-        // A limit of file sizes (`ulimit -f`) is told as a full disk is, instead of ending the program.
+        // A file size limit (`ulimit -f`) is reported like a full disk, instead of ending the program.
         signal(SIGXFSZ, SIG_IGN)
         nc_guard_block_signals(nil)
         unblock(SIGPIPE)
@@ -24,7 +24,7 @@ enum Interruption {
         waiting.start()
     }
 
-    /// Takes the signals that end the program; all others (Ctrl-Z, a profiler's) do here what they do anywhere.
+    /// Waits for the signals that end the program. All others (Ctrl-Z, a profiler's) keep their default action.
     private static func wait(for ends: sigset_t) {
         withUnsafePointer(to: ends) { ends in
             pthread_sigmask(SIG_SETMASK, ends, nil)
@@ -34,7 +34,7 @@ enum Interruption {
         }
     }
 
-    /// Ignored from the start means that somebody else decided: nohup, a job in the background.
+    /// Whether the parent process ignores the signal, such as nohup or a shell for a background job.
     private static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         sigaction(number, nil, &action)
@@ -46,7 +46,7 @@ enum Interruption {
         return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
-    /// A closed pipe ends the program as it ends others: nothing of ours handles that signal, so that nothing is interrupted.
+    /// Restores the default action of a signal: a closed pipe ends the program.
     private static func unblock(_ number: Int32) {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -54,7 +54,7 @@ enum Interruption {
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
-    /// What is said before the end.
+    /// Prints the last message.
     private static func lastWords() {
         Terminal.endLine()
         if let text = farewell.withLock({ $0 })() { Terminal.note(text) }

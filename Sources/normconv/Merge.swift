@@ -4,7 +4,7 @@ import NormConvKit
 
 struct Merge: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Puts the partial results of eval --shard together: the figures of one run.",
+        abstract: "Combines the partial results of eval --shard into one result.",
         discussion: """
             EXAMPLES
               normconv eval resnet.h5 --data val --shard 1/2 --partial part-1.partial
@@ -13,9 +13,10 @@ struct Merge: ParsableCommand {
               normconv merge part-*.partial --json | jq '.models[].top1.value'
               normconv merge part-*.partial --html report.html --csv images.csv
 
-            Files may be named in any order. A shard that is missing, unfinished, there twice, or of another
-            split, network, preprocessing or version of normconv is refused. images/s is the mean of the
-            shards', as one machine would do it. The report of --html has no pictures: partial results hold none.
+            The order of the files does not matter. merge refuses missing, unfinished
+            and duplicate shards, and shards that differ in split, network,
+            preprocessing or version of normconv. images/s is the mean over the shards.
+            The HTML report has no pictures, because partial results contain none.
             """)
 
     @Argument(help: "The partial results of all shards.", completion: .file())
@@ -34,20 +35,20 @@ struct Merge: ParsableCommand {
         try files.check(overwrite: force, inputs: parts)
         let result = try ScoredSplit(merging: parts)
         try files.write(result, overwrite: force) { _ in nil }
-        // Two networks of which the second is the baseline: one against another.
+        // Two networks with the second as baseline: one network against another.
         let report = result.report
         let isPair = report.models.count == 2 && report.baseline == report.models[1].model
         try output.show(report, report.lines(isAlone: report.models.count == 1 || isPair))
     }
 }
 
-/// Files that results are written to.
+/// Options for the output files.
 struct ResultFiles: ParsableArguments {
-    @Option(help: "Write a report to look at: one HTML file that needs no other.", completion: .file())
+    @Option(help: "Write an HTML report to this file. It needs no other files.", completion: .file())
     var html: String?
 
     @Option(
-        help: "Write what each network says of each image: label, prediction, probability, correct.",
+        help: "Write label, prediction, probability and correctness per image and network to this CSV file.",
         completion: .file())
     var csv: String?
 
@@ -55,11 +56,11 @@ struct ResultFiles: ParsableArguments {
     func validate(beside others: [String?]) throws {
         let files = ([html, csv] + others).compactMap { $0 }.map(AtomicFile.resolved)
         if Set(files).count < files.count {
-            throw ValidationError("Files that are written must have different names.")
+            throw ValidationError("The output files must have different names.")
         }
     }
 
-    /// Throws before long work what writing would throw after it, and where a file is one of the inputs.
+    /// Throws early what writing would throw after the computation, and if a file is one of the inputs.
     func check(overwrite: Bool, inputs: [String]) throws {
         for file in [html, csv].compactMap({ $0 }) {
             try OutputIsInput.check(file, inputs)
@@ -67,7 +68,7 @@ struct ResultFiles: ParsableArguments {
         }
     }
 
-    /// Writes what is asked for.
+    /// Writes the requested files.
     func write(
         _ result: ScoredSplit, overwrite: Bool, picture: @escaping (Int) throws -> Picture?
     ) throws {

@@ -7,7 +7,7 @@ import NormConvKit
 struct NormConv: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "normconv",
-        abstract: "Swaps a pretrained network's BatchNorm for GroupNorm, and shows what the swap cost.",
+        abstract: "Replaces the BatchNorm of pretrained ResNets with GroupNorm and scores the result.",
         discussion: """
             EXAMPLES
               normconv inspect resnet50.h5
@@ -16,7 +16,8 @@ struct NormConv: AsyncParsableCommand {
               normconv sweep resnet50.h5 resnet50-gn.h5 --data test.h5
               normconv benchmark resnet50-gn.h5
 
-            Exit codes: 0 done, 1 failed (one line on stderr says why), 64 wrong usage, 130 interrupted.
+            Exit codes: 0 success, 1 failure (one line on stderr says why), 64 wrong
+            usage, 130 interrupted.
             """,
         version: normconvVersion,
         subcommands: [
@@ -27,7 +28,7 @@ struct NormConv: AsyncParsableCommand {
     static func main() async {
         Terminal.holdDescriptors()
         Interruption.install()
-        // Far more than reading any array of a network or a split at once takes.
+        // Seconds: far more than libhdf5 needs to read any array of a network or a split.
         nc_guard_install(10)
         nc_keep_freed_memory()
         do {

@@ -1,16 +1,17 @@
 import ArgumentParser
 
-/// Text of which a part comes out of files: it must not end the line, move a terminal's cursor or fill the screen.
+/// Makes text with parts from files safe to print: no line ends, no terminal escapes, bounded length.
 enum OneLine {
-    /// Letters of an error.
+    /// The longest error, in bytes.
     private static let limit = 1_900
     /// What `Terminal.bold` adds.
     private static let bold = ["\u{1B}[1m", "\u{1B}[0m"]
 
-    /// A failure whose description is one line of bounded length, of which the end stays where a command to paste may stand; ArgumentParser's own errors stay as they are.
+    /// The error with a description of one line and bounded length. The end is kept, because it may be a command to paste.
+    /// ArgumentParser's own errors are unchanged.
     static func failure(_ error: any Error) -> any Error {
         guard NormConv.exitCode(for: error) == .failure, !(error is ExitCode) else { return error }
-        // An empty path, as an unset variable of the shell gives.
+        // An empty path, for example from an unset shell variable.
         let text = "\(error)".hasPrefix(": ") ? "''\(error)" : "\(error)"
         let cut = text.utf8.count > limit ? "\(text.prefix(limit / 4)) … \(text.suffix(limit * 3 / 4))" : text
         return Failure(description: printable(cut))
@@ -20,7 +21,7 @@ enum OneLine {
         let description: String
     }
 
-    /// The text with control characters as escapes (`\n`, `\u{1B}`), but for what makes letters bold.
+    /// The text with control characters as escapes (`\n`, `\u{1B}`), except those for bold text.
     static func printable(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         var result = ""
@@ -37,7 +38,7 @@ enum OneLine {
         return result
     }
 
-    /// C0, delete, C1, and the line and paragraph separators. Also what turns the direction of text around.
+    /// C0, delete, C1, the line and paragraph separators, and controls of the text direction.
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<32, 127..<160, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069: true

@@ -2,22 +2,21 @@ import ArgumentParser
 import NormConvKit
 import Synchronization
 
-/// How a run is cut into parts and gone on with.
+/// Options that split a run into shards and continue an interrupted one.
 struct PartialArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Score the i-th of n parts of the split, into --partial or --resume; merge puts parts together.",
+            "Score only part i of n of the split. Needs --partial or --resume. Combine the parts with merge.",
             valueName: "i/n"))
     var shard: Shard?
 
-    @Option(help: "Keep what is done in a new file, from which merge makes the figures.", completion: .file())
+    @Option(
+        help: "Write the scored images to a new partial result, for merge or --resume.", completion: .file())
     var partial: String?
 
     @Option(
-        help: """
-            The same, and go on with the file if it is there: what a run that was interrupted has done is not done \
-            again.
-            """, completion: .file())
+        help: "Like --partial, but continue the file if it exists: images in it are not scored again.",
+        completion: .file())
     var resume: String?
 
     /// The file that is written.
@@ -25,14 +24,14 @@ struct PartialArguments: ParsableArguments {
 
     func validate() throws {
         if partial != nil, resume != nil {
-            throw ValidationError("--partial begins a new file, --resume goes on with one: give one of them.")
+            throw ValidationError("--partial starts a new file, --resume continues one: choose one.")
         }
         if shard != nil, file == nil {
             throw ValidationError("--shard needs --partial FILE or --resume FILE for its result.")
         }
     }
 
-    /// What the library wants; nil where nothing is kept.
+    /// The options for the library; nil without a partial result.
     func options(architecture: String?, force: Bool) -> PartialOptions? {
         guard let file else { return nil }
         var options = PartialOptions(path: file)
@@ -43,22 +42,22 @@ struct PartialArguments: ParsableArguments {
     }
 }
 
-/// The images that a partial result's file holds, for the last line of a run that is interrupted.
+/// Counts the images in a partial result, for the message of an interrupted run.
 final class KeptImages: Sendable {
     private let file: String
     private let total: Int
     private let continuation: String
     private let count = Mutex(Int?.none)
 
-    /// `total` images are to be kept in the arguments' file.
+    /// `total`: the number of images of the run.
     init(_ part: PartialArguments, of total: Int) {
         (file, self.total) = (part.file ?? "", total)
         continuation =
             part.resume != nil
-            ? "the same command goes on with them" : "--resume in place of --partial goes on with them"
+            ? "run the same command to continue" : "use --resume instead of --partial to continue"
     }
 
-    /// Counts more images. Whether these are the first: those of an earlier run.
+    /// Adds images. Returns true for the first call, which counts the images of an earlier run.
     func add(_ images: Int) -> Bool {
         count.withLock { count in
             defer { count = (count ?? 0) + images }
@@ -66,7 +65,7 @@ final class KeptImages: Sendable {
         }
     }
 
-    /// What is kept, and how to go on.
+    /// The message of an interrupted run.
     var farewell: String {
         let kept = count.withLock { $0 } ?? 0
         let images = "\(Formatting.grouped(kept)) of \(Formatting.grouped(total)) images"
@@ -83,7 +82,7 @@ extension Shard: ExpressibleByArgument {
     }
 }
 
-/// What a run of a shard says of itself.
+/// The report of a run that scores one shard.
 struct ShardReport: Encodable {
     let schemaVersion = 1
     let partial: String
@@ -102,7 +101,7 @@ struct ShardReport: Encodable {
         let last = images > 0 ? ", \(first)…\(first + images - 1)" : ""
         return [
             "Shard \(shard): \(Formatting.grouped(images)) of \(Formatting.grouped(imagesOfSplit)) images\(last)",
-            "Wrote \(partial), for normconv merge",
+            "Wrote \(partial); combine the shards with normconv merge",
         ]
     }
 }

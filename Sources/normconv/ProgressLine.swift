@@ -1,7 +1,7 @@
 import NormConvKit
 import Synchronization
 
-/// A line on standard error that counts images, where that is a terminal.
+/// A progress line on standard error that counts images, if standard error is a terminal.
 final class ProgressLine: Sendable {
     private struct State {
         var done = 0
@@ -23,10 +23,10 @@ final class ProgressLine: Sendable {
         advance(0)
     }
 
-    /// Images that an earlier run has done, which tell nothing of this one's rate. They still are to be counted.
+    /// Excludes the images of an earlier run from the rate. `advance` must count them too.
     func exclude(_ images: Int) { state.withLock { $0.before = images } }
 
-    /// Counts images; at most ten times a second the line is written anew.
+    /// Counts images. Updates the line at most ten times a second.
     func advance(_ images: Int) {
         guard isOn else { return }
         state.withLock { state in

@@ -1,8 +1,8 @@
 import ArgumentParser
 
-/// What somebody meant who typed a command or an option that there is not.
+/// Suggestions for mistyped commands and options.
 enum Suggestion {
-    /// The text of wrong usage, with what was meant where something is near. What ArgumentParser suggests stays.
+    /// The usage error, with a suggestion if a name is similar. ArgumentParser's own suggestions are kept.
     static func message(for error: any Error, arguments: [String]) -> String {
         let text = NormConv.fullMessage(for: error)
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
@@ -18,7 +18,7 @@ enum Suggestion {
         return lines.joined(separator: "\n")
     }
 
-    /// The first command or option that there is not, and the nearest one that there is.
+    /// The first unknown command or option, and the most similar known one.
     private static func firstUnknown(_ arguments: [String]) -> (typed: String, meant: String)? {
         let commands = NormConv.configuration.subcommands
         guard let first = arguments.first else { return nil }
@@ -40,13 +40,13 @@ enum Suggestion {
         command.configuration.commandName ?? "\(command)".lowercased()
     }
 
-    /// The long options that a page of help names.
+    /// The long options on a help page.
     private static func options(in help: String) -> [String] {
         help.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-")) }
             .filter { $0.hasPrefix("--") && $0.count > 3 }.map(String.init)
     }
 
-    /// The candidate that takes the fewest edits, a third of the letters at most, or that begins with what was typed.
+    /// The candidate with the fewest edits, at most a third of the letters, or one that begins with `typed`.
     static func nearest(_ typed: String, of candidates: [String]) -> String? {
         guard typed.count <= 40 else { return nil }
         let beginning = candidates.first { typed.count >= 5 && $0.hasPrefix(typed) }
@@ -57,7 +57,7 @@ enum Suggestion {
         return beginning
     }
 
-    /// Letters to put in, take out, change or swap with their neighbour (the optimal string alignment distance).
+    /// The optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours.
     static func edits(_ first: String, _ second: String) -> Int {
         let (a, b) = (Array(first), Array(second))
         var rows = [Array(0...b.count)]

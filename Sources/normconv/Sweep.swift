@@ -4,7 +4,7 @@ import NormConvKit
 
 struct Sweep: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows how much a network depends on the batch: its error against the batch size.",
+        abstract: "Measures the error at several batch sizes, with batch statistics as in training.",
         discussion: """
             EXAMPLES
               normconv sweep resnet.h5 resnet-gn.h5 --data test.h5
@@ -12,41 +12,42 @@ struct Sweep: ParsableCommand {
               normconv sweep resnet.h5 --data test.h5 --batch-sizes 2,8,32 --shuffles 10
               normconv sweep resnet.h5 --data test.h5 --json | jq '.models[].points'
 
-            Batch norms take mean and variance from the batch itself, as in training
-            (Ioffe & Szegedy 2015), instead of the stored ones; group norms do not see the
-            batch and are run once. This is the experiment of Wu & He's figure (Group
-            Normalization, 2018) on a network that is trained already.
+            Batch norms use the mean and variance of the current batch, as in training
+            (Ioffe & Szegedy 2015), instead of the stored ones. Networks without batch
+            norms do not depend on the batch and run once. This repeats the batch size
+            comparison of Wu & He (Group Normalization, 2018) on trained networks.
 
-            The split is shuffled and cut into batches, and every image is scored once:
-            where the last batch is not full, images from the start of the shuffle fill it
-            and are not scored again. The shuffles are the same for every network and batch
-            size. 'stored' is the error with stored statistics, as eval has it.
+            The split is shuffled and divided into batches. Every image is scored once:
+            if the last batch is not full, images from the start of the shuffle fill it
+            and are not scored again. All networks and batch sizes use the same
+            shuffles. 'stored' is the error with the stored statistics, as in eval.
             """)
 
-    @Argument(help: "The networks, at least one with batch norms.", completion: .file())
+    @Argument(help: "The networks. At least one must have batch norms.", completion: .file())
     var models: [String]
 
-    @Option(help: "The test split: any that eval reads.", completion: .file())
+    @Option(help: "The test split: any that eval reads (see normconv help eval).", completion: .file())
     var data: String
 
-    @Option(help: "Images in a batch, several sizes with commas between.")
+    @Option(help: "Batch sizes, separated by commas.")
     var batchSizes = BatchSizes(SweepOptions().batchSizes)
 
-    @Option(help: "How often the images are put into batches anew.")
+    @Option(help: "Number of shuffles of the split.")
     var shuffles = SweepOptions().shuffles
 
-    @Option(help: "Where the random numbers start.")
+    @Option(help: "Random seed of the shuffles.")
     var seed: UInt64 = 0
 
     @Option(
-        help: "Preprocessing for all networks. Default: what goes with each.",
+        help: "Preprocessing for all networks. Default: each network's own.",
         transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
-    @Option(help: "Threads; the figures do not depend on it. Default: all cores.")
+    @Option(help: "Number of threads. Does not change the results. Default: all cores.")
     var workers: Int?
 
-    @Option(help: "Write a report with a chart: one HTML file that needs no other.", completion: .file())
+    @Option(
+        help: "Write an HTML report with a chart to this file. It needs no other files.", completion: .file())
     var html: String?
 
     @Flag(help: "Overwrite the file of --html if it exists.")
@@ -129,7 +130,7 @@ struct BatchSizes: ExpressibleByArgument {
 }
 
 extension SweepReport {
-    /// A table in 80 columns; of more than five networks, several.
+    /// Tables in 80 columns, of up to five networks each.
     var lines: [String] {
         let shuffles = self.shuffles == 1 ? "1 shuffle" : "\(self.shuffles) shuffles"
         var lines = [
@@ -137,7 +138,7 @@ extension SweepReport {
             "top-1 error in %" + (self.shuffles > 1 ? ", mean ± standard deviation over shuffles" : ""),
         ]
         if let transform { lines.append("images are \(transform)") }
-        if let broken { lines.append("broken: \(Formatting.grouped(broken.count)) images, left out") }
+        if let broken { lines.append("broken: \(Formatting.counted(broken.count, "image")), left out") }
         let cell = (models.flatMap(\.points).map { Columns.count($0.text) } + [10]).max() ?? 10
         let count = min(max(68 / (cell + 2), 1), 5)
         for first in stride(from: 0, to: models.count, by: count) {

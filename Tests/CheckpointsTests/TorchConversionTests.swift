@@ -51,7 +51,9 @@ struct TorchConversionTests {
         ])
     func objects(name: String, pickle: String) throws {
         let error = try refusal([("model/data.pkl", pickle)])
-        #expect(error.hasPrefix("model.pth: the pickle asks for '\(name)', which is not loaded"), "\(error)")
+        #expect(
+            error.hasPrefix("model.pth: the pickle needs '\(name)', which normconv does not load"), "\(error)"
+        )
         #expect(error.contains("only if you trust the file"))
         let words = try self.words(command(error))
         #expect(words.count == 4 && words[0] == "-c", "\(words)")
@@ -68,7 +70,7 @@ struct TorchConversionTests {
         ])
     func dangerous(global: String) throws {
         let error = try refusal([("model/data.pkl", "c\(global)\n(X\u{2}\0\0\0lstR.")])
-        #expect(error.contains("do not load this file") && !error.contains("python3"), "\(error)")
+        #expect(error.contains("Do not load this file") && !error.contains("python3"), "\(error)")
     }
 
     @Test("a TorchScript archive is told as one, and loaded as one")

@@ -114,9 +114,9 @@ struct CommandTests {
             #expect(try #require(made["steps"] as? Int).isMultiple(of: 60))
             #expect(
                 try #require(made["lastLoss"] as? Double) < 0.2 * #require(made["firstLoss"] as? Double))
-            #expect(try normconv("inspect", output).output.contains("calibrated on 6 made images"))
+            #expect(try normconv("inspect", output).output.contains("calibrated on 6 synthetic images"))
             let text = try normconv(arguments + ["--force"])
-            #expect(text.output.contains("6 images made from stored statistics"))
+            #expect(text.output.contains("6 synthetic images"))
             #expect(text.output.contains("8 images of 28×28"))
         }
     }

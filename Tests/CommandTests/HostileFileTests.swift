@@ -79,7 +79,7 @@ struct HostileFileTests {
                     [UInt8](repeating: UInt8(ascii: " "), count: (16 << 20) + 1),
                     "16777217 bytes, expected at most 16777216"
                 )
-            case 1: ([0x22, 0xFF, 0x22], "no text, expected UTF-8")
+            case 1: ([0x22, 0xFF, 0x22], "not a text file, expected UTF-8")
             default: (Array("hello".utf8), "model.json: JSON, line 1")
             }
         try TestFiles.withTemporaryFolder { folder in

@@ -57,7 +57,7 @@ struct ImageCommandTests {
             let run = try normconv(arguments)
             #expect(run.code == 1)
             #expect(run.output.isEmpty)
-            let expected = "\(path): not an image that is known here, expected JPEG or PNG; --skip-broken"
+            let expected = "\(path): not a known image format, expected JPEG or PNG; --skip-broken"
             #expect(run.errors.contains(expected))
 
             let skipping = try normconv(arguments + ["--skip-broken", "--json"])
@@ -69,7 +69,7 @@ struct ImageCommandTests {
             #expect(broken.compactMap { $0["file"] } == [path])
             let text = try normconv(arguments + ["--skip-broken", "--quiet"])
             #expect(text.errors.isEmpty)
-            #expect(text.output.contains("  broken        1 images, left out\n"))
+            #expect(text.output.contains("  broken        1 image, left out\n"))
         }
     }
 
@@ -96,7 +96,9 @@ struct ImageCommandTests {
         try withFolder { folder, _ in
             let run = try normconv(["eval", model, "--data", folder] + size)
             #expect(run.code == 1)
-            #expect(run.errors.contains("\(folder): 2 classes, but \(model) has 10: expected as many"))
+            #expect(
+                run.errors.contains(
+                    "\(folder): 2 classes, but \(model) has 10; give the output of each class"))
             #expect(run.errors.contains("--classes FILE"))
         }
     }

@@ -32,8 +32,8 @@ struct InterruptionTests {
     @Test(
         "the last line says how many images are kept, and how to go on",
         arguments: [
-            ("--resume", "the same command goes on with them"),
-            ("--partial", "--resume in place of --partial goes on with them"),
+            ("--resume", "run the same command to continue"),
+            ("--partial", "use --resume instead of --partial to continue"),
         ], [SIGINT, SIGTERM])
     func kept(option: (name: String, continuation: String), signal: Int32) throws {
         try TestFiles.withTemporaryFolder { folder in

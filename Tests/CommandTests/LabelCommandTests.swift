@@ -55,7 +55,7 @@ struct LabelCommandTests {
             #expect(model["head"] as? String == "sigmoid")
             #expect((model["classes"] as? [Any])?.count == 2)
             let labels = try #require(report["labels"] as? [String: String])
-            #expect(labels == ["source": "array 'labels'", "order": "numbers are outputs"])
+            #expect(labels == ["source": "array 'labels'", "order": "numbers are output indices"])
             let rows = try String(contentsOfFile: csv, encoding: .utf8).components(separatedBy: "\r\n")
                 .dropFirst().filter { !$0.isEmpty }.map { $0.components(separatedBy: ",") }
             #expect(rows.map { $0[3] } == ["0", "1", "1", "0"])
@@ -100,7 +100,9 @@ struct LabelCommandTests {
             for data in ["images", "names.csv", "onehot.csv"] {
                 let run = try normconv("eval", network, "--data", folder + "/" + data)
                 #expect(run.code == 1 && run.output.isEmpty)
-                #expect(run.errors.contains("3 classes, but \(network) has 10: expected as many"), "\(data)")
+                #expect(
+                    run.errors.contains("3 classes, but \(network) has 10; give the output of each class"),
+                    "\(data)")
             }
             let numbers = try normconv("eval", network, "--data", folder + "/numbers.csv")
             #expect(numbers.code == 1)
@@ -112,7 +114,9 @@ struct LabelCommandTests {
             let images: [[Float]] = [[1, 0, 0, 0], [0, 1, 0, 0]]
             try MadeNetwork.writeSplit(to: data, images, labels: [0, 1], classNames: ["a", "b", "c"])
             let run = try normconv("eval", small, "--data", data)
-            #expect(run.code == 1 && run.errors.contains("3 classes, but \(small) has 4: expected as many"))
+            #expect(
+                run.code == 1
+                    && run.errors.contains("3 classes, but \(small) has 4; give the output of each class"))
         }
     }
 

@@ -102,7 +102,7 @@ struct LayoutCommandTests {
         }
     }
 
-    @Test("a network is not written to standard output")
+    @Test("normconv does not write networks to standard output")
     func standardOutput() throws {
         let run = try normconv("convert", model, "-")
         #expect(run.code == 1 && run.output.isEmpty && run.errors.contains("standard output"))
@@ -114,7 +114,7 @@ struct LayoutCommandTests {
             let (converted, other) = (folder + "/gn.h5", folder + "/tf.h5")
             #expect(try normconv("convert", model, converted, "--preprocess", "unit").code == 0)
             let run = try normconv("convert", converted, other, "--to", "none", "--preprocess", "tf")
-            #expect(run.code == 0 && run.output.contains("Norms and weights stay as they are"))
+            #expect(run.code == 0 && run.output.contains("Norms and weights are unchanged"))
             let note = try #require(try Model(path: other).note)
             #expect(note.preprocess == "tf" && note.to == "gn")
             let kept = try normconv("convert", converted, folder + "/kept.h5", "--to", "none")

@@ -54,7 +54,7 @@ struct NormOptionTests {
                 let assumptions = try #require(models[0]["assumptions"] as? [String])
                 let word =
                     kind.contains("instance")
-                    ? "instance norms, as given" : "group norms of 8 groups, as given"
+                    ? "instance norms, by option" : "group norms of 8 groups, by option"
                 #expect(assumptions.contains { $0.contains(word) })
                 #expect(assumptions.contains { $0.hasPrefix("strides, pools, activations: ") })
                 // The same on standard error, as a warning.

@@ -17,7 +17,7 @@ struct ArrayLabelTests {
         for (array, expected) in cases {
             try MadeSplit.open(images, array, requiresLabels: true) { split in
                 #expect(split.labels == expected)
-                let reading = LabelReading(source: "array 'labels'", order: "numbers are outputs")
+                let reading = LabelReading(source: "array 'labels'", order: "numbers are output indices")
                 #expect(split.labelReading == reading)
                 // Truth values are of two classes.
                 #expect(split.unplacedClasses == (array.type == "|b1" ? 2 : nil))

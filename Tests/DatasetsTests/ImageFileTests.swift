@@ -155,7 +155,7 @@ private let images = TestFiles.fixture("images") + "/"
         let cases: [([UInt8], String)] = [
             ([], "an empty file"), (Array("GIF89a".utf8), "a GIF image"),
             (Array("RIFF\0\0\0\0WEBPVP8 ".utf8), "a WebP image"), (Array("BM1234".utf8), "a BMP image"),
-            (Array("II*\0".utf8), "a TIFF image"), (Array("text".utf8), "not an image that is known here"),
+            (Array("II*\0".utf8), "a TIFF image"), (Array("text".utf8), "not a known image format"),
         ]
         for (bytes, found) in cases { try expectFailure(bytes) { .wrongFormat(file: $0, found: found) } }
     }

@@ -25,7 +25,7 @@ struct ListColumnTests {
     private func expect(
         _ text: String, _ name: String = "list.csv", labels: [Int] = [0, 1, 2, 3],
         classNames: [String]? = nil,
-        from source: String, order: String = "numbers are outputs", unplaced: Int? = nil,
+        from source: String, order: String = "numbers are output indices", unplaced: Int? = nil,
         at location: SourceLocation = #_sourceLocation
     ) throws {
         try withImages { folder in
@@ -219,7 +219,7 @@ struct ListColumnTests {
         try expectFailure(lines("filename,label,target") { "\($0),\($1),\(3 - $1)" }) {
             .columnsUnclear(
                 file: $0, line: 1, found: ["label", "target"],
-                expected: "one column of labels: take the others away")
+                expected: "one column of labels; remove the others")
         }
         let bare =
             "a path and a label, or a first line that names the columns: " + ListHeader.understood

@@ -230,7 +230,7 @@ extension Split {
             let split = try Split(path: folder.path)
             #expect(split.count == 5 && split.broken.isEmpty)
             let error = ImageError.wrongFormat(
-                file: folder.path + "/a/2.jpg", found: "not an image that is known here")
+                file: folder.path + "/a/2.jpg", found: "not a known image format")
             #expect(throws: DatasetError.image(error)) { try split.read(0..<5, preprocessing: .raw) }
             let sound = try split.withoutBrokenImages()
             #expect(names(sound, in: folder) == ["a/1.png", "b/1.png", "b/3.png"])

@@ -159,7 +159,7 @@ import Testing
             let expected = DatasetError.wrongScale(
                 file: split.file, object: "images", low: extremes[0], high: extremes[1],
                 preprocessing: "unit",
-                expected: "0…255 (or say that they are 0…1)")
+                expected: "0…255 (or 0…1 with --scale unit)")
             #expect(throws: expected) { try split.check(.unit) }
             let images = try split.read(0..<1, preprocessing: .raw)
             #expect(images == values)

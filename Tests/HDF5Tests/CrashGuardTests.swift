@@ -8,7 +8,7 @@
     @Suite("A crash inside a library")
     struct CrashGuardTests {
         private static let line =
-            "Error: made.h5: /a: libhdf5 crashed over it with SIGSEGV, expected a file that is not damaged\n"
+            "Error: made.h5: /a: libhdf5 crashed on it with SIGSEGV: the file is damaged\n"
 
         @Test("ends with an error that names the file, and without temporary files")
         func inside() async throws {
@@ -61,8 +61,8 @@
             #expect(
                 String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
                     == """
-                    Error: made.h5: /a: libhdf5 failed over it, and all crashed afterwards with SIGSEGV, \
-                    expected a file that is not damaged
+                    Error: made.h5: /a: libhdf5 failed on it and crashed afterwards with SIGSEGV: \
+                    the file is damaged
 
                     """)
         }
@@ -121,7 +121,7 @@
                 }
                 #expect(
                     String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
-                        == "Error: made.h5: /a: libhdf5 did not come to an end with it, expected a file that is not damaged\n"
+                        == "Error: made.h5: /a: libhdf5 did not finish reading it: the file is damaged\n"
                 )
             }
         #endif

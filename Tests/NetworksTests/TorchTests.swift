@@ -149,7 +149,7 @@ struct TorchTests {
         for stray in ["layer1.0.se.fc1.weight", "layer1.7.conv1.weight", "layer4.1.conv1.weight"] {
             #expect(
                 throws: NetworkError.unrecognized(
-                    reason: "parameter '\(stray)' has no place in a plain ResNet")
+                    reason: "parameter '\(stray)' does not belong to a plain ResNet")
             ) { try recognizeTorch(parameters: table(Self.resNet20.parameters() + [(stray, [3])])) }
         }
     }

@@ -153,7 +153,7 @@ struct NamedNetworkTests {
                 let error = #expect(throws: FileFailure.self) {
                     try Model(path: path).engine(imageShape: [64, 64, 3])
                 }
-                #expect("\(try #require(error))".contains("norms stand beside the"))
+                #expect("\(try #require(error))".contains("a norm is not part of the"))
                 #expect("\(try #require(error))".contains("'neck'"))
             }
             #expect(
@@ -186,7 +186,7 @@ struct NamedNetworkTests {
                 let parameters = try openCheckpoint(path).parameters
                 #expect(
                     throws: NetworkError.unrecognized(
-                        reason: "parameter '\(stray)' has no place in a plain ResNet")
+                        reason: "parameter '\(stray)' does not belong to a plain ResNet")
                 ) { try recognizeNames(parameters: parameters.with([stray])) }
             }
         }

@@ -65,7 +65,7 @@ struct OddFileTests {
     }
 
     @Test(
-        "a shortcut that adds channels of zeros has no layer in Keras: refused by name, and nothing is written"
+        "a shortcut that pads channels with zeros has no layer in Keras: refused by name, and nothing is written"
     )
     func optionA() throws {
         let model = try Model(path: TestFiles.fixture("mnist-resnet.torch.h5"))
@@ -77,7 +77,7 @@ struct OddFileTests {
                     try model.write(plan, to: folder + "/x", options: options, layout: layout)
                 }
                 let cause = NetworkError.noKerasLayer(
-                    layer: "layer2.0.shortcut", for: "a shortcut that adds channels of zeros")
+                    layer: "layer2.0.shortcut", for: "a shortcut that pads channels with zeros")
                 #expect(error?.cause as? NetworkError == cause)
                 #expect("\(try #require(error))".contains("--layout safetensors or torch"))
             }

@@ -76,7 +76,7 @@ struct SeldomLayoutTests {
         try withAttributes(of: "channels-first.keras2.h5", except: ["backend"], backend: "theano") {
             path throws in
             let error = #expect(throws: CheckpointError.self) { try Model(path: path) }
-            #expect("\(try #require(error))".contains("Keras 2.3 with TensorFlow as backend"))
+            #expect("\(try #require(error))".contains("Keras 2.3 with the TensorFlow backend"))
         }
     }
 

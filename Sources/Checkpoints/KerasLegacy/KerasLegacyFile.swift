@@ -2,7 +2,7 @@ import HDF5
 import Tensors
 
 /// Keras' HDF5 layout before version 3: a group for each layer, in the order of name lists, below `model_weights` in a
-/// full model with its architecture in the root attribute `model_config`, at the root in a file of weights alone.
+/// full model with its architecture in the root attribute `model_config`, at the root in a file that holds only weights.
 /// Parameter names are paths below that group: `conv2d/conv2d/kernel:0`.
 ///
 /// Source: `keras/src/legacy/saving/legacy_h5_format.py`.
@@ -68,10 +68,10 @@ struct KerasLegacyFile: Checkpoint {
         }
         if let weight = layers.flatMap(\.weights).first(where: Self.isKeras1) {
             throw CheckpointError.unsupportedLayout(
-                path: file.path, found: "weights named as by Keras 1 ('\(weight)')",
+                path: file.path, found: "Keras 1 weight names ('\(weight)')",
                 remedy:
-                    "load it in Keras 2 (pip install tf_keras), turn kernels around that Theano computed with "
-                    + "(kernel[::-1, ::-1]), and save it again: model.save('model.h5')")
+                    "load it in Keras 2 (pip install tf_keras) and save it again: model.save('model.h5'). If it was trained "
+                    + "with Theano, flip its kernels first: kernel[::-1, ::-1]")
         }
         var found: [Parameter] = []
         var names: Set<String> = []
@@ -90,17 +90,17 @@ struct KerasLegacyFile: Checkpoint {
         if backend == "theano", let turned {
             throw CheckpointError.unsupportedLayout(
                 path: file.path,
-                found: "kernels by Keras' Theano backend, which turns them around ('\(turned.name)')",
+                found: "kernels of Keras' Theano backend, which flips them by 180° ('\(turned.name)')",
                 remedy:
-                    "load it in Keras 2.3 with TensorFlow as backend, which turns them back, and save it again"
+                    "load it in Keras 2.3 with the TensorFlow backend, which flips them back, and save it again"
             )
         }
     }
 
-    /// Keras 1's names: `conv1_W`, `bn_conv1_running_std`, with `_1` and `:0` behind them at times. Its kernels may be
+    /// Keras 1's names: `conv1_W`, `bn_conv1_running_std`, with `_1` and `:0` after them at times. Its kernels may be
     /// outputs first or turned around, which only the backend that wrote them knows.
     static func isKeras1(_ weight: String) -> Bool {
-        // A regular expression would be parsed anew for every name.
+        // A regular expression would be parsed again for every name.
         var name = weight[...]
         if name.hasSuffix(":0") { name.removeLast(2) }
         if let underscore = name.lastIndex(of: "_") {

@@ -75,7 +75,7 @@ enum KerasLayerKeys {
     }
 }
 
-/// What the numbered variables of a layer are to it.
+/// The roles of a layer's numbered variables.
 enum KerasVariables {
     /// Roles in the order in which Keras keeps them: trainable ones first. `settings` say which are there; without
     /// them (`.null`) the number of variables has to. Nil where that does not tell, or the class is not known.

@@ -85,7 +85,7 @@ struct KerasSavedTree {
             snakeClass, count: datasets.count, settings: known?.settings ?? .null)
         if roles == nil, snakeClass.hasSuffix("normalization") {
             throw CheckpointError.unsupportedLayout(
-                path: file.path, found: "\(datasets.count) variables in '\(key)', without a configuration",
+                path: file.path, found: "\(datasets.count) variables in '\(key)', but no configuration",
                 remedy: "save the whole model: model.save('model.keras')")
         }
         let names = roles ?? datasets.indices.map(String.init)
@@ -205,7 +205,7 @@ extension KerasSavedTree {
             let siblings = container.isEmpty ? file.root : try file.root.group(String(container.dropLast()))
             if isConverted, try siblings.contains("group_normalization") {
                 throw CheckpointError.unsupportedLayout(
-                    path: file.path, found: "batch and group normalizations without a configuration",
+                    path: file.path, found: "batch norms and group norms, but no configuration",
                     remedy: "save the whole model: model.save('model.keras')")
             }
             let number = next[container + snakeClass, default: 0]

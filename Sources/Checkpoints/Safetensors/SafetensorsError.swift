@@ -19,7 +19,7 @@ package enum SafetensorsError: Error, Equatable {
     case wrongField(path: String, tensor: String, field: String, found: String, expected: String)
     /// An element type that is not read here.
     case unsupportedType(path: String, tensor: String, found: String)
-    /// A shape whose number of bytes is no number.
+    /// A shape whose number of bytes is not a number.
     case shapeOverflow(path: String, tensor: String, shape: [Int])
     /// Offsets that give another number of bytes than shape and type ask for.
     case wrongLength(path: String, tensor: String, found: Int, expected: Int)
@@ -30,15 +30,15 @@ package enum SafetensorsError: Error, Equatable {
 }
 
 extension SafetensorsError: CustomStringConvertible {
-    /// One line for people: the file, the tensor, what was found and what was expected.
+    /// The message in one line: the file, the tensor, what was found and what was expected.
     package var description: String {
         switch self {
         case .tooShort(let path, let found):
-            "\(path): \(found) bytes, expected a safetensors header of 8 and more"
+            "\(path): \(found) bytes, expected a safetensors header of at least 8 bytes"
         case .headerTooLong(let path, let found, let limit):
             "\(path): safetensors header of \(found) bytes, expected at most \(limit)"
         case .headerTruncated(let path, let found, let expected):
-            "\(path): cut off: safetensors header of \(expected) bytes, found \(found)"
+            "\(path): cut off: found \(found) bytes of the safetensors header, expected \(expected)"
         case .wrongStart(let path, let found):
             "\(path): safetensors header begins with byte \(found), expected '{'"
         case .notJSON(let path, let reason): "\(path): safetensors header: \(reason)"
@@ -54,7 +54,7 @@ extension SafetensorsError: CustomStringConvertible {
             "\(path): tensor '\(tensor)': \(found) bytes, expected \(expected) for its shape and type"
         case .notContiguous(let path, let tensor, let found, let expected):
             "\(path): tensor '\(tensor)': begins at byte \(found) of the data, expected \(expected): "
-                + "tensors follow each other without holes"
+                + "tensors must follow each other without gaps"
         case .wrongFileSize(let path, let found, let expected):
             found < expected
                 ? "\(path): cut off: \(found) bytes, expected \(expected)"

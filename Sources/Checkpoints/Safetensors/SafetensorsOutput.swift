@@ -2,7 +2,7 @@ import Archives
 import OrderedJSON
 import Tensors
 
-/// What a safetensors file is to hold. The same parameters give the same bytes.
+/// The contents of a safetensors file. The same parameters give the same bytes.
 struct SafetensorsOutput {
     private let parameters: [Parameter]
     private let metadata: [(key: String, value: String)]

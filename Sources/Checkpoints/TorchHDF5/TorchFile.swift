@@ -15,7 +15,7 @@ struct TorchFile: Checkpoint {
     private let file: HDF5File
     /// Names of depthwise kernels of a Keras network.
     private let depthwiseKernels: Set<String>
-    /// The group that wraps all parameters, with a slash behind it, or nothing.
+    /// The group that wraps all parameters, with a slash after it, or nothing.
     private let prefix: String
 
     /// Groups that people wrap a state dictionary in.

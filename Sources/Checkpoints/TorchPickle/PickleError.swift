@@ -27,22 +27,22 @@ package enum PickleError: Error, Equatable {
 }
 
 extension PickleError: CustomStringConvertible {
-    /// One line for people.
+    /// The message in one line.
     package var description: String {
         switch self {
         case .tooLong(let path, let found, let limit):
             "\(path): pickle of \(found) bytes, expected at most \(limit)"
         case .truncated(let path, let at): "\(path): the pickle ends early, at byte \(at)"
         case .unsupportedOpcode(let path, let at, let found):
-            "\(path): pickle, byte \(at): opcode 0x\(String(found, radix: 16)), "
-                + "expected one that dictionaries of tensors need"
+            "\(path): pickle, byte \(at): found opcode 0x\(String(found, radix: 16)), "
+                + "expected only those of a dictionary of tensors"
         case .refusedGlobal(let path, let name):
-            "\(path): the pickle asks for '\(name)', which is not loaded: expected tensors and ordered "
-                + "dictionaries only. \(TorchConversion.remedy(path, global: name))"
+            "\(path): the pickle needs '\(name)', which normconv does not load; expected only tensors and "
+                + "ordered dictionaries. \(TorchConversion.remedy(path, global: name))"
         case .wrongOperand(let path, let at, let found, let expected):
             "\(path): pickle, byte \(at): found \(found), expected \(expected)"
         case .unknownMemo(let path, let at, let found):
-            "\(path): pickle, byte \(at): memo \(found) is empty, expected one that was put"
+            "\(path): pickle, byte \(at): memo \(found) is read before it is stored"
         case .notUTF8(let path, let at): "\(path): pickle, byte \(at): a string that is not UTF-8"
         case .integerTooWide(let path, let at):
             "\(path): pickle, byte \(at): an integer of more than 64 bits"

@@ -96,7 +96,7 @@ struct PickleMachine {
         try take(count).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     }
 
-    /// The length that stands before a string or bytes.
+    /// The length before a string or bytes.
     private mutating func length(_ opcode: UInt8) throws(PickleError) -> Int {
         switch opcode {
         case 0x8c, UInt8(ascii: "U"), UInt8(ascii: "C"): Int(try unsigned(1))

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a restricted pickle can build.
+/// The values that a restricted pickle can build.
 enum PickleValue {
     case none
     case bool(Bool)
@@ -82,7 +82,7 @@ final class PickleDictionary: PickleContainer {
     }
 }
 
-/// The classes and functions that a pickle may ask for. Nothing of them is ever run: they name what is built here.
+/// The classes and functions that a pickle may name. None of them is ever run; they select a value to build.
 enum PickleGlobal: Equatable {
     case orderedDictionary
     case rebuildTensor

@@ -5,21 +5,21 @@ import Tensors
 enum TorchConversion {
     /// Tensors alone, which PyTorch loads without running anything of the file.
     case tensors
-    /// Other objects beside the tensors, or a whole module: PyTorch runs what the file names.
+    /// Other objects next to the tensors, or a whole module: PyTorch runs code that the file names.
     case objects
     /// A TorchScript archive.
     case script
 
-    /// What to do with a file whose pickle asks for a class or function.
+    /// The advice for a file whose pickle needs a class or function.
     static func remedy(_ path: String, global name: String) -> String {
         // Names that files give may be very long.
         let name = name.prefix(200)
         if runsAnything(name) {
-            return "No network needs it: do not load this file, it may run anything"
+            return "No network needs it. Do not load this file: it could run any program"
         }
         return
-            "PyTorch can make a safetensors file of it if it has the code of '\(name)'. Loading runs what the file "
-            + "names: do it only if you trust the file: " + objects.command(for: path)
+            "PyTorch can convert the file to safetensors if the code of '\(name)' is installed. Loading runs code that "
+            + "the file names; do it only if you trust the file: " + objects.command(for: path)
     }
 
     /// The command, safe to paste into a shell. It overwrites no file.

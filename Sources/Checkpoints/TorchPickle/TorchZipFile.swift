@@ -16,7 +16,7 @@ struct TorchZipFile: Checkpoint {
     private static let depthLimit = 32
     /// Tensors and other entries of all dictionaries together.
     private static let entryLimit = 1_000_000
-    /// Keys under which people keep a state dictionary beside other things.
+    /// Common keys of a state dictionary in a larger dictionary.
     static let wrappers = ["state_dict", "model", "model_state_dict", "state_dict_ema", "module"]
 
     /// Nil where the archive is something else.
@@ -28,7 +28,7 @@ struct TorchZipFile: Checkpoint {
         guard archive[folder + "constants.pkl"] == nil else {
             throw CheckpointError.unsupportedLayout(
                 path: archive.path, found: "a TorchScript archive, which is a program",
-                remedy: "PyTorch can make a safetensors file of it, if you trust it: "
+                remedy: "if you trust it, PyTorch can convert it to safetensors: "
                     + TorchConversion.script.command(for: archive.path))
         }
         return try TorchZipFile(archive, member)
@@ -55,7 +55,7 @@ struct TorchZipFile: Checkpoint {
             })
     }
 
-    /// The tensors of the state dictionary, and the keys of what stands beside it.
+    /// The tensors of the state dictionary, and the keys of other entries.
     private static func stateDictionary(
         _ value: PickleValue, path: String
     ) throws(PickleError) -> ([(name: String, tensor: TorchTensor)], [String]) {
@@ -102,7 +102,7 @@ struct TorchZipFile: Checkpoint {
         to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
     ) throws {
         throw CheckpointError.unsupportedLayout(
-            path: path, found: "PyTorch's pickles are only read",
+            path: path, found: "normconv reads PyTorch's pickle format, but does not write it",
             remedy: "name the output x.safetensors, or choose --layout safetensors or torch")
     }
 }

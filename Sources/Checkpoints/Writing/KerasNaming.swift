@@ -24,7 +24,7 @@ struct KerasNaming: Equatable {
         case io
     }
 
-    /// The conventions' names for a Keras parameter (`layer/…/role`, `:0` behind it or not).
+    /// The conventions' names for a Keras parameter (`layer/…/role`, `:0` after it or not).
     init(_ name: String, rank: Int, isDepthwise: Bool) {
         let stem = name.hasSuffix(":0") ? String(name.dropLast(2)) : name
         keras = stem
@@ -60,7 +60,7 @@ struct KerasNaming: Equatable {
         }
     }
 
-    /// The same parameter back in Keras' name and layout; nil where its shape cannot be one.
+    /// The same parameter back in Keras' name and layout; nil if its shape cannot be one.
     func kerasParameter(_ parameter: Parameter, inputs: Int) -> Parameter? {
         let shape = parameter.shape
         switch form {
@@ -75,7 +75,7 @@ struct KerasNaming: Equatable {
     }
 }
 
-// MARK: - What a file remembers
+// MARK: - Stored names
 
 /// A Keras network in a file of PyTorch's conventions: its configuration, and its parameters' names there.
 struct KerasOrigin {
@@ -87,7 +87,7 @@ struct KerasOrigin {
     static let configKey = "keras_config"
     static let namesKey = "keras_names"
 
-    /// Reads what `json` wrote; nil where it is none of ours.
+    /// Reads what `json` wrote; nil if it is none of ours.
     init?(config: String?, names: String?) {
         guard let config, let names, let members = try? JSON.parse(names).members else { return nil }
         var namings: [String: (naming: KerasNaming, inputs: Int)] = [:]

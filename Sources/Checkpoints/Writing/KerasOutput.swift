@@ -11,7 +11,7 @@ struct KerasOutput {
     /// Layers in the configuration's order, and their parameters in Keras' order.
     private let layers: [(key: KerasLayerKey, parameters: [Parameter])]
 
-    /// What the files say wrote them: the first version whose layouts these are.
+    /// The Keras version to record: the first one with these layouts.
     private static let kerasVersion = "3.6.0"
     /// Trainable parameters come first, then the statistics.
     private static let roles = [
@@ -25,7 +25,7 @@ struct KerasOutput {
         guard let config = contents.modelConfig else {
             throw CheckpointError.unsupportedLayout(
                 path: path, found: "no configuration of a Keras network",
-                remedy: "--architecture FILE gives one (model.to_json())")
+                remedy: "give one with --architecture FILE (model.to_json())")
         }
         self.contents = contents
         self.path = path

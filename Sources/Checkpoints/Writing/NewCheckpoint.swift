@@ -21,7 +21,7 @@ public enum OutputLayout: String, Sendable, CaseIterable {
     public var isKeras: Bool { self == .keras || self == .keras3 || self == .weights }
 }
 
-/// What a new file is to hold.
+/// The contents of a new file.
 package struct NewCheckpoint: Sendable {
     /// Parameters under Keras' names (`layer/kernel`) and in its layouts, or under PyTorch's in its own.
     package var parameters: ParameterTable
@@ -75,7 +75,7 @@ package struct NewCheckpoint: Sendable {
         }
     }
 
-    /// The parameters in PyTorch's conventions, and what is to be remembered of Keras'.
+    /// The parameters in PyTorch's conventions, and the Keras data to store with them.
     private func torchContents(path: String) throws -> (ParameterTable, [(key: String, value: String)]) {
         guard isKeras else { return (parameters, []) }
         func naming(_ parameter: Parameter) -> KerasNaming {

@@ -1,16 +1,16 @@
 import Tensors
 
-/// Images that stand one after another in an array, uint8 or floats.
+/// Images in an array of uint8 or floats.
 struct ArrayImages: ImageStore {
     let format: ImageFormat
     private let file: String
     private let name: String
     private let scale: PixelScale
     private let reader: BlockReader
-    /// The extremes of float images, of those that are read at opening.
+    /// The smallest and largest value of the float images that are read at opening.
     private let extremes: ClosedRange<Float>?
 
-    /// `scale` says what float images mean.
+    /// `scale` is the range of float images.
     init(
         _ array: any StoredArray, layout: ImageLayout?, scale: PixelScale, file: String
     ) throws(DatasetError) {
@@ -24,7 +24,7 @@ struct ArrayImages: ImageStore {
         extremes = array.isUInt8 ? nil : try Self.extremes(reader, count: format.count)
     }
 
-    /// Of the first images, 16 MiB of them: the first alone may well be dark.
+    /// The range of the first images, up to 16 MiB: a single image could be dark.
     private static func extremes(
         _ reader: BlockReader, count: Int
     ) throws(DatasetError) -> ClosedRange<Float>? {
@@ -40,24 +40,24 @@ struct ArrayImages: ImageStore {
         return low <= high ? low...high : nil
     }
 
-    /// The number of channels and, for floats, the values of the first images. Values of 0…1 read as 0…255 would be a
-    /// nearly black image, which scores badly without any error.
+    /// Checks the number of channels and, for floats, the values of the first images. Values of 0…1 read as 0…255 are nearly
+    /// black images, which score badly without any error.
     func check(_ preprocessing: Preprocessing) throws(DatasetError) {
         try preprocessing.check(channels: format.channels, file: file, object: name)
         guard let extremes, preprocessing != .raw, !isOfScale(extremes) else { return }
         throw .wrongScale(
             file: file, object: name, low: extremes.lowerBound, high: extremes.upperBound,
             preprocessing: preprocessing.description,
-            expected: scale == .unit ? "0…1" : "0…255 (or say that they are 0…1)")
+            expected: scale == .unit ? "0…1" : "0…255 (or 0…1 with --scale unit)")
     }
 
-    /// Whether float images may be of the scale that they are said to be of.
+    /// Whether the values of float images fit the given scale.
     private func isOfScale(_ extremes: ClosedRange<Float>) -> Bool {
         scale.range.contains(extremes.lowerBound) && scale.range.contains(extremes.upperBound)
             && (scale == .unit || extremes.upperBound > 1)
     }
 
-    /// Images that are only read as they are may have any scale.
+    /// `raw` takes values on any scale.
     var blackToWhite: ClosedRange<Float> {
         guard let extremes, !isOfScale(extremes) else { return scale.range }
         let distance = extremes.upperBound - extremes.lowerBound

@@ -23,19 +23,19 @@ struct Block: Sendable {
     }
 }
 
-/// Reads images in blocks of a fixed size and keeps the latest ones, so that workers that ask for a few images each do not
-/// make HDF5 inflate the same compressed chunk again and again, and memory stays bounded whatever the array's size.
+/// Reads images in blocks of a fixed size and caches the latest ones. Workers ask for a few images each; the cache keeps
+/// HDF5 from inflating the same compressed chunk repeatedly, with bounded memory.
 final class BlockReader: Sendable {
     private let latest = Mutex<[Block]>([])
     private let array: any StoredArray
     private let rowsPerBlock: Int
     private let blocksKept: Int
 
-    /// What a block has at least, unless the array ends: from this size on reading is as fast as copying.
+    /// The smallest block, except the last one. From this size on, reading is as fast as copying.
     static let leastBytes = 2 << 20
-    /// What it has at most, unless a single image is larger. Chunks that are larger are inflated for each of their blocks.
+    /// The largest block, unless a single image is larger. Larger chunks are inflated for each of their blocks.
     static let mostBytes = 32 << 20
-    /// Of the blocks that are kept together; two are kept even if they are larger. Workers are at several places of the array.
+    /// The size of the cache, at least two blocks: workers read at several positions of the array.
     private static let keptBytes = 8 << 20
 
     init(_ array: any StoredArray) {
@@ -46,7 +46,7 @@ final class BlockReader: Sendable {
         blocksKept = max(2, Self.keptBytes / (rowsPerBlock * rowBytes))
     }
 
-    /// Whole chunks, where they are not too large.
+    /// Rows per block: whole chunks, if they are not too large.
     static func rowsPerBlock(rowBytes: Int, rowsPerChunk: Int) -> Int {
         let least = (leastBytes + rowBytes - 1) / rowBytes
         let most = max(1, mostBytes / rowBytes)
@@ -54,13 +54,13 @@ final class BlockReader: Sendable {
         return (least + rowsPerChunk - 1) / rowsPerChunk * rowsPerChunk
     }
 
-    /// The block that holds a row. One at a time is read.
+    /// The block that contains a row. Reads one block at a time.
     func block(at row: Int) throws(DatasetError) -> Block {
         try latest.withLock { (latest) throws(DatasetError) in
             if let block = latest.first(where: { $0.rows.contains(row) }) { return block }
             let first = row / rowsPerBlock * rowsPerBlock
             let rows = first..<min(first + rowsPerBlock, array.shape[0])
-            // The oldest one goes before its successor comes.
+            // Remove the oldest block before reading the next one.
             latest = Array(latest.suffix(blocksKept - 1))
             let pixels: Block.Pixels =
                 array.isUInt8 ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))

@@ -1,7 +1,7 @@
 import Archives
 import Foundation
 
-/// Which file of a folder of arrays is the test split.
+/// The test split in a folder of array files.
 enum ArrayFolder {
     /// CIFAR-10's, CIFAR-100's and MNIST's names.
     static func testFile(in folder: String) -> String? {
@@ -85,7 +85,8 @@ enum IDXFile {
 }
 
 extension SplitFile {
-    /// A file of images and, beside it, that of the labels: `images` in its name is `labels` there, `idx3` is `idx1`.
+    /// A file of images and the file of labels in the same folder, whose name has `labels` for `images` and `idx1` for
+    /// `idx3`.
     static func openIDX(_ path: String) throws(DatasetError) -> SplitFile {
         let images = try IDXFile.open(path, name: "images")
         let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex

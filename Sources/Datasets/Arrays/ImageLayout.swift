@@ -1,4 +1,4 @@
-/// Where the channels of stored images stand.
+/// The order of the dimensions of stored images.
 package enum ImageLayout: String, Sendable, CaseIterable {
     /// [images, height, width, channels], as TensorFlow and image libraries store them.
     case nhwc
@@ -6,7 +6,7 @@ package enum ImageLayout: String, Sendable, CaseIterable {
     case nchw
 }
 
-/// The extents of a split's images and how its elements lie.
+/// The size of a split's images and the order of its elements.
 struct ImageFormat: Sendable, Equatable {
     let count: Int
     let height: Int
@@ -23,7 +23,7 @@ struct ImageFormat: Sendable, Equatable {
         layout = .nhwc
     }
 
-    /// Tells the extents from a shape. Without `layout`, channels are 1 or 3 at exactly one end; without a channel
+    /// Derives the size from a shape. Without `layout`, channels are 1 or 3 at exactly one end; without a channel
     /// dimension the images are grey.
     init(_ array: any StoredArray, layout: ImageLayout?, file: String) throws(DatasetError) {
         let shape = array.shape

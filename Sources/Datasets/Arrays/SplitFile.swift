@@ -2,16 +2,16 @@ import Archives
 import Foundation
 import HDF5
 
-/// The arrays of a split's file under the names that people give them.
+/// The arrays of a split's file, found by common names.
 struct SplitFile {
     let images: any StoredArray
     let labels: (any StoredArray)?
     let classNames: [String]?
-    /// What the labels that belong to `images` are called.
+    /// The name of the labels that belong to `images`.
     let labelsName: String
 
-    /// Images and their labels: our own, Keras' (`mnist.npz` has `x_train` beside `x_test`), scikit-learn's and
-    /// torchvision's names.
+    /// Names of images and their labels: normconv's own, Keras' (`mnist.npz` also has `x_train`), scikit-learn's and
+    /// torchvision's.
     static let names = [("images", "labels"), ("x_test", "y_test"), ("X", "y"), ("data", "targets")]
 
     /// Opens a file by its content: npz, IDX or CIFAR; everything else has to be HDF5. Of a folder the test files.
@@ -69,7 +69,7 @@ struct SplitFile {
         }
     }
 
-    /// The one pair of names of which the images are there.
+    /// The only pair of names whose images are in the file.
     private static func choose(
         from found: [String], file: String
     ) throws(DatasetError) -> (images: String, labels: String) {
@@ -81,7 +81,7 @@ struct SplitFile {
         return (pair.0, pair.1)
     }
 
-    /// What the labels say; nil where there are none, or where images have several and none are needed.
+    /// The labels; nil if there are none, or if images have several labels and none are needed.
     func classLabels(
         images: Int, requiresLabels: Bool, file: String
     ) throws(DatasetError) -> ClassLabels? {
@@ -89,7 +89,7 @@ struct SplitFile {
         do throws(DatasetError) {
             let labels = try readLabels(array, file: file, images: images, classNames: classNames)
             if let classNames { return .places(labels, of: classNames) }
-            // One-hot rows and truth values say how many classes there are.
+            // One-hot rows and booleans give the number of classes.
             let isOneHot = array.shape.count == 2 && array.shape[1] > 1
             let count = isOneHot ? array.shape[1] : array.isBoolean ? 2 : nil
             return .numbers(labels, names: nil, count: count)

@@ -1,7 +1,7 @@
 import Archives
 import HDF5
 
-/// An array of a split's file, whatever the file's format. Rows are positions of the first dimension.
+/// An array of a split's file, in any format. Rows are positions of the first dimension.
 protocol StoredArray: Sendable {
     var name: String { get }
     /// Extents, outermost first.
@@ -10,9 +10,9 @@ protocol StoredArray: Sendable {
     var elementName: String { get }
     var isUInt8: Bool { get }
     var isFloat: Bool { get }
-    /// Whether elements are truth values, which read as the integers 0 and 1.
+    /// Whether elements are booleans, which are read as 0 and 1.
     var isBoolean: Bool { get }
-    /// Rows that are only read together.
+    /// Rows in one chunk, which are read together.
     var rowsPerChunk: Int { get }
     /// Rows of a uint8 array.
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8]

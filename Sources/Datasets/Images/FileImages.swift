@@ -1,8 +1,8 @@
-/// Images in files of their own, decoded and transformed each time they are asked for; nothing is kept.
+/// Images in separate files. Each read decodes and transforms them; nothing is cached.
 struct FileImages: ImageStore {
     let files: FilePaths
     let transform: ImageTransform
-    /// What lists the files, for errors that are about all of them.
+    /// The folder or list, for errors about all files.
     let source: String
 
     var format: ImageFormat {

@@ -4,13 +4,13 @@ package enum ImageError: Error, Equatable {
     case unreadable(file: String, reason: String)
     /// Neither JPEG nor PNG, by content.
     case wrongFormat(file: String, found: String)
-    /// More bytes than an image may have.
+    /// The file is too large.
     case tooManyBytes(file: String, found: Int, limit: Int)
-    /// A header that announces more pixels than an image may have; nothing is allocated for them.
+    /// The header declares too many pixels. Nothing is allocated for them.
     case tooLarge(file: String, width: Int, height: Int, limit: Int)
     /// A file that ends before its image does.
     case truncated(file: String, format: String, expected: String)
-    /// What the decoder refuses, in its words.
+    /// The decoder failed; the reason is its message.
     case damaged(file: String, format: String, reason: String)
     /// JPEG with a number of components other than 1 (grey), 3 (colour) and 4 (CMYK).
     case wrongComponents(file: String, found: Int)
@@ -21,7 +21,7 @@ package enum ImageError: Error, Equatable {
 }
 
 extension ImageError: CustomStringConvertible {
-    /// One line for people: the file, what was found and what was expected.
+    /// The message in one line: the file, what was found and what was expected.
     package var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"

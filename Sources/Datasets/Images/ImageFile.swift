@@ -2,11 +2,11 @@ import Archives
 import Foundation
 import Tensors
 
-/// Reads an image file, told by its content, as a transform wants it.
+/// Reads an image file, whose format is recognized by content, for a transform.
 struct ImageFile {
     let path: String
 
-    /// Bytes that an image file may have.
+    /// The largest image file, in bytes.
     static let mostBytes = 256 << 20
 
     /// The image, upright where the transform wants it; at least as large as `transform` resizes it to where it is.
@@ -22,7 +22,7 @@ struct ImageFile {
         return transform.channels == 1 ? upright.grey : upright
     }
 
-    /// The image as the network takes it but for preprocessing.
+    /// The image as the network takes it, before preprocessing.
     func transformed(by transform: ImageTransform) throws(ImageError) -> PixelImage {
         let image = try decoded(for: transform)
         let size = transform.resizedExtent(of: Extent(height: image.height, width: image.width))
@@ -50,7 +50,7 @@ struct ImageFile {
         } catch .unreadable(_, let reason) {
             throw .unreadable(file: path, reason: reason)
         } catch {
-            throw .unreadable(file: path, reason: "it was cut while it was read")
+            throw .unreadable(file: path, reason: "the file became shorter during reading")
         }
     }
 
@@ -67,7 +67,7 @@ struct ImageFile {
         return (image, orientation)
     }
 
-    /// What a file's first bytes say.
+    /// The format by the first bytes of a file.
     private enum Format {
         case jpeg, png
         case other(String)
@@ -90,7 +90,7 @@ struct ImageFile {
                 } else if text.hasPrefix("II*\0") || text.hasPrefix("MM\0*") {
                     .other("a TIFF image")
                 } else {
-                    .other("not an image that is known here")
+                    .other("not a known image format")
                 }
         }
     }

@@ -6,45 +6,45 @@ struct ImageWindow: Equatable {
     let columns: Range<Int>
 }
 
-/// How image files come to the size of a network's input: decoded, turned upright, resized, and the middle cut out.
+/// How image files become a network's input: decoded, turned upright, resized and cropped at the center.
 package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     /// The size that an image is brought to.
     package enum Resize: Sendable, Equatable {
-        /// The shorter side gets so many pixels, the longer one keeps the proportion (rounded down).
+        /// The length of the shorter side; the longer one keeps the proportion (rounded down).
         case shorterSide(Int)
-        /// Both sides, whatever the proportion.
+        /// Both sides, without keeping the proportion.
         case exact(Extent)
     }
 
     /// The size that an image is brought to.
     package let resize: Resize
-    /// What is cut out of the resized image's middle.
+    /// The size of the center crop.
     package let crop: Extent
-    /// How pixels between pixels are made.
+    /// The interpolation.
     package let interpolation: Interpolation
     /// 3 for colour; 1 for grey, as PIL's mode L.
     package var channels = 3
-    /// Whether EXIF's orientation is followed; torchvision's and Keras' loaders do not.
+    /// Whether the EXIF orientation is applied. torchvision's and Keras' loaders ignore it.
     package var followsOrientation = true
-    /// Whether JPEG may be decoded at a half, a quarter or an eighth of its size where that is still not smaller than
-    /// the resized image: faster for large photographs, other values than in full.
+    /// Whether JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size, if that is not smaller than the resized image.
+    /// Faster for large photographs; pixel values differ slightly.
     package var decodesReduced = false
 
-    /// Resizes to the shorter side and cuts out the middle. `crop` may be no larger than the shorter side.
+    /// Resizes the shorter side and crops at the center. `crop` may be no larger than the shorter side.
     package init(shorterSide: Int, crop: Extent, interpolation: Interpolation) {
         (resize, self.crop, self.interpolation) = (.shorterSide(shorterSide), crop, interpolation)
     }
 
-    /// Resizes to a size, and cuts out the middle where `crop` is given.
+    /// Resizes both sides and, if `crop` is given, crops at the center.
     package init(size: Extent, crop: Extent? = nil, interpolation: Interpolation) {
         (resize, self.crop, self.interpolation) = (.exact(size), crop ?? size, interpolation)
     }
 
-    /// torchvision's evaluation on ImageNet: the shorter side to 256, bilinear, the middle 224×224.
+    /// torchvision's evaluation on ImageNet: shorter side 256, bilinear, center crop 224×224.
     package static let torch = ImageTransform(
         shorterSide: 256, crop: Extent(224), interpolation: .bilinear)
 
-    /// For people: `shorter side 256, crop 224×224, bilinear`.
+    /// As text: `shorter side 256, crop 224×224, bilinear`.
     package var description: String {
         var parts: [String] = []
         switch resize {
@@ -57,7 +57,7 @@ package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
         return parts.joined(separator: ", ")
     }
 
-    /// The size that an image of a size is brought to.
+    /// The size to which an image of a size is resized.
     func resizedExtent(of size: Extent) -> Extent {
         switch resize {
         case .exact(let size): return size
@@ -70,7 +70,7 @@ package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The middle of an image of a size; halves are rounded to even, as Python's `round` in torchvision does.
+    /// The position of the center crop; halves are rounded to even, as Python's `round` in torchvision does.
     func window(in size: Extent) -> ImageWindow? {
         guard size.height >= crop.height, size.width >= crop.width else { return nil }
         func middle(_ whole: Int, _ part: Int) -> Range<Int> {

@@ -1,10 +1,10 @@
-/// How pixels between pixels are made when an image is resized.
+/// The interpolation for resizing.
 package enum Interpolation: String, Sendable, CaseIterable {
-    /// The pixel that lies there.
+    /// The nearest pixel.
     case nearest
-    /// Weights that fall linearly, over as many pixels as one new pixel covers (antialiased).
+    /// Linear weights, over as many pixels as one new pixel covers (antialiased).
     case bilinear
-    /// Keys' cubic with a = −1/2, widened likewise.
+    /// Keys' cubic with a = −1/2, antialiased in the same way.
     case bicubic
 
     /// Half the filter's width at the size of one pixel.
@@ -20,7 +20,7 @@ package enum Interpolation: String, Sendable, CaseIterable {
     }
 }
 
-/// Along one side, the old pixels that each new one is made of: a run of them, with weights.
+/// Along one side, the range of old pixels for each new one, with weights.
 struct Taps {
     /// The first old pixel of each new one.
     private(set) var starts: [Int32] = []
@@ -30,7 +30,7 @@ struct Taps {
     private(set) var weights: [Int32] = []
     let stride: Int
 
-    /// 8 bits of a pixel, 2 for filters that overshoot, 22 for weights: as Pillow shares 32 bits out.
+    /// 8 bits for a pixel, 2 for filters that overshoot, 22 for weights, as in Pillow.
     static let precision: Int32 = 22
 
     /// The new pixels of `window` where `old` pixels become `new`. In double as Pillow computes them, operation by
@@ -58,7 +58,7 @@ struct Taps {
         }
     }
 
-    /// The old pixels that any new one is made of.
+    /// The range of old pixels that any new one needs.
     var reach: Range<Int> {
         let ends = zip(starts, counts).map { Int($0) + Int($1) }
         return Int(starts.min() ?? 0)..<(ends.max() ?? 0)

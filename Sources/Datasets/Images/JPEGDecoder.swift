@@ -27,7 +27,7 @@ final class JPEGDecoder {
         let channels = isCMYK ? 4 : 3
         var pixels = [UInt8](repeating: 0, count: height * width * channels)
         let format = isCMYK ? TJPF_CMYK : TJPF_RGB
-        // Hundreds of scans over an image of nothing take minutes: a limit is on them as well.
+        // Hundreds of scans take minutes: their number is limited too.
         let status = tjDecompress2(
             handle, bytes, UInt(bytes.count), &pixels, Int32(width), Int32(width * channels), Int32(height),
             Int32(format.rawValue), TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS)

@@ -1,4 +1,4 @@
-/// What the markers of a JPEG file say before its first scan (ITU-T T.81, annex B).
+/// The markers of a JPEG file before its first scan (ITU-T T.81, annex B).
 struct JPEGHeader {
     let height: Int
     let width: Int

@@ -1,5 +1,4 @@
-/// How a camera was held, as EXIF's tag 0x0112 says it (CIPA DC-008, 4.6.4): which side of the stored image is which
-/// side of the scene.
+/// The orientation of the camera, from EXIF tag 0x0112 (CIPA DC-008, 4.6.4).
 enum Orientation: Int, Sendable {
     case upright = 1
     case mirrored, upsideDown, upsideDownMirrored, transposed, turnedLeft, transversed, turnedRight
@@ -35,7 +34,7 @@ enum Orientation: Int, Sendable {
 }
 
 extension PixelImage {
-    /// The image as the scene was seen.
+    /// The image turned upright.
     func upright(_ orientation: Orientation) -> PixelImage {
         guard orientation != .upright else { return self }
         let (rows, columns) = orientation.isTurned ? (width, height) : (height, width)

@@ -5,7 +5,7 @@ final class PNGDecoder {
     private let context = spng_ctx_new(0)
     private let file: String
 
-    /// What text or a colour profile may take: neither is looked at.
+    /// The limit for text and colour profiles, which are not used.
     private static let mostChunkBytes = 64 << 20
 
     init(file: String) { self.file = file }
@@ -38,7 +38,7 @@ final class PNGDecoder {
         try PixelImage.check(width: width, height: height, file: file)
         var pixels = [UInt8](repeating: 0, count: height * width * 3)
         try check(spng_decode_image(context, &pixels, pixels.count, Int32(SPNG_FMT_RGB8.rawValue), 0))
-        // What comes after the pixels may be damaged without harm to them.
+        // Data after the pixels may be damaged.
         _ = spng_decode_chunks(context)
         var exif = spng_exif()
         var orientation = Orientation.upright

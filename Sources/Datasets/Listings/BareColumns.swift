@@ -1,11 +1,11 @@
-/// Which fields of a list without a header hold paths and labels.
+/// The path and label columns of a list without a header.
 struct BareColumns {
     private let rows: ArraySlice<ListTable.Row>
     private let list: ImageList
 
     init(_ rows: ArraySlice<ListTable.Row>, _ list: ImageList) { (self.rows, self.list) = (rows, list) }
 
-    /// The fields' content: the path is what is found as an image, the label the one other field.
+    /// The fields' content: the path is the field of an existing image, the label is the only other field.
     func columns(requiresLabels: Bool) throws(DatasetError) -> ImageList.Columns {
         let first = rows[rows.startIndex]
         if list.table.separator == .space, !list.locator.finds(first.fields[0]),
@@ -14,7 +14,7 @@ struct BareColumns {
             return try labelsFirst()
         }
         guard let path = pathColumn(first.fields) else {
-            // A first line that is no image, before lines that are.
+            // A first line that is not an image, before lines that are.
             if let second = rows.dropFirst().first, second.fields.contains(where: list.locator.finds) {
                 throw unclear(first)
             }
@@ -40,7 +40,7 @@ struct BareColumns {
         fields.firstIndex(where: list.locator.finds) ?? fields.firstIndex(where: Self.isImage)
     }
 
-    /// `LABEL PATH`: the path may hold blanks.
+    /// `LABEL PATH`: the path may contain spaces.
     private func labelsFirst() throws(DatasetError) -> ImageList.Columns {
         var (paths, labels) = ([String](), [LabelColumn.Cell]())
         for row in rows {
@@ -58,7 +58,7 @@ struct BareColumns {
             paths: paths, labels: try column.labels(), source: "the first word of each line")
     }
 
-    /// Columns without one that only tells lines apart, as MXNet's lists begin with.
+    /// The columns without a leading line number, as in MXNet's lists.
     private func labelColumns(_ columns: [Int]) throws(DatasetError) -> [Int] {
         guard columns.count > 1, columns[0] == 0, rows.count > 1 else { return columns }
         let first = try list.labelColumn(0, of: rows)

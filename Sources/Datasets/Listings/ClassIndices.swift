@@ -1,25 +1,25 @@
 import Foundation
 
-/// Which of a network's outputs a class' name means.
+/// The output of each class name.
 package struct ClassIndices: Sendable, Equatable {
-    /// What says so, for errors.
+    /// The source of the names, for errors.
     package let source: String
-    /// Names by output; outputs without one are called by their number.
+    /// Names by output. Outputs without a name have their number.
     package let names: [String]
-    /// Whether a number is an output even where a class has it for a name.
+    /// Whether a number is an output even if a class has it as name.
     private let numbersAreOutputs: Bool
-    /// Outputs that have a name: several where it is ambiguous, as ImageNet's `crane`.
+    /// The outputs of a name: several if it is ambiguous, such as ImageNet's `crane`.
     private let places: [String: Set<Int>]
 
-    /// The names of all outputs in their order, as a network's file has them.
+    /// The names of all outputs in order, from a network's file.
     package init(names: [String], source: String) throws(DatasetError) {
         try self.init(
             names.enumerated().map { ($1, $0) }, source: source, repeats: true, numbersAreOutputs: true)
     }
 
-    /// Reads a text file: a line `NAME INDEX` for each class, or, where not every line ends in a number, the names of all
-    /// outputs line by line. In the second form a description may follow the name, as in ImageNet's lists
-    /// (`n01440764 tench, Tinca tinca`). Empty lines and lines that begin with `#` are passed over.
+    /// Reads a text file: a line `NAME INDEX` for each class or, if not every line ends in a number, the names of all outputs
+    /// line by line. In the second form a description may follow the name, as in ImageNet's lists
+    /// (`n01440764 tench, Tinca tinca`). Empty lines and lines that begin with `#` are skipped.
     package init(path: String) throws(DatasetError) {
         let lines = try listText(path, limit: 16 << 20).split(whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }
@@ -34,11 +34,11 @@ package struct ClassIndices: Sendable, Equatable {
         let named = lines.enumerated().map { ($1, $0) }
         let whole = Set(lines)
         let short = words.enumerated().map { (String($1), $0) }.filter { !whole.contains($0.0) }
-        // First words are names too where they tell all lines apart.
+        // The first words are also names if they are unique.
         try self.init(named + (Set(words).count == words.count ? short : []), source: path, repeats: true)
     }
 
-    /// `repeats` is whether a name may have several outputs, as long as nobody asks for it.
+    /// `repeats`: whether a name may have several outputs, if it is not used.
     private init(
         _ pairs: [(name: String, index: Int)], source: String, repeats: Bool = false,
         numbersAreOutputs: Bool = false
@@ -71,7 +71,7 @@ package struct ClassIndices: Sendable, Equatable {
         !numbersAreOutputs && Set(numbers).contains { places["\($0)"] != nil }
     }
 
-    /// The outputs that names mean. Throws for the first that is not known or is ambiguous; `file` is where they are from.
+    /// The outputs of names. Throws for the first unknown or ambiguous one; `file` is their source.
     func indices(of names: [String], in file: String) throws(DatasetError) -> [Int] {
         var indices: [Int] = []
         indices.reserveCapacity(names.count)

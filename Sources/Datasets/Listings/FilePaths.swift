@@ -1,4 +1,4 @@
-/// Paths of many files, kept as bytes one after the other: about half of what as many strings take.
+/// Paths of many files in one byte array, which takes about half the memory of strings.
 package struct FilePaths: RandomAccessCollection, Sendable, Equatable {
     private var bytes: [UInt8] = []
     /// Where each path ends among the bytes.

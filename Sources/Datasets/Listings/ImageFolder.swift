@@ -1,14 +1,14 @@
 import Foundation
 
 extension ImageListing {
-    /// Endings of files that are taken for images. Other formats than JPEG and PNG are among them so that nobody scores
-    /// a part of the images for all: they are refused by name when they are read.
+    /// Extensions of image files. The list includes formats other than JPEG and PNG: reading them fails with their name, so
+    /// that they are not silently skipped.
     static let endings: Set = [
         "jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "jp2", "heic", "avif",
     ]
 
     /// A folder with a folder for each class, images at any depth in it, as torchvision's ImageFolder; without labels
-    /// the images may lie in the folder itself. Names that begin with a point are passed over.
+    /// the images may be in the folder itself. Names that begin with a dot are skipped.
     init(folder: String, requiresLabels: Bool) throws(DatasetError) {
         let entries = try Self.entries(of: folder)
         let classes = entries.filter { isFolder(folder + "/" + $0) }
@@ -37,7 +37,7 @@ extension ImageListing {
         return names.filter { !$0.hasPrefix(".") }.sortedByCodePoints
     }
 
-    /// Adds images at any depth; a link to a folder that it lies in is not followed for ever.
+    /// Adds images at any depth. Stops at links to a parent folder.
     private static func add(
         imagesIn folder: String, ancestors: [String], to files: inout FilePaths
     ) throws(DatasetError) {

@@ -1,18 +1,18 @@
 import Foundation
 
-/// A text file with a line for each image: its path and its label, apart by white space, tabs, commas or semicolons.
+/// A text file with a line per image: path and label, separated by white space, tabs, commas or semicolons.
 ///
-/// Lines that are empty or begin with `#` are passed over. The first line may name the columns, which then says which are
-/// meant. Oxford-IIIT Pet's lists (`Abyssinian_201 1 1 1`: name, class from 1, species, breed) are told by their four
-/// columns. What cannot be told is refused.
+/// Lines that are empty or begin with `#` are skipped. The first line may name the columns. Oxford-IIIT Pet's lists
+/// (`Abyssinian_201 1 1 1`: name, class from 1, species, breed) are recognized by their four columns. Ambiguous lists are
+/// refused.
 struct ImageList {
-    /// Endings by which a list is told.
+    /// Extensions of lists.
     static let endings: Set = ["txt", "csv", "tsv", "lst"]
 
     let table: ListTable
     let locator: ImageLocator
 
-    /// Reads and takes apart the lines.
+    /// Reads and splits the lines.
     init(path: String) throws(DatasetError) {
         table = try ListTable(path: path)
         locator = ImageLocator(list: path)
@@ -43,16 +43,16 @@ struct ImageList {
         return ImageListing(source: table.path, files: files, labels: labels, labelSource: columns.source)
     }
 
-    /// What the columns of a list say.
+    /// The content of a list's columns.
     struct Columns {
         var paths: [String]
-        /// Nil where nothing is said.
+        /// Nil without labels.
         var labels: ClassLabels?
-        /// What labels were taken from.
+        /// The source of the labels.
         var source = ""
     }
 
-    /// A column's fields. Throws where a line has too few.
+    /// A column's fields. Throws if a line has too few.
     func cells(_ column: Int, of rows: ArraySlice<ListTable.Row>) throws(DatasetError) -> [LabelColumn.Cell] {
         var cells: [LabelColumn.Cell] = []
         cells.reserveCapacity(rows.count)
@@ -85,8 +85,8 @@ struct ImageList {
 
     // MARK: Oxford-IIIT Pet
 
-    /// `name class species breed`: in white space, the name without blanks. Classes count from 1; a class' name is what its
-    /// images' names have before the last underscore. Nil for other lists.
+    /// `name class species breed`, separated by white space; the name has no spaces. Classes count from 1. The class name is
+    /// the image name up to its last underscore. Nil for other lists.
     private func petListing() throws(DatasetError) -> ImageListing? {
         guard table.separator == .space else { return nil }
         let rows = table.rows

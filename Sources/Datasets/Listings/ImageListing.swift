@@ -1,18 +1,18 @@
 import Archives
 import Foundation
 
-/// Image files and what is known of their classes, from a folder or a list.
+/// Image files and their classes, from a folder or a list.
 struct ImageListing: Equatable {
     /// The folder or list.
     let source: String
     /// Paths that can be opened, in the listing's order.
     let files: FilePaths
-    /// Nil where nothing is said.
+    /// Nil without labels.
     let labels: ClassLabels?
-    /// What the labels were taken from.
+    /// The source of the labels.
     let labelSource: String
 
-    /// Lists the image files of a folder or of a list; nil where `path` is neither: a file of arrays, or a folder of
+    /// Lists the image files of a folder or of a list; nil if `path` is neither: a file of arrays, or a folder of
     /// such.
     init?(path: String, requiresLabels: Bool) throws(DatasetError) {
         if isFolder(path) {
@@ -31,7 +31,7 @@ struct ImageListing: Equatable {
         (self.labels, self.labelSource) = (labels, labelSource)
     }
 
-    /// Labels as places among a network's outputs; nil where there are none.
+    /// Labels as output indices; nil if there are none.
     func resolvedLabels(_ classes: ClassIndices?) throws(DatasetError) -> ClassLabels.Resolved? {
         guard let resolved = try labels?.resolved(by: classes, in: source) else { return nil }
         let count = resolved.names?.count
@@ -51,11 +51,11 @@ extension Sequence<String> {
     }
 }
 
-/// Bytes that a line of a list may have.
+/// The longest line of a list, in bytes.
 private let mostLineBytes = 1 << 16
 
-/// The text of a list without a byte-order mark. Throws where it has more than `limit` bytes, a line of more than 64 KiB, or
-/// is no UTF-8.
+/// The text of a list without a byte-order mark. Throws if it has more than `limit` bytes, a line of more than 64 KiB, or is
+/// not UTF-8.
 func listText(_ path: String, limit: Int) throws(DatasetError) -> String {
     let bytes = try archiveResult { () throws(ArchiveError) -> [UInt8]? in
         let file = try RandomAccessFile(path: path)
@@ -78,7 +78,7 @@ func isFolder(_ path: String) -> Bool {
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
 }
 
-/// What a file's name has after its last point, in small letters.
+/// The extension of a file name, in lower case.
 func ending(of path: String) -> String {
     let name = path.split(separator: "/").last ?? ""
     return name.contains(".") ? name.split(separator: ".").last.map { $0.lowercased() } ?? "" : ""

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Finds the images that a list names: relative to its folder, to `images` in it or beside it. `.jpg` and the like may be
-/// left off, and folders may be apart by `\`.
+/// Finds the images of a list: relative to its folder, or to a folder `images` in it or next to it. The extension may be
+/// missing, and `\` may separate folders.
 struct ImageLocator {
     private let list: String
     private let folders: [String]
@@ -13,7 +13,7 @@ struct ImageLocator {
         folders = [folder, folder + "images/", folder + "../images/"]
     }
 
-    /// What turns a name into a path.
+    /// How a name becomes a path.
     private struct Rule {
         var start: String
         var ending: String
@@ -32,7 +32,7 @@ struct ImageLocator {
                 for ending in ["", ".jpg", ".jpeg", ".png"] {
                     let rule = Rule(start: start, ending: ending, turnsSlashes: turnsSlashes)
                     let path = rule.path(name)
-                    // A name without its ending may be a folder's too.
+                    // A name without an extension can also be a folder.
                     if FileManager.default.fileExists(atPath: path), !isFolder(path) { return rule }
                 }
             }
@@ -43,7 +43,7 @@ struct ImageLocator {
     /// Whether there is an image of this name.
     func finds(_ name: String) -> Bool { rule(name) != nil }
 
-    /// The paths of a column. Where the first image is found decides for all.
+    /// The paths of a column. The location of the first image applies to all.
     func paths(_ names: [String], line: Int) throws(DatasetError) -> FilePaths {
         guard let first = names.first, let rule = rule(first) else {
             throw .listedImageMissing(file: list, line: line, image: names.first ?? "")

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A column of a list that says the images' classes.
+/// A label column of a list.
 struct LabelColumn {
     /// A field, and the line that it is in.
     struct Cell {
@@ -26,7 +26,7 @@ struct LabelColumn {
         return .whole(number)
     }
 
-    /// Whether all that is there are whole numbers: `3`, or `3.0` as pandas writes a column with gaps.
+    /// Whether all present values are whole numbers: `3`, or `3.0` as pandas writes a column with gaps.
     var isWhole: Bool {
         let contents = cells.lazy.map { Self.content($0.text) }.filter { $0 != .missing }
         return !contents.isEmpty
@@ -38,8 +38,7 @@ struct LabelColumn {
         cells.allSatisfy { [.whole(0), .whole(1)].contains(Self.content($0.text)) }
     }
 
-    /// The class numbers of a column of these. Throws where one is missing, negative, or something else than a whole
-    /// number, and names the line.
+    /// The class numbers of the column. Throws with the line if one is missing, negative or not a whole number.
     func numbers() throws(DatasetError) -> [Int] {
         var numbers: [Int] = []
         numbers.reserveCapacity(cells.count)
@@ -54,7 +53,7 @@ struct LabelColumn {
         return numbers
     }
 
-    /// Numbers where all are, else names. Throws where one is missing or of the other kind, and names the line.
+    /// Numbers if all are, otherwise names. Throws with the line if one is missing or of the other kind.
     func labels() throws(DatasetError) -> ClassLabels {
         if isWhole { return .numbers(try numbers(), names: nil) }
         var first: (isText: Bool, line: Int)?

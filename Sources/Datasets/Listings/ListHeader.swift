@@ -1,13 +1,13 @@
 import Foundation
 
-/// The names of a list's columns, where its first line has them.
+/// The column names of a list, if its first line has them.
 struct ListHeader {
-    /// As the file has them.
+    /// As written in the file.
     let names: [String]
-    /// In small letters, without blanks, underscores and the like: `Class ID` is `classid`.
+    /// In lower case, without spaces and underscores: `Class ID` is `classid`.
     private let keys: [String]
 
-    /// Columns of paths, those first that say it most clearly.
+    /// Names of path columns, the most specific first.
     private static let pathKeys = [
         "path", "paths", "filepath", "filepaths", "filename", "filenames", "file", "files", "imagepath",
         "imagepaths", "imagefile", "imagefilename", "imagename", "image", "images", "imgpath", "imgname",
@@ -19,7 +19,7 @@ struct ListHeader {
         "label", "labels", "class", "classes", "classid", "classids", "classindex", "classidx", "classnumber",
         "target", "targets", "labelid", "labelindex", "labelidx", "categoryid", "diagnosis", "y",
     ]
-    /// Columns of class names, those first that say it most clearly.
+    /// Names of class name columns, the most specific first.
     private static let nameKeys = [
         "classname", "classnames", "labelname", "labelnames", "label", "labels", "class", "classes",
         "category",
@@ -28,7 +28,7 @@ struct ListHeader {
     /// Columns of line numbers.
     private static let indexKeys: Set = ["", "index", "unnamed:0"]
 
-    /// What names are understood, for errors.
+    /// The known names, for errors.
     static let understood =
         "one for the image's path ('path', 'filename', 'image', 'image_id', 'id', …), and for its class 'label', "
         + "'class', 'class_id', 'target', 'class_name', 'category', …, or columns of 0 and 1, one for each class"
@@ -41,7 +41,7 @@ struct ListHeader {
         }
     }
 
-    /// Whether the line has names that are known, and nothing that an image's file could be called.
+    /// Whether the line has known names and nothing that could be an image file.
     var isHeader: Bool {
         let isKnown = keys.contains {
             Self.pathKeys.contains($0) || Self.numberKeys.contains($0) || Self.nameKeys.contains($0)
@@ -49,7 +49,7 @@ struct ListHeader {
         return isKnown && !names.contains { ImageListing.endings.contains(ending(of: $0)) }
     }
 
-    /// Whether all names are known: what two words must be to be no path and label.
+    /// Whether all names are known. Two words are a header only then; otherwise they are a path and a label.
     var isKnownThroughout: Bool {
         keys.allSatisfy {
             Self.pathKeys.contains($0) || Self.numberKeys.contains($0) || Self.nameKeys.contains($0)

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The lines of a list, taken apart into fields.
+/// The lines of a list, split into fields.
 struct ListTable {
-    /// What stands between fields.
+    /// The separator of fields.
     enum Separator: Character {
         case comma = ","
         case semicolon = ";"
@@ -26,7 +26,7 @@ struct ListTable {
 
     private static let mostBytes = 1 << 30
 
-    /// Reads a list. Lines that are empty or begin with `#` are passed over.
+    /// Reads a list. Lines that are empty or begin with `#` are skipped.
     init(path: String) throws(DatasetError) {
         let text = try listText(path, limit: Self.mostBytes)
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
@@ -44,7 +44,7 @@ struct ListTable {
         }
     }
 
-    /// A CSV file's first line tells; elsewhere what every line has.
+    /// From the first line of a CSV file; otherwise the separator that every line has.
     private static func separator(of lines: [Substring], isCSV: Bool) -> Separator {
         let inAll = [Separator.tab, .comma, .semicolon].first { separator in
             lines.allSatisfy { $0.contains(separator.rawValue) }
@@ -56,8 +56,8 @@ struct ListTable {
         return counts.max { $0.1 < $1.1 }.flatMap { $0.1 > 0 ? $0.0 : nil } ?? .comma
     }
 
-    /// The fields of a line, nil where a quote is not closed. Apart by white space there are two: the last word, and what
-    /// is before, which may hold blanks.
+    /// The fields of a line; nil if a quote is not closed. With white space as separator there are two fields: the last word,
+    /// and everything before it, which may contain spaces.
     private static func fields(_ text: Substring, _ separator: Separator) -> [String]? {
         switch separator {
         case .comma, .semicolon: return quotedFields(text.drop(while: \.isWhitespace), separator.rawValue)

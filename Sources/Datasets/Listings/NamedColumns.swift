@@ -8,7 +8,7 @@ struct NamedColumns {
         (self.header, self.rows, self.list) = (header, rows, list)
     }
 
-    /// The columns' content. A column of class numbers wins over one of names, which then have to go with the numbers.
+    /// The columns' content. A column of class numbers takes precedence over one of names; the names must match the numbers.
     func columns(requiresLabels: Bool) throws(DatasetError) -> ImageList.Columns {
         let path = try pathColumn()
         var columns = ImageList.Columns(paths: try list.paths(path, of: rows))
@@ -63,7 +63,7 @@ struct NamedColumns {
 
     private func source(_ column: Int) -> String { "column '\(header.names[column])'" }
 
-    /// The column of whole numbers among those that are named so.
+    /// The column of whole numbers among those with a name for class numbers.
     private func numberColumn(besides path: Int) throws(DatasetError) -> Int? {
         var whole: [Int] = []
         for column in header.numbers where column != path {
@@ -72,7 +72,7 @@ struct NamedColumns {
         return whole.isEmpty ? nil : try only(whole)
     }
 
-    /// The likeliest column of names: one that is called so, or is text.
+    /// The likeliest column of class names: one with such a name, or one of text.
     private func nameColumn(_ columns: [Int]) throws(DatasetError) -> Int? {
         for column in columns {
             if header.saysNames(column) { return column }
@@ -81,11 +81,11 @@ struct NamedColumns {
         return nil
     }
 
-    /// One column of several that all say the same.
+    /// One of several columns with equal content.
     private func only(_ columns: [Int]) throws(DatasetError) -> Int {
         let first = try list.labelColumn(columns[0], of: rows).labels()
         for column in columns.dropFirst() where try list.labelColumn(column, of: rows).labels() != first {
-            throw unclear(columns, "one column of labels: take the others away")
+            throw unclear(columns, "one column of labels; remove the others")
         }
         return columns[0]
     }

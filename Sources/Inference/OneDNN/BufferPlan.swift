@@ -25,7 +25,7 @@ package struct BufferPlan {
         }
     }
 
-    /// The start of the smallest gap that holds `length`; behind all where there is none.
+    /// The start of the smallest gap that holds `length`; after all where there is none.
     private static func smallestGap(of length: Int, between taken: [Range<Int>]) -> Int {
         var (end, best) = (0, nil as Range<Int>?)
         for place in taken.sorted(by: { $0.lowerBound < $1.lowerBound }) {
@@ -43,8 +43,8 @@ private struct Tenancy {
     var values: [Int]
     /// Floats per image.
     var size: Int
-    /// The tiles in which the values are needed. Steps of one tile alternate on parts of the batch: what one of them
-    /// reads is free only behind the tile.
+    /// The stages in which the values are needed. Steps of one stage alternate on parts of the batch: what one of them
+    /// reads is free only after the stage.
     var tiles: ClosedRange<Int>
 
     static func all(of program: Program, _ tiles: [FusedTile]) -> [Tenancy] {

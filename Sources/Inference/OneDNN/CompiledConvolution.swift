@@ -19,7 +19,7 @@ package protocol BoundConvolution {
     ) throws(InferenceError)
 }
 
-/// A convolution's kernel in its own layout and its bias, with the norm behind it, if any, folded in.
+/// A convolution's kernel in its own layout and its bias, with the norm after it, if any, folded in.
 package struct FoldedKernel {
     private(set) var kernel: [Float]
     private(set) var bias: [Float]

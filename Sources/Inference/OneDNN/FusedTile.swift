@@ -15,7 +15,7 @@ package struct FusedTile: Equatable {
         package var length: Int
     }
 
-    /// The tiles of a program whose batches have so many images.
+    /// The stages of a program for a batch size.
     package static func tiles(of program: Program, batch: Int) -> [FusedTile] {
         var tiles: [FusedTile] = []
         var start = 0

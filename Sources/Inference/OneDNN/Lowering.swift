@@ -16,7 +16,7 @@ package struct Lowering {
     private var values: [Int?]
     /// The nodes whose steps are in the program.
     private var done: Set<Int>
-    /// Padding nodes that the one node behind them takes over.
+    /// Padding nodes that the one node after them takes over.
     private var absorbedMargins: Set<Int> = []
 
     /// The program of a network's section, for images of one shape; `shapes` has one for each node. Throws
@@ -158,7 +158,7 @@ package struct Lowering {
         emit(.pool(step), of: index, [value(of: source)], for: index)
     }
 
-    /// Zeros around a map cost nothing where the one node behind them can see them as its own margin.
+    /// Zeros around a map cost nothing where the one node after them can see them as its own margin.
     private mutating func lower(_ margins: Margins, at index: Int) {
         if let next = onlyConsumer(of: index), network.nodes[next].operation.absorbsMargins {
             absorbedMargins.insert(index)

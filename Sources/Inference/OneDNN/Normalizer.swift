@@ -102,7 +102,7 @@ package final class Normalizer {
     /// The way back through group normalization of a map x: dx is added to, and so are the sums for gamma and beta.
     ///
     /// With x̂ = (x − m)/s and dx̂ = γ·dy, dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂))/s over a group; the statistics are
-    /// taken again, which costs less than to keep them apart. `dx` is nil where nobody needs it.
+    /// taken again, which costs less than to keep them apart. `dx` is nil if it is not needed.
     package func groupNormGradient(
         _ norm: GroupNormStep, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
         _ dx: UnsafeMutablePointer<Float>?, positions: Int, dgamma: UnsafeMutablePointer<Float>?,

@@ -188,7 +188,7 @@ extension nc_convolution_shape {
     }
 }
 
-/// The margin behind an extent that the last window reaches; negative where it ends before the extent does.
+/// The margin after an extent that the last window reaches; negative where it ends before the extent does.
 private func usedMargin(_ outputs: Int, _ size: Int, _ stride: Int, _ dilation: Int, _ extent: Int) -> Int64 {
     Int64((outputs - 1) * stride + (size - 1) * dilation + 1 - extent)
 }

@@ -4,7 +4,7 @@ import Foundation
 import Networks
 import Tensors
 
-/// The library behind the fast engine, as it is loaded: `oneDNN 2.6.3, AVX2`.
+/// The library after the fast engine, as it is loaded: `oneDNN 2.6.3, AVX2`.
 package var oneDNNDescription: String {
     var version: (Int32, Int32, Int32) = (0, 0, 0)
     nc_dnnl_version(&version.0, &version.1, &version.2)

@@ -24,7 +24,7 @@ package struct OneDNNEngineWorker: EngineWorker {
         return nc_overflowed() != 0
     }
 
-    /// Overflow in a batch may be of any of its images, or of what an earlier batch left behind the last one: each image
+    /// Overflow in a batch may be of any of its images, or of what an earlier batch left after the last one: each image
     /// is run again in every place, so that what is said of it does not depend on its neighbours.
     private func markOverflow(
         _ images: UnsafeBufferPointer<Float>, count: Int, _ outputs: UnsafeMutableBufferPointer<Float>

@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// A network lowered to what the fast engine executes: steps in order, between values.
+/// A network lowered to the steps of the fast engine, in order.
 package struct Program {
     /// Executed from first to last for every batch of images.
     package var steps: [Step] = []
@@ -77,9 +77,9 @@ package struct Clamp: Equatable {
     }
 }
 
-/// What a step computes for each image of a batch.
+/// The computation of a step for each image of a batch.
 package enum StepOperation {
-    /// Convolution with the norm behind it folded in; a second operand is added before the clamp.
+    /// Convolution with the norm after it folded in; a second operand is added before the clamp.
     case convolution(ConvolutionStep)
     /// Mean, scale and shift of each channel of group normalization, from a map: 3 × channels values.
     case groupStatistics(GroupNormStep)
@@ -110,7 +110,7 @@ package enum StepOperation {
 /// A convolution, or a dense layer as a convolution of a 1×1 map.
 package struct ConvolutionStep {
     package var convolution: Convolution
-    /// Batch normalization behind the convolution, if it is folded in.
+    /// Batch normalization after the convolution, if it is folded in.
     package var affine: ChannelAffine?
     package var input: Shape
     package var output: Shape

@@ -13,7 +13,7 @@ package final class VectorConvolution: CompiledConvolution, @unchecked Sendable 
     /// Bytes of scratchpad for a batch.
     package let scratchBytes: Int
 
-    /// Packs a checkpoint's weights; nil where the kernels are not meant for the convolution or the processor.
+    /// Packs a checkpoint's weights; nil if the kernels are not meant for the convolution or the processor.
     /// `lanes` are the floats of a vector, as many as the processor has where it is nil.
     package init?(_ step: ConvolutionStep, batch: Int, weights: FoldedKernel, lanes: Int? = nil)
         throws(InferenceError)

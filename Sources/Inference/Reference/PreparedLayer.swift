@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// An operation with its parameters at hand.
+/// An operation with its loaded parameters.
 package enum PreparedLayer {
     case plain
     /// Convolution or dense layer.

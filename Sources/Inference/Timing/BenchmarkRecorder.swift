@@ -50,7 +50,7 @@ package final class BenchmarkRecorder: Sendable {
         }
     }
 
-    /// The sum of it all, with so many images a repeat.
+    /// The total, for a number of images per repeat.
     package func timings(images: Int, batchSize: Int) -> EngineTimings {
         state.withLock { state in
             let marks = stride(from: 0, through: repeats * batches, by: batches).map { state.ends[$0] }

@@ -5,7 +5,7 @@ import Tensors
 package struct EngineLayer: Sendable, Equatable {
     /// The layer's name in the file.
     package let layer: String
-    /// What is computed.
+    /// The kind of computation.
     package let kind: LayerKind
     /// The shape of one image's input, without the batch dimension.
     package let input: Shape
@@ -72,7 +72,7 @@ extension Program {
 }
 
 extension StepOperation {
-    /// Whether it only prepares the step behind it.
+    /// Whether it only prepares the step after it.
     package var isStatistics: Bool {
         guard case .groupStatistics = self else { return false }
         return true

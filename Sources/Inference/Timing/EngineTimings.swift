@@ -31,7 +31,7 @@ extension OneDNNEngine {
     ///   - images: of a repeat, rounded up to a batch for each worker.
     ///   - repeats: at least 1.
     ///   - clock: what layers are measured in.
-    ///   - progress: is told how many more images are done, from any thread: in all `timedImages(images)` for each
+    ///   - progress: receives the number of images done since the last call, from any thread: in all `timedImages(images)` for each
     ///     repeat. Batches that end before all workers are warm, or after the last repeat, do not count.
     package func timings(
         images: Int, repeats: Int, clock: LayerClock = .processor,

@@ -26,7 +26,7 @@ package func recognizeBiT(
 private struct BiTBuilder {
     let names: BiTNames
     private var graph: GraphBuilder<BiTNames>
-    /// Group norms that nobody put there by a conversion come with standardized convolutions.
+    /// Group norms that are not from a conversion come with standardized convolutions.
     private let isBiT: Bool
 
     private typealias Value = GraphBuilder<BiTNames>.Value

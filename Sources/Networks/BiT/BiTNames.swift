@@ -6,7 +6,7 @@ struct BiTNames: LayerNames {
     let style: Style
     /// Layer and role under timm's names → name in the file.
     private var stored: [String: String] = [:]
-    /// What stands before timm's names in the file.
+    /// The prefix of timm's names in the file.
     private let prefix: String
     private let parameters: ParameterTable
     private let groupNorms: [String: GroupNormSettings]

@@ -25,7 +25,7 @@ extension KerasSettings {
         "Add": addition, "Multiply": multiplication, "Concatenate": concatenation,
         "Flatten": flattening, "Reshape": reshaping,
         "Rescaling": rescaling, "Normalization": inputNormalization,
-        // What only training needs hands on its input.
+        // Layers that only matter in training return their input.
         "Dropout": identity, "SpatialDropout2D": identity, "AlphaDropout": identity,
         "GaussianDropout": identity, "GaussianNoise": identity, "ActivityRegularization": identity,
         "RandomFlip": identity, "RandomRotation": identity, "RandomZoom": identity,

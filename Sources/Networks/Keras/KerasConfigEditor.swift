@@ -43,7 +43,7 @@ private struct KerasConfigEdit {
         self.standardizedConvolutions = standardizedConvolutions
     }
 
-    /// Settings that batch normalization has and group normalization writes anew, or does not have. What is left
+    /// Settings of batch normalization that group normalization sets itself or does not have. What is left
     /// (name, trainable, dtype, perhaps a shape) every layer has.
     private static let batchNormSettings: Set<String> = Set(groupNormSettings).union([
         "momentum", "moving_mean_initializer", "moving_variance_initializer", "synchronized", "renorm",

@@ -88,7 +88,7 @@ private struct KerasConfigWriter {
         case .scaleShift(let scale, let offset):
             append("Rescaling", name, [("scale", numbers(scale)), ("offset", numbers(offset))], operands)
         case .padChannels:
-            throw .noKerasLayer(layer: node.layer, for: "a shortcut that adds channels of zeros")
+            throw .noKerasLayer(layer: node.layer, for: "a shortcut that pads channels with zeros")
         case .standardizeInput:
             throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
         }
@@ -185,7 +185,7 @@ private struct KerasConfigWriter {
         if case .margins(let margins) = pool.padding, margins != Margins(0) {
             // Zeros never win where nothing is negative; a mean counts them.
             guard pool.kind == .maximum, isNotNegative(node.inputs[0]) else {
-                throw .noKerasLayer(layer: node.layer, for: "pooling with margins that do not count")
+                throw .noKerasLayer(layer: node.layer, for: "pooling that leaves its padding out")
             }
         }
         let padding = try margins(pool.padding, before: name, operands)
@@ -249,7 +249,7 @@ private struct KerasConfigWriter {
         ).map { layers[$0] }
     }
 
-    /// The shape that Keras stores beside a tensor is not needed to build the model again.
+    /// The shape that Keras stores with a tensor is not needed to rebuild the model.
     private func tensor(_ layer: String) -> JSON {
         .object([
             JSON.Member("class_name", .string("__keras_tensor__")),

@@ -27,8 +27,8 @@ enum KerasDataFormat: String {
 
 extension KerasSettings {
     private static let remedy =
-        "build the model with keras.config.set_image_data_format('channels_last') and give it the same weights: "
-        + "kernels are alike in both"
+        "build the model with keras.config.set_image_data_format('channels_last') and load the same weights; "
+        + "kernels are equal in both formats"
 
     /// Refuses a layer with another order than the model's.
     func requireDataFormat() throws(NetworkError) {
@@ -70,7 +70,7 @@ extension KerasSettings {
         guard operand.rank > 1 else { return }
         let found = config["data_format"]?.string ?? KerasDataFormat.channelsLast.rawValue
         guard operand.rank == 3 || found == KerasDataFormat.channelsLast.rawValue else {
-            throw unsupported("data_format", expected: "channels_last for what is no map")
+            throw unsupported("data_format", expected: "channels_last for an input that is not a feature map")
         }
         guard operand.rank != 3 || found == dataFormat.rawValue else {
             throw unsupported(

@@ -6,7 +6,7 @@ struct KerasExpansion {
     private var extents: [KerasSettings.Extents] = []
     private let parameters: KerasParameters
     private let dataFormat: KerasDataFormat
-    /// Models that call models several times multiply; beyond this a file is no network.
+    /// Models that call models several times multiply; beyond this a file is not a network.
     private static let largestCount = 100_000
 
     init(parameters: KerasParameters, dataFormat: KerasDataFormat) {
@@ -131,7 +131,7 @@ extension Operation {
         }
     }
 
-    /// What is known of the value without knowing the image's size.
+    /// The value's shape, without the image's size.
     fileprivate func extents(of operands: [KerasSettings.Extents]) -> KerasSettings.Extents {
         let rank = operands.map(\.rank).max() ?? 0
         let innermost = operands.compactMap(\.innermost)

@@ -17,7 +17,7 @@ struct KerasModel {
         var calls: [[Reference]]
     }
 
-    /// What a layer is.
+    /// The kind of a layer.
     indirect enum Content {
         case input(shape: [Int?])
         case layer(className: String, settings: JSON)
@@ -153,7 +153,7 @@ struct KerasModel {
         return .input(shape: extents)
     }
 
-    /// Refuses somebody's own class, whatever Keras class it is named like.
+    /// Refuses custom classes, even if they have the name of a Keras class.
     private static func requireKerasClass(
         _ record: JSON, _ className: String, _ layer: String
     ) throws(NetworkError) {

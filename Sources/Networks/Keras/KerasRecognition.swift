@@ -30,7 +30,7 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     return Recognition(network: network, unused: parameters.names.filter { !used.contains($0) })
 }
 
-/// The number of samples that a Normalization layer has seen stands beside its mean; only adapting needs it.
+/// A Normalization layer also stores the number of samples; only adapting needs it.
 private func counter(of node: Node) -> String? {
     guard case .standardizeInput(let mean, _) = node.operation else { return nil }
     let suffix = mean.hasSuffix(":0") ? ":0" : ""

@@ -1,7 +1,7 @@
 import Tensors
 
 /// keras.applications' ResNets from the names and shapes of their weights alone, which old and new files have in
-/// common; nil where the names are others.
+/// common; nil if the names are others.
 ///
 /// Source: `keras/src/applications/resnet.py`. In V1 the stride is that of a stage's first 1×1 convolutions; in V2
 /// that of the 3×3 in a stage's *last* block. Files without a classifier (`notop`) give a network that ends in the

@@ -1,6 +1,6 @@
 import Tensors
 
-/// The layers of keras.applications' ResNets by name, in a file of weights alone.
+/// The layers of keras.applications' ResNets by name, in a file that holds only weights.
 struct KerasResNetNames: LayerNames {
     /// Which of the three ways of naming.
     let style: Style
@@ -56,7 +56,7 @@ struct KerasResNetNames: LayerNames {
 
     func layerName(_ layer: String) -> String { layer }
 
-    /// What the file's note or the user says; else 32 groups, a guess.
+    /// The settings in the file's note or from the user; otherwise 32 groups, a guess.
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
         if let settings = groupNorms[layer] ?? kind?.settings(channels: channels) { return settings }
         return try .guess(layer: layer, channels: channels)

@@ -36,7 +36,7 @@ struct KerasSettings {
         for key in ["dim_ordering", "nb_filter", "border_mode", "output_dim"] where config[key] != nil {
             throw unsupported(
                 key,
-                expected: "settings of Keras 2 or 3: load the model in Keras 2.2 and save it again: "
+                expected: "settings of Keras 2 or 3; load the model in Keras 2.2 and save it again: "
                     + "model.save('model.h5')")
         }
     }

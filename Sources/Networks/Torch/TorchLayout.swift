@@ -1,16 +1,16 @@
 import Tensors
 
-/// Which ResNet it is, as far as names and shapes tell.
+/// The kind of ResNet, from names and shapes.
 struct TorchLayout {
     /// Number of blocks in each of `layer1`, `layer2`, …
     var blocks: [Int]
     /// Whether blocks have three convolutions (1×1, 3×3, 1×1) rather than two 3×3.
     var isBottleneck: Bool
-    /// What stands before the blocks.
+    /// The layers before the blocks.
     var stem: Stem
     /// The classifier's layer; nil in a backbone, or where it could be one of two.
     var classifier: String?
-    /// How the first block of a stage brings its input to the output's shape.
+    /// The shortcut of the first block of a stage.
     var shortcut: Shortcut
 
     enum Stem: Equatable {
@@ -21,7 +21,7 @@ struct TorchLayout {
         /// CIFAR: 3×3 without stride and without a pool.
         case small
 
-        /// Whose strides and pools a network with such a stem is taken to have.
+        /// The assumed source of strides and pools for such a stem.
         var geometry: String {
             switch self {
             case .plain: "torchvision's"
@@ -68,7 +68,7 @@ struct TorchLayout {
         case (4, 3, 3, _):
             throw .unrecognized(
                 reason:
-                    "a 3×3 stem with four stages and no 'shortcut': whether a max pool follows is not recorded"
+                    "a 3×3 stem with four stages and no 'shortcut': the file does not record whether a max pool follows"
             )
         default:
             throw .unrecognized(
@@ -77,7 +77,7 @@ struct TorchLayout {
         }
     }
 
-    /// torchvision's name, those of CIFAR ResNets, of Cadene's models and of fine-tuned ones; `fc.1` is behind a dropout.
+    /// torchvision's name, those of CIFAR ResNets, of Cadene's models and of fine-tuned ones; `fc.1` is after a dropout.
     private static func classifiers(_ names: TorchNames) -> [String] {
         ["fc", "linear", "last_linear", "classifier", "fc.1"].filter { layer in
             ["weight", "bias"].contains { names["\(layer).\($0)"] != nil }
@@ -85,7 +85,7 @@ struct TorchLayout {
         }
     }
 
-    /// Blocks are numbered from 0; what stands behind a gap is found as a stray parameter later.
+    /// Blocks are numbered from 0; what stands after a gap is found as a stray parameter later.
     private static func blockCounts(_ names: TorchNames) -> [Int] {
         var counts: [Int] = []
         while names["layer\(counts.count + 1).0.conv1.weight"] != nil {

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a file without statistics cannot tell of a group normalization: PyTorch's names carry neither.
+/// Settings of a group norm that PyTorch's names do not record.
 package struct GroupNormSettings: Sendable, Equatable {
     /// Number of groups.
     package var groups: Int
@@ -41,13 +41,13 @@ package func recognizeTorch(
         unknownNorms: names.groupNorms.isEmpty && kind == nil ? network.groupNormLayers : [])
 }
 
-/// Parameters by their dotted names, without what is common in front of them.
+/// Parameters by their dotted names, without their common prefix.
 struct TorchNames {
-    /// What stands before `conv1.weight` in the file: empty, or for example `module.`.
+    /// The prefix of `conv1.weight` in the file: empty, or for example `module.`.
     let prefix: String
-    /// What is recorded of norms without running statistics.
+    /// The recorded settings of norms without running statistics.
     let groupNorms: [String: GroupNormSettings]
-    /// What they are where nothing is recorded.
+    /// Their kind if nothing is recorded.
     private let kind: NormKind?
     private let parameters: ParameterTable
     /// Dotted name without the prefix → name in the file.
@@ -79,7 +79,7 @@ struct TorchNames {
         String(name.map { $0 == "/" ? "." : $0 })
     }
 
-    /// The name in the file; nil where there is none.
+    /// The name in the file; nil if there is none.
     subscript(_ name: String) -> String? { stored[name] }
 
     /// Dotted names without the prefix, in no order.
@@ -114,7 +114,7 @@ extension TorchNames: LayerNames {
 
     func layerName(_ layer: String) -> String { prefix + layer }
 
-    /// What the file's note or the user says; else what timm's and torchvision's users take, where it fits: a guess.
+    /// The settings in the file's note or from the user; otherwise the convention of timm and torchvision: a guess.
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
         if let settings = groupNorms[prefix + layer] ?? groupNorms[layer] { return settings }
         if let kind { return kind.settings(channels: channels) }
@@ -122,7 +122,7 @@ extension TorchNames: LayerNames {
         return try .guess(layer: prefix + layer, channels: channels)
     }
 
-    /// What files of PyTorch do not say.
+    /// Settings that PyTorch files do not record.
     func assumptions(of network: Network) -> [String] {
         network.conventions(
             batchNorm: "PyTorch's default",
@@ -150,7 +150,7 @@ extension GroupNormSettings {
 }
 
 extension Network {
-    /// Which settings of its norms come from a convention; nil where the file records them. `kind` is what somebody said
+    /// Which settings of its norms come from a convention; nil if the file records them. `kind` is what somebody said
     /// of group norms.
     func conventions(batchNorm: String?, groupNorm: String?, kind: NormKind? = nil) -> [String] {
         var found: [String] = []
@@ -160,7 +160,7 @@ extension Network {
                 if let batchNorm { found.append("batch norms: ε \(norm.epsilon), \(batchNorm)") }
             case .groupNorm(let norm):
                 if let kind {
-                    found.append("\(kind), as given: ε \(norm.epsilon), PyTorch's default")
+                    found.append("\(kind), by option: ε \(norm.epsilon), PyTorch's default")
                 } else if let groupNorm {
                     found.append("group norms: \(norm.groups) groups, ε \(norm.epsilon), \(groupNorm)")
                 }

@@ -3,26 +3,26 @@ import Inference
 import Networks
 import Tensors
 
-/// What is timed, and how.
+/// Options of a benchmark.
 package struct BenchmarkOptions: Sendable {
-    /// Height, width and channels of an image; what goes with the network where it is nil.
+    /// Height, width and channels of an image; nil for the network's own.
     package var input: Shape?
-    /// Images of a repeat, rounded up to a batch for each worker; about a second's where it is nil.
+    /// Images per repeat, rounded up to one batch per worker; nil for about one second.
     package var images: Int?
-    /// How often they are run, at least once.
+    /// Number of repeats, at least 1.
     package var repeats = 5
-    /// Threads, each with a batch of its own; all cores where it is nil.
+    /// Threads, each with its own batches; nil for all cores.
     package var workers: Int?
-    /// Images that a worker runs at once; what suits their size where it is nil.
+    /// Images per batch; nil to choose by the image size.
     package var batch: Int?
-    /// In what numbers to convolve.
+    /// The precision of convolutions.
     package var precision = Precision.float32
 
     /// The defaults.
     package init() {}
 }
 
-/// A network that is ready to be timed on random images, which are made in memory.
+/// A network that is ready to be timed on random images in memory.
 package struct BenchmarkJob: Sendable {
     private let model: Model
     private let input: Shape
@@ -31,9 +31,9 @@ package struct BenchmarkJob: Sendable {
     private let images: Int
     private let startSeconds: Double
 
-    /// Opens a file, makes the network ready, and runs it for the first time.
+    /// Opens a file, prepares the network and runs it once.
     ///
-    /// `architecture` is a Keras configuration, for files of weights alone; `norms` as `Model.init` takes it. Throws what
+    /// `architecture` is a Keras configuration, for files that hold only weights; `norms` as `Model.init` takes it. Throws what
     /// `Model.init` and `Model.engine` throw.
     package init(
         path: String, architecture: String? = nil, norms: NormKind? = nil,
@@ -43,7 +43,7 @@ package struct BenchmarkJob: Sendable {
         let start = clock.now
         var model = try Model(path: path, architecture: architecture, norms: norms)
             .running(in: options.precision)
-        // How fast a norm is hardly depends on its groups.
+        // The number of groups hardly changes the speed of a norm.
         model.unknownNorms = []
         self.model = model
         input = options.input ?? model.usualImageShape
@@ -61,7 +61,7 @@ package struct BenchmarkJob: Sendable {
     /// worker's first batch nor the latency's images count.
     package var totalImages: Int { engine.timedImages(images) * repeats }
 
-    /// Times the network. `progress` is told how many more images are done, of `totalImages`, from any thread.
+    /// Times the network. `progress` receives the number of images done since the last call, `totalImages` in all, from any thread.
     package func run(
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> BenchmarkReport {
@@ -84,7 +84,7 @@ package struct BenchmarkJob: Sendable {
             kinds: profile.kindRows, layers: profile.layerRows)
     }
 
-    /// One image again and again for about a second, and at least five times.
+    /// Runs one image repeatedly for about a second, at least five times.
     private static func latency(of engine: OneDNNEngine) throws -> EngineTimings {
         let repeats = imagesOfASecond(try engine.timings(images: 1, repeats: 1, clock: .wall))
         return try engine.timings(images: 1, repeats: min(max(repeats, 5), 1000), clock: .wall)

@@ -1,9 +1,9 @@
 import Inference
 import Tensors
 
-/// How fast a network runs on this machine, for machines.
+/// The speed of a network on this machine, for `--json`.
 package struct BenchmarkReport: Codable, Sendable {
-    /// The form of this report.
+    /// The format version of this report.
     package var schemaVersion = 1
     /// The network's file.
     package var model: String
@@ -13,11 +13,11 @@ package struct BenchmarkReport: Codable, Sendable {
     package var library: String
     /// Height, width and channels of an image.
     package var input: [Int]
-    /// Images of a repeat.
+    /// Images per repeat.
     package var images: Int
-    /// Images that a worker runs at once.
+    /// Images per batch.
     package var batch: Int
-    /// Threads, each with a batch of its own.
+    /// Threads, each with its own batches.
     package var workers: Int
     /// Images per second over the repeats.
     package var imagesPerSecond: Spread
@@ -29,15 +29,15 @@ package struct BenchmarkReport: Codable, Sendable {
     package var multiplyAdds: Double
     /// 10⁹ floating-point operations per second, two for a multiply-add, at the median of the images per second.
     package var gigaflops: Double
-    /// Share of the time for which the workers had a processor: below 1 where other programs ran.
+    /// Share of the time in which the workers ran on a processor; below 1 if other programs ran.
     package var processorShare: Double
-    /// The most bytes of memory in use at once, before the latency was measured; nil where the system does not say.
+    /// The most bytes of memory in use at once, before the latency was measured; nil if the system does not say.
     package var peakMemory: Int?
     /// Seconds from opening the file to the first batch's outputs: reading, compiling, packing weights, running.
     package var startSeconds: Double
     /// Kinds of layers, the costliest first, and what is outside of layers.
     package var kinds: [Share]
-    /// Layers in the order in which they are executed; what is fused into one is not named.
+    /// Layers in order of execution. Layers that are fused into another are not listed.
     package var layers: [Layer]
 
     /// Repeats of one measurement.
@@ -60,7 +60,7 @@ package struct BenchmarkReport: Codable, Sendable {
         }
     }
 
-    /// What a kind of layers costs.
+    /// The cost of a kind of layers.
     package struct Share: Codable, Sendable, Equatable {
         /// The kind.
         package var kind: String
@@ -71,13 +71,13 @@ package struct BenchmarkReport: Codable, Sendable {
         /// Multiply-adds for an image.
         package var multiplyAdds: Double
         /// 10⁹ floating-point operations per second of all workers together, while they have a processor and are in such
-        /// layers; nil where nothing is multiplied and added.
+        /// layers; nil if nothing is multiplied and added.
         package var gigaflops: Double?
         /// Share of the time of one image alone.
         package var latencyShare: Double
     }
 
-    /// What a layer costs.
+    /// The cost of a layer.
     package struct Layer: Codable, Sendable, Equatable {
         /// The layer's name.
         package var layer: String

@@ -1,6 +1,6 @@
 import Archives
 
-/// A checksum of 64 bits, FNV-1a: tells files that are not the same, not forgeries.
+/// A checksum of 64 bits, FNV-1a. It detects different files, but not forgeries.
 struct Digest: Sendable {
     private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 
@@ -11,7 +11,7 @@ struct Digest: Sendable {
         self.value = value
     }
 
-    /// Adds text, its end included.
+    /// Adds text and a terminator.
     mutating func add(_ text: String) {
         Array(text.utf8 + [0]).withUnsafeBytes { add($0) }
     }

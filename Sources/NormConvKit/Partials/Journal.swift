@@ -1,24 +1,24 @@
 import Foundation
 import Synchronization
 
-/// Where and how a run keeps what is done.
+/// Options of a partial result.
 package struct PartialOptions: Sendable {
     /// The file.
     package var path: String
-    /// The part of the split that is run.
+    /// The shard to score.
     package var shard = Shard.whole
     /// What to do with a file that is there.
     package var beginning = Beginning.new
-    /// The configuration that the networks were opened with, where they were with one.
+    /// The configuration that the networks were opened with, if any.
     package var architecture: String?
 
     /// What to do with a file that is there.
     package enum Beginning: Sendable {
         /// Refuse it.
         case new
-        /// Write it anew.
+        /// Overwrite it.
         case overwriting
-        /// Go on with it.
+        /// Continue it.
         case resuming
     }
 
@@ -26,24 +26,24 @@ package struct PartialOptions: Sendable {
     package init(path: String) { self.path = path }
 }
 
-/// A partial result as it is written: lines are appended as images are done, so that a run that is killed loses only
-/// what it was at.
+/// Writes a partial result. Lines are appended while images are scored, so that a killed run loses only the current
+/// block.
 final class Journal: Sendable {
     let path: String
-    /// What was there when it was opened.
+    /// The contents when it was opened.
     let blocks: [ScoredBlock]
     private let descriptor: Int32
     private let writing = Mutex(())
 
-    /// Opens a file for one run alone. Throws `PartialError`: where it is of another run than `header` says, nothing of
-    /// it is touched.
+    /// Opens a file and locks it for one run. Throws `PartialError` if it belongs to another run than `header`; then the file
+    /// is not changed.
     init(path: String, header: PartialHeader, _ beginning: PartialOptions.Beginning) throws {
         self.path = path
         let descriptor = open(
             path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (beginning == .new ? O_EXCL : 0), 0o666)
         guard descriptor >= 0 else { throw Self.failure(path) }
         do {
-            // File systems without locks have to trust their users.
+            // Some file systems have no locks.
             if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
                 throw PartialError.inUse(file: path)
             }
@@ -74,19 +74,19 @@ final class Journal: Sendable {
         try writing.withLock { _ in try Self.write(line, to: descriptor, path) }
     }
 
-    /// Brings all to the disk.
+    /// Writes everything to the disk.
     func finish() throws {
         while fsync(descriptor) != 0 {
             guard errno == EINTR else { throw Self.failure(path) }
         }
     }
 
-    /// What a file has of the run, and how many of its bytes.
+    /// The run's blocks in a file, and their length in bytes.
     private static func contents(
         _ path: String, _ header: PartialHeader
     ) throws -> (blocks: [ScoredBlock], length: Int) {
         let data = try PartialFile.contents(path)
-        // Killed before the first line was whole.
+        // The run was killed before the first line was complete.
         let start = try PartialFile.line(header)
         if data.count < start.count, start.starts(with: data) { return ([], 0) }
         let file = try PartialFile(path: path, data: data)

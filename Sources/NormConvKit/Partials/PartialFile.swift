@@ -2,8 +2,8 @@ import Archives
 import Evaluation
 import Foundation
 
-/// A partial result as it is read: lines of JSON, each `["checksum",object]`, a header and then blocks. The checksum is
-/// of the object's bytes. What a killed run left unfinished at the end is not there.
+/// Reads a partial result: lines of JSON, each `["checksum",object]`; first a header, then blocks. The checksum is that of
+/// the object's bytes. An incomplete last line of a killed run is ignored.
 struct PartialFile: Sendable {
     let path: String
     let header: PartialHeader
@@ -25,7 +25,7 @@ struct PartialFile: Sendable {
     init(path: String, data: Data) throws {
         self.path = path
         var lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        // What stands after the last line's end is a line that was being written.
+        // The rest after the last line end is an incomplete line.
         lines.removeLast()
         guard let first = lines.first else {
             throw PartialError.notPartial(file: path, reason: "no whole line")
@@ -49,7 +49,7 @@ struct PartialFile: Sendable {
                     try? JSONDecoder().decode(ScoredBlock.self, from: $0)
                 })
             else {
-                // Lines of one run are whole or the last; a file system that lost power may have kept the end alone.
+                // Only the last line can be damaged: after a power failure, a file system may have kept only its end.
                 if index == lines.count - 1 { break }
                 throw PartialError.damaged(file: path, line: index + 1)
             }
@@ -63,7 +63,7 @@ struct PartialFile: Sendable {
         (self.header, self.blocks, self.length) = (header, blocks, length)
     }
 
-    /// A block with images that another has too.
+    /// The index of a block with images that another block has too.
     private static func repeated(_ blocks: [ScoredBlock]) -> Int? {
         let ordered = blocks.indices.sorted { (blocks[$0].first, $0) < (blocks[$1].first, $1) }
         return zip(ordered, ordered.dropFirst()).first {
@@ -71,10 +71,10 @@ struct PartialFile: Sendable {
         }?.1
     }
 
-    /// Images that are done.
+    /// Number of scored images.
     var done: Int { blocks.reduce(0) { $0 + $1.labels.count } }
 
-    /// A line with its checksum and its end.
+    /// A line with its checksum and line end.
     static func line(_ value: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -94,7 +94,7 @@ struct PartialFile: Sendable {
 }
 
 extension PartialHeader {
-    /// Whether numbers in it can be taken as they are.
+    /// Whether its numbers are in range.
     fileprivate var isSound: Bool {
         run.images > 0 && !networks.isEmpty && networks.count == run.networks.count
             && run.networks.allSatisfy { $0.classes >= 2 && $0.classes < 1 << 30 }

@@ -1,10 +1,9 @@
 import Datasets
 import Foundation
 
-/// The first line of a partial result: what its images were scored with, so that only what belongs together is put
-/// together.
+/// The first line of a partial result: what its images were scored with. Only results with equal headers are merged.
 struct PartialHeader: Sendable, Codable, Equatable {
-    /// The form of the file.
+    /// The format version of the file.
     static let format = 2
 
     var normconvPartial = PartialHeader.format
@@ -32,7 +31,7 @@ struct PartialHeader: Sendable, Codable, Equatable {
         var digest = Digest()
         digest.add([split.count, split.height, split.width, split.channels] + (split.labels ?? []))
         for file in split.files ?? FilePaths() {
-            // The folder may stand elsewhere on another machine.
+            // The folder may have another path on another machine.
             digest.add(URL(fileURLWithPath: file).lastPathComponent)
             var status = stat()
             digest.add([stat(file, &status) == 0 ? Int(status.st_size) : -1])
@@ -45,8 +44,8 @@ struct PartialHeader: Sendable, Codable, Equatable {
         return digest.text
     }
 
-    /// The first thing that keeps two parts from being of one run; nil where nothing does. Paths may differ: machines
-    /// mount folders where they like.
+    /// The first difference that shows that two parts belong to different runs; nil if there is none. Paths may differ,
+    /// because they can be of different machines.
     func difference(from other: PartialHeader) -> (what: String, found: String, expected: String)? {
         zip(facts, other.facts).first { $0.value != $1.value }
             .map { ($0.what, $0.value, $1.value) }

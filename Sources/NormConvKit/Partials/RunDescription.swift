@@ -3,7 +3,7 @@ import Evaluation
 import Foundation
 import Reports
 
-/// What was run on what: all of a report but the figures.
+/// The networks, the split and the settings of a run: a report without the scores.
 struct RunDescription: Sendable, Codable, Equatable {
     var version = normconvVersion
     /// The split's file.
@@ -14,7 +14,7 @@ struct RunDescription: Sendable, Codable, Equatable {
     var classNames: [String]?
     var labels: EvalReport.Labels?
     var engine: String
-    /// A place among the networks.
+    /// An index in `networks`.
     var baseline: Int?
     var networks: [Network]
 
@@ -24,7 +24,7 @@ struct RunDescription: Sendable, Codable, Equatable {
         var classes: Int
         var head: Head
         var preprocess: String
-        /// What the network's file does not say; nil in files of before.
+        /// Conventions that fill in what the network's file does not record; nil in older files.
         var assumptions: [String]?
     }
 

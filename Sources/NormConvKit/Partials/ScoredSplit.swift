@@ -2,15 +2,15 @@ import Datasets
 import Evaluation
 import Reports
 
-/// Networks that were scored on all images of a split.
+/// The scores of networks on all images of a split.
 package struct ScoredSplit: Sendable {
-    /// The figures.
+    /// The report.
     package let report: EvalReport
-    /// What each network says of each image, in the report's order.
+    /// Each network's outcome on each image, in the report's order.
     package let outcomes: [Outcomes]
     /// The names of the classes, in the order of the labels.
     package let classNames: [String]?
-    /// The path of each image, where images are files of their own.
+    /// The path of each image, if images are separate files.
     package let files: FilePaths?
 
     init(_ run: RunDescription, _ scores: [Scores], files: FilePaths?) throws {
@@ -20,9 +20,8 @@ package struct ScoredSplit: Sendable {
         self.files = files
     }
 
-    /// Puts the partial results of all shards of one run together, in whatever order: the same figures as of one run.
-    /// Speed is that of one machine, the mean of all. Throws `PartialError` where a shard is missing, unfinished, there
-    /// twice or of another run.
+    /// Merges the partial results of all shards of one run, in any order. The scores equal those of a single run; the speed is
+    /// the mean over the shards. Throws `PartialError` if a shard is missing, unfinished, duplicate or of another run.
     package init(merging paths: [String]) throws {
         let parts = try paths.map { try PartialFile(path: $0) }
         guard let first = parts.first else { throw PartialError.missing(shards: [1], of: 1) }

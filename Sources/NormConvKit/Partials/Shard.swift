@@ -1,8 +1,8 @@
-/// A part of a split: consecutive images, so that parts differ by at most one image and every image is in just one.
+/// A part of a split: consecutive images. Every image is in exactly one part, and sizes differ by at most one image.
 package struct Shard: Sendable, Equatable, Hashable, Codable, CustomStringConvertible {
-    /// Which part, from 1.
+    /// The number of the part, from 1.
     package let index: Int
-    /// Of how many.
+    /// The number of parts.
     package let count: Int
 
     /// The whole split.
@@ -32,7 +32,7 @@ package struct Shard: Sendable, Equatable, Hashable, Codable, CustomStringConver
     /// `2/4`
     package var description: String { "\(index)/\(count)" }
 
-    /// The part's images of so many.
+    /// The part's images, out of `total`.
     package func images(of total: Int) -> Range<Int> {
         let edge = { (part: Int) in
             // total · part / count without overflow.
