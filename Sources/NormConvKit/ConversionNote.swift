@@ -1,6 +1,7 @@
 import Conversion
 import Foundation
 import Networks
+import Reports
 
 /// What a converted file remembers of its conversion: the root attribute `normconv`, as JSON with sorted keys.
 package struct ConversionNote: Codable, Sendable, Equatable {
@@ -104,6 +105,18 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+extension ConversionNote {
+    /// What reports tell of it.
+    var summary: ConversionSummary {
+        ConversionSummary(
+            to: to, groups: groups, initialization: initialization,
+            weightStandardization: weightStandardization,
+            calibration: calibration.map {
+                .init(images: $0.fitted, heldOut: $0.setAside, synthetic: $0.synthesized ?? false)
+            }, version: normconv)
     }
 }
 

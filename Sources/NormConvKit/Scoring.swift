@@ -87,6 +87,8 @@ package struct ScoringJob: Sendable {
     let labels: [Int]
     let classes: [Int]
     let heads: [Head]
+    /// The SHA-256 of each network's file.
+    let checksums: [String]
 
     /// `baseline` is a place in `models`, whose outputs the others' are compared with; preprocessing is what goes with
     /// each network where it is nil.
@@ -105,6 +107,7 @@ package struct ScoringJob: Sendable {
         let found = try models.map { try $0.classes(of: split) }
         let classes = found.map(\.count)
         (self.labels, self.classes, heads) = (labels, classes, found.map(\.head))
+        checksums = try models.checksums()
         _ = try emptySheet()
         if let baseline, let index = classes.firstIndex(where: { $0 != classes[baseline] }) {
             let size = { (classes: Int) in "\(split.count) images and \(classes) classes" }

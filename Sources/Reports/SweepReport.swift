@@ -28,6 +28,10 @@ package struct SweepReport: Codable, Sendable, Equatable {
         package var model: String
         /// What was done to the pixels.
         package var preprocess: String
+        /// How its file was converted; nil where it was not.
+        package var conversion: ConversionSummary?
+        /// The SHA-256 of its file, as 64 hexadecimal digits; nil where it is not known.
+        package var sha256: String?
         /// How many batch norms it has; without any, the batch does not matter.
         package var batchNorms: Int
         /// The share of images that it gets wrong with stored statistics, as `eval` scores it.

@@ -95,7 +95,8 @@ struct Sweep: ParsableCommand {
         let report = try split.sweep(networks, options: options, progress: progress.advance)
         progress.finish()
         if let html {
-            let page = SweepPage(report, command: ["normconv"] + CommandLine.arguments.dropFirst())
+            let page = SweepPage(
+                report, command: ["normconv"] + CommandLine.arguments.dropFirst(), date: Date())
             try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: force)
         }
         try output.show(report, report.lines)
