@@ -1,32 +1,32 @@
 /// How a network's batch normalization is to be converted.
-package struct ConversionOptions: Sendable, Equatable {
+public struct ConversionOptions: Sendable, Equatable {
     /// What takes batch normalization's place.
-    package var target: Target
+    public var target: Target
     /// Into how many groups the channels of a norm are divided; only read where the target is `groupNorm`.
-    package var groups: GroupPolicy
+    public var groups: GroupPolicy
     /// Where the new scale and offset come from.
-    package var initialization: Initialization
-    /// Which convolutions get standardized weights.
-    package var weightStandardization: WeightStandardization
+    public var initialization: Initialization
+    /// Which convolutions get standardized weights; nil for `on` where the target is `groupNorm`, and `off` otherwise.
+    public var weightStandardization: WeightStandardization?
     /// The ε of weight standardization.
-    package var standardizationEpsilon: StandardizationEpsilon
+    public var standardizationEpsilon: StandardizationEpsilon
     /// ε of the new norms, added to the variance.
-    package var epsilon: Double
+    public var epsilon: Double
     /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
     /// mean 0. Not with `copy`, which leaves biases alone.
-    package var addsBias: Bool
+    public var addsBias: Bool
     /// Takes for granted that norms of a network whose graph is not known stand directly behind the plain convolutions that
     /// they are paired with: by names that somebody gave, or by the order or the number of layers (`PairBasis`). Otherwise
     /// such convolutions stay as they are. Norms whose statistics contradict it are left out. Without effect where the
     /// graph is known.
-    package var assumesAdjacent: Bool
+    public var assumesAdjacent: Bool
 
     /// The defaults are the command's: GroupNorm of automatic groups, from stored statistics, with BiT's weight
     /// standardization.
-    package init(
+    public init(
         target: Target = .groupNorm, groups: GroupPolicy = .auto,
         initialization: Initialization = .statistics,
-        weightStandardization: WeightStandardization = .on,
+        weightStandardization: WeightStandardization? = nil,
         standardizationEpsilon: StandardizationEpsilon = .bit, epsilon: Double = 1e-5, addsBias: Bool = false,
         assumesAdjacent: Bool = false
     ) {
@@ -40,8 +40,18 @@ package struct ConversionOptions: Sendable, Equatable {
         self.assumesAdjacent = assumesAdjacent
     }
 
+    /// Which convolutions get standardized weights, with the default of the target. Layers that standardize their weights
+    /// themselves get the same weights as others: standardizing twice changes nothing.
+    public var standardization: WeightStandardization {
+        switch weightStandardization {
+        case nil: target == .groupNorm ? .on : .off
+        case .layers?: .on
+        case let chosen?: chosen
+        }
+    }
+
     /// What takes batch normalization's place; all three are written as group normalization.
-    package enum Target: String, Sendable, CaseIterable {
+    public enum Target: String, Sendable, CaseIterable {
         /// Groups of channels, by policy.
         case groupNorm
         /// One group of all channels and positions (Wu & He 2018).
@@ -51,7 +61,7 @@ package struct ConversionOptions: Sendable, Equatable {
     }
 
     /// Where the new scale and offset come from.
-    package enum Initialization: String, Sendable, CaseIterable {
+    public enum Initialization: String, Sendable, CaseIterable {
         /// From the stored statistics, so that the function is kept where samples are typical.
         case statistics
         /// The old γ and β as they are: the baseline, which does not keep the function.
@@ -59,17 +69,19 @@ package struct ConversionOptions: Sendable, Equatable {
     }
 
     /// Which convolutions get standardized weights (Qiao et al. 2019).
-    package enum WeightStandardization: String, Sendable, CaseIterable {
+    public enum WeightStandardization: String, Sendable, CaseIterable {
         /// Those whose only consumer is a norm: it undoes their change of scale.
         case on
         /// None.
         case off
         /// All; those without a norm behind them change the function.
         case all
+        /// As `on`, and in Keras' layouts by layers that standardize their weights at every call, so that they go on in training.
+        case layers = "layer"
     }
 
     /// The ε of weight standardization: every implementation has its own.
-    package enum StandardizationEpsilon: String, Sendable, CaseIterable {
+    public enum StandardizationEpsilon: String, Sendable, CaseIterable {
         /// Big Transfer: biased variance, 1e-10 inside the root.
         case bit
         /// timm's StdConv2d: biased variance, 1e-6 inside the root.
@@ -79,7 +91,7 @@ package struct ConversionOptions: Sendable, Equatable {
 
         /// What is added to the biased variance inside the root. The paper's differs otherwise by a factor that is nearly
         /// the same for every filter of a layer, which a norm takes away.
-        package var insideRoot: Double {
+        public var insideRoot: Double {
             switch self {
             case .bit, .paper: 1e-10
             case .timm: 1e-6

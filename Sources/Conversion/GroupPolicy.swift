@@ -1,5 +1,5 @@
 /// Into how many groups the channels of a norm are divided. Groups are of consecutive channels.
-package enum GroupPolicy: Sendable, Hashable {
+public enum GroupPolicy: Sendable, Hashable {
     /// 32 (Wu & He 2018) where there are at least 64 channels and 32 divides them; otherwise the largest divisor
     /// up to 32 that leaves at least 8 channels a group, or 1.
     case auto
@@ -35,7 +35,7 @@ package enum GroupPolicy: Sendable, Hashable {
 
 extension GroupPolicy: CustomStringConvertible {
     /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
-    package var description: String {
+    public var description: String {
         switch self {
         case .auto: "auto"
         case .count(let groups): "\(groups)"

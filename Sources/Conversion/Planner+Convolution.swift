@@ -66,7 +66,7 @@ extension Planner {
     }
 
     private func treatment(of index: Int, _ geometry: KernelGeometry) -> Treatment {
-        if options.weightStandardization == .off { return .leave(nil) }
+        if options.standardization == .off { return .leave(nil) }
         if geometry.filterSize == 1 { return .leave(.singleWeightFilters) }
         switch contradicted[index] ?? pairs.exemptions[index] {
         case .unproven(let norm, let basis)?: return .leave(.exempt(.unproven(norm: norm, basis: basis)))
@@ -82,7 +82,7 @@ extension Planner {
         } else {
             return .leave(nil)
         }
-        return options.weightStandardization == .all ? .standardizeAnyway : .leave(reason)
+        return options.standardization == .all ? .standardizeAnyway : .leave(reason)
     }
 
     private func standardizer(

@@ -58,7 +58,7 @@ extension Planner {
         let contradicted = pairs.filter { $0.adjacency == .contradicted }.map(\.norm)
         if !contradicted.isEmpty { warnings.append(.contradictedAdjacency(norms: contradicted)) }
         let unproven = pairs.filter { $0.adjacency == .unknown }
-        guard !unproven.isEmpty, options.weightStandardization != .off || options.addsBias else {
+        guard !unproven.isEmpty, options.standardization != .off || options.addsBias else {
             return warnings
         }
         let wouldHold = unproven.contains { $0.basis?.holdsIfAdjacent == true }

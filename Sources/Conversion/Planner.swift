@@ -68,7 +68,7 @@ struct Planner {
 
     /// True where the conversion makes use of moments: they tell in which direction to move kernels.
     var needsMoments: Bool {
-        options.weightStandardization != .off && options.initialization == .statistics
+        options.standardization != .off && options.initialization == .statistics
     }
 
     mutating func visit(_ index: Int) throws {

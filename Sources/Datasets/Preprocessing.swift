@@ -12,9 +12,9 @@
 ///
 /// On images that are stored as 0…1, steps that divide by 255 are left out, and `caffe` and `tf` multiply by 255
 /// first.
-package struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
+public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     /// The text that `init(parsing:)` takes.
-    package let description: String
+    public let description: String
     let operation: Operation
 
     enum Operation: Sendable, Equatable {
@@ -26,21 +26,21 @@ package struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Pixels as they are.
-    package static let raw = Preprocessing(description: "raw", operation: .raw)
+    public static let raw = Preprocessing(description: "raw", operation: .raw)
     /// Pixels scaled to 0…1.
-    package static let unit = Preprocessing(description: "unit", operation: .unit)
+    public static let unit = Preprocessing(description: "unit", operation: .unit)
     /// torchvision's ImageNet normalization, for three channels.
-    package static let torch = Preprocessing(
+    public static let torch = Preprocessing(
         description: "torch",
         operation: .standardize(mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]))
     /// Blue, green, red minus ImageNet's means, for three channels.
-    package static let caffe = Preprocessing(
+    public static let caffe = Preprocessing(
         description: "caffe", operation: .caffe(mean: [103.939, 116.779, 123.68]))
     /// Pixels scaled to −1…1.
-    package static let tf = Preprocessing(description: "tf", operation: .tf)
+    public static let tf = Preprocessing(description: "tf", operation: .tf)
 
     /// The forms of text that are understood.
-    package static let forms =
+    public static let forms =
         "raw, unit, torch, caffe, tf or MEAN,STD (numbers, or one per channel: 0.5:0.4:0.3)"
 
     private init(description: String, operation: Operation) {
@@ -72,7 +72,7 @@ package struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// The number of channels that this is for; nil where any will do.
-    package var channels: Int? {
+    public var channels: Int? {
         switch operation {
         case .raw, .unit, .tf: nil
         case .caffe(let mean): mean.count
@@ -90,7 +90,7 @@ package struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// What becomes of a channel of black pixels and of white ones; what is between them stays so in proportion.
-    package func ends(channel: Int) -> (black: Float, white: Float) {
+    public func ends(channel: Int) -> (black: Float, white: Float) {
         (apply(0, channel: channel, scale: .bytes), apply(255, channel: channel, scale: .bytes))
     }
 

@@ -11,24 +11,24 @@ import Synchronization
 /// - MNIST's IDX file of images, as it is or gzipped, beside that of the labels, or the folder with the test files;
 /// - a folder with a folder of JPEG or PNG files for each class;
 /// - a text or CSV file (`.txt`, `.csv`, `.tsv`, `.lst`) that lists image files and labels.
-package struct Split: Sendable {
+public struct Split: Sendable {
     /// The path of the file or folder, as errors name it.
-    package let file: String
+    public let file: String
     /// The number of images, at least one.
-    package var count: Int { images.format.count }
+    public var count: Int { images.format.count }
     /// Rows of an image.
-    package var height: Int { images.format.height }
+    public var height: Int { images.format.height }
     /// Columns of an image.
-    package var width: Int { images.format.width }
+    public var width: Int { images.format.width }
     /// Colours of an image.
-    package var channels: Int { images.format.channels }
+    public var channels: Int { images.format.channels }
     /// The class of each image, 0 or more; nil where there are no labels.
-    package let labels: [Int]?
+    public let labels: [Int]?
     /// The names of the classes, in the order of the labels.
-    package let classNames: [String]?
+    public let classNames: [String]?
     /// How many classes the split has, where nothing says which of a network's outputs each of them is; then a network
     /// has to have as many. Nil where numbers or names of outputs say it.
-    package let unplacedClasses: Int?
+    public let unplacedClasses: Int?
     /// Where labels were found and what they mean, for people; nil without labels.
     package let labelReading: LabelReading?
     /// Image files that were left out because they cannot be read.
@@ -93,7 +93,7 @@ package struct Split: Sendable {
     }
 
     /// The values of pixels that are black and white; of float images that are on no scale known, the least and the most.
-    package var blackToWhite: ClosedRange<Float> { images.blackToWhite }
+    public var blackToWhite: ClosedRange<Float> { images.blackToWhite }
 
     /// The path of each image, where images are files of their own.
     package var files: FilePaths? { (images as? FileImages)?.files }

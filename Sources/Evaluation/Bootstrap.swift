@@ -3,13 +3,13 @@ import Synchronization
 import Tensors
 
 /// A mean and its 95 % interval.
-package struct Estimate: Sendable, Equatable, Codable {
+public struct Estimate: Sendable, Equatable, Codable {
     /// The value on the images as they are.
-    package let value: Double
+    public let value: Double
     /// Lower end of the 95 % interval.
-    package let low: Double
+    public let low: Double
     /// Upper end of the 95 % interval.
-    package let high: Double
+    public let high: Double
 }
 
 /// The percentile bootstrap (Efron 1979): images are drawn with replacement, as many as there are, and the interval is

@@ -1,21 +1,21 @@
 /// How a network does on one class.
-package struct ClassScores: Sendable, Equatable, Codable {
+public struct ClassScores: Sendable, Equatable, Codable {
     /// The class.
-    package let index: Int
+    public let index: Int
     /// Its name, where the split has names.
-    package let name: String?
+    public let name: String?
     /// Images of the class.
-    package let images: Int
+    public let images: Int
     /// Images that the network takes for the class.
-    package let predicted: Int
+    public let predicted: Int
     /// Images of the class that it classifies right.
-    package let correct: Int
+    public let correct: Int
     /// `correct` of `images`, the class' top-1; nil without images.
-    package let recall: Proportion?
+    public let recall: Proportion?
     /// `correct` of `predicted`; nil where nothing is taken for the class.
-    package let precision: Proportion?
+    public let precision: Proportion?
     /// 2 · `correct` / (`images` + `predicted`), the harmonic mean of the two; nil where both sums are 0.
-    package let f1: Double?
+    public let f1: Double?
 
     /// The scores of all classes, in their order.
     static func all(_ outcomes: OutcomeList, labels: [Int], classes: Int, names: [String]?) -> [Self] {

@@ -2,29 +2,29 @@ import Foundation
 import Tensors
 
 /// Two networks on the same images: before a conversion, and after. Encodes to JSON under the properties' names.
-package struct Comparison: Sendable, Equatable, Codable {
+public struct Comparison: Sendable, Equatable, Codable {
     /// Images compared.
-    package let images: Int
+    public let images: Int
     /// Images that both take for the same class; those without finite outputs never agree.
-    package let agreement: Proportion
+    public let agreement: Proportion
     /// The largest absolute difference between two outputs; nil where one is not finite or none were given.
-    package let largestDifference: Double?
+    public let largestDifference: Double?
     /// Images that the two take for different classes, in order; also those where one's outputs are not finite.
-    package let changed: [Int]
+    public let changed: [Int]
     /// What happened to the correct images; nil without labels.
-    package let paired: Paired?
+    public let paired: Paired?
 
     /// Images that one network classifies right and the other wrong.
-    package struct Paired: Sendable, Equatable, Codable {
+    public struct Paired: Sendable, Equatable, Codable {
         /// Images right before and wrong after, in order.
-        package let lost: [Int]
+        public let lost: [Int]
         /// Images wrong before and right after, in order.
-        package let gained: [Int]
+        public let gained: [Int]
         /// McNemar's exact test: how probable at least so uneven a split of the changed images is, if both networks
         /// are equally good.
-        package let mcNemarP: Double
+        public let mcNemarP: Double
         /// Top-1 after minus top-1 before, with Tango's score interval for paired proportions (1998).
-        package let difference: Estimate
+        public let difference: Estimate
     }
 
     /// Compares complete outcomes of the same labelled or unlabelled images.
@@ -63,7 +63,7 @@ package struct Comparison: Sendable, Equatable, Codable {
     }
 
     /// The largest absolute difference between elements at the same place; NaN where one is NaN.
-    package static func largestDifference(
+    public static func largestDifference(
         _ first: [Float], _ second: [Float]
     ) -> Double {
         var largest = 0.0

@@ -1,26 +1,26 @@
 import Tensors
 
 /// How well a network classifies a split. Encodes to JSON under the properties' names.
-package struct Evaluation: Sendable, Equatable, Codable {
+public struct Evaluation: Sendable, Equatable, Codable {
     /// Images scored, all of the split.
-    package let images: Int
+    public let images: Int
     /// Images for which the network gave a value that is not finite; they count as wrong, and are not in `reliability`
     /// and `confusion`.
-    package let nonFinite: Int
+    public let nonFinite: Int
     /// Images whose label scores more than every other class.
-    package let top1: Proportion
+    public let top1: Proportion
     /// Images whose label is among the five classes that score most; nil under six classes, where it says little.
-    package let top5: Proportion?
+    public let top5: Proportion?
     /// Mean negative log-likelihood of the labels in nats; nil where an output is not finite.
-    package let nll: Estimate?
+    public let nll: Estimate?
     /// Mean squared distance of the probabilities from the labels, 0…2; nil where an output is not finite.
-    package let brier: Estimate?
+    public let brier: Estimate?
     /// Mean of the recalls of the classes that occur among the labels.
-    package let meanPerClass: Estimate
+    public let meanPerClass: Estimate
     /// Whether confidence is accuracy; nil where no image has finite outputs.
     package let reliability: Reliability?
     /// The classes one by one, in their order.
-    package let classes: [ClassScores]
+    public let classes: [ClassScores]
     /// Which classes are taken for which.
     package let confusion: Confusion
 

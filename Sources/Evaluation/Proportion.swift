@@ -1,17 +1,17 @@
 /// A share of images and its 95 % interval.
-package struct Proportion: Sendable, Equatable, Codable {
+public struct Proportion: Sendable, Equatable, Codable {
     /// Images that count.
-    package let count: Int
+    public let count: Int
     /// `count` / images.
-    package let value: Double
+    public let value: Double
     /// Lower end of the 95 % interval.
-    package let low: Double
+    public let low: Double
     /// Upper end of the 95 % interval.
-    package let high: Double
+    public let high: Double
 
     /// `count` of `images`, with Wilson's score interval (1927) without continuity correction, which holds near 0 and
     /// 1 where the normal approximation does not. Traps unless 0 ≤ count ≤ images and images > 0.
-    package init(_ count: Int, of images: Int) {
+    public init(_ count: Int, of images: Int) {
         precondition(images > 0 && (0...images).contains(count))
         let z = 1.959963984540054  // the normal distribution's 97.5 % quantile
         let n = Double(images)

@@ -67,7 +67,7 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         to = options.target.commandName
         groups = options.groups.description
         initialization = options.initialization.rawValue
-        weightStandardization = options.weightStandardization.rawValue
+        weightStandardization = options.standardization.rawValue
         weightStandardizationEpsilon = options.standardizationEpsilon.rawValue
         addBias = options.addsBias
         assumeAdjacent = plan.report.pairs.contains { $0.adjacency == .assumed } ? true : nil

@@ -1,52 +1,52 @@
 import Conversion
 
 /// What a conversion did, for machines.
-package struct ConvertReport: Codable, Sendable {
+public struct ConvertReport: Codable, Sendable {
     /// The form of this report.
-    package var schemaVersion = 1
+    public var schemaVersion = 1
     /// The file that was read.
-    package var input: String
+    public var input: String
     /// The file that was written; nil where nothing was.
-    package var output: String?
+    public var output: String?
     /// Where the old file is that the output replaced; nil where it replaced none.
-    package var backup: String?
+    public var backup: String?
     /// What was recognised.
-    package var architecture: String
+    public var architecture: String
     /// How it was converted, and the settings of every norm.
     package var conversion: ConversionNote
     /// Converted norms by number of channels.
-    package var stages: [Stage]
+    public var stages: [Stage]
     /// Convolutions whose weights were standardized.
-    package var standardized: [String]
+    public var standardized: [String]
     /// Convolutions whose weights were left as they are, and why.
     package var leftAlone: [InspectReport.Exempt]
     /// Norms behind a convolution, or that may be, and what says so, in topological order.
     package var pairs: [PairReport]
     /// What the file does not say and a convention had to.
-    package var assumptions: [String]
+    public var assumptions: [String]
     /// Convolutions that got a bias.
-    package var biased: [String]
+    public var biased: [String]
     /// Parameters that were left out.
-    package var droppedParameters: [String]
+    public var droppedParameters: [String]
     /// Other parts of the file that were left out.
-    package var droppedParts: [String]
+    public var droppedParts: [String]
     /// Parameters of the input that the network does not use.
-    package var unused: [String]
+    public var unused: [String]
     /// What calibration on images did, if there was one.
-    package var calibration: CalibrationReport?
+    public var calibration: CalibrationReport?
     /// What the user should know, with all layers that it is about.
-    package var warnings: [String]
+    public var warnings: [String]
 
     /// The norms of one width.
-    package struct Stage: Codable, Sendable {
+    public struct Stage: Codable, Sendable {
         /// Channels of the norms.
-        package var channels: Int
+        public var channels: Int
         /// Groups of each.
-        package var groups: Int
+        public var groups: Int
         /// How many norms.
-        package var norms: Int
+        public var norms: Int
         /// How many convolutions before them were standardized.
-        package var standardized: Int
+        public var standardized: Int
     }
 
     /// Describes a conversion that is worked out, and written where `output` is not nil.

@@ -13,6 +13,12 @@ package enum ConvertFailure: Error, CustomStringConvertible {
     case notFinite(parameter: String, index: Int, value: Float)
     /// An output that is the input.
     case outputIsInput(path: String, backup: String)
+    /// A network without batch normalization.
+    case nothingToConvert(path: String, isBiT: Bool, architecture: String)
+    /// A conversion that keeps the norms has nothing that could be fitted.
+    case nothingToFit(path: String)
+    /// Layers that standardize their weights, in a layout of another framework.
+    case layersAreKeras(path: String)
 
     /// One line for people.
     package var description: String {
@@ -24,6 +30,15 @@ package enum ConvertFailure: Error, CustomStringConvertible {
         case .outputIsInput(let path, let backup):
             "\(path): is the input, which may be the only original: --in-place replaces it and keeps the old file as "
                 + backup
+        case .nothingToConvert(let path, let isBiT, let architecture):
+            "\(path): "
+                + (isBiT
+                    ? "\(architecture) has group norms and standardized convolutions already"
+                    : "the network has no batch normalization") + ": nothing to convert, nothing written"
+        case .nothingToFit(let path):
+            "\(path): norms and weights stay as they are: nothing to calibrate"
+        case .layersAreKeras(let path):
+            "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
         }
     }
 }

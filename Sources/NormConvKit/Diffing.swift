@@ -6,40 +6,40 @@ import Networks
 import Tensors
 
 /// How far two networks' values are apart, layer by layer, for machines.
-package struct DiffReport: Codable, Sendable {
+public struct DiffReport: Codable, Sendable {
     /// The form of this report.
-    package var schemaVersion = 1
+    public var schemaVersion = 1
     /// The first network's file.
-    package var first: String
+    public var first: String
     /// The second network's file.
-    package var second: String
+    public var second: String
     /// The images' file.
-    package var data: String
+    public var data: String
     /// Images that were looked at.
-    package var images: Int
+    public var images: Int
     /// Layers that both have, in the first network's order.
-    package var layers: [Layer]
+    public var layers: [Layer]
     /// Layers that only one of them has, or of another shape.
-    package var unmatched: [String]
+    public var unmatched: [String]
 
     /// A layer's values in both networks.
-    package struct Layer: Codable, Sendable {
+    public struct Layer: Codable, Sendable {
         /// The layer's name.
-        package var layer: String
+        public var layer: String
         /// `convolution`, `norm`, `sum`, `activation`, `dense` or `other`.
-        package var kind: String
+        public var kind: String
         /// Σ(b − a)²/Σ(a − ā)², ā each channel's mean in the first network; absent where its values do not vary.
-        package var relativeError: Double?
+        public var relativeError: Double?
         /// Σab/√(Σa²·Σb²).
-        package var cosine: Double
+        public var cosine: Double
         /// Mean of the values in the first network.
-        package var firstMean: Double
+        public var firstMean: Double
         /// Standard deviation of the values in the first network.
-        package var firstDeviation: Double
+        public var firstDeviation: Double
         /// Mean of the values in the second network.
-        package var secondMean: Double
+        public var secondMean: Double
         /// Standard deviation of the values in the second network.
-        package var secondDeviation: Double
+        public var secondDeviation: Double
     }
 }
 

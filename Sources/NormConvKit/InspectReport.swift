@@ -3,39 +3,39 @@ import Conversion
 import Networks
 
 /// What a file holds, and what a conversion would find in it.
-package struct InspectReport: Codable, Sendable {
+public struct InspectReport: Codable, Sendable {
     /// The form of this report.
-    package var schemaVersion = 1
+    public var schemaVersion = 1
     /// The path as it was given.
-    package var file: String
+    public var file: String
     /// The layout's short name.
-    package var layout: String
+    public var layout: String
     /// The layout, for people.
-    package var layoutDescription: String
+    public var layoutDescription: String
     /// What wrote the file.
-    package var producer: String?
+    public var producer: String?
     /// What was recognised.
-    package var architecture: String
+    public var architecture: String
     /// What it was recognised by: `configuration` or `names`.
-    package var recognizedBy: String
+    public var recognizedBy: String
     /// What the file does not say and a convention had to.
-    package var assumptions: [String]
+    public var assumptions: [String]
     /// Whether the network can be run: false where only norms and the convolutions before them are known.
-    package var isComplete: Bool
+    public var isComplete: Bool
     /// Height × width × channels of the images, `any` where the file does not say.
-    package var input: String
+    public var input: String
     /// The preprocessing that goes with the network.
-    package var preprocess: String
+    public var preprocess: String
     /// Classes; nil where the head was not recognised.
-    package var classes: Int?
+    public var classes: Int?
     /// Values of all tensors.
-    package var parameters: Int
+    public var parameters: Int
     /// Tensors.
-    package var tensors: Int
+    public var tensors: Int
     /// How the file was converted, if it was.
-    package var converted: String?
+    public var converted: String?
     /// Parameters that the network does not use.
-    package var unused: [String]
+    public var unused: [String]
     /// Batch and group normalizations, in topological order.
     package var norms: [Norm]
     /// Convolutions without a norm of their own.
@@ -43,7 +43,7 @@ package struct InspectReport: Codable, Sendable {
     /// Norms behind a convolution, or that may be, and what says so, in topological order.
     package var pairs: [PairReport]
     /// Layers of norms without running statistics of which nothing says what they are.
-    package var unknownNorms: [String]
+    public var unknownNorms: [String]
 
     /// A norm and the convolution before it.
     package struct Norm: Codable, Sendable {
@@ -72,7 +72,7 @@ package struct InspectReport: Codable, Sendable {
     }
 
     /// Describes a model without reading its weights.
-    package init(_ model: Model) {
+    public init(_ model: Model) {
         let network = model.network
         let pairs = ConvolutionNormPairs(network)
         file = model.path

@@ -6,20 +6,20 @@ import OrderedJSON
 import Tensors
 
 /// A network and the file that it is in.
-package struct Model: Sendable {
+public struct Model: Sendable {
     /// The file.
     package let checkpoint: any Checkpoint
     /// What the file's configuration or names describe.
     package let network: Network
     /// Parameters that the network does not use, in file order.
-    package let unusedParameters: [String]
+    public let unusedParameters: [String]
     /// What the network was recognised by.
     package let basis: Recognition.Basis
     /// What the file does not say and a convention had to, for people.
-    package let assumptions: [String]
+    public let assumptions: [String]
     /// Layers of norms without running statistics of which neither the file nor the caller says what they are: such a network
     /// is neither scored nor written. In topological order.
-    package internal(set) var unknownNorms: [String]
+    public internal(set) var unknownNorms: [String]
     /// What the caller said of such norms.
     let normKind: NormKind?
     /// How the file was converted, if it was.
@@ -131,7 +131,7 @@ package struct Model: Sendable {
 
     /// What may make another function of a network that is known by its names: numbers in the file that it does not use.
     /// Nil where all is used, or where a configuration tells the network.
-    package var doubt: String? {
+    public var doubt: String? {
         guard basis == .names, network.isComplete else { return nil }
         let unused = unusedParameters.filter { checkpoint.parameters[$0]?.elementType.isFloat == true }
         guard let first = unused.first else { return nil }
@@ -142,13 +142,13 @@ package struct Model: Sendable {
     }
 
     /// The path as it was given.
-    package var path: String { checkpoint.path }
+    public var path: String { checkpoint.path }
 
     /// The path, and the precision where it is not the usual one.
-    package var title: String { precision == .float32 ? path : "\(path) (\(precision.rawValue))" }
+    public var title: String { precision == .float32 ? path : "\(path) (\(precision.rawValue))" }
 
     /// What the file remembers, else what the network's family was trained with.
-    package var preprocessing: Preprocessing {
+    public var preprocessing: Preprocessing {
         if let note, let remembered = try? Preprocessing(parsing: note.preprocess) { return remembered }
         return switch network.family {
         case .keras: .raw

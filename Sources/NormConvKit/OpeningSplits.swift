@@ -3,13 +3,13 @@ import Networks
 import Tensors
 
 /// How a split is read, where that is not what goes with the network.
-package struct SplitOptions: Sendable {
+public struct SplitOptions: Sendable {
     /// Where channels stand in arrays, where 1 or 3 channels do not tell it.
     package var layout: ImageLayout?
     /// What float images mean.
     package var scale = PixelScale.bytes
     /// Whether images without labels are refused.
-    package var requiresLabels = true
+    public var requiresLabels = true
     /// The size that image files are brought to.
     package var resize: ImageTransform.Resize?
     /// What is cut out of their middle.
@@ -17,14 +17,14 @@ package struct SplitOptions: Sendable {
     /// How pixels between pixels are made.
     package var interpolation: Interpolation?
     /// Whether EXIF's orientation is followed.
-    package var followsOrientation = true
+    public var followsOrientation = true
     /// Whether JPEG may be decoded at reduced scale.
-    package var decodesReduced = false
+    public var decodesReduced = false
     /// Which output the name of a class means.
     package var classes: ClassIndices?
 
     /// What goes with the network.
-    package init() {}
+    public init() {}
 }
 
 /// Why a split does not go with a network.

@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 
 /// How the layout of a new file is chosen.
-package enum LayoutChoice: Sendable, Equatable {
+public enum LayoutChoice: Sendable, Equatable {
     /// By what its name ends in, else the input's.
     case byName
     /// The input's.

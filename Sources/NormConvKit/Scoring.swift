@@ -80,7 +80,8 @@ struct ScoreSheet: Sendable {
 /// Networks to be scored on a split in one pass over its images, checked to go with it.
 package struct ScoringJob: Sendable {
     let split: Split
-    let models: [Model]
+    /// The networks, in the order of the report.
+    package let models: [Model]
     let baseline: Int?
     let engine: EngineKind
     let preprocessing: [Preprocessing]

@@ -8,20 +8,20 @@ import Reports
 import Tensors
 
 /// How networks are run at several batch sizes.
-package struct SweepOptions: Sendable {
+public struct SweepOptions: Sendable {
     /// Images in a batch; every size once, whatever the order.
-    package var batchSizes = [1, 2, 4, 8, 16, 32, 64]
+    public var batchSizes = [1, 2, 4, 8, 16, 32, 64]
     /// How often the images are put into batches anew, at least once.
-    package var shuffles = 3
+    public var shuffles = 3
     /// Where the random numbers start: the same shuffles for every network and batch size.
-    package var seed: UInt64 = 0
+    public var seed: UInt64 = 0
     /// For all networks; what goes with each where it is nil.
-    package var preprocessing: Preprocessing?
+    public var preprocessing: Preprocessing?
     /// Threads; all cores where it is nil. The figures do not depend on it.
-    package var workers: Int?
+    public var workers: Int?
 
     /// The usual sizes.
-    package init() {}
+    public init() {}
 }
 
 /// Why networks cannot be run at these batch sizes.

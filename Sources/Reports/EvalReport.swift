@@ -2,29 +2,29 @@ import Evaluation
 import Foundation
 
 /// How well networks classify a split, for machines and as what pages and tables are made of.
-package struct EvalReport: Codable, Sendable, Equatable {
+public struct EvalReport: Codable, Sendable, Equatable {
     /// The form of this report.
-    package var schemaVersion = 2
+    public var schemaVersion = 2
     /// The program's version.
-    package var version: String
+    public var version: String
     /// The split's file.
-    package var data: String
+    public var data: String
     /// How image files came to one size; absent for arrays.
-    package var transform: String?
+    public var transform: String?
     /// Image files that were left out because they cannot be read; absent where there are none.
     package var broken: [Broken]?
     /// What was taken for the images' classes; absent where that is not known.
     package var labels: Labels?
     /// Images scored: all of the split but the broken ones.
-    package var images: Int
+    public var images: Int
     /// The engine that ran the networks.
-    package var engine: String
+    public var engine: String
     /// How intervals of means were made.
     package var bootstrap = BootstrapSettings()
     /// The network that the others are compared with; absent where there is one network.
-    package var baseline: String?
+    public var baseline: String?
     /// The networks, in the order that they were named.
-    package var models: [Network]
+    public var models: [Network]
 
     /// An image file that was left out.
     package struct Broken: Codable, Sendable, Equatable {
@@ -70,27 +70,27 @@ package struct EvalReport: Codable, Sendable, Equatable {
     }
 
     /// One of the networks. In JSON, the evaluation's properties stand beside its own.
-    package struct Network: Codable, Sendable, Equatable {
+    public struct Network: Codable, Sendable, Equatable {
         /// The network's file.
-        package var model: String
+        public var model: String
         /// What was done to the pixels.
-        package var preprocess: String
+        public var preprocess: String
         /// What the network's file does not say and a convention, or the caller, had to.
-        package var assumptions: [String]
+        public var assumptions: [String]
         /// How its outputs become probabilities of the classes.
         package var head: Head
         /// Images per second, without opening files and packing weights; with several networks, about what each would
         /// do alone.
-        package var imagesPerSecond: Double
+        public var imagesPerSecond: Double
         /// How well it classifies.
-        package var evaluation: Evaluation
+        public var evaluation: Evaluation
         /// How its file was converted; nil where it was not, or `sha256` is nil too and it is not known.
         package var conversion: ConversionSummary?
         /// The SHA-256 of its file, as 64 hexadecimal digits; nil where it is not known, as in partial results of
         /// earlier versions.
-        package var sha256: String?
+        public var sha256: String?
         /// The comparison with the baseline, which is "before"; nil for the baseline itself.
-        package var comparison: Comparison?
+        public var comparison: Comparison?
 
         /// A network's figures.
         package init(
@@ -111,7 +111,7 @@ package struct EvalReport: Codable, Sendable, Equatable {
         }
 
         /// Reads what `encode` writes.
-        package init(from decoder: any Decoder) throws {
+        public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             model = try values.decode(String.self, forKey: .model)
             preprocess = try values.decode(String.self, forKey: .preprocess)
@@ -125,7 +125,7 @@ package struct EvalReport: Codable, Sendable, Equatable {
         }
 
         /// The evaluation's properties, and the network's own beside them.
-        package func encode(to encoder: any Encoder) throws {
+        public func encode(to encoder: any Encoder) throws {
             try evaluation.encode(to: encoder)
             var values = encoder.container(keyedBy: CodingKeys.self)
             try values.encode(model, forKey: .model)
@@ -153,7 +153,7 @@ package struct EvalReport: Codable, Sendable, Equatable {
 
     /// Classes that have images, those first whose recall is lowest in any network: a class that only one network loses is
     /// worth seeing. Of equal recalls, the one of more images says more.
-    package var weakestClasses: [Int] {
+    public var weakestClasses: [Int] {
         guard let classes = models.first?.evaluation.classes else { return [] }
         let recalls = classes.indices.map { index in
             models.compactMap { $0.evaluation.classes[index].recall?.value }.min()
@@ -164,7 +164,7 @@ package struct EvalReport: Codable, Sendable, Equatable {
     }
 
     /// What to call each network: the shortest end of its path that tells it from the others.
-    package var names: [String] { networkNames.full }
+    public var names: [String] { networkNames.full }
 
     /// The names, and shorter ones.
     package var networkNames: NetworkNames { NetworkNames(models.map(\.model)) }

@@ -2,45 +2,45 @@ import Evaluation
 import Foundation
 
 /// Networks' errors against the batch size, for machines and as what pages and tables are made of.
-package struct SweepReport: Codable, Sendable, Equatable {
+public struct SweepReport: Codable, Sendable, Equatable {
     /// The form of this report.
-    package var schemaVersion = 1
+    public var schemaVersion = 1
     /// The program's version.
-    package var version: String
+    public var version: String
     /// The split's file.
-    package var data: String
+    public var data: String
     /// How image files came to one size; absent for arrays.
-    package var transform: String?
+    public var transform: String?
     /// Image files that were left out because they cannot be read; absent where there are none.
     package var broken: [EvalReport.Broken]?
     /// Images scored at every batch size: all of the split but the broken ones.
-    package var images: Int
+    public var images: Int
     /// How often the images were shuffled.
-    package var shuffles: Int
+    public var shuffles: Int
     /// Where the random numbers start.
-    package var seed: UInt64
+    public var seed: UInt64
     /// The networks, in the order that they were named.
-    package var models: [Network]
+    public var models: [Network]
 
     /// One of the networks.
-    package struct Network: Codable, Sendable, Equatable {
+    public struct Network: Codable, Sendable, Equatable {
         /// The network's file.
-        package var model: String
+        public var model: String
         /// What was done to the pixels.
-        package var preprocess: String
+        public var preprocess: String
         /// How its file was converted; nil where it was not.
         package var conversion: ConversionSummary?
         /// The SHA-256 of its file, as 64 hexadecimal digits; nil where it is not known.
-        package var sha256: String?
+        public var sha256: String?
         /// How many batch norms it has; without any, the batch does not matter.
-        package var batchNorms: Int
+        public var batchNorms: Int
         /// The share of images that it gets wrong with stored statistics, as `eval` scores it.
-        package var stored: Proportion
+        public var stored: Proportion
         /// Its errors by batch size, smallest first.
-        package var points: [Point]
+        public var points: [Point]
 
         /// A network's errors.
-        package init(
+        public init(
             model: String, preprocess: String, batchNorms: Int, stored: Proportion, points: [Point]
         ) {
             self.model = model
@@ -52,18 +52,18 @@ package struct SweepReport: Codable, Sendable, Equatable {
     }
 
     /// A network's errors at one batch size.
-    package struct Point: Codable, Sendable, Equatable {
+    public struct Point: Codable, Sendable, Equatable {
         /// Images in a batch.
-        package var batchSize: Int
+        public var batchSize: Int
         /// The share of images that it gets wrong, for each shuffle; one where the order does not matter.
-        package var errors: [Double]
+        public var errors: [Double]
         /// The mean of the errors.
-        package var mean: Double
+        public var mean: Double
         /// Their standard deviation, of a sample (n − 1); 0 for one error.
-        package var deviation: Double
+        public var deviation: Double
 
         /// Errors of at least one shuffle.
-        package init(batchSize: Int, errors: [Double]) {
+        public init(batchSize: Int, errors: [Double]) {
             precondition(!errors.isEmpty, "no errors at batch size \(batchSize)")
             self.batchSize = batchSize
             self.errors = errors
@@ -87,7 +87,7 @@ package struct SweepReport: Codable, Sendable, Equatable {
     }
 
     /// What to call each network: the shortest end of its path that tells it from the others.
-    package var names: [String] { networkNames.full }
+    public var names: [String] { networkNames.full }
 
     /// The names, and shorter ones.
     package var networkNames: NetworkNames { NetworkNames(models.map(\.model)) }

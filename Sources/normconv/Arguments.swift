@@ -105,24 +105,13 @@ enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
     case instance = "in"
     case none
 
-    var target: ConversionOptions.Target {
+    /// Nil where norms stay.
+    var target: ConversionOptions.Target? {
         switch self {
-        case .gn, .none: .groupNorm
+        case .gn: .groupNorm
         case .ln: .layerNorm
         case .instance: .instanceNorm
-        }
-    }
-}
-
-/// `--ws`: what is standardized, and whether Keras' layers do it themselves.
-enum StandardizationArgument: String, ExpressibleByArgument, CaseIterable {
-    case on, off, all, layer
-
-    var standardization: ConversionOptions.WeightStandardization {
-        switch self {
-        case .on, .layer: .on
-        case .off: .off
-        case .all: .all
+        case .none: nil
         }
     }
 }
@@ -137,7 +126,7 @@ enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
 
 extension GroupPolicy: ExpressibleByArgument {
     /// `auto`, `gcd`, `32`, `size:8`.
-    package init?(argument: String) {
+    public init?(argument: String) {
         switch argument {
         case "auto": self = .auto
         case "gcd": self = .gcd
@@ -178,6 +167,7 @@ struct ByteCount: ExpressibleByArgument {
 
 extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
+extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
 extension PixelScale: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}

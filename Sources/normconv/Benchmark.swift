@@ -69,13 +69,6 @@ struct Benchmark: ParsableCommand {
     }
 
     func run() throws {
-        var options = BenchmarkOptions()
-        options.input = input?.shape
-        options.images = images
-        options.repeats = repeats
-        options.workers = workers
-        options.batch = batch
-        options.precision = precision
         let job = try BenchmarkJob(
             path: model, architecture: try architecture.text, norms: architecture.normKind, options: options)
         let progress = ProgressLine(
@@ -84,6 +77,17 @@ struct Benchmark: ParsableCommand {
         let report = try job.run(progress: progress.advance)
         progress.finish()
         try output.show(report, report.lines(layers: layers))
+    }
+
+    private var options: BenchmarkOptions {
+        var options = BenchmarkOptions()
+        options.input = input?.shape
+        options.images = images
+        options.repeats = repeats
+        options.workers = workers
+        options.batch = batch
+        options.precision = precision
+        return options
     }
 }
 

@@ -83,26 +83,21 @@ struct CalibrationArguments: ParsableArguments {
     /// Whether the plan is fitted to images.
     var areGiven: Bool { calibrate != nil || synthesize }
 
-    /// Fits a plan to images that are read or made.
-    func fit(
-        _ plan: ConversionPlan, _ model: Model, options: ConversionOptions, preprocessing: Preprocessing?,
-        quiet: Bool
-    ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
-        let calibration = CalibrationOptions(
+    /// The conversion, fitted to images that are read or made; as it is where none are given.
+    func fitted(_ conversion: Conversion, quiet: Bool) async throws -> Conversion {
+        let options = CalibrationOptions(
             images: calibrationImages ?? 512, seed: seed ?? 0, refitsHead: refitHead != .off,
             epochs: epochs, memory: calibrationMemory?.bytes ?? 4 << 30)
-        let split = try calibrate.map { try self.split($0, model, quiet: quiet) }
+        let split = try calibrate.map { try self.split($0, conversion.model, quiet: quiet) }
+        guard areGiven else { return conversion }
         let progress = StageLine(isOn: !quiet)
         defer { progress.finish() }
         guard let split else {
-            return try model.calibrate(
-                plan, options: options,
-                synthesizing: SynthesisOptions(images: calibrationImages, size: imageSize),
-                with: calibration, preprocessing: preprocessing, progress: progress.show)
+            return try await conversion.synthesized(
+                SynthesisOptions(images: calibrationImages, size: imageSize), options: options,
+                progress: progress.show)
         }
-        return try model.calibrate(
-            plan, options: options, on: split, with: calibration, preprocessing: preprocessing,
-            progress: progress.show)
+        return try await conversion.calibrated(on: split, options: options, progress: progress.show)
     }
 
     private func split(_ images: String, _ model: Model, quiet: Bool) throws -> Split {

@@ -2,7 +2,7 @@ import ArgumentParser
 import CKernels
 import NormConvKit
 
-struct Convert: ParsableCommand {
+struct Convert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Replaces batch normalization and keeps the function as well as stored statistics can.",
         discussion: """
@@ -54,7 +54,7 @@ struct Convert: ParsableCommand {
             Weight standardization: on, off, all, or layer (Keras: layers that go on standardizing in training, see the \
             README). Default: on for gn, off for ln and in.
             """)
-    var ws: StandardizationArgument?
+    var ws: ConversionOptions.WeightStandardization?
 
     @Option(help: "Epsilon of weight standardization: bit, timm or paper. Default: bit.")
     var wsEps: ConversionOptions.StandardizationEpsilon?
@@ -116,7 +116,7 @@ struct Convert: ParsableCommand {
         if addBias, initialization == .copy {
             throw ValidationError("--add-bias goes with --init statistics only: copy leaves biases alone.")
         }
-        if ws == .layer, wsEps == .paper {
+        if ws == .layers, wsEps == .paper {
             throw ValidationError(
                 "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
         }
@@ -133,87 +133,33 @@ struct Convert: ParsableCommand {
         }
     }
 
-    private var options: ConversionOptions {
-        ConversionOptions(
-            target: to.target, groups: groups ?? .auto, initialization: initialization,
-            weightStandardization: ws?.standardization ?? (to == .gn ? .on : .off),
-            standardizationEpsilon: wsEps ?? .bit, epsilon: epsilon ?? 1e-5, addsBias: addBias,
-            assumesAdjacent: assumeAdjacent)
+    private var file: ConversionOutput {
+        ConversionOutput(
+            output ?? input, layout: layout?.choice ?? .byName,
+            replaces: inPlace ? .input : force ? .another : .nothing)
     }
 
-    /// What the file is to remember.
-    private func note(
-        _ plan: ConversionPlan, _ model: Model, _ calibration: CalibrationReport?
-    ) -> ConversionNote {
-        var note = model.note(
-            of: plan, options: options, preprocessing: preprocess, calibration: calibration)
-        if ws == .layer { note.kerasLayer = StandardizedConvolutionLayer.python }
-        guard to == .none else { return note }
-        var kept = model.note ?? note.unchanged
-        (kept.preprocess, kept.family) = (note.preprocess, note.family)
-        return kept
+    private func conversion(of model: Model) throws -> Conversion {
+        let options = to.target.map { target in
+            ConversionOptions(
+                target: target, groups: groups ?? .auto, initialization: initialization,
+                weightStandardization: ws, standardizationEpsilon: wsEps ?? .bit,
+                epsilon: epsilon ?? 1e-5, addsBias: addBias, assumesAdjacent: assumeAdjacent)
+        }
+        var conversion = try options.map(model.converting) ?? model.keepingNorms()
+        if let preprocess { conversion.preprocessing = preprocess }
+        return conversion
     }
 
-    func run() throws {
+    func run() async throws {
         if !calibration.areGiven { nc_return_freed_memory() }
-        let (output, choice) = (self.output ?? input, self.layout?.choice ?? .byName)
-        try OutputName(output).check(choice)
-        try OutputIsInput.check(output, [calibration.calibrate, architecture.architecture].compactMap { $0 })
-        let model = try architecture.model(input)
-        let layout = try OutputName(output).layout(choice, from: model.checkpoint.layout)
-        if inPlace { try model.checkInPlace(output) } else { try model.checkOutput(output) }
-        var plan = to == .none ? ConversionPlan(unchanged: model.network) : try model.plan(options)
-        guard !plan.report.warnings.contains(.nothingToConvert) else {
-            throw NothingToConvert(path: input, architecture: model.network)
-        }
-        if ws == .layer, !(layout?.isKeras ?? model.checkpoint.layout.isKeras) {
-            throw LayersAreKeras(path: output)
-        }
-        var note = note(plan, model, nil)
-        var fitted: CalibrationReport?
-        if calibration.areGiven, !dryRun { try AtomicFile.check(output, overwrite: force || inPlace) }
-        if dryRun || calibration.areGiven { try model.check(plan, note: note, to: output, layout: layout) }
-        if calibration.areGiven {
-            let result = try calibration.fit(
-                plan, model, options: options, preprocessing: preprocess, quiet: outputOptions.quiet)
-            (plan, fitted) = (result.plan, result.report)
-            note = self.note(plan, model, fitted)
-        }
-        var report = ConvertReport(
-            model, plan, note: note, calibration: fitted, output: dryRun ? nil : output)
-        if !dryRun, inPlace {
-            report.backup = try model.writeInPlace(plan, note: note, to: output, layout: layout)
-        } else if !dryRun {
-            try model.write(plan, note: note, to: output, layout: layout, overwrite: force)
-        }
-        if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
-            report.droppedParts.append("what the network does not use")
-        }
+        try file.check(beside: [calibration.calibrate, architecture.architecture].compactMap { $0 })
+        var conversion = try conversion(of: architecture.model(input))
+        if dryRun || calibration.areGiven { try conversion.check(file, isWritten: !dryRun) }
+        if !dryRun { conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet) }
+        let report = dryRun ? try conversion.report(for: file) : try conversion.write(to: file)
         if outputOptions.json || !outputOptions.quiet { try outputOptions.show(report, report.lines) }
-        if !outputOptions.quiet { plan.report.open(fitted).forEach { Terminal.note("warning: \($0)") } }
-    }
-}
-
-/// Layers that standardize their weights exist in Keras only.
-struct LayersAreKeras: Error, CustomStringConvertible {
-    let path: String
-
-    var description: String {
-        "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
-    }
-}
-
-/// A network without batch normalization.
-struct NothingToConvert: Error, CustomStringConvertible {
-    let path: String
-    let architecture: Network
-
-    var description: String {
-        let has =
-            architecture.family == .bit
-            ? "\(architecture.architecture) has group norms and standardized convolutions already"
-            : "the network has no batch normalization"
-        return "\(path): \(has): nothing to convert, nothing written"
+        if !outputOptions.quiet { conversion.warnings.forEach { Terminal.note("warning: \($0)") } }
     }
 }
 

@@ -122,21 +122,14 @@ struct Eval: ParsableCommand {
     }
 
     func run() throws {
-        let paths = against.map { models.contains($0) ? models : models + [$0] } ?? models
-        let inputs = paths + [data] + [labels.classes, architecture.architecture].compactMap { $0 }
-        try files.check(overwrite: force, inputs: inputs)
-        for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
-        if let outputs { try AtomicFile.check(outputs, overwrite: force) }
+        try checkFiles()
         try precision.check()
-        let stored = head.applied(to: try architecture.models(paths, quiet: output.quiet))
-        let networks = precision == .float32 ? stored : [stored[0].running(in: precision), stored[0]]
+        let networks = head.applied(to: try architecture.models(paths, quiet: output.quiet))
         let split = try images.split(
-            data, for: stored, options: labels.splitOptions, quiet: output.quiet)
-        let job = try ScoringJob(
-            networks, on: split, baseline: baseline(paths),
-            preprocessing: preprocess, engine: engine)
+            data, for: networks, options: labels.splitOptions, quiet: output.quiet)
+        let job = try job(networks, on: split)
         let partial = part.options(architecture: try architecture.text, force: force)
-        let scores = try run(job, networks, on: split, partial)
+        let scores = try run(job, on: split, partial)
         if let partial, part.shard != nil {
             let report = ShardReport(partial, split: split)
             return try output.show(report, report.lines)
@@ -144,6 +137,25 @@ struct Eval: ParsableCommand {
         let result = try job.result(scores)
         try files.write(result, overwrite: force) { try split.picture($0) }
         try output.show(result.report, result.report.lines(isAlone: models.count == 1))
+    }
+
+    /// All networks, the one of `--against` among them.
+    private var paths: [String] { against.map { models.contains($0) ? models : models + [$0] } ?? models }
+
+    /// Throws where results cannot be written, before anything is read.
+    private func checkFiles() throws {
+        let inputs = paths + [data] + [labels.classes, architecture.architecture].compactMap { $0 }
+        try files.check(overwrite: force, inputs: inputs)
+        for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
+        if let outputs { try AtomicFile.check(outputs, overwrite: force) }
+    }
+
+    /// The networks, or the one in another precision and in floats.
+    private func job(_ networks: [Model], on split: Split) throws -> ScoringJob {
+        let networks =
+            precision == .float32 ? networks : [networks[0].running(in: precision), networks[0]]
+        return try ScoringJob(
+            networks, on: split, baseline: baseline(paths), preprocessing: preprocess, engine: engine)
     }
 
     /// The place of the network that the others are compared with: one in another precision comes before the same in floats.
@@ -154,8 +166,9 @@ struct Eval: ParsableCommand {
 
     /// Runs all networks in one pass; outputs as a whole are there only where they are wanted.
     private func run(
-        _ job: ScoringJob, _ networks: [Model], on split: Split, _ partial: PartialOptions?
+        _ job: ScoringJob, on split: Split, _ partial: PartialOptions?
     ) throws -> [Scores] {
+        let networks = job.models
         let first = URL(fileURLWithPath: networks[0].path).lastPathComponent
         let title = networks.count == 1 ? first : "\(networks.count) networks"
         let images = (partial?.shard ?? .whole).images(of: split.count).count

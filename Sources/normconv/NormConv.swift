@@ -4,7 +4,7 @@ import CKernels
 import NormConvKit
 
 @main
-struct NormConv: ParsableCommand {
+struct NormConv: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "normconv",
         abstract: "Swaps a pretrained network's BatchNorm for GroupNorm, and shows what the swap cost.",
@@ -24,7 +24,7 @@ struct NormConv: ParsableCommand {
             Benchmark.self,
         ])
 
-    static func main() {
+    static func main() async {
         Terminal.holdDescriptors()
         Interruption.install()
         // Far more than reading any array of a network or a split at once takes.
@@ -32,7 +32,11 @@ struct NormConv: ParsableCommand {
         nc_keep_freed_memory()
         do {
             var command = try parseAsRoot()
-            try command.run()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
         } catch {
             if exitCode(for: error) == .validationFailure {
                 let arguments = Array(CommandLine.arguments.dropFirst())

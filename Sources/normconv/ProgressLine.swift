@@ -45,10 +45,14 @@ final class ProgressLine: Sendable {
 }
 
 /// A line on standard error that says how far a calibration is, where that is a terminal.
-final class StageLine {
+final class StageLine: Sendable {
+    private struct Shown {
+        var at: ContinuousClock.Instant
+        var stage: String
+    }
     private let isOn: Bool
     private let start = ContinuousClock.now
-    private var shown: (at: ContinuousClock.Instant, stage: String)?
+    private let shown = Mutex<Shown?>(nil)
 
     /// Shows the line at once.
     init(isOn: Bool) {
@@ -57,11 +61,15 @@ final class StageLine {
     }
 
     /// At most ten times a second, and at each new stage, the line is written anew.
-    func show(_ progress: CalibrationProgress) {
-        let now = ContinuousClock.now
+    @Sendable func show(_ progress: CalibrationProgress) {
         guard isOn else { return }
-        if let shown, shown.stage == progress.stage, now - shown.at <= .milliseconds(100) { return }
-        shown = (now, progress.stage)
+        let now = ContinuousClock.now
+        let isDue = shown.withLock { shown in
+            if let shown, shown.stage == progress.stage, now - shown.at <= .milliseconds(100) { return false }
+            shown = Shown(at: now, stage: progress.stage)
+            return true
+        }
+        guard isDue else { return }
         Terminal.progress(
             ProgressText(
                 "calibrating", stage: progress.stage, done: progress.done, of: progress.total,

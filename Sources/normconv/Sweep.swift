@@ -75,31 +75,42 @@ struct Sweep: ParsableCommand {
     }
 
     func run() throws {
-        if let html {
-            let inputs = models + [data] + [labels.classes, architecture.architecture].compactMap { $0 }
-            try OutputIsInput.check(html, inputs)
-            try AtomicFile.check(html, overwrite: force)
-        }
+        try checkPage()
         let networks = head.applied(to: try architecture.models(models, quiet: output.quiet))
         let split = try images.split(
             data, for: networks, options: labels.splitOptions, quiet: output.quiet)
+        let progress = ProgressLine(
+            "sweep", total: split.sweepLength(networks, options: options), isOn: !output.quiet)
+        defer { progress.finish() }
+        let report = try split.sweep(networks, options: options, progress: progress.advance)
+        progress.finish()
+        try writePage(report)
+        try output.show(report, report.lines)
+    }
+
+    private var options: SweepOptions {
         var options = SweepOptions()
         options.batchSizes = batchSizes.sizes
         options.shuffles = shuffles
         options.seed = seed
         options.preprocessing = preprocess
         options.workers = workers
-        let progress = ProgressLine(
-            "sweep", total: split.sweepLength(networks, options: options), isOn: !output.quiet)
-        defer { progress.finish() }
-        let report = try split.sweep(networks, options: options, progress: progress.advance)
-        progress.finish()
-        if let html {
-            let page = SweepPage(
-                report, command: ["normconv"] + CommandLine.arguments.dropFirst(), date: Date())
-            try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: force)
-        }
-        try output.show(report, report.lines)
+        return options
+    }
+
+    /// Throws where the page cannot be written, before anything is read.
+    private func checkPage() throws {
+        guard let html else { return }
+        let inputs = models + [data] + [labels.classes, architecture.architecture].compactMap { $0 }
+        try OutputIsInput.check(html, inputs)
+        try AtomicFile.check(html, overwrite: force)
+    }
+
+    private func writePage(_ report: SweepReport) throws {
+        guard let html else { return }
+        let page = SweepPage(
+            report, command: ["normconv"] + CommandLine.arguments.dropFirst(), date: Date())
+        try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: force)
     }
 }
 

@@ -6,20 +6,19 @@ import Testing
 @Suite("the README")
 struct ReadmeTests {
     @Test("its example does what the command does")
-    func example() throws {
-        try TestFiles.withTemporaryFolder { folder in
+    func example() async throws {
+        try await TestFiles.withTemporaryFolder { folder in
             let (input, output) = (TestFiles.fixture("mnist-resnet.keras3.h5"), folder + "/gn.h5")
             let test = TestFiles.fixture("mnist-test.h5")
             // README: begin
-            let model = try Model(path: input)
-            var options = ConversionOptions()
-            options.groups = .perGroup(8)
-            options.weightStandardization = .off
-            try model.convert(to: output, options: options)
+            let model = try Model(input)
+            let split = try model.split(test)
+            let options = ConversionOptions(groups: .perGroup(8), weightStandardization: .off)
+            let gn = try model.converting(options)
+            try gn.write(to: output)  // or after: try await gn.calibrated(on: images)
 
-            let split = try Split(path: test)
-            let before = try split.evaluate(try model.run(on: split))
-            let after = try split.evaluate(try Model(path: output).run(on: split))
+            let before = try await model.evaluated(on: split)
+            let after = try await Model(output).evaluated(on: split)
             print("top-1 \(before.top1.value) before, \(after.top1.value) after")
             // README: end
             #expect(before.top1.count == 972)

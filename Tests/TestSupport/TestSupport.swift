@@ -49,6 +49,17 @@ package enum TestFiles {
         return FileManager.default.fileExists(atPath: folder) ? folder : nil
     }()
 
+    /// The same for a body that is waited for.
+    package static func withTemporaryFolder<Result>(
+        _ body: (String) async throws -> Result
+    ) async throws -> Result {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("normconv-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        return try await body(folder)
+    }
+
     /// A path for a file that a test makes, in a new folder that `body` leaves empty-handed afterwards.
     package static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory

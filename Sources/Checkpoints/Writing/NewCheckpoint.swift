@@ -4,7 +4,7 @@ import OrderedJSON
 import Tensors
 
 /// The layouts that a file can be written in from parameters of another.
-package enum OutputLayout: String, Sendable, CaseIterable {
+public enum OutputLayout: String, Sendable, CaseIterable {
     /// Keras' full model in HDF5.
     case keras
     /// Keras 3's `.keras` archive.
@@ -18,7 +18,7 @@ package enum OutputLayout: String, Sendable, CaseIterable {
     case safetensors
 
     /// Whether names and kernels are Keras'.
-    package var isKeras: Bool { self == .keras || self == .keras3 || self == .weights }
+    public var isKeras: Bool { self == .keras || self == .keras3 || self == .weights }
 }
 
 /// What a new file is to hold.

@@ -3,18 +3,18 @@ import Networks
 import Tensors
 
 /// A calibration under way, for people who wait.
-package struct CalibrationProgress: Sendable, Equatable {
+public struct CalibrationProgress: Sendable, Equatable {
     /// What is being done: `reading` or `images`, then `outputs`, `layers` and `training`.
-    package var stage: String
+    public var stage: String
     /// How much of it is done.
-    package var done: Int
+    public var done: Int
     /// How much there is.
-    package var total: Int
+    public var total: Int
     /// The share of all stages' work that is done, 0…1, as far as their costs can be told before.
-    package var share: Double
+    public var share: Double
 
     /// Progress within a stage.
-    package init(stage: String, done: Int, total: Int, share: Double) {
+    public init(stage: String, done: Int, total: Int, share: Double) {
         self.stage = stage
         self.done = done
         self.total = total

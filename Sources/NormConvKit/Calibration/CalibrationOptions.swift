@@ -1,22 +1,22 @@
 /// How a conversion is calibrated on images without labels.
-package struct CalibrationOptions: Sendable, Equatable {
+public struct CalibrationOptions: Sendable, Equatable {
     /// How many images are drawn; all where there are fewer. A quarter of them is set aside to judge each step. Of images
     /// that are made, `SynthesisOptions` says how many.
-    package var images: Int
+    public var images: Int
     /// Decides which images are drawn, and everything else that is drawn.
-    package var seed: UInt64
+    public var seed: UInt64
     /// Whether the classifier's head is fitted anew.
-    package var refitsHead: Bool
+    public var refitsHead: Bool
     /// How many times the images are gone through to train all parameters towards the old network's values; nil lets
     /// the cost of the network decide.
-    package var epochs: Int?
+    public var epochs: Int?
     /// Bytes that live activations may take: beyond them they are kept in half precision.
-    package var memory: Int
+    public var memory: Int
     /// Threads; the result does not depend on it.
-    package var workers: Int?
+    public var workers: Int?
 
     /// The defaults are the command's.
-    package init(
+    public init(
         images: Int = 512, seed: UInt64 = 0, refitsHead: Bool = true, epochs: Int? = nil,
         memory: Int = 4 << 30, workers: Int? = nil
     ) {

@@ -1,19 +1,19 @@
 /// What a calibration did.
-package struct CalibrationReport: Codable, Sendable, Equatable {
+public struct CalibrationReport: Codable, Sendable, Equatable {
     /// The images' file; nil where they were made.
-    package var data: String?
+    public var data: String?
     /// How images were made, where they were.
     package var synthesis: SynthesisReport?
     /// Images that parameters were fitted to.
-    package var fitted: Int
+    public var fitted: Int
     /// Images that judged.
-    package var setAside: Int
+    public var setAside: Int
     /// The seed that drew them.
-    package var seed: UInt64
+    public var seed: UInt64
     /// How activations were kept: `single` or `half` precision.
-    package var precision: String
+    public var precision: String
     /// How far the outputs are from the old network's after each step, on the images set aside.
-    package var steps: [Step] = []
+    public var steps: [Step] = []
     /// Steps that could not be done, and why.
     package var skipped: [Skipped] = []
     /// What the step `layers` made of each norm: it is in the file only where that step was kept.
@@ -21,22 +21,22 @@ package struct CalibrationReport: Codable, Sendable, Equatable {
     /// Layers that were not fitted by themselves, and why; training may still change them.
     package var leftAlone: [InspectReport.Exempt] = []
     /// Seconds of one pass of the old network over all images.
-    package var forwardSeconds = 0.0
+    public var forwardSeconds = 0.0
     /// Seconds that solving systems of equations took.
-    package var solveSeconds = 0.0
+    public var solveSeconds = 0.0
     /// Seconds of everything, solving included.
-    package var totalSeconds = 0.0
+    public var totalSeconds = 0.0
 
     /// A step of the calibration.
-    package struct Step: Codable, Sendable, Equatable {
+    public struct Step: Codable, Sendable, Equatable {
         /// `statistics`, `layers`, `head` or `training`.
-        package var name: String
+        public var name: String
         /// Share of the images set aside that both networks put into the same class.
-        package var agreement: Double
+        public var agreement: Double
         /// Squared error of the outputs in units of how much the old network's vary.
-        package var outputError: Double
+        public var outputError: Double
         /// Whether the step was kept; it is dropped where it lowers the agreement, or leaves it and raises the error.
-        package var kept: Bool
+        public var kept: Bool
     }
 
     /// A step that could not be done.

@@ -2,12 +2,12 @@ import Datasets
 import Reports
 
 /// How images are made from a network's stored statistics.
-package struct SynthesisOptions: Sendable, Equatable {
+public struct SynthesisOptions: Sendable, Equatable {
     /// How many images; a quarter of them judges each step. As many as suit the network's cost where it is nil.
-    package var images: Int?
+    public var images: Int?
     /// Steps down the gradient, each about two passes of the network; as many again, up to five times, where statistics
     /// are not near yet and the network costs little.
-    package var steps: Int
+    public var steps: Int
     /// Their rows and columns; what suits the network where it is nil.
     package var size: Extent?
 

@@ -1,0 +1,128 @@
+import Checkpoints
+import Conversion
+import Datasets
+import Networks
+
+/// A converted network that is worked out and not written yet: what `normconv convert` makes of a file.
+///
+/// ```swift
+/// let gn = try Model("resnet50.h5").converting(ConversionOptions(groups: .perGroup(8)))
+/// try gn.write(to: "resnet50-gn.safetensors")
+/// ```
+///
+/// A value: calibration and synthesis return another one. All throw `NormConvError`.
+public struct Conversion: Sendable {
+    /// The network that is converted.
+    public let model: Model
+    /// How; nil where its norms and weights stay as they are.
+    public let options: ConversionOptions?
+    /// What is done to pixels; the new file remembers it, and calibration reads images with it.
+    public var preprocessing: Preprocessing
+    /// The new parameters.
+    package private(set) var plan: ConversionPlan
+    /// What calibration did, if there was one.
+    package private(set) var calibration: CalibrationReport?
+
+    /// Throws `ConvertFailure.nothingToConvert` where there is no batch normalization.
+    init(_ model: Model, _ options: ConversionOptions?) throws {
+        self.model = model
+        self.options = options
+        preprocessing = model.preprocessing
+        guard let options else {
+            plan = ConversionPlan(unchanged: model.network)
+            return
+        }
+        plan = try model.plan(options)
+        guard !plan.report.warnings.contains(.nothingToConvert) else {
+            throw ConvertFailure.nothingToConvert(
+                path: model.path, isBiT: model.network.family == .bit,
+                architecture: model.network.architecture)
+        }
+    }
+
+    /// What the new file remembers.
+    package var note: ConversionNote {
+        var note = model.note(
+            of: plan, options: options ?? ConversionOptions(), preprocessing: preprocessing,
+            calibration: calibration)
+        if options?.weightStandardization == .layers {
+            note.kerasLayer = StandardizedConvolutionLayer.python
+        }
+        guard options == nil else { return note }
+        var kept = model.note ?? note.unchanged
+        (kept.preprocess, kept.family) = (note.preprocess, note.family)
+        return kept
+    }
+
+    /// What was done, for machines; with what is lost in a file of this layout.
+    package func report(layout: OutputLayout? = nil) -> ConvertReport {
+        var report = ConvertReport(model, plan, note: note, calibration: calibration, output: nil)
+        if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
+            report.droppedParts.append("what the network does not use")
+        }
+        return report
+    }
+
+    /// What was done: norms and groups, standardized convolutions, what was left alone and why.
+    public var report: ConvertReport { report() }
+
+    /// What the user should know, a line each, with at most three layers that it is about; `report.warnings` has all.
+    public var warnings: [String] { plan.report.open(calibration).map(\.description) }
+
+    // MARK: Calibration
+
+    /// Fits the new network to this one on images without labels: layer by layer, then the classifier, then all parameters
+    /// together. A step is kept only where it does not lower the agreement with the old network on a quarter of the images,
+    /// which is set aside.
+    ///
+    /// - Parameters:
+    ///   - split: the images, opened with `Model.split`; labels are not read.
+    ///   - options: how many of them, which, and what to do with them.
+    ///   - progress: is told how far things are, on another thread.
+    /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
+    public func calibrated(
+        on split: Split, options calibration: CalibrationOptions = CalibrationOptions(),
+        progress: @escaping @Sendable (CalibrationProgress) -> Void = { _ in }
+    ) async throws -> Conversion {
+        try await fitted { conversion, options in
+            try conversion.model.calibrate(
+                conversion.plan, options: options, on: split, with: calibration,
+                preprocessing: conversion.preprocessing, progress: progress)
+        }
+    }
+
+    /// Fits the new network to this one on images that are made from the stored statistics, where there are none at hand.
+    /// Nothing is trained on them unless `options.epochs` says so.
+    ///
+    /// - Parameters:
+    ///   - synthesis: how many images are made, and of what size.
+    ///   - options: the seed, and what to do with them.
+    ///   - progress: is told how far things are, on another thread.
+    /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
+    package func synthesized(
+        _ synthesis: SynthesisOptions = SynthesisOptions(),
+        options calibration: CalibrationOptions = CalibrationOptions(),
+        progress: @escaping @Sendable (CalibrationProgress) -> Void = { _ in }
+    ) async throws -> Conversion {
+        try await fitted { conversion, options in
+            try conversion.model.calibrate(
+                conversion.plan, options: options, synthesizing: synthesis, with: calibration,
+                preprocessing: conversion.preprocessing, progress: progress)
+        }
+    }
+
+    private func fitted(
+        _ fit:
+            @escaping @Sendable (Conversion, ConversionOptions) throws -> (
+                plan: ConversionPlan, report: CalibrationReport
+            )
+    ) async throws -> Conversion {
+        try await reporting(computing: {
+            guard let options else { throw ConvertFailure.nothingToFit(path: model.path) }
+            let result = try fit(self, options)
+            var fitted = self
+            (fitted.plan, fitted.calibration) = (result.plan, result.report)
+            return fitted
+        })
+    }
+}

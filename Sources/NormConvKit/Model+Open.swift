@@ -1,0 +1,91 @@
+import Conversion
+import Datasets
+
+extension Model {
+    /// Opens a file and recognises its network. Reads no weights.
+    ///
+    /// - Parameters:
+    ///   - path: a Keras, PyTorch, safetensors or Big Transfer file; see Documentation/Formats.md.
+    ///   - architecture: a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
+    /// - Throws: `NormConvError` where the file is damaged, or nothing in it is known.
+    public init(_ path: String, architecture: String? = nil) throws {
+        self = try reporting { try Model(path: path, architecture: architecture) }
+    }
+
+    /// Works out the network with group norms in place of its batch norms. Reads and checks every parameter.
+    ///
+    /// - Throws: `NormConvError` where there is no batch normalization, or the options do not fit the network.
+    public func converting(_ options: ConversionOptions = ConversionOptions()) throws -> Conversion {
+        try reporting { try Conversion(self, options) }
+    }
+
+    /// The network as it is, to be written in another layout or with another preprocessing.
+    public func keepingNorms() throws -> Conversion { try reporting { try Conversion(self, nil) } }
+
+    /// What is in the file: layers, norms, pairs of convolution and norm, preprocessing.
+    public var inspection: InspectReport { InspectReport(self) }
+
+    /// Opens images as this network takes them: see Documentation/Formats.md for what can be read.
+    ///
+    /// - Parameters:
+    ///   - path: a folder, a list, or a file of arrays.
+    ///   - options: how it is read, where that is not the network's own way.
+    /// - Throws: `NormConvError`.
+    public func split(_ path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+        try reporting { try split(path: path, options: options) }
+    }
+}
+
+extension [Model] {
+    /// Scores networks on a split with labels, in one pass over its images.
+    ///
+    /// - Parameters:
+    ///   - split: the images and labels.
+    ///   - baseline: the place of the network that the others are compared with.
+    ///   - progress: is told how many more images all networks are done with, on any thread.
+    /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
+    public func evaluated(
+        on split: Split, baseline: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async throws -> EvalReport {
+        try await reporting(computing: {
+            let job = try ScoringJob(self, on: split, baseline: baseline)
+            return try job.result(job.run(progress: progress)).report
+        })
+    }
+
+    /// Top-1 error against the batch size: batch norms take their statistics from the batch, as in training.
+    ///
+    /// - Parameters:
+    ///   - split: the images and labels.
+    ///   - options: batch sizes and shuffles.
+    ///   - progress: is told how many more images are done, on any thread.
+    /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
+    public func swept(
+        on split: Split, options: SweepOptions = SweepOptions(),
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async throws -> SweepReport {
+        try await reporting(computing: { try split.sweep(self, options: options, progress: progress) })
+    }
+}
+
+extension Model {
+    /// Scores this network on a split with labels.
+    ///
+    /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
+    public func evaluated(
+        on split: Split, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async throws -> Evaluation {
+        let report = try await [self].evaluated(on: split, progress: progress)
+        return report.models[0].evaluation
+    }
+
+    /// How far another network's values are from this one's, layer by layer, on the first images of a split.
+    ///
+    /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
+    public func difference(
+        to other: Model, on split: Split, images: Int = 256,
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async throws -> DiffReport {
+        try await reporting(computing: { try diff(other, on: split, images: images, progress: progress) })
+    }
+}
