@@ -28,7 +28,8 @@ public struct Comparison: Sendable, Equatable, Codable {
     }
 
     /// Compares complete outcomes of the same labelled or unlabelled images.
-    package init(before: Outcomes, after: Outcomes, largestDifference: Double? = nil) throws(EvaluationError) {
+    package init(before: Outcomes, after: Outcomes, largestDifference: Double? = nil) throws(EvaluationError)
+    {
         let size = { (outcomes: Outcomes) in "\(outcomes.count) images and \(outcomes.classes) classes" }
         guard size(before) == size(after), before.count > 0 else {
             throw .notComparable(found: size(after), expected: before.count > 0 ? size(before) : "any images")

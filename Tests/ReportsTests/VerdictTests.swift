@@ -6,7 +6,7 @@ import Testing
 @testable import Reports
 
 /// Networks of two classes that classify so many of a thousand images right; each is right on the first ones.
-private func report(_ right: [Int], baseline: Int? = nil, names: [String]? = nil) throws -> EvalReport {
+private func scored(_ right: [Int], baseline: Int? = nil, names: [String]? = nil) throws -> EvalReport {
     let labels = [Int](repeating: 0, count: 1000)
     let outcomes = try right.map { count in
         try Outcomes(
@@ -36,14 +36,14 @@ private func sentences(_ report: EvalReport) -> [String] {
 struct VerdictTests {
     @Test("one network: its top-1")
     func alone() throws {
-        #expect(try sentences(report([957])) == ["0.h5: top-1 95.7 %"])
+        #expect(try sentences(scored([957])) == ["0.h5: top-1 95.7 %"])
     }
 
     @Test("a loss or a gain has its points and the interval's ends, whichever network is the baseline")
     func difference() throws {
         // Tango's interval of 0 and 100 discordant pairs among 1,000, as statsmodels' and Tango's formula have it, is
         // in EvaluationTests; here it is what the comparison says, its signs turned.
-        let lost = try report([950, 850], baseline: 0)
+        let lost = try scored([950, 850], baseline: 0)
         let interval = try #require(lost.models[1].comparison?.paired?.difference)
         let low = String(format: "%.1f", -interval.high * 100)
         let high = String(format: "%.1f", -interval.low * 100)
@@ -52,14 +52,14 @@ struct VerdictTests {
                 "1.h5 loses 10.0 points of top-1 against 0.h5 (95 % interval \(low) to \(high))"
             ])
         #expect(
-            try sentences(report([950, 850], baseline: 1)) == [
+            try sentences(scored([950, 850], baseline: 1)) == [
                 "0.h5 gains 10.0 points of top-1 against 1.h5 (95 % interval \(low) to \(high))"
             ])
     }
 
     @Test("a difference whose interval has zero in it is none")
     func same() throws {
-        let report = try report([950, 949], baseline: 0)
+        let report = try scored([950, 949], baseline: 0)
         let interval = try #require(report.models[1].comparison?.paired?.difference)
         #expect(interval.low < 0 && interval.high >= 0)
         let (low, high) = (Formatting.points(interval.low), Formatting.points(interval.high))
@@ -68,13 +68,13 @@ struct VerdictTests {
                 "1.h5 scores the same as 0.h5 within the 95 % interval (\(low) to \(high) points of top-1)"
             ])
         #expect(
-            try sentences(self.report([950, 950], baseline: 0))[0].hasPrefix("1.h5 scores the same as 0.h5"))
+            try sentences(scored([950, 950], baseline: 0))[0].hasPrefix("1.h5 scores the same as 0.h5"))
     }
 
     @Test("an interval that nearly reaches zero has two decimals")
     func decimals() throws {
         for count in 1...40 {
-            let report = try report([1000, 1000 - count], baseline: 0)
+            let report = try scored([1000, 1000 - count], baseline: 0)
             let interval = try #require(report.models[1].comparison?.paired?.difference)
             guard interval.high < 0 else { continue }
             let sentence = sentences(report)[0]
@@ -87,13 +87,13 @@ struct VerdictTests {
         arguments: [2, 3, 4, 5, 8])
     func several(networks: Int) throws {
         let right = (0..<networks).map { 950 - 100 * $0 }
-        let found = try sentences(report(right, baseline: 0))
+        let found = try sentences(scored(right, baseline: 0))
         #expect(found.count == min(networks - 1, 4))
         for (index, sentence) in found.prefix(3).enumerated() {
             #expect(sentence.hasPrefix("\(index + 1).h5 loses \(index + 1)0.0 points"))
         }
         if networks > 4 { #expect(found.last == "and \(networks - 4) more") }
-        let alone = try sentences(report(right))
+        let alone = try sentences(scored(right))
         #expect(alone.first == "0.h5: top-1 95.0 %" && alone.count == min(networks, 4))
         if networks > 3 { #expect(alone.last == "and \(networks - 3) more") }
     }
@@ -102,7 +102,7 @@ struct VerdictTests {
     func page() throws {
         let names = ["a/<b>&\"{{css}}\".h5", "a/'<script>'.h5"]
         let labels = [Int](repeating: 0, count: 1000)
-        let report = try report([950, 850], baseline: 0, names: names)
+        let report = try scored([950, 850], baseline: 0, names: names)
         let outcomes = try [950, 850].map { count in
             try Outcomes(
                 outputs: Tensor(
