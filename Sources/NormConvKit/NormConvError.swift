@@ -3,19 +3,19 @@ import Threads
 /// What went wrong, for everything in this library that throws. Only a cancelled task's `CancellationError` is another one.
 ///
 /// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
-package struct NormConvError: Error, CustomStringConvertible {
+public struct NormConvError: Error, CustomStringConvertible {
     /// The file, by the path that was given; nil where the fault is in no file.
-    package let file: String?
+    public let file: String?
     /// What in it: a parameter, a layer, an attribute, an option.
-    package let object: String?
+    public let object: String?
     /// What was found.
-    package let found: String?
+    public let found: String?
     /// What was expected.
-    package let expected: String?
+    public let expected: String?
     /// The error of the part that failed.
-    package let underlying: any Error
+    public let underlying: any Error
     /// One line for people.
-    package let description: String
+    public let description: String
 
     /// An error of a part of this library. Its cases name what they tell: `file` or `path`, `parameter` or `layer`, `found`,
     /// `expected`.

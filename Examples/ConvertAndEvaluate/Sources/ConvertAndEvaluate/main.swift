@@ -10,8 +10,11 @@ guard (3...4).contains(arguments.count) else {
 
 do {
     let model = try Model(arguments[0])
-    var gn = try model.converting(ConversionOptions(groups: .perGroup(8)))
-    if arguments.count == 4 {
+    let isCalibrated = arguments.count == 4
+    // Standardized weights need images.
+    let options = ConversionOptions(groups: .perGroup(8), weightStandardization: isCalibrated ? .on : .off)
+    var gn = try model.converting(options)
+    if isCalibrated {
         var options = SplitOptions()
         options.requiresLabels = false
         gn = try await gn.calibrated(on: model.split(arguments[3], options: options))
