@@ -5,7 +5,7 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: without optimization the reference engine is many times slower.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
+.PHONY: demo test build docs example conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
 	benchmark setup lint format clean
 
 demo: build
@@ -16,6 +16,14 @@ test: setup
 
 build: setup
 	$(SWIFT_BUILD) --product normconv
+
+# The library's documentation, in .build/docs; a link to something that is not there is an error.
+docs: setup
+	scripts/docs .build/docs
+
+# The package in Examples that uses the library, built with what the program is built from, on the networks of Fixtures.
+example: setup
+	scripts/example
 
 # Uses Keras, PyTorch, torchvision and timm from PyPI, in a virtual environment outside the repository. If all outputs
 # agree, it rewrites the table in Documentation/Conformance.md.
@@ -63,10 +71,10 @@ setup:
 	@scripts/setup
 
 lint:
-	swift format lint --strict -r Package.swift Sources Tests
+	swift format lint --strict -r Package.swift Sources Tests Examples
 
 format:
-	swift format -i -r Package.swift Sources Tests
+	swift format -i -r Package.swift Sources Tests Examples
 
 clean:
 	rm -rf .build .build-test .build-tsan .build-asan

@@ -11,20 +11,20 @@ public struct Comparison: Sendable, Equatable, Codable {
     public let largestDifference: Double?
     /// Images with different predictions, in order; also images where outputs of one network are not finite.
     public let changed: [Int]
-    /// The change of correct images; nil without labels.
+    /// What happened to the correct images; nil without labels.
     package let paired: Paired?
 
-    /// Images that one network classifies correctly and the other does not.
+    /// Images that one network classifies right and the other wrong.
     package struct Paired: Sendable, Equatable, Codable {
-        /// Images correct before and wrong after, in order.
+        /// Images right before and wrong after, in order.
         package let lost: [Int]
-        /// Images wrong before and correct after, in order.
+        /// Images wrong before and right after, in order.
         package let gained: [Int]
-        /// The p value of McNemar's exact test: the probability that the changed images split at least this unevenly if both
-        /// networks are equally good.
+        /// McNemar's exact test: how probable at least so uneven a split of the changed images is, if both networks
+        /// are equally good.
         package let mcNemarP: Double
         /// Top-1 after minus top-1 before, with Tango's score interval for paired proportions (1998).
-        package let difference: Estimate
+        public let difference: Estimate
     }
 
     /// Compares complete outcomes of the same labelled or unlabelled images.

@@ -77,7 +77,7 @@ public struct Conversion: Sendable {
     ///
     /// - Parameters:
     ///   - split: the images, opened with `Model.split`; labels are not read.
-    ///   - options: how many of them, which, and what to do with them.
+    ///   - calibration: how many of them, which, and what to do with them.
     ///   - progress: is told how far things are, on another thread.
     /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
     public func calibrated(
@@ -96,7 +96,7 @@ public struct Conversion: Sendable {
     ///
     /// - Parameters:
     ///   - synthesis: how many images are made, and of what size.
-    ///   - options: the seed, and what to do with them.
+    ///   - calibration: the seed, and what to do with them.
     ///   - progress: is told how far things are, on another thread.
     /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
     package func synthesized(

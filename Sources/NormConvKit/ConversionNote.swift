@@ -2,6 +2,7 @@ import Calibration
 import Conversion
 import Foundation
 import Networks
+import Reports
 
 /// What a converted file stores about its conversion: the root attribute `normconv`, as JSON with sorted keys.
 package struct ConversionNote: Codable, Sendable, Equatable {
@@ -105,6 +106,18 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+extension ConversionNote {
+    /// What reports tell of it.
+    var summary: ConversionSummary {
+        ConversionSummary(
+            to: to, groups: groups, initialization: initialization,
+            weightStandardization: weightStandardization,
+            calibration: calibration.map {
+                .init(images: $0.fitted, heldOut: $0.setAside, synthetic: $0.synthesized ?? false)
+            }, version: normconv)
     }
 }
 

@@ -2,19 +2,19 @@ import Threads
 
 /// The error of all throwing functions of this library, except for the `CancellationError` of a cancelled task.
 ///
-/// `description` is one line: the file, the object in it, what was found, what was expected, and what to do.
+/// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
 package struct NormConvError: Error, CustomStringConvertible {
-    /// The file, by the given path; nil if the error is not about a file.
+    /// The file, by the path that was given; nil where the fault is in no file.
     package let file: String?
-    /// The object in the file: a parameter, a layer, an attribute. Or an option.
+    /// What in it: a parameter, a layer, an attribute, an option.
     package let object: String?
     /// What was found.
-    package let found: String?
+    public let found: String?
     /// What was expected.
-    package let expected: String?
+    public let expected: String?
     /// The error of the part that failed.
     package let underlying: any Error
-    /// The message in one line.
+    /// One line for people.
     package let description: String
 
     /// An error of a part of this library. Its cases name what they tell: `file` or `path`, `parameter` or `layer`, `found`,

@@ -88,6 +88,8 @@ package struct ScoringJob: Sendable {
     let labels: [Int]
     let classes: [Int]
     let heads: [Head]
+    /// The SHA-256 of each network's file.
+    let checksums: [String]
 
     /// `baseline` is the index in `models` of the network that the others are compared with. `preprocessing` is nil for each
     /// network's own.
@@ -106,6 +108,7 @@ package struct ScoringJob: Sendable {
         let found = try models.map { try $0.classes(of: split) }
         let classes = found.map(\.count)
         (self.labels, self.classes, heads) = (labels, classes, found.map(\.head))
+        checksums = try models.checksums()
         _ = try emptySheet()
         if let baseline, let index = classes.firstIndex(where: { $0 != classes[baseline] }) {
             let size = { (classes: Int) in "\(split.count) images and \(classes) classes" }

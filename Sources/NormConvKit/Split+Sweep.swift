@@ -64,11 +64,13 @@ extension Split {
     ) throws -> SweepReport {
         let sizes = try batchSizes(models, options)
         for model in models { _ = try model.classes(of: self) }
+        let checksums = try models.checksums()
         let stored = try run(
             models, preprocessing: options.preprocessing, workers: options.workers, progress: progress)
         var random = SplitMix64(seed: options.seed)
         let orders = (0..<options.shuffles).map { _ in Array(0..<count).shuffled(using: &random) }
-        let networks = try zip(models, stored).map { model, stored in
+        let networks = try zip(models, zip(stored, checksums)).map { model, found in
+            let (stored, checksum) = found
             let head = try model.classes(of: self).head
             let error = Proportion(try wrong(stored.logits, head), of: count)
             let norms = model.logits.batchNormCount
@@ -84,9 +86,11 @@ extension Split {
                     return SweepReport.Point(batchSize: size, errors: errors)
                 }
             }
-            return SweepReport.Network(
+            var network = SweepReport.Network(
                 model: model.path, preprocess: stored.preprocessing.description, batchNorms: norms,
                 stored: error, points: points)
+            (network.conversion, network.sha256) = (model.note?.summary, checksum)
+            return network
         }
         var report = SweepReport(
             version: normconvVersion, data: file, images: count, shuffles: options.shuffles,

@@ -84,8 +84,13 @@ public struct EvalReport: Codable, Sendable, Equatable {
         public var imagesPerSecond: Double
         /// How well it classifies.
         public var evaluation: Evaluation
+        /// How its file was converted; nil where it was not, or `sha256` is nil too and it is not known.
+        package var conversion: ConversionSummary?
+        /// The SHA-256 of its file, as 64 hexadecimal digits; nil where it is not known, as in partial results of
+        /// earlier versions.
+        public var sha256: String?
         /// The comparison with the baseline, which is "before"; nil for the baseline itself.
-        package var comparison: Comparison?
+        public var comparison: Comparison?
 
         /// A network's scores.
         package init(
@@ -102,7 +107,7 @@ public struct EvalReport: Codable, Sendable, Equatable {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case model, preprocess, head, imagesPerSecond, comparison, assumptions
+            case model, preprocess, head, imagesPerSecond, comparison, assumptions, conversion, sha256
         }
 
         /// Reads what `encode` writes.
@@ -113,6 +118,8 @@ public struct EvalReport: Codable, Sendable, Equatable {
             head = try values.decodeIfPresent(Head.self, forKey: .head) ?? .softmax
             imagesPerSecond = try values.decode(Double.self, forKey: .imagesPerSecond)
             assumptions = try values.decodeIfPresent([String].self, forKey: .assumptions) ?? []
+            conversion = try values.decodeIfPresent(ConversionSummary.self, forKey: .conversion)
+            sha256 = try values.decodeIfPresent(String.self, forKey: .sha256)
             comparison = try values.decodeIfPresent(Comparison.self, forKey: .comparison)
             evaluation = try Evaluation(from: decoder)
         }
@@ -126,6 +133,8 @@ public struct EvalReport: Codable, Sendable, Equatable {
             try values.encode(head, forKey: .head)
             try values.encode(imagesPerSecond, forKey: .imagesPerSecond)
             try values.encode(assumptions, forKey: .assumptions)
+            try values.encodeIfPresent(conversion, forKey: .conversion)
+            try values.encodeIfPresent(sha256, forKey: .sha256)
             try values.encodeIfPresent(comparison, forKey: .comparison)
         }
     }

@@ -28,6 +28,10 @@ public struct SweepReport: Codable, Sendable, Equatable {
         public var model: String
         /// The preprocessing.
         public var preprocess: String
+        /// How its file was converted; nil if it was not.
+        package var conversion: ConversionSummary?
+        /// The SHA-256 of its file, as 64 hexadecimal digits; nil if it is not known.
+        public var sha256: String?
         /// The number of batch norms; without any, the batch does not matter.
         public var batchNorms: Int
         /// The top-1 error with stored statistics, as in `eval`.

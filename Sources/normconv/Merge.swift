@@ -83,7 +83,7 @@ struct ResultFiles: ParsableArguments {
             let page = try EvalPage(
                 result.report, outcomes: result.outcomes, classNames: result.classNames,
                 paths: result.files.map(Array.init),
-                command: ["normconv"] + CommandLine.arguments.dropFirst(), picture: picture)
+                command: ["normconv"] + CommandLine.arguments.dropFirst(), date: Date(), picture: picture)
             try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: overwrite)
         }
     }

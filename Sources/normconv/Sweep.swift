@@ -109,7 +109,8 @@ struct Sweep: ParsableCommand {
 
     private func writePage(_ report: SweepReport) throws {
         guard let html else { return }
-        let page = SweepPage(report, command: ["normconv"] + CommandLine.arguments.dropFirst())
+        let page = SweepPage(
+            report, command: ["normconv"] + CommandLine.arguments.dropFirst(), date: Date())
         try AtomicFile.write(Data(page.html().utf8), to: html, overwrite: force)
     }
 }

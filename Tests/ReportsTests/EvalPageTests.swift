@@ -13,7 +13,7 @@ struct EvalPageTests {
     func sections(networks: Int, classes: Int) throws {
         let sample = try Sample(networks: networks, classes: classes, images: 120, names: [])
         let content = try #require(PageContent(try sample.page()))
-        var expected = ["summary", "classes", "confusion", "reliability", "mistakes", "settings"]
+        var expected = ["summary", "networks", "classes", "confusion", "reliability", "errors", "settings"]
         if networks > 1 { expected.insert("comparison", at: 1) }
         #expect(content.identifiers == expected)
         #expect(content.attributes.contains { $0.value == "matrix" } == (classes <= 40))
@@ -29,9 +29,10 @@ struct EvalPageTests {
             content.elements["script"] == nil && content.elements["x"] == nil
                 && content.elements["net"] == nil)
         let allowed: Set = [
-            "aria-hidden", "aria-label", "alt", "charset", "class", "content", "cx", "cy", "dy",
+            "aria-hidden", "aria-label", "alt", "charset", "class", "content", "cx", "cy", "datetime", "dy",
             "fill-opacity",
             "height", "http-equiv", "id", "lang", "name", "preserveAspectRatio", "r", "role", "src",
+            "title",
             "transform",
             "viewBox", "width", "x", "x1", "x2", "xmlns", "y", "y1", "y2",
         ]
@@ -67,7 +68,7 @@ struct EvalPageTests {
                 Formatting.fixed(try #require(score.nll).value, digits: 3),
                 Formatting.fixed(try #require(score.brier).value, digits: 3),
                 Formatting.fixed(try #require(score.reliability).ece, digits: 3),
-                "\(score.images - score.top1.count) mistakes",
+                "\(score.images - score.top1.count) errors",
             ]
             for figure in expected
                 + score.classes.compactMap({ $0.recall.map { Formatting.percent($0.value) } })
@@ -75,7 +76,7 @@ struct EvalPageTests {
                 #expect(text.contains(figure), "\(figure)")
             }
             for cell in score.confusion.cells {
-                let label = "\(cell.label) taken for \(cell.prediction): \(cell.images) images"
+                let label = "label \(cell.label), predicted \(cell.prediction): \(cell.images) images"
                 #expect(text.contains(label), "\(label)")
             }
             guard let paired = model.comparison?.paired else { continue }
@@ -84,32 +85,64 @@ struct EvalPageTests {
         }
     }
 
-    @Test("shows the surest mistakes first, with their pictures")
-    func mistakes() throws {
+    @Test("shows the most confident errors first, with their pictures")
+    func errors() throws {
         let sample = try Sample(networks: 1, names: [])
         let outcomes = try sample.outcomes[0].complete()
         let wrong = outcomes.indices.filter { !outcomes[$0].isCorrect(within: 1) }
-        let surest = try #require(
+        let first = try #require(
             wrong.max { (outcomes[$0].confidence ?? 0) < (outcomes[$1].confidence ?? 0) })
         let content = try #require(PageContent(try sample.page()))
         let pictures = content.attributes.filter { $0.name == "alt" }.map(\.value)
         #expect(pictures.count == min(wrong.count, 24))
-        #expect(pictures.first == "image \(surest)")
-        let picture = try #require(Picture(width: 2, height: 1, channels: 1, bytes: [UInt8(surest), 255]))
+        #expect(pictures.first == "image \(first)")
+        let picture = try #require(Picture(width: 2, height: 1, channels: 1, bytes: [UInt8(first), 255]))
         let source = try #require(content.attributes.first { $0.name == "src" }?.value)
         #expect(Data(base64Encoded: String(source.dropFirst(22))) == Data(picture.png))
+    }
+
+    @Test("says when it was made, by which version, and how each network was converted, with its checksum")
+    func origin() throws {
+        var sample = try Sample(networks: 3)
+        sample.report.models[2].conversion = nil
+        sample.report.models[2].sha256 = nil
+        let content = try #require(PageContent(try sample.page()))
+        #expect(content.text.contains("2026-11-29 20:55 UTC") && content.text.contains("normconv 1.2.3"))
+        #expect(content.attributes.contains { $0.name == "datetime" && $0.value == "2026-11-29T20:55:02Z" })
+        let details = content.attributes.filter { $0.element == "summary" && $0.name == "title" }.map(\.value)
+        #expect(details == sample.report.models.prefix(2).compactMap(\.sha256))
+        for whole in details {
+            #expect(content.text.contains(whole))
+            #expect(content.text.contains("SHA-256 \(whole.prefix(12))…"))
+        }
+        // The third is not known: it is not said to be unconverted.
+        #expect(content.text.components(separatedBy: "not converted").count == 2)
+        let conversion = "GroupNorm with <x> groups, closed form, weights standardized (normconv 1.2.2)"
+        #expect(content.text.components(separatedBy: conversion).count == 2)
+    }
+
+    @Test("has no section of networks where nothing is known of them")
+    func unknownOrigin() throws {
+        var sample = try Sample(networks: 2)
+        for index in 0..<2 {
+            (sample.report.models[index].conversion, sample.report.models[index].sha256) = (nil, nil)
+        }
+        let content = try #require(PageContent(try sample.page()))
+        #expect(!content.identifiers.contains("networks") && !content.text.contains("SHA-256"))
     }
 
     @Test("stays without pictures where images have no colours to show")
     func noPictures() throws {
         let sample = try Sample(networks: 1, names: [])
-        let page = try EvalPage(sample.report, outcomes: sample.outcomes, command: []) { _ in nil }.html()
+        let page = try EvalPage(sample.report, outcomes: sample.outcomes, command: [], date: Sample.date) {
+            _ in nil
+        }.html()
         let content = try #require(PageContent(page))
         #expect(content.elements["img"] == nil)
         #expect(content.attributes.contains { $0.value == "nopicture" })
     }
 
-    @Test("a network that is always right has no mistakes, and one without finite outputs no reliability")
+    @Test("a network that is always right has no errors, and one without finite outputs no reliability")
     func ends() throws {
         func page(_ value: (Int, Int) -> Float) throws -> String {
             let labels = [0, 1, 2]
@@ -122,11 +155,12 @@ struct EvalPageTests {
                         model: "m", preprocess: "raw", imagesPerSecond: 1,
                         evaluation: try Evaluation(outcomes))
                 ])
-            return try EvalPage(report, outcomes: [outcomes], command: []) { _ in nil }.html()
+            return try EvalPage(report, outcomes: [outcomes], command: [], date: Sample.date) { _ in nil }
+                .html()
         }
         let right = try #require(PageContent(try page { $0 == $1 ? 1 : 0 }))
         #expect(
-            right.text.contains("every image is taken for its class") && right.text.contains("0 mistakes"))
+            right.text.contains("every image is classified correctly") && right.text.contains("0 errors"))
         let broken = try #require(PageContent(try page { _, _ in .nan }))
         #expect(broken.text.contains("3 images with outputs that are not finite"))
     }
@@ -147,6 +181,8 @@ struct EvalReportTests {
         #expect(object["schemaVersion"] as? Int == 2)
         let models = try #require(object["models"] as? [[String: Any]])
         #expect(models[0]["top1"] != nil && models[0]["comparison"] == nil && models[1]["comparison"] != nil)
+        #expect(models[0]["sha256"] as? String == report.models[0].sha256 && models[0]["conversion"] == nil)
+        #expect((models[1]["conversion"] as? [String: Any])?["to"] as? String == "gn")
         let keys = text.split(separator: "\n").filter { $0.hasPrefix("  \"") }.compactMap {
             $0.split(separator: "\"").dropFirst().first
         }
@@ -211,7 +247,8 @@ struct FormattingTests {
                 evaluation: try Evaluation(pair.0, classNames: nil), comparison: pair.1)
         }
         let report = EvalReport(version: "1", data: "d", engine: "fast", baseline: "0.h5", models: models)
-        let page = try EvalPage(report, outcomes: outcomes, command: []) { _ in nil }.html()
+        let page = try EvalPage(report, outcomes: outcomes, command: [], date: Sample.date) { _ in nil }
+            .html()
         #expect(try #require(PageContent(page)).text.contains("< 1e-300") && page.contains("&lt; 1e-300"))
         let json = try JSONReport.text(report)
         #expect(json.contains(/"mcNemarP" : [0-9.e-]+/), "\(json.prefix(300))")

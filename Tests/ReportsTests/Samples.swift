@@ -1,4 +1,5 @@
 import Evaluation
+import Foundation
 import Tensors
 
 @testable import Reports
@@ -10,6 +11,9 @@ struct Sample {
         "nul\u{0}",
         "{{css}}",
     ]
+
+    /// 2026-11-29 20:55:02 UTC.
+    static let date = Date(timeIntervalSince1970: 1_795_985_702)
 
     var report: EvalReport
     var outcomes: [Outcomes]
@@ -29,11 +33,19 @@ struct Sample {
         }
         let outcomes = try logits.map { try Outcomes(outputs: $0, labels: labels) }
         let models = try logits.indices.map { index in
-            EvalReport.Network(
+            var network = EvalReport.Network(
                 model: "folder/<net> & \(index).h5", preprocess: "raw", imagesPerSecond: 12.5,
                 evaluation: try Evaluation(outcomes[index], classNames: names),
                 comparison: index == 0
                     ? nil : try Comparison(before: logits[0], after: logits[index], labels: labels))
+            network.sha256 = String(repeating: "0123abcd", count: 7) + "0000000\(index % 10)"
+            network.conversion =
+                index == 0
+                ? nil
+                : ConversionSummary(
+                    to: "gn", groups: "<x>", initialization: "statistics", weightStandardization: "on",
+                    version: "1.2.2")
+            return network
         }
         self.outcomes = outcomes
         classNames = names
@@ -45,7 +57,8 @@ struct Sample {
     func page(paths: [String]? = nil) throws -> String {
         try EvalPage(
             report, outcomes: outcomes, classNames: classNames, paths: paths,
-            command: ["normconv", "eval", "it's <here>.h5"]
+            command: ["normconv", "eval", "it's <here>.h5"],
+            date: Self.date
         ) { Picture(width: 2, height: 1, channels: 1, bytes: [UInt8($0), 255]) }.html()
     }
 }

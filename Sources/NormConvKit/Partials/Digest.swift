@@ -46,3 +46,16 @@ struct Digest: Sendable {
         return (file.size, digest.text)
     }
 }
+
+extension [Model] {
+    /// The SHA-256 of each network's file, which is read once where it is there twice.
+    func checksums() throws -> [String] {
+        var known: [String: String] = [:]
+        return try map { model in
+            if let checksum = known[model.path] { return checksum }
+            let checksum = try SHA256.text(ofFile: model.path)
+            known[model.path] = checksum
+            return checksum
+        }
+    }
+}

@@ -26,6 +26,10 @@ struct RunDescription: Sendable, Codable, Equatable {
         var preprocess: String
         /// Conventions that fill in what the network's file does not record; nil in older files.
         var assumptions: [String]?
+        /// How its file was converted; nil where it was not.
+        var conversion: ConversionSummary?
+        /// Of the network's file; nil in partial results of before.
+        var sha256: String?
     }
 
     init(_ job: ScoringJob) {
@@ -44,7 +48,8 @@ struct RunDescription: Sendable, Codable, Equatable {
         networks = job.models.indices.map {
             Network(
                 model: job.models[$0].title, classes: job.classes[$0], head: job.heads[$0],
-                preprocess: job.preprocessing[$0].description, assumptions: job.models[$0].assumptions)
+                preprocess: job.preprocessing[$0].description, assumptions: job.models[$0].assumptions,
+                conversion: job.models[$0].note?.summary, sha256: job.checksums[$0])
         }
     }
 
@@ -52,7 +57,7 @@ struct RunDescription: Sendable, Codable, Equatable {
     func report(_ scores: [Scores]) throws -> EvalReport {
         let models = try networks.indices.map { index in
             try naming(networks[index].model) {
-                EvalReport.Network(
+                var network = EvalReport.Network(
                     model: networks[index].model, preprocess: networks[index].preprocess,
                     head: networks[index].head, imagesPerSecond: scores[index].imagesPerSecond,
                     evaluation: try Evaluation(scores[index].outcomes, classNames: classNames),
@@ -63,6 +68,8 @@ struct RunDescription: Sendable, Codable, Equatable {
                                 before: scores[baseline].outcomes, after: scores[index].outcomes,
                                 largestDifference: scores[index].largestDifference)
                     }, assumptions: networks[index].assumptions ?? [])
+                (network.conversion, network.sha256) = (networks[index].conversion, networks[index].sha256)
+                return network
             }
         }
         var report = EvalReport(

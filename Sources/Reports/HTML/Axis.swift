@@ -54,6 +54,7 @@ struct IntervalChart {
     let rows: [Row]
     let ticks: [Axis.Tick]
     let zero: String?
+    let right: String
 
     struct Row {
         let rowName: String
@@ -66,8 +67,8 @@ struct IntervalChart {
         let value: String
     }
 
-    static let width = 560.0
-    private static let rowHeight = 26.0
+    static let width = 340.0
+    private static let rowHeight = 44.0
 
     /// One row a network: its value, the ends of its interval, and the text beside it.
     init(
@@ -77,16 +78,18 @@ struct IntervalChart {
     ) {
         chartTitle = title
         rows = entries.enumerated().map { index, entry in
-            let y = (Double(index) + 0.5) * Self.rowHeight
+            // The name and the value stand above the interval.
+            let y = Double(index) * Self.rowHeight + 32
             return Row(
                 rowName: entry.name.label, rowSeries: entry.name.series,
-                y: place(y), textY: place(y + 4),
+                y: place(y), textY: place(y - 12),
                 x1: place(axis.x(entry.low)), x2: place(axis.x(entry.high)), cx: place(axis.x(entry.value)),
                 value: entry.text)
         }
         let bottom = Double(entries.count) * Self.rowHeight
         axisBottom = place(bottom)
-        height = place(bottom + 24)
+        height = place(bottom + 30)
+        right = place(Self.width)
         ticks = axis.ticks(tick)
         zero = axis.low < 0 ? place(axis.x(0)) : nil
     }

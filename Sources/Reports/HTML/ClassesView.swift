@@ -51,7 +51,7 @@ struct ClassesView {
         columns = names
         caption =
             isWhole
-            ? "Recall of each class, the share of its images that is classified right, with its 95 % interval."
+            ? "Recall of each class: the share of its images that are classified correctly, with its 95 % interval."
             : "The \(shown.count) weakest of \(Formatting.grouped(classes.count)) classes, by the lowest recall of any network."
         classRows = shown.map { index in
             let entry = classes[index]
@@ -90,7 +90,7 @@ extension ClassesView.Histogram {
             let height = 100 * Double(count) / most
             return Column(
                 x: place(Double(index) * 40 + 2), y: place(116 - height), columnHeight: place(height),
-                countY: place(112 - height), centre: place(Double(index) * 40 + 20), classCount: "\(count)",
+                countY: place(111 - height), centre: place(Double(index) * 40 + 20), classCount: "\(count)",
                 range: "recall \(index * 10)–\(index * 10 + 10) %: \(count) classes")
         }
     }

@@ -42,7 +42,7 @@ struct ComparisonView {
             compared.isEmpty
             ? nil
             : IntervalChart(
-                "difference in top-1 against \(names[baseline].text), in points, and its 95 % interval",
+                "Difference in top-1 against \(names[baseline].text), in points, with its 95 % interval",
                 zip(compared.map(\.0), differences).map { name, difference in
                     (
                         name, difference.value, difference.low, difference.high,
@@ -51,7 +51,7 @@ struct ComparisonView {
                 },
                 axis: Axis(
                     covering: differences.flatMap { [$0.low, $0.high, 0] }, within: -1...1,
-                    width: IntervalChart.width),
+                    width: IntervalChart.width, count: 4),
                 tick: { Formatting.points($0, digits: $1) })
     }
 }

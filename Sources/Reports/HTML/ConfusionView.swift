@@ -1,15 +1,14 @@
 import Evaluation
 
-/// Which classes a network takes for which: the matrix where it is small enough to read, and the pairs that are confused
-/// most often.
+/// Labels against predictions: the matrix where it is small enough to read, and the most frequent confusions.
 struct ConfusionView {
     let confusionName: NetworkName
     let matrix: Matrix?
     let pairs: [Pair]
     let pairsTitle: String
-    let noMistakes: Bool
+    let hasNoErrors: Bool
 
-    /// Two classes, and how often the first is taken for the second.
+    /// A label, a prediction, and how often they meet.
     struct Pair {
         let from: String
         let to: String
@@ -20,7 +19,8 @@ struct ConfusionView {
 
     /// The matrix as a chart.
     struct Matrix {
-        let viewBox: String
+        /// Width and height, in pixels.
+        let extent: String
         let cellSize: String
         let cells: [Cell]
         let rowLabels: [Label]
@@ -57,8 +57,8 @@ struct ConfusionView {
         let mistakes = evaluation.confusion.mistakes
         let shown = mistakes.prefix(matrix == nil ? limits.instead : limits.beside)
         let most = Double(shown.first?.images ?? 1)
-        noMistakes = mistakes.isEmpty
-        pairsTitle = "Confused most often"
+        hasNoErrors = mistakes.isEmpty
+        pairsTitle = "Most frequent confusions"
         pairs = shown.map { cell in
             let images = evaluation.classes[cell.label].images
             return Pair(
@@ -75,13 +75,15 @@ extension ConfusionView.Matrix {
     init?(_ evaluation: Evaluation, _ names: ClassNames) {
         let count = evaluation.classes.count
         guard count <= EvalPage.Limits.matrixClasses else { return nil }
-        let size = count <= 12 ? 36.0 : count <= 24 ? 24.0 : 16.0
+        // In pixels: the chart scrolls where there is not room for it.
+        let isLong = (evaluation.confusion.cells.map(\.images).max() ?? 0) > 999
+        let size = count > 24 ? 16.0 : isLong ? 40 : 32
         let labels = (0..<count).map { Formatting.head(names[$0], width: 14) }
-        let margin = 30 + 7.2 * Double(labels.map(\.count).max() ?? 1)
+        let margin = 26 + 8.4 * Double(labels.map(\.count).max() ?? 1)
         let side = size * Double(count)
         cellSize = place(size - 1)
         (gridX, gridY, gridSize) = (place(margin), place(margin), place(side))
-        viewBox = "0 0 \(place(margin + side + 4)) \(place(margin + side + 4))"
+        extent = place(margin + side + 2)
         cells = evaluation.confusion.cells.map { cell in
             let share = Double(cell.images) / Double(evaluation.classes[cell.label].images)
             let (x, y) = (margin + Double(cell.prediction) * size, margin + Double(cell.label) * size)
@@ -90,11 +92,12 @@ extension ConfusionView.Matrix {
                 x: place(x), y: place(y),
                 opacity: Formatting.fixed(0.08 + 0.92 * share.squareRoot(), digits: 2),
                 cellKind: isRight ? "right" : "wrong",
-                tooltip: "\(names[cell.label]) taken for \(names[cell.prediction]): \(cell.images) images, "
+                tooltip:
+                    "label \(names[cell.label]), predicted \(names[cell.prediction]): \(cell.images) images, "
                     + "\(Formatting.percent(share)) of the class",
                 number: count <= 24 ? "\(cell.images)" : nil, textX: place(x + (size - 1) / 2),
-                textY: place(y + (size - 1) / 2 + (size > 30 ? 4 : 3)),
-                textKind: (size > 30 ? "large " : "small ") + (share > 0.36 ? "onfill" : "onback"))
+                textY: place(y + (size - 1) / 2 + 5),
+                textKind: share > 0.36 ? "onfill" : "onback")
         }
         rowLabels = (0..<count).map {
             Label(

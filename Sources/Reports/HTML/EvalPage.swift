@@ -1,8 +1,8 @@
 import Evaluation
 import Foundation
 
-/// A report on networks as one HTML file that needs no other: figures, charts in SVG, and the images that were taken for
-/// others. It is well-formed XML too.
+/// A report on networks as one HTML file that needs no other: figures, charts in SVG, and the images that were classified
+/// wrongly. It is well-formed XML too.
 package struct EvalPage: Sendable {
     private let view: PageView
 
@@ -28,10 +28,11 @@ package struct EvalPage: Sendable {
     ///   - classNames: the classes' names, where the split has them.
     ///   - paths: the images' files, where they have some.
     ///   - command: what was typed, to repeat it.
+    ///   - date: when the report was made.
     ///   - picture: gives an image as people see it; is asked for the few that are shown.
     package init(
         _ report: EvalReport, outcomes: [Outcomes], classNames: [String]? = nil, paths: [String]? = nil,
-        command: [String], picture: @escaping (Int) throws -> Picture?
+        command: [String], date: Date, picture: @escaping (Int) throws -> Picture?
     ) throws {
         let names = ClassNames(classNames)
         let networks = NetworkName.all(report.networkNames)
@@ -40,8 +41,8 @@ package struct EvalPage: Sendable {
         var pictures = PictureCache(picture)
         let gallery = Gallery(labels: labels, names: names, paths: paths)
         let limit = report.models.count == 1 ? Limits.pictures.one : Limits.pictures.several
-        let mistakes = try networks.indices.map {
-            try gallery.mistakes(of: networks[$0], complete[$0], limit: limit, pictures: &pictures)
+        let errors = try networks.indices.map {
+            try gallery.errors(of: networks[$0], complete[$0], limit: limit, pictures: &pictures)
         }
         let baseline = report.baseline.flatMap { path in report.models.firstIndex { $0.model == path } }
         let lost = try baseline.map { baseline in
@@ -55,13 +56,14 @@ package struct EvalPage: Sendable {
         }
         view = PageView(
             css: PageTemplates.css, hasOneNetwork: networks.count == 1,
-            heading: networks.map(\.text).joined(separator: ", "),
+            verdicts: Verdicts(report, networks, baseline), date: DateView(date), version: report.version,
             split: report.data, imageCount: Formatting.grouped(report.images),
             summary: SummaryView(report, networks), comparison: ComparisonView(report, networks, baseline),
+            networks: NetworksView(report.models.map { ($0.model, $0.conversion, $0.sha256) }, networks),
             classSection: ClassesView(report, networks, names),
             confusions: zip(report.models, networks).map { ConfusionView($0.evaluation, $1, names) },
             reliabilities: zip(report.models, networks).compactMap { ReliabilityView($0.evaluation, $1) },
-            mistakes: mistakes, lost: lost ?? [], settings: SettingsView(report, networks, command))
+            errors: errors, lost: lost ?? [], settings: SettingsView(report, networks, command))
     }
 
     /// The page. Throws where a template cannot be read, which tests would have found.
@@ -72,15 +74,18 @@ package struct EvalPage: Sendable {
 struct PageView {
     let css: String
     let hasOneNetwork: Bool
-    let heading: String
+    let verdicts: Verdicts
+    let date: DateView
+    let version: String
     let split: String
     let imageCount: String
     let summary: SummaryView
     let comparison: ComparisonView?
+    let networks: NetworksView?
     let classSection: ClassesView
     let confusions: [ConfusionView]
     let reliabilities: [ReliabilityView]
-    let mistakes: [GalleryView]
+    let errors: [GalleryView]
     let lost: [GalleryView]
     let settings: SettingsView
 }

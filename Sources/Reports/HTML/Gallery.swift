@@ -47,8 +47,8 @@ struct Gallery {
     let names: ClassNames
     let paths: [String]?
 
-    /// The mistakes that a network is surest of.
-    func mistakes(
+    /// A network's most confident errors.
+    func errors(
         of name: NetworkName, _ outcomes: OutcomeList, limit: Int, pictures: inout PictureCache
     ) throws -> GalleryView {
         let wrong = outcomes.indices.filter {
@@ -56,24 +56,24 @@ struct Gallery {
         }
         return GalleryView(
             galleryName: name, galleryCount: Formatting.grouped(wrong.count),
-            figures: try surest(wrong, outcomes, limit).map { image in
+            figures: try mostConfident(wrong, outcomes, limit).map { image in
                 try figure(image, [says("", outcomes[image])], &pictures)
             })
     }
 
-    /// The images that a network loses, those first of which it is surest.
+    /// The images that a network loses, the most confident errors first.
     func lost(
         _ lost: [Int], before: OutcomeList, after: OutcomeList, name: NetworkName, limit: Int,
         pictures: inout PictureCache
     ) throws -> GalleryView {
         GalleryView(
             galleryName: name, galleryCount: Formatting.grouped(lost.count),
-            figures: try surest(lost, after, limit).map { image in
+            figures: try mostConfident(lost, after, limit).map { image in
                 try figure(image, [says("was ", before[image]), says("now ", after[image])], &pictures)
             })
     }
 
-    private func surest(_ images: [Int], _ outcomes: OutcomeList, _ limit: Int) -> ArraySlice<Int> {
+    private func mostConfident(_ images: [Int], _ outcomes: OutcomeList, _ limit: Int) -> ArraySlice<Int> {
         images.sorted { (outcomes[$1].confidence ?? 0, $0) < (outcomes[$0].confidence ?? 0, $1) }.prefix(
             limit)
     }

@@ -9,6 +9,7 @@ enum PageTemplates {
         var library = MustacheLibrary()
         let templates = [
             ("page", PackageResources.page_mustache), ("head", PackageResources.head_mustache),
+            ("networks", PackageResources.networks_mustache),
             ("sweep", PackageResources.sweep_mustache), ("summary", PackageResources.summary_mustache),
             ("comparison", PackageResources.comparison_mustache),
             ("intervals", PackageResources.intervals_mustache),

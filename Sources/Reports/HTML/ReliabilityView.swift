@@ -54,6 +54,6 @@ struct ReliabilityView {
         verdict =
             "Mean confidence \(Formatting.percent(mean.confidence / images)), accuracy "
             + "\(Formatting.percent(mean.accuracy / images))"
-            + (mean.confidence > mean.accuracy ? ": too sure of itself." : ": not too sure of itself.")
+            + (mean.confidence > mean.accuracy ? ": overconfident." : ": not overconfident.")
     }
 }

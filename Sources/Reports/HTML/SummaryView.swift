@@ -36,25 +36,26 @@ struct SummaryView {
         tiles = isAlone ? report.models.flatMap(Self.tiles) : []
         table = isAlone ? [] : zip(report.models, names).map(Row.init)
         warnings = zip(report.models, names).filter { $0.0.evaluation.nonFinite > 0 }.map {
-            "\($1.text): \(Formatting.grouped($0.evaluation.nonFinite)) images with outputs that are not finite, counted as wrong"
+            "\($1.text): \(Formatting.grouped($0.evaluation.nonFinite)) images with outputs that are not finite, counted as errors"
         }
         let shares = report.models.map(\.evaluation.top1)
         chart =
             isAlone
             ? nil
             : IntervalChart(
-                "top-1 and its 95 % interval",
+                "Top-1 with its 95 % interval",
                 zip(names, shares).map { ($0, $1.value, $1.low, $1.high, Formatting.percent($1.value)) },
                 axis: Axis(
-                    covering: shares.flatMap { [$0.low, $0.high] }, within: 0...1, width: IntervalChart.width),
+                    covering: shares.flatMap { [$0.low, $0.high] }, within: 0...1, width: IntervalChart.width,
+                    count: 4),
                 tick: { Formatting.percent($0, digits: $1) })
     }
 
     private static func tiles(_ model: EvalReport.Network) -> [Tile] {
         let score = model.evaluation
-        var tiles = [Tile("Top-1", score.top1, "share of images whose label scores most")]
+        var tiles = [Tile("Top-1", score.top1, "share of images whose label scores highest")]
         if let top5 = score.top5 {
-            tiles.append(Tile("Top-5", top5, "share whose label is among the five that score most"))
+            tiles.append(Tile("Top-5", top5, "share of images whose label is among the five highest"))
         }
         let mean = score.meanPerClass
         tiles.append(
@@ -133,14 +134,14 @@ struct SettingsView {
             Entry(term: "Engine", definition: report.engine),
         ]
         if let transform = report.transform {
-            entries.append(Entry(term: "Images are", definition: transform))
+            entries.append(Entry(term: "Image files", definition: transform))
         }
         if let labels = report.labels {
             entries.append(Entry(term: "Labels", definition: "\(labels.source), \(labels.order)"))
-            if let doubt = labels.doubt { entries.append(Entry(term: "Doubt", definition: doubt)) }
+            if let doubt = labels.doubt { entries.append(Entry(term: "Doubtful", definition: doubt)) }
         }
         for broken in report.broken ?? [] {
-            entries.append(Entry(term: "Left out", definition: broken.reason))
+            entries.append(Entry(term: "Excluded", definition: broken.reason))
         }
         for model in report.models {
             entries.append(

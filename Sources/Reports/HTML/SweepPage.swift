@@ -6,12 +6,14 @@ import Foundation
 package struct SweepPage: Sendable {
     private let view: SweepView
 
-    /// Lays out a page; `command` is what was typed, to repeat it.
-    package init(_ report: SweepReport, command: [String]) {
+    /// Lays out a page; `command` is what was typed, to repeat it, and `date` when the report was made.
+    package init(_ report: SweepReport, command: [String], date: Date) {
         let names = NetworkName.all(report.networkNames)
         view = SweepView(
-            css: PageTemplates.css, heading: names.map(\.text).joined(separator: ", "), split: report.data,
-            imageCount: Formatting.grouped(report.images), chart: SweepChart(report, names),
+            css: PageTemplates.css, verdicts: Verdicts(report, names), date: DateView(date),
+            version: report.version, split: report.data, imageCount: Formatting.grouped(report.images),
+            networks: NetworksView(report.models.map { ($0.model, $0.conversion, $0.sha256) }, names),
+            chart: SweepChart(report, names),
             table: SweepTable(report, names), spread: Self.spread(report),
             settings: SettingsView(report, command))
     }
@@ -19,7 +21,7 @@ package struct SweepPage: Sendable {
     private static func spread(_ report: SweepReport) -> String {
         report.shuffles == 1
             ? "of one shuffle of the split"
-            : "mean ± standard deviation over \(report.shuffles) shuffles of the split; bars in the chart are ± that"
+            : "mean ± standard deviation over \(report.shuffles) shuffles of the split, which the bars in the chart show"
     }
 
     /// The page. Throws where a template cannot be read, which tests would have found.
@@ -29,9 +31,12 @@ package struct SweepPage: Sendable {
 /// All that the page's template shows.
 struct SweepView {
     let css: String
-    let heading: String
+    let verdicts: Verdicts
+    let date: DateView
+    let version: String
     let split: String
     let imageCount: String
+    let networks: NetworksView?
     let chart: SweepChart
     let table: SweepTable
     let spread: String
@@ -47,7 +52,6 @@ struct SweepChart {
     let tickY: String
     let titleX: String
     let titleY: String
-    let middle: String
     let columns: [Column]
     let rows: [Row]
     let lines: [Line]
@@ -56,6 +60,8 @@ struct SweepChart {
     struct Column {
         let x: String
         let size: String
+        /// `dense` where there is no room for the size in a narrow window.
+        let columnKind: String
     }
 
     /// A mark of the error.
@@ -101,14 +107,14 @@ struct SweepChart {
             return Self.margin + (most - log2(Double(size))) / (most - least) * (width - 2 * Self.margin)
         }
         func y(_ error: Double) -> Double { height - axis.x(min(max(error, axis.low), axis.high)) }
-        self.width = place(width + 80)
-        self.height = place(height + 60)
+        // With room for the marks of the error at the left and its title above.
+        self.width = place(width + 104)
+        self.height = place(height + 130)
         right = place(width)
         bottom = place(height)
-        tickY = place(height + 18)
-        (titleX, titleY) = (place(width / 2), place(height + 40))
-        middle = place(height / 2)
-        columns = sizes.map { Column(x: place(x($0)), size: "\($0)") }
+        tickY = place(height + 28)
+        (titleX, titleY) = (place(width / 2), place(height + 60))
+        columns = Self.columns(sizes, x)
         rows = axis.marks { Formatting.percent($0, digits: $1) }.map {
             Row(y: place(y($0.value)), textY: place(y($0.value) + 4), error: $0.text)
         }
@@ -127,7 +133,19 @@ struct SweepChart {
     }
 }
 
-/// The figures of the chart.
+extension SweepChart {
+    /// The marks of the batch size. In a narrow window there is room for one in 80 units.
+    private static func columns(_ sizes: [Int], _ x: (Int) -> Double) -> [Column] {
+        var last = -Double.infinity
+        return sizes.reversed().map { size in
+            let isDense = x(size) - last < 80
+            if !isDense { last = x(size) }
+            return Column(x: place(x(size)), size: "\(size)", columnKind: isDense ? "dense" : "")
+        }
+    }
+}
+
+/// The figures of the chart, in its order: the largest batch first.
 struct SweepTable {
     let networks: [NetworkName]
     let sizes: [Row]
@@ -140,7 +158,7 @@ struct SweepTable {
 
     init(_ report: SweepReport, _ names: [NetworkName]) {
         networks = names
-        sizes = (report.models.first?.points ?? []).indices.map { index in
+        sizes = (report.models.first?.points ?? []).indices.reversed().map { index in
             Row(
                 size: "\(report.models[0].points[index].batchSize)",
                 cells: report.models.map { $0.points[index].text })
@@ -168,10 +186,10 @@ extension SettingsView {
             Entry(term: "Images", definition: Formatting.grouped(report.images)),
         ]
         if let transform = report.transform {
-            entries.append(Entry(term: "Images are", definition: transform))
+            entries.append(Entry(term: "Image files", definition: transform))
         }
         for broken in report.broken ?? [] {
-            entries.append(Entry(term: "Left out", definition: broken.reason))
+            entries.append(Entry(term: "Excluded", definition: broken.reason))
         }
         for model in report.models {
             let norms = model.batchNorms == 0 ? "no batch norms" : "\(model.batchNorms) batch norms"

@@ -1,0 +1,89 @@
+/// How a network's file was converted, as its note tells.
+package struct ConversionSummary: Codable, Sendable, Equatable {
+    /// `gn`, `ln` or `in`; `none` where only the layout changed.
+    package var to: String
+    /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
+    package var groups: String
+    /// `statistics` or `copy`.
+    package var initialization: String
+    /// `on`, `off` or `all`.
+    package var weightStandardization: String
+    /// How it was calibrated; absent where it was not.
+    package var calibration: Calibration?
+    /// The version of normconv that converted it.
+    package var version: String
+
+    /// The images of a calibration.
+    package struct Calibration: Codable, Sendable, Equatable {
+        /// Images that parameters were fitted to.
+        package var images: Int
+        /// Images held out to judge the steps.
+        package var heldOut: Int
+        /// Whether they were optimized to have the stored statistics.
+        package var synthetic: Bool
+
+        /// The images of a calibration.
+        package init(images: Int, heldOut: Int, synthetic: Bool) {
+            (self.images, self.heldOut, self.synthetic) = (images, heldOut, synthetic)
+        }
+    }
+
+    /// What a note tells.
+    package init(
+        to: String, groups: String, initialization: String, weightStandardization: String,
+        calibration: Calibration? = nil, version: String
+    ) {
+        (self.to, self.groups, self.initialization) = (to, groups, initialization)
+        (self.weightStandardization, self.calibration) = (weightStandardization, calibration)
+        self.version = version
+    }
+
+    /// One line for people: `GroupNorm with 8 channels a group, closed form, weights not standardized (normconv 0.2.0)`.
+    package var text: String {
+        guard to != "none" else { return "layout changed only (normconv \(short(version)))" }
+        return [target, parameters, standardization].joined(separator: ", ")
+            + " (normconv \(short(version)))"
+    }
+
+    private var target: String {
+        switch to {
+        case "gn": "GroupNorm with \(groupText)"
+        case "ln": "LayerNorm (one group)"
+        case "in": "InstanceNorm (one channel a group)"
+        default: "norm '\(short(to))'"
+        }
+    }
+
+    private var groupText: String {
+        if groups == "auto" { return "32 groups where they fit" }
+        if groups == "gcd" { return "gcd(32, channels) groups" }
+        if groups.hasPrefix("size:") { return "\(short(String(groups.dropFirst(5)))) channels a group" }
+        return "\(short(groups)) groups"
+    }
+
+    /// Where gamma and beta come from.
+    private var parameters: String {
+        if let calibration {
+            let kind = calibration.synthetic ? "synthetic images" : "images"
+            return "calibrated on \(Formatting.grouped(calibration.images)) \(kind), judged by "
+                + "\(Formatting.grouped(calibration.heldOut)) others"
+        }
+        return switch initialization {
+        case "statistics": "closed form"
+        case "copy": "parameters copied"
+        default: "initialization '\(short(initialization))'"
+        }
+    }
+
+    private var standardization: String {
+        switch weightStandardization {
+        case "on": "weights standardized"
+        case "all": "all weights standardized"
+        case "off": "weights not standardized"
+        default: "weight standardization '\(short(weightStandardization))'"
+        }
+    }
+
+    /// A file's text, of whatever length.
+    private func short(_ text: String) -> String { Formatting.head(text, width: 24) }
+}

@@ -1,0 +1,76 @@
+import Evaluation
+import Foundation
+
+/// What a report comes to, in words: one sentence a network, of at most three, and the count of the others.
+struct Verdicts {
+    let sentences: [String]
+    /// All in one line.
+    let line: String
+
+    static let limit = 3
+
+    /// The sentences of all networks that are in question.
+    private init(all sentences: [String]) {
+        let rest = sentences.count - Self.limit
+        self.sentences = sentences.prefix(Self.limit) + (rest > 0 ? ["and \(rest) more"] : [])
+        line = self.sentences.joined(separator: "; ")
+    }
+
+    /// Each network against the baseline, or its top-1 where there is none.
+    init(_ report: EvalReport, _ names: [NetworkName], _ baseline: Int?) {
+        self.init(
+            all: names.indices.filter { $0 != baseline || names.count == 1 }.map { index in
+                let model = report.models[index]
+                guard let baseline, let paired = model.comparison?.paired else {
+                    let share = Formatting.percent(model.evaluation.top1.value)
+                    return "\(names[index].text): top-1 \(share)"
+                }
+                return Self.comparison(names[index].text, names[baseline].text, paired.difference)
+            })
+    }
+
+    /// Each network's error at the smallest and the largest batch.
+    init(_ report: SweepReport, _ names: [NetworkName]) {
+        self.init(
+            all: zip(report.models, names).map { model, name in
+                let start = "\(name.text): top-1 error "
+                guard model.batchNorms > 0, let first = model.points.first, let last = model.points.last
+                else {
+                    return start + "\(Formatting.percent(model.stored.value)) at every batch size"
+                }
+                let rest =
+                    model.points.count > 1 ? ", \(Formatting.percent(last.mean)) at \(last.batchSize)" : ""
+                return start + "\(Formatting.percent(first.mean)) at batch size \(first.batchSize)\(rest)"
+            })
+    }
+
+    /// `gn.h5 loses 1.5 points of top-1 against resnet.h5 (95 % interval 0.6 to 2.6)`
+    private static func comparison(_ name: String, _ other: String, _ difference: Estimate) -> String {
+        guard difference.low > 0 || difference.high < 0 else {
+            let (low, high) = (Formatting.points(difference.low), Formatting.points(difference.high))
+            return
+                "\(name) scores the same as \(other) within the 95 % interval (\(low) to \(high) points of top-1)"
+        }
+        let isLoss = difference.high < 0
+        let ends = [abs(difference.low), abs(difference.high)].sorted()
+        // A difference that one decimal shows as zero.
+        let digits = ends[0] < 0.0005 ? 2 : 1
+        let (value, low, high) = (abs(difference.value), ends[0], ends[1])
+        let texts = [value, low, high].map { Formatting.fixed($0 * 100, digits: digits) }
+        return "\(name) \(isLoss ? "loses" : "gains") \(texts[0]) points of top-1 against \(other) "
+            + "(95 % interval \(texts[1]) to \(texts[2]))"
+    }
+}
+
+/// A moment, in UTC.
+struct DateView {
+    /// `2026-11-29T20:55:02Z`
+    let machine: String
+    /// `2026-11-29 20:55 UTC`
+    let people: String
+
+    init(_ date: Date) {
+        machine = date.formatted(.iso8601)
+        people = machine.dropLast(4).replacing("T", with: " ") + " UTC"
+    }
+}
