@@ -1,6 +1,7 @@
 import Archives
 import Foundation
 import TestSupport
+import Tensors
 import Testing
 
 @testable import Datasets
