@@ -179,7 +179,7 @@ def weights_missing(path):
     write(path, contents)
 
 
-@case("keras-weights-soft-link.keras", "is a soft link, only hard links")
+@case("keras-weights-soft-link.keras", "found a soft link, expected a hard link")
 def weights_soft_link(path):
     import h5py
 
@@ -223,7 +223,7 @@ def torch(path, data, others=(("version", b"3\n"),)):
 
 
 def call_case(name, function, *arguments):
-    @case(f"pickle-{name}.pth", f"the pickle asks for '{function}'")
+    @case(f"pickle-{name}.pth", f"the pickle needs '{function}'")
     def call(path):
         module, _, attribute = function.rpartition(".")
         data = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b"(X" + struct.pack("<I", 7) + b"touch x" + b"tR."
@@ -239,7 +239,7 @@ for name, function in [
     call_case(name, function)
 
 
-@case("pickle-stack-global.pth", "the pickle asks for 'os.system'")
+@case("pickle-stack-global.pth", "the pickle needs 'os.system'")
 def stack_global(path):
     torch(path, b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.")
 
@@ -312,7 +312,7 @@ def wide_integer(path):
     torch(path, b"\x80\x02\x8a\xff" + bytes(255) + b".")
 
 
-@case("pickle-memo-unknown.pth", "memo 9 is empty")
+@case("pickle-memo-unknown.pth", "memo 9 is read before")
 def memo_unknown(path):
     torch(path, b"\x80\x02h\x09.")
 

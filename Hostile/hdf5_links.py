@@ -28,14 +28,14 @@ def link_case(kind, level, expected, link):
 
 
 for level in LEVELS:
-    link_case("soft", level, "is a soft link, only hard links", h5py.SoftLink)
+    link_case("soft", level, "found a soft link, expected a hard link", h5py.SoftLink)
     link_case(
-        "external", level, "is an external link, only hard links",
+        "external", level, "found an external link, expected a hard link",
         lambda target: h5py.ExternalLink("/etc/passwd", target))
 
 
 for level in LEVELS:
-    @case(f"h5-user-defined-{level}.h5", "is a user-defined link, only hard links")
+    @case(f"h5-user-defined-{level}.h5", "found a user-defined link, expected a hard link")
     def user_defined_link(path, level=level):
         # libhdf5's own external links are the user-defined links of class 64; class 187 is nobody's. Few links, and the
         # old format, so that no checksum is over them.
@@ -54,14 +54,14 @@ for level in LEVELS:
         replace(path, bytes([1, 8, 64]) + tail, bytes([1, 8, 187]) + tail)
 
 
-@case("h5-soft-dangling.h5", "is a soft link, only hard links")
+@case("h5-soft-dangling.h5", "found a soft link, expected a hard link")
 def soft_dangling(path):
     with h5py.File(fixture(FLAT, path), "r+") as file:
         del file["conv1.weight"]
         file["conv1.weight"] = h5py.SoftLink("/nowhere")
 
 
-@case("h5-soft-circle.h5", "is a soft link, only hard links")
+@case("h5-soft-circle.h5", "found a soft link, expected a hard link")
 def soft_circle(path):
     with h5py.File(fixture(NESTED, path), "r+") as file:
         del file["conv1/weight"]
@@ -69,7 +69,7 @@ def soft_circle(path):
         file["conv1/other"] = h5py.SoftLink("/conv1/weight")
 
 
-@case("h5-external-in-nested.h5", "is an external link, only hard links")
+@case("h5-external-in-nested.h5", "found an external link, expected a hard link")
 def external_nested(path):
     with h5py.File(fixture(NESTED, path), "r+") as file:
         del file["conv1"]
