@@ -323,14 +323,14 @@ def images_linked(path):
 # MARK: Attributes
 
 
-@case("h5-attribute-16-mib.h5", "at most 16777216 are read")
+@case("h5-attribute-16-mib.h5", "expected at most 16777216")
 def attribute_huge(path):
     with h5py.File(path, "w", libver="latest") as file:
         file.create_group("model_weights")
         file.attrs.create("model_config", numpy.zeros((1 << 24) + 1, "S1"))
 
 
-@case("h5-attribute-names-many.h5", "at most 16777216 are read")
+@case("h5-attribute-names-many.h5", "expected at most 16777216")
 def attribute_names(path):
     with h5py.File(path, "w", libver="latest") as file:
         group = file.create_group("model_weights")
@@ -338,7 +338,7 @@ def attribute_names(path):
         group.attrs.create("layer_names", numpy.zeros(20_000_000 // 100, "S100"))
 
 
-@case("h5-attribute-one-string-4000-times.h5", "attribute 'layer_names' takes 4194304000 bytes")
+@case("h5-attribute-one-string-4000-times.h5", "attribute 'layer_names' has 4194304000 bytes")
 def attribute_shared(path):
     # 4,000 names, each the same megabyte of the file: 4 GB once they are read.
     with h5py.File(fixture(KERAS, path), "r+", libver="earliest") as file:
