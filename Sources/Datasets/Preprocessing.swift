@@ -113,7 +113,7 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// The range of float images.
-package enum PixelScale: String, Sendable, CaseIterable {
+public enum PixelScale: String, Sendable, CaseIterable {
     /// 0…255, as uint8 images always do.
     case bytes
     /// 0…1

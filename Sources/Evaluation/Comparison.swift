@@ -12,17 +12,17 @@ public struct Comparison: Sendable, Equatable, Codable {
     /// Images with different predictions, in order; also images where outputs of one network are not finite.
     public let changed: [Int]
     /// What happened to the correct images; nil without labels.
-    package let paired: Paired?
+    public let paired: Paired?
 
     /// Images that one network classifies right and the other wrong.
-    package struct Paired: Sendable, Equatable, Codable {
+    public struct Paired: Sendable, Equatable, Codable {
         /// Images right before and wrong after, in order.
-        package let lost: [Int]
+        public let lost: [Int]
         /// Images wrong before and right after, in order.
-        package let gained: [Int]
+        public let gained: [Int]
         /// McNemar's exact test: how probable at least so uneven a split of the changed images is, if both networks
         /// are equally good.
-        package let mcNemarP: Double
+        public let mcNemarP: Double
         /// Top-1 after minus top-1 before, with Tango's score interval for paired proportions (1998).
         public let difference: Estimate
     }

@@ -99,7 +99,7 @@ public struct Conversion: Sendable {
     ///   - calibration: the seed, and what to do with them.
     ///   - progress: is told how far things are, on another thread.
     /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
-    package func synthesized(
+    public func synthesized(
         _ synthesis: SynthesisOptions = SynthesisOptions(),
         options calibration: CalibrationOptions = CalibrationOptions(),
         progress: @escaping @Sendable (CalibrationProgress) -> Void = { _ in }

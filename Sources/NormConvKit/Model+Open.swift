@@ -89,3 +89,10 @@ extension Model {
         try await reporting(computing: { try diff(other, on: split, images: images, progress: progress) })
     }
 }
+
+extension Preprocessing {
+    /// Reads `raw`, `unit`, `torch`, `caffe`, `tf` or `MEAN,STD`, as the command takes them. Throws `NormConvError`.
+    public init(_ text: String) throws {
+        self = try reporting { try Preprocessing(parsing: text) }
+    }
+}

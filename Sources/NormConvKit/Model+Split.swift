@@ -5,15 +5,15 @@ import Tensors
 /// How a split is read, where that differs from the network's defaults.
 public struct SplitOptions: Sendable {
     /// The order of the dimensions of arrays; nil to recognize it by the 1 or 3 channels.
-    package var layout: ImageLayout?
+    public var layout: ImageLayout?
     /// The range of float images.
-    package var scale = PixelScale.bytes
+    public var scale = PixelScale.bytes
     /// Whether images without labels are refused.
     public var requiresLabels = true
     /// The size that image files are resized to.
     package var resize: ImageTransform.Resize?
     /// The size of the center crop.
-    package var crop: Extent?
+    public var crop: Extent?
     /// How image files are interpolated.
     package var interpolation: Interpolation?
     /// Whether the EXIF orientation is applied.

@@ -3,19 +3,19 @@ import Threads
 /// The error of all throwing functions of this library, except for the `CancellationError` of a cancelled task.
 ///
 /// `description` is one line for people: the file, the object in it, what was found, what was expected, and the way on.
-package struct NormConvError: Error, CustomStringConvertible {
+public struct NormConvError: Error, CustomStringConvertible {
     /// The file, by the path that was given; nil where the fault is in no file.
-    package let file: String?
+    public let file: String?
     /// What in it: a parameter, a layer, an attribute, an option.
-    package let object: String?
+    public let object: String?
     /// What was found.
     public let found: String?
     /// What was expected.
     public let expected: String?
     /// The error of the part that failed.
-    package let underlying: any Error
+    public let underlying: any Error
     /// One line for people.
-    package let description: String
+    public let description: String
 
     /// An error of a part of this library. Its cases name what they tell: `file` or `path`, `parameter` or `layer`, `found`,
     /// `expected`.

@@ -46,18 +46,18 @@ extension Shape: CustomStringConvertible {
 }
 
 /// Rows and columns of a map, an image or a window; steps along both where it is a stride or a dilation.
-package struct Extent: Sendable, Equatable, CustomStringConvertible {
+public struct Extent: Sendable, Equatable, CustomStringConvertible {
     /// Rows.
-    package var height: Int
+    public var height: Int
     /// Columns.
-    package var width: Int
+    public var width: Int
 
     /// An extent of `height` rows and `width` columns.
-    package init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
+    public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
 
     /// As many rows as columns.
-    package init(_ side: Int) { self.init(height: side, width: side) }
+    public init(_ side: Int) { self.init(height: side, width: side) }
 
     /// `height×width`
-    package var description: String { "\(height)×\(width)" }
+    public var description: String { "\(height)×\(width)" }
 }

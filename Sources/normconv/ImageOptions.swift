@@ -67,7 +67,7 @@ struct ImageOptions: ParsableArguments {
 
 extension Extent: ExpressibleByArgument {
     /// `224` or `224x192`, rows first.
-    package init?(argument: String) {
+    public init?(argument: String) {
         let sides = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map {
             Int($0)
         }

@@ -9,10 +9,10 @@ public struct SynthesisOptions: Sendable, Equatable {
     /// are not near yet and the network costs little.
     public var steps: Int
     /// Their rows and columns; what suits the network where it is nil.
-    package var size: Extent?
+    public var size: Extent?
 
     /// The defaults are the command's.
-    package init(images: Int? = nil, steps: Int = 60, size: Extent? = nil) {
+    public init(images: Int? = nil, steps: Int = 60, size: Extent? = nil) {
         self.images = images
         self.steps = steps
         self.size = size

@@ -1,5 +1,5 @@
 /// The order of the dimensions of stored images.
-package enum ImageLayout: String, Sendable, CaseIterable {
+public enum ImageLayout: String, Sendable, CaseIterable {
     /// [images, height, width, channels], as TensorFlow and image libraries store them.
     case nhwc
     /// [images, channels, height, width], as PyTorch stores them.
