@@ -3,6 +3,7 @@ import Evaluation
 import Inference
 import Synchronization
 import Tensors
+import Threads
 
 /// A network's outcome on each image of a split. Outputs are not kept, so that memory does not grow with the number of
 /// classes.
@@ -88,8 +89,8 @@ package struct ScoringJob: Sendable {
     let labels: [Int]
     let classes: [Int]
     let heads: [Head]
-    /// The SHA-256 of each network's file.
-    let checksums: [String]
+    /// The SHA-256 of each network's file; computed while images are scored.
+    let checksums: Parallel<[String]>
 
     /// `baseline` is the index in `models` of the network that the others are compared with. `preprocessing` is nil for each
     /// network's own.
@@ -108,7 +109,7 @@ package struct ScoringJob: Sendable {
         let found = try models.map { try $0.classes(of: split) }
         let classes = found.map(\.count)
         (self.labels, self.classes, heads) = (labels, classes, found.map(\.head))
-        checksums = try models.checksums()
+        checksums = Parallel { try models.checksums() }
         _ = try emptySheet()
         if let baseline, let index = classes.firstIndex(where: { $0 != classes[baseline] }) {
             let size = { (classes: Int) in "\(split.count) images and \(classes) classes" }

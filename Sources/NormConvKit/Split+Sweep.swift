@@ -6,6 +6,7 @@ import Training
 import Networks
 import Reports
 import Tensors
+import Threads
 
 /// How networks are run at several batch sizes.
 public struct SweepOptions: Sendable {
@@ -64,12 +65,12 @@ extension Split {
     ) throws -> SweepReport {
         let sizes = try batchSizes(models, options)
         for model in models { _ = try model.classes(of: self) }
-        let checksums = try models.checksums()
+        let checksums = Parallel { try models.checksums() }
         let stored = try run(
             models, preprocessing: options.preprocessing, workers: options.workers, progress: progress)
         var random = SplitMix64(seed: options.seed)
         let orders = (0..<options.shuffles).map { _ in Array(0..<count).shuffled(using: &random) }
-        let networks = try zip(models, zip(stored, checksums)).map { model, found in
+        let networks = try zip(models, zip(stored, checksums.value())).map { model, found in
             let (stored, checksum) = found
             let head = try model.classes(of: self).head
             let error = Proportion(try wrong(stored.logits, head), of: count)

@@ -1,6 +1,7 @@
 import CCrashGuard
 import Foundation
 import Synchronization
+import Synchronization
 
 /// Runs the body `count` times at once, each on a thread of its own, and waits for all.
 ///
@@ -86,5 +87,29 @@ package final class FirstFailure: Sendable {
     /// Throws what was met, if anything.
     package func rethrow() throws {
         if let error = error.withLock(\.self) { throw error }
+    }
+}
+
+/// A value that a thread of its own computes, in parallel with whoever made it.
+package final class Parallel<Value: Sendable>: Sendable {
+    private let result = Mutex<Result<Value, any Error>>(.failure(CancellationError()))
+    private let done = DispatchGroup()
+
+    /// Starts the computation.
+    package init(_ body: @escaping @Sendable () throws -> Value) {
+        done.enter()
+        let thread = Thread { [self] in
+            nc_guard_begin_thread()
+            let value = Result { try body() }
+            result.withLock { $0 = value }
+            done.leave()
+        }
+        thread.start()
+    }
+
+    /// Waits for the value. Rethrows the error of the body.
+    package func value() throws -> Value {
+        done.wait()
+        return try result.withLock(\.self).get()
     }
 }

@@ -16,7 +16,7 @@ struct PartialHeader: Sendable, Codable, Equatable {
 
     /// Reads the networks' files, and 64 of the split's images.
     init(_ job: ScoringJob, shard: Shard, architecture: String?) throws {
-        run = RunDescription(job)
+        run = try RunDescription(job)
         self.shard = shard
         split = try Self.digest(job.split)
         networks = try job.models.map { model in

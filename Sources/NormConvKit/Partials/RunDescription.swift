@@ -32,7 +32,8 @@ struct RunDescription: Sendable, Codable, Equatable {
         var sha256: String?
     }
 
-    init(_ job: ScoringJob) {
+    init(_ job: ScoringJob) throws {
+        let checksums = try job.checksums.value()
         data = job.split.file
         images = job.split.count
         transform = job.split.transform?.description
@@ -49,7 +50,7 @@ struct RunDescription: Sendable, Codable, Equatable {
             Network(
                 model: job.models[$0].title, classes: job.classes[$0], head: job.heads[$0],
                 preprocess: job.preprocessing[$0].description, assumptions: job.models[$0].assumptions,
-                conversion: job.models[$0].note?.summary, sha256: job.checksums[$0])
+                conversion: job.models[$0].note?.summary, sha256: checksums[$0])
         }
     }
 
