@@ -140,7 +140,7 @@ struct CalibrationPartsTests {
             (network, network), (parameters(kernel, [1, 2, 3]), parameters(other, [0, 0, 0])), images: images,
             shapes: network.shapes(forImage: [1, 1, 4]))
         try again.run(head: 2) { _ in }
-        #expect(again.fitted.isEmpty)
+        #expect(again.parameters.fitted.isEmpty)
     }
 
     /// Least squares takes the convolution's outputs for what counts; behind a group norm steps down the gradient find

@@ -375,11 +375,11 @@ struct CalibrationTests {
     @Test("Too few images are refused, and so are images of other channels")
     func errors() throws {
         let model = try model()
-        #expect(throws: FileFailure.self) {
+        #expect(throws: CalibrationFailure.self) {
             _ = try calibrated(model, CalibrationOptions(images: 7))
         }
         let colour = try self.model("torchvision-basic.torch.h5")
-        #expect(throws: FileFailure.self) {
+        #expect(throws: DatasetError.self) {
             _ = try calibrated(colour, CalibrationOptions(images: 16))
         }
     }
