@@ -101,7 +101,8 @@ public struct Model: Sendable {
     package var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
 
     private static func noMatch(_ names: [String]) -> String {
-        "no layer of the configuration has any of the file's \(names.count) tensors (\(names.map { "'\($0)'" }.listed()))"
+        "none of the file's \(names.count.counted("tensor")) belongs to a layer of the configuration "
+            + "(\(names.map { "'\($0)'" }.listed()))"
     }
 
     private static func recognize(
@@ -135,10 +136,11 @@ public struct Model: Sendable {
         guard basis == .names, network.isComplete else { return nil }
         let unused = unusedParameters.filter { checkpoint.parameters[$0]?.elementType.isFloat == true }
         guard let first = unused.first else { return nil }
-        let count = unused.count == 1 ? "is one parameter" : "are \(unused.count) parameters"
+        let names =
+            unused.count == 1 ? "'\(first)' is" : "\(unused.count) parameters ('\(first)' is the first) are"
         return
-            "there \(count) beside the \(network.architecture), '\(first)' first: where the network has a use for such, it "
-            + "computes something else than is computed here"
+            "\(names) not used by the \(network.architecture): if the network needs them, its outputs are not those "
+            + "computed here"
     }
 
     /// The path as it was given.

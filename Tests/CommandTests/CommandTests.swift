@@ -189,10 +189,10 @@ struct CommandTests {
             )
             let run = try normconv("convert", input, output, "--to", "in", "--json")
             #expect(run.code == 0)
-            let line = try #require(run.errors.split(separator: "\n").first { $0.contains("vanish") })
+            let line = try #require(run.errors.split(separator: "\n").first { $0.contains("become zero") })
             #expect(line.hasSuffix(": bn1, layer1.0.bn1, layer1.0.bn2, … and 17 more"), "\(line)")
             let warnings = try #require(try run.json()["warnings"] as? [String])
-            let warning = try #require(warnings.first { $0.contains("vanish") })
+            let warning = try #require(warnings.first { $0.contains("become zero") })
             let listed = try #require(warning.components(separatedBy: ": ").last).components(
                 separatedBy: ", ")
             let norms = try #require(

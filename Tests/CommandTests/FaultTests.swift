@@ -97,7 +97,8 @@ struct FaultTests {
             }
             #expect(contents[0] == contents[1] && contents[2] == contents[3])
             let again = try normconv("convert", input, "--in-place", "--to", "none", "--force")
-            #expect(again.code == 1 && again.errors.contains("\(input).bak, which exists"), "\(again.errors)")
+            #expect(
+                again.code == 1 && again.errors.contains("the backup \(input).bak exists"), "\(again.errors)")
         }
     }
 

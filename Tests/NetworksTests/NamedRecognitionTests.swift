@@ -35,7 +35,7 @@ struct NamedRecognitionTests {
         #expect(trunkPairs == ConvolutionNormPairs(alone.network).convolutionBefore)
         #expect(found.unused.isEmpty)
         #expect(found.network.architecture == "ResNet-20 (CIFAR) and others")
-        #expect(found.assumptions.last == "norms stand beside the ResNet-20 (CIFAR): 'neck.1'")
+        #expect(found.assumptions.last == "a norm is not part of the ResNet-20 (CIFAR): 'neck.1'")
     }
 
     @Test("a norm between the trunk and its classifier is no network that could be run")
@@ -81,7 +81,7 @@ struct NamedRecognitionTests {
         for beside in [[("neck.weight", [64]), ("neck.bias", [64])], []] {
             let found = try recognizeNames(parameters: table(own + beside), groupNorms: note)
             #expect(!found.network.isComplete)
-            #expect(found.assumptions.last == "norms stand beside the ResNet-20 (CIFAR): 'neck'")
+            #expect(found.assumptions.last == "a norm is not part of the ResNet-20 (CIFAR): 'neck'")
             #expect(norms(found).contains("neck") == !beside.isEmpty)
         }
     }

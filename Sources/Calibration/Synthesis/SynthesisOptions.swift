@@ -53,23 +53,23 @@ package enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .noBatchNorm:
-            "the output depends on no batch normalization: there are no statistics to make images from"
+            "the output depends on no batch norm: there are no stored statistics to synthesize images from"
         case .wrongChannels(let preprocessing, let expected, let found):
-            "the network takes \(found) channels, preprocessing '\(preprocessing)' is for \(expected): expected one for as many "
-                + "(--preprocess)"
+            "the network takes \(found) channels, preprocessing '\(preprocessing)' is for \(expected): choose another with "
+                + "--preprocess"
         case .diverged:
-            "images made from the stored statistics are not finite: the statistics are not those of this network"
+            "the synthetic images are not finite: the stored statistics are not those of this network"
         case .distant(let first, let last):
-            "no images have the stored statistics: the distance fell from \(String(format: "%.3f", first)) to "
-                + "\(String(format: "%.3f", last)) only; expected the preprocessing that the network was trained with (--preprocess), or images of another size (--image-size)"
+            "the synthetic images do not reach the stored statistics: the distance only fell from "
+                + "\(String(format: "%.3f", first)) to \(String(format: "%.3f", last)); give the preprocessing of the "
+                + "network's training (--preprocess) or another size (--image-size)"
         case .noWayBack(let layer):
-            "layer '\(layer)': gradients cannot go back through its operation, so that no images can be made (--synthesize); "
-                + "--calibrate IMAGES takes images that are there"
+            "layer '\(layer)': --synthesize cannot compute gradients through its operation; use --calibrate IMAGES"
         case .invalid(let what, let found, let expected):
-            "\(what) of images that are made: found \(found), expected \(expected)"
+            "\(what) of synthetic images: found \(found), expected \(expected)"
         case .outOfMemory(let height, let width, let bytes, let limit):
-            "making images of \(height)×\(width) takes \(bytes) bytes at least, expected at most \(limit): choose smaller ones "
-                + "(--image-size) or allow more (--calibration-memory)"
+            "synthetic images of \(height)×\(width) need at least \(bytes) bytes, expected at most \(limit): choose a "
+                + "smaller --image-size or a larger --calibration-memory"
         }
     }
 }
