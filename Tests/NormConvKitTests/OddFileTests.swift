@@ -123,7 +123,7 @@ struct OddFileTests {
             try old.write(to: path, edits: edits, modelConfig: nil, note: "{}", overwrite: false)
             let model = try Model(path: path)
             #expect(InspectReport(model).unused == ["extra.scale"])
-            #expect(model.doubt?.contains("one parameter beside the ResNet") == true)
+            #expect(model.doubt?.contains("not used by the ResNet") == true)
             #expect(try Model(path: old.path).doubt == nil)
             let options = ConversionOptions(groups: .perGroup(4))
             let plan = try model.plan(options)

@@ -124,7 +124,7 @@ struct SynthesisTests {
         #expect(throws: SynthesisFailure.self) { try microBatch((least - 1) << 18) }
     }
 
-    @Test("Layers that gradients cannot go back through are named")
+    @Test("Layers whose gradients cannot be computed are named")
     func noWayBack() throws {
         let model = try model("zoo/normalizations.keras3.h5")
         #expect(throws: SynthesisFailure.noWayBack(layer: "ln")) {
@@ -150,7 +150,7 @@ struct SynthesisTests {
             let error = #expect(throws: SynthesisFailure.self) {
                 try model.madeImages(options, CalibrationOptions(), .raw) { _, _ in }
             }
-            #expect("\(try #require(error))".contains("of images that are made: found"))
+            #expect("\(try #require(error))".contains("of synthetic images: found"))
         }
         let failure = SynthesisFailure.wrongChannels(preprocessing: "torch", expected: 3, found: 1)
         #expect(failure.description.contains("--preprocess"))
