@@ -60,7 +60,7 @@ extension ArchiveError: CustomStringConvertible {
         switch self {
         case .unreadable(let file, let reason): "\(file): \(reason)"
         case .changed(let file):
-            "\(file): the file changed during reading; try again when no program writes to it"
+            "\(file): the file changed while it was read; try again when no other program writes to it"
         case .unwritable(let file, let reason): "\(file): cannot be written: \(reason)"
         case .tooLarge(let file, let member):
             "\(file): '\(member)': the archive exceeds 4 GiB, expected less; choose another --layout"
@@ -84,7 +84,7 @@ extension ArchiveError: CustomStringConvertible {
             "\(file): '\(member)': its header has \(found), the zip directory has \(expected)"
         case .overlapping(let file, let member, let other): "\(file): '\(member)' overlaps \(other)"
         case .expandsTooMuch(let file, let member, let found, let limit):
-            "\(file): '\(member)' inflates to \(found) bytes, expected at most \(limit) for its stored size"
+            "\(file): '\(member)' inflates to \(found) bytes, expected at most \(limit) for its compressed size"
         case .damagedStream(let file, let member): "\(file): '\(member)': damaged deflate data"
         case .wrongSize(let file, let member, let found, let expected):
             "\(file): '\(member)': \(found) bytes, expected \(expected)"

@@ -63,9 +63,9 @@ extension CheckpointError: CustomStringConvertible {
             "\(path): parameter '\(name)': \(found) new values, expected \(expected)"
         case .doesNotFit(let path, let name, let value, let type):
             "\(path): parameter '\(name)': the new value \(value) does not fit its type \(type)"
-        case .targetExists(let path): "\(path): the file exists; --force overwrites it"
+        case .targetExists(let path): "\(path): the file exists; use --force to overwrite it"
         case .backupExists(let path, let backup):
-            "\(path): the backup \(backup) exists; move it away first"
+            "\(path): the backup \(backup) exists; move or rename it first"
         case .cannotWrite(let path, let reason): "\(path): cannot be written: \(reason)"
         }
     }

@@ -55,7 +55,7 @@ extension ConversionError: CustomStringConvertible {
         case .singleElementGroup(let layer, let groups, let input):
             "layer '\(layer)': \(groups) groups of the input \(input) hold one value each, expected at least 2; choose fewer groups"
         case .notDefinite(let order):
-            "the covariance of \(order) inputs is not positive definite; check the weights and images for values that are not finite"
+            "the covariance of \(order) inputs is not positive definite; check the weights and images for NaN or infinity"
         case .missingLibrary(let reason):
             "cannot load LAPACK: \(reason); install libopenblas0 or liblapack3"
         case .inconsistentLayer(let layer, let found, let expected):

@@ -109,7 +109,7 @@ extension ConversionReport.Reason: CustomStringConvertible {
     package var description: String {
         switch self {
         case .exempt(let exemption): exemption.description
-        case .beforeGroupNorm(let layer): "'\(layer)' after it is already a group norm"
+        case .beforeGroupNorm(let layer): "'\(layer)' after it is already a GroupNorm"
         case .singleWeightFilters: "its filters have a single weight"
         }
     }
@@ -139,7 +139,7 @@ extension ConversionWarning: CustomStringConvertible {
         case .copied:
             "gamma and beta are copied unchanged: expect accuracy near chance until the network is fine-tuned"
         case .standardizedWithoutNorm(let layers):
-            "standardized without a norm after them, which changes the outputs: "
+            "standardized with no norm after them, which changes the outputs: "
                 + layers.listed(limit)
         case .standardizedWithoutData(let convolutions):
             "\(convolutions == 1 ? "1 convolution is" : "\(convolutions) convolutions are") standardized without images: "
@@ -150,7 +150,7 @@ extension ConversionWarning: CustomStringConvertible {
                 + "whose statistics vary from image to image: expect a loss of accuracy; --calibrate IMAGES, --synthesize, "
                 + "--groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
-            "groups of one channel become zero on 1×1 maps: \(layers.listed(limit))"
+            "groups of one channel become zero on 1×1 feature maps: \(layers.listed(limit))"
         case .unprovenPairs(let norms, let isKeras, let canBeAssumed):
             "nothing proves which convolution directly precedes \(norms.map { "'\($0)'" }.listed(limit)): such "
                 + "convolutions stay unchanged, without standardization or a new bias"
@@ -164,7 +164,7 @@ extension ConversionWarning: CustomStringConvertible {
             "--assume-adjacent has no effect: the graph is known"
         case .distantImages(let distance, let near):
             "the synthetic images do not match the stored statistics: found a distance of \(Float(distance)), expected at most "
-                + "\(Float(near)); check that --preprocess and --image-size are those of the training"
+                + "\(Float(near)); check that --preprocess and --image-size match those of the training"
         }
     }
 }

@@ -98,7 +98,7 @@ extension DatasetError: CustomStringConvertible {
         case .wrongImageType(let file, let object, let found):
             "\(file): '\(object)': elements are \(found), expected uint8 or floats of 16, 32 or 64 bits"
         case .wrongImageShape(let file, let object, let found):
-            "\(file): '\(object)': shape is \(found), expected [N, H, W, C], [N, C, H, W] or [N, H, W] without an empty dimension"
+            "\(file): '\(object)': shape is \(found), expected [N, H, W, C], [N, C, H, W] or [N, H, W] with no dimension of size 0"
         case .layoutUnclear(let file, let object, let found):
             "\(file): '\(object)': shape is \(found), expected 1 or 3 channels either first or last; "
                 + "choose the order with --layout nhwc or nchw (--image-layout in convert)"
@@ -113,8 +113,7 @@ extension DatasetError: CustomStringConvertible {
         case .labelNotWhole(let file, let object, let image, let found):
             "\(file): '\(object)': label \(found) at image \(image), expected a whole number, the class"
         case .severalLabels(let file, let object, let image, let found):
-            "\(file): '\(object)': \(found) labels at image \(image), expected a single 1 among zeros. Splits of several "
-                + "labels per image cannot be scored; convert, diff and benchmark need no labels"
+            "\(file): '\(object)': \(found) labels at image \(image), expected a single 1 among zeros. Multi-label data cannot be scored; convert, diff and benchmark need no labels"
         case .notOneHot(let file, let object, let image):
             "\(file): '\(object)': row \(image) is not one-hot, expected a single 1 among zeros"
         case .unknownPreprocessing(let found, let expected):
@@ -123,7 +122,7 @@ extension DatasetError: CustomStringConvertible {
             "\(file): '\(object)': \(found) channels, expected \(expected) for preprocessing '\(preprocessing)'"
         case .wrongScale(let file, let object, let low, let high, let preprocessing, let expected):
             "\(file): '\(object)': values from \(low) to \(high), but preprocessing '\(preprocessing)' expects "
-                + "\(expected); --preprocess raw takes values as they are"
+                + "\(expected); --preprocess raw leaves the values unchanged"
         case .overflowingPreprocessing(let found):
             "preprocessing '\(found)' gives pixels that are not finite, expected a larger deviation"
         case .overflowingPixel(let file, let object, let image, let preprocessing):
@@ -131,13 +130,13 @@ extension DatasetError: CustomStringConvertible {
         case .nonFinitePixel(let file, let object, let image):
             "\(file): '\(object)': image \(image) has a pixel that is not finite, expected a finite number"
         case .rangeOutOfBounds(let file, let found, let count):
-            "\(file): images \(found), expected images of 0..<\(count)"
+            "\(file): images \(found), expected images of 0…\(count - 1)"
         case .malformedFile(let file, let format, let found, let expected):
             "\(file): \(found), expected \(expected) (\(format))"
-        case .image(let error): "\(error); --skip-broken leaves such images out"
+        case .image(let error): "\(error); use --skip-broken to skip such images"
         case .allBroken(let file, let count, let first):
             "\(file): none of \(count) images can be read; the first: \(first)"
-        case .unreadableFolder(let folder): "\(folder): the folder cannot be listed"
+        case .unreadableFolder(let folder): "\(folder): cannot list the folder; check its permissions"
         case .noImageFiles(let folder, let found):
             "\(folder): found \(Self.list(found)), expected folders of JPEG or PNG files, one for each class, or the "
                 + "test files of CIFAR or MNIST"

@@ -35,7 +35,7 @@ extension EvaluationError: CustomStringConvertible {
         case .wrongOutputCount(let found, let classes):
             "outputs: \(found) values, expected a multiple of \(classes) classes"
         case .imageOutOfRange(let first, let last, let images):
-            "outputs of images \(first)…\(last), expected images of 0..<\(images)"
+            "outputs of images \(first)…\(last), expected images of 0…\(images - 1)"
         case .recordedTwice(let image): "image \(image): outputs recorded twice, expected once"
         case .impossible(let image, let classes):
             "image \(image): found an outcome that is impossible with \(classes) classes"

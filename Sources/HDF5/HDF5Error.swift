@@ -81,7 +81,7 @@ extension HDF5Error: CustomStringConvertible {
         case .truncated(let path, let found, let expected):
             "\(path): the file is cut off: found \(found) bytes, expected \(expected.map(String.init) ?? "more")"
         case .changed(let path):
-            "\(path): the file changed during reading; try again when no program writes to it"
+            "\(path): the file changed while it was read; try again when no other program writes to it"
         case .systemFailure(let place, let action, let reason): "\(place): \(action): \(reason)"
         case .libraryFailure(let place, let action, let reason): "\(place): \(action) failed: \(reason)"
         case .attributeMissing(let place, let name): "\(place): attribute '\(name)' is missing"

@@ -39,7 +39,8 @@ extension InferenceError: CustomStringConvertible {
         case .negativeVariance(let name, let index):
             "parameter '\(name)': the variance at index \(index) is negative"
         case .wrongImageShape(let found, let expected): "images are \(found), expected \(expected)"
-        case .cannotTrain(let layer): "layer '\(layer)': calibration cannot compute gradients through it"
+        case .cannotTrain(let layer):
+            "layer '\(layer)': calibration cannot compute gradients through this layer"
         case .noBFloat16(let instructions):
             "this processor has no bfloat16 instructions: found \(instructions ?? "unknown ones"), expected AVX-512 with "
                 + "BF16, or AMX; choose f32"

@@ -44,7 +44,7 @@ extension NetworkError: CustomStringConvertible {
         case .noKerasLayer(let layer, let operation):
             "layer '\(layer)': Keras has no layer for \(operation): choose --layout safetensors or torch"
         case .outputsFirstKernel(let parameter, let found):
-            "parameter '\(parameter)': shape is \(found), expected rows×columns×inputs×outputs. Kernels with outputs "
+            "parameter '\(parameter)': shape is \(found), expected height×width×in_channels×out_channels. Kernels with outputs "
                 + "first may come from Theano, which also flips them by 180°. If so, load the weights in the Keras that "
                 + "made them and save the model with the TensorFlow backend. If they are not flipped, transpose them: "
                 + "kernel.transpose(2, 3, 1, 0)"

@@ -24,9 +24,9 @@ extension NormKind: CustomStringConvertible {
     /// For people.
     package var description: String {
         switch self {
-        case .group(let count): "group norms of \(count) groups"
-        case .instance: "instance norms"
-        case .layer: "group norms of one group"
+        case .group(let count): "GroupNorm with \(count) groups"
+        case .instance: "InstanceNorm"
+        case .layer: "GroupNorm with one group"
         }
     }
 }

@@ -29,7 +29,7 @@ package enum ConvertFailure: Error, CustomStringConvertible {
         case .notFinite(let parameter, let index, let value):
             "parameter '\(parameter)': value \(index) is \(value), expected a finite number"
         case .outputIsInput(let path, let backup):
-            "\(path): is the input; --in-place replaces it and keeps the old file as \(backup)"
+            "\(path): the output is the input; use --in-place to replace it and keep the old file as \(backup)"
         case .nothingToConvert(let path, let isBiT, let architecture):
             "\(path): "
                 + (isBiT

@@ -31,7 +31,7 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
                 + "'\(layers.first ?? "")' on; choose --norm group --norm-groups N, --norm instance or --norm layer (one group). "
                 + "Batch norms without running statistics cannot be scored: they depend on the batch"
         case .noClassifier(let output):
-            "the network has no classifier: it ends in a feature map of \(output) (a 'notop' file, or a head with an unknown name?)"
+            "the network has no classifier: it ends in a feature map of \(output) (saved with include_top=False, or a head with an unknown name?)"
         case .noHead:
             "the network has one output and no sigmoid, expected a sigmoid or at least two outputs; if the output is the "
                 + "logit of a binary classifier, add --sigmoid"

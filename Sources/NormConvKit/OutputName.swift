@@ -38,7 +38,7 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
         case .otherFormat(let path, let format):
             "\(path): normconv does not write \(format); \(Self.names)"
         case .unknownEnding(let path):
-            "\(path): the extension does not name a layout; \(Self.names), or choose one with --layout"
+            "\(path): the file extension is unknown; \(Self.names), or choose one with --layout"
         case .folder(let path):
             "\(path): is a folder, expected a file; \(Self.names)"
         case .standardOutput(let path):

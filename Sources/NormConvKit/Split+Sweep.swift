@@ -40,7 +40,7 @@ package enum SweepFailure: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .noBatchNorm(let models):
-            "\(models.listed()): no batch norms, expected at least one network that depends on the batch"
+            "\(models.listed()): no batch norms; give at least one network that has them"
         case .batchTooSmall(let found): "a batch size of \(found), expected at least 1"
         case .batchTooLarge(let found, let split, let images):
             "\(split): \(images) images, expected at least as many as the batch size \(found) (--batch-sizes)"

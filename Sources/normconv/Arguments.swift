@@ -23,18 +23,19 @@ struct OutputOptions: ParsableArguments {
 /// Options that supply what the network's file does not record.
 struct ArchitectureOptions: ParsableArguments {
     @Option(
-        help: "A Keras configuration (model.to_json()), for a file that holds only weights.",
+        help:
+            "A JSON file with the Keras configuration (model.to_json()), for a file that holds only weights.",
         completion: .file())
     var architecture: String?
 
     @Option(
         help: """
-            Kind of norms without running statistics, for PyTorch files that do not record it: group (needs --norm-groups), \
+            Type of the norms that have no running statistics, if a PyTorch file does not record it: group (needs --norm-groups), \
             instance, or layer (one group).
             """)
     var norm: NormArgument?
 
-    @Option(help: "Number of groups of norms without running statistics. Implies --norm group.")
+    @Option(help: "Number of groups in norms that have no running statistics. Implies --norm group.")
     var normGroups: Int?
 
     func validate() throws {

@@ -14,8 +14,7 @@ struct Benchmark: ParsableCommand {
               normconv benchmark resnet50.h5 --workers 1 --images 64 --repeats 9
               normconv benchmark resnet50.h5 --json | jq .imagesPerSecond.median
 
-            Images are in memory, already scaled. Each worker runs batches of its own;
-            the latency is that of one image that all threads share. Batch norms,
+            Images are in memory, already preprocessed. Each worker runs its own batches. Latency is the time for one image with all threads working on it. Batch norms,
             sums and ReLUs count with the convolution that they are fused into.
             Kinds and layers are measured in the workers' time on a processor, which
             other programs disturb less; a multiply-add is two operations, and GFLOP/s
@@ -29,7 +28,7 @@ struct Benchmark: ParsableCommand {
 
     @Option(
         help: """
-            Rows, columns and channels of an image, such as 224x224x3. Default: the size in the file, otherwise 224x224 \
+            Height, width and channels of the input, such as 224x224x3. Default: the size in the file, otherwise 224x224 \
             (BiT: 480x480, CIFAR ResNets: 32x32).
             """)
     var input: ImageSize?

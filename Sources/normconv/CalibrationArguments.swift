@@ -5,7 +5,7 @@ import NormConvKit
 struct CalibrationArguments: ParsableArguments {
     @Option(
         help:
-            "Fit the new network to the old one on these images: any split that eval reads. Labels are not used.",
+            "Fit the new network to the old one on these images, in any format that eval reads. Labels are not used.",
         completion: .file())
     var calibrate: String?
 
@@ -23,13 +23,14 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            Number of images. A quarter is held out to judge each step. Default: 512 with --calibrate; at most 256 with \
+            Number of images. A quarter is held out to validate each step. Default: 512 with --calibrate; at most 256 with \
             --synthesize, fewer for large networks.
             """)
     var calibrationImages: Int?
 
     @Option(
-        help: "Random seed for choosing or computing images. The same seed gives the same file. Default: 0.")
+        help:
+            "Random seed for sampling or synthesizing images. The same seed gives the same file. Default: 0.")
     var seed: UInt64?
 
     @Option(help: "Refit the head (the last dense layer) during calibration: on or off. Default: on.")
@@ -37,7 +38,7 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            Epochs of distillation, which trains all parameters towards the old network's outputs; 0 skips it. Default: \
+            Epochs of distillation, which trains all parameters to match the old network's outputs; 0 skips it. Default: \
             60 for small networks, fewer for large ones, 0 with --synthesize.
             """)
     var epochs: Int?

@@ -18,7 +18,7 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.h5 out.h5 --to gn --synthesize
             Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
-            If the file has no graph, one of these allows weight standardization:
+            If the file has no graph, add one of these to standardize weights:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
               normconv convert in.pth out.safetensors --assume-adjacent
             Replace the input and keep the old file as resnet.h5.bak:
@@ -37,7 +37,7 @@ struct Convert: AsyncParsableCommand {
 
     @Option(
         help: """
-            gn (GroupNorm), ln (one group), in (one channel per group), or none (change only the layout or the preprocessing).
+            gn (GroupNorm), ln (LayerNorm: one group), in (InstanceNorm: one channel per group), or none (change only the layout or the preprocessing).
             """
     )
     var to = TargetArgument.gn
@@ -56,14 +56,14 @@ struct Convert: AsyncParsableCommand {
 
     @Option(
         help: """
-            Weight standardization: on (convolutions before a norm), all (also others, which changes the outputs), off, or \
-            layer (as on, with Keras layers that keep standardizing in training). Default: on for gn, off for ln and in.
+            Weight standardization: on (convolutions before a norm), all (every convolution, which changes the outputs), off, or \
+            layer (like on, with Keras layers that also standardize during training). Default: on for gn, off for ln and in.
             """)
     var ws: ConversionOptions.WeightStandardization?
 
     @Option(
         help:
-            "Epsilon of weight standardization: bit (1e-10), timm (1e-6) or paper (1e-5, added to the deviation). Default: bit."
+            "Epsilon of weight standardization: bit (BiT, 1e-10), timm (1e-6) or paper (1e-5, added to the standard deviation). Default: bit."
     )
     var wsEps: ConversionOptions.StandardizationEpsilon?
 
@@ -72,7 +72,7 @@ struct Convert: AsyncParsableCommand {
 
     @Flag(
         help:
-            "Add a bias to the convolutions before norms, so that every channel enters the norm with mean 0.")
+            "Add a bias to the convolutions before norms, so that every channel has mean 0 before the norm.")
     var addBias = false
 
     @Flag(
@@ -106,7 +106,7 @@ struct Convert: AsyncParsableCommand {
     )
     var inPlace = false
 
-    @Flag(help: "Do everything except writing the file.")
+    @Flag(help: "Do everything except write the file.")
     var dryRun = false
 
     @OptionGroup var architecture: ArchitectureOptions

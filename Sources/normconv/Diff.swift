@@ -13,7 +13,7 @@ struct Diff: ParsableCommand {
 
             'error' is the mean squared difference, divided by the variance of the
             first network's values in each channel. 0 means that both networks agree.
-            1 is the error of each channel's mean as a constant. – means that the first
+            1 is the error of predicting each channel's mean. – means that the first
             network's values do not vary. The table shows norms, residual additions
             and dense layers, because a conversion may change the scale and sign of the
             values between them.
@@ -25,7 +25,7 @@ struct Diff: ParsableCommand {
     @Argument(help: "The second network, usually the converted one.", completion: .file())
     var second: String
 
-    @Option(help: "Images: any split that eval reads. Labels are not needed.", completion: .file())
+    @Option(help: "Images, in any format that eval reads. Labels are not needed.", completion: .file())
     var data: String
 
     @Option(help: "Number of images to compare on.")

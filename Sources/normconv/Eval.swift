@@ -33,8 +33,7 @@ struct Eval: ParsableCommand {
             Several networks are scored in one pass over the images. Each is compared
             with the first, or with the one that --against names. Intervals are 95 %
             confidence intervals: Wilson's for proportions, the percentile bootstrap
-            (2,000 draws, seed 0) for means, Tango's for the difference of two
-            networks on the same images.
+            (2,000 draws, seed 0) for means, Tango's for the difference between two networks on the same images.
             """)
 
     @Argument(help: "The networks.", completion: .file())
@@ -56,7 +55,7 @@ struct Eval: ParsableCommand {
         transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
-    @Option(help: "fast (oneDNN) or reference (slow; simple loops with sums in double precision).")
+    @Option(help: "fast (oneDNN) or reference (slow; simple loops that accumulate in double precision).")
     var engine = EngineKind.fast
 
     @Option(

@@ -16,7 +16,7 @@ struct Merge: ParsableCommand {
             The order of the files does not matter. merge refuses missing, unfinished
             and duplicate shards, and shards that differ in split, network,
             preprocessing or version of normconv. images/s is the mean over the shards.
-            The HTML report has no pictures, because partial results contain none.
+            The HTML report shows no images, because partial results contain none.
             """)
 
     @Argument(help: "The partial results of all shards.", completion: .file())
@@ -44,11 +44,12 @@ struct Merge: ParsableCommand {
 
 /// Options for the output files.
 struct ResultFiles: ParsableArguments {
-    @Option(help: "Write an HTML report to this file. It needs no other files.", completion: .file())
+    @Option(help: "Write a self-contained HTML report to this file.", completion: .file())
     var html: String?
 
     @Option(
-        help: "Write label, prediction, probability and correctness per image and network to this CSV file.",
+        help:
+            "Write the label, prediction, probability and correctness for each image and network to this CSV file.",
         completion: .file())
     var csv: String?
 

@@ -16,8 +16,7 @@ struct NormConv: AsyncParsableCommand {
               normconv sweep resnet50.h5 resnet50-gn.h5 --data test.h5
               normconv benchmark resnet50-gn.h5
 
-            Exit codes: 0 success, 1 failure (one line on stderr says why), 64 wrong
-            usage, 130 interrupted.
+            Exit codes: 0 success, 1 failure (one line on stderr says why), 64 usage error, 130 interrupted.
             """,
         version: normconvVersion,
         subcommands: [

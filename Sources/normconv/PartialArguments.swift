@@ -11,11 +11,12 @@ struct PartialArguments: ParsableArguments {
     var shard: Shard?
 
     @Option(
-        help: "Write the scored images to a new partial result, for merge or --resume.", completion: .file())
+        help: "Write the result of each image to a new partial result, for merge or --resume.",
+        completion: .file())
     var partial: String?
 
     @Option(
-        help: "Like --partial, but continue the file if it exists: images in it are not scored again.",
+        help: "Like --partial, but continue from the file if it exists: images in it are not scored again.",
         completion: .file())
     var resume: String?
 

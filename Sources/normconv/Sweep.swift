@@ -26,7 +26,8 @@ struct Sweep: ParsableCommand {
     @Argument(help: "The networks. At least one must have batch norms.", completion: .file())
     var models: [String]
 
-    @Option(help: "The test split: any that eval reads (see normconv help eval).", completion: .file())
+    @Option(
+        help: "The test split, in any format that eval reads (see normconv help eval).", completion: .file())
     var data: String
 
     @Option(help: "Batch sizes, separated by commas.")
@@ -47,7 +48,7 @@ struct Sweep: ParsableCommand {
     var workers: Int?
 
     @Option(
-        help: "Write an HTML report with a chart to this file. It needs no other files.", completion: .file())
+        help: "Write a self-contained HTML report with a chart to this file.", completion: .file())
     var html: String?
 
     @Flag(help: "Overwrite the file of --html if it exists.")

@@ -53,18 +53,18 @@ package enum SynthesisFailure: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .noBatchNorm:
-            "the output depends on no batch norm: there are no stored statistics to synthesize images from"
+            "the output depends on no batch norm: there are no stored statistics to synthesize images from; use --calibrate IMAGES"
         case .wrongChannels(let preprocessing, let expected, let found):
             "the network takes \(found) channels, preprocessing '\(preprocessing)' is for \(expected): choose another with "
                 + "--preprocess"
         case .diverged:
-            "the synthetic images are not finite: the stored statistics are not those of this network"
+            "the synthetic images contain NaN or infinity: the stored statistics are not those of this network; use --calibrate IMAGES"
         case .distant(let first, let last):
             "the synthetic images do not reach the stored statistics: the distance only fell from "
                 + "\(String(format: "%.3f", first)) to \(String(format: "%.3f", last)); give the preprocessing of the "
                 + "network's training (--preprocess) or another size (--image-size)"
         case .noWayBack(let layer):
-            "layer '\(layer)': --synthesize cannot compute gradients through its operation; use --calibrate IMAGES"
+            "layer '\(layer)': --synthesize cannot compute gradients through this layer; use --calibrate IMAGES"
         case .invalid(let what, let found, let expected):
             "\(what) of synthetic images: found \(found), expected \(expected)"
         case .outOfMemory(let height, let width, let bytes, let limit):

@@ -43,7 +43,7 @@ extension SafetensorsError: CustomStringConvertible {
             "\(path): safetensors header begins with byte \(found), expected '{'"
         case .notJSON(let path, let reason): "\(path): safetensors header: \(reason)"
         case .wrongMetadata(let path, let found):
-            "\(path): safetensors '__metadata__' is \(found), expected an object of strings"
+            "\(path): safetensors '__metadata__' is \(found), expected an object with string values"
         case .wrongField(let path, let tensor, let field, let found, let expected):
             "\(path): tensor '\(tensor)': '\(field)' is \(found), expected \(expected)"
         case .unsupportedType(let path, let tensor, let found):

@@ -29,7 +29,7 @@ extension ImageError: CustomStringConvertible {
         case .tooManyBytes(let file, let found, let limit):
             "\(file): \(found) bytes, expected an image of at most \(limit)"
         case .tooLarge(let file, let width, let height, let limit):
-            "\(file): \(width)×\(height) pixels, expected at most \(limit) in all"
+            "\(file): \(width)×\(height) pixels, expected at most \(limit) in total"
         case .truncated(let file, let format, let expected):
             "\(file): \(format) ends early, expected \(expected)"
         case .damaged(let file, let format, let reason): "\(file): damaged \(format): \(reason)"

@@ -41,7 +41,7 @@ package enum PartialError: Error, Equatable, CustomStringConvertible {
         case .missing(let shards, let count):
             "missing shards: \(shards.listed()) (of \(count)); give the file of every shard"
         case .unfinished(let file, let shard, let images, let all):
-            "\(file): shard \(shard) is not finished: \(images) of \(all) images; --resume continues it"
+            "\(file): shard \(shard) is not finished: \(images) of \(all) images; finish it with eval --resume"
         case .inUse(let file): "\(file): another run is writing to it; wait until it ends"
         case .unusable(let file, let reason): "\(file): \(reason)"
         }
