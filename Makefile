@@ -72,6 +72,7 @@ setup:
 
 lint:
 	swift format lint --strict -r Package.swift Sources Tests Examples
+	scripts/public-types
 
 format:
 	swift format -i -r Package.swift Sources Tests Examples

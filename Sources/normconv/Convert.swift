@@ -168,7 +168,7 @@ struct Convert: AsyncParsableCommand {
         try file.check(beside: [calibration.calibrate, architecture.architecture].compactMap { $0 })
         var conversion = try conversion(of: architecture.model(input))
         if dryRun || calibration.areGiven { try conversion.check(file, isWritten: !dryRun) }
-        if !dryRun { conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet) }
+        conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet)
         let report = dryRun ? try conversion.report(for: file) : try conversion.write(to: file)
         if outputOptions.json || !outputOptions.quiet { try outputOptions.show(report, report.lines) }
         if !outputOptions.quiet { conversion.warnings.forEach { Terminal.note("warning: \($0)") } }

@@ -54,7 +54,7 @@ struct NormOptionTests {
                 let assumptions = try #require(models[0]["assumptions"] as? [String])
                 let word =
                     kind.contains("instance")
-                    ? "instance norms, by option" : "group norms of 8 groups, by option"
+                    ? "InstanceNorm, by option" : "GroupNorm with 8 groups, by option"
                 #expect(assumptions.contains { $0.contains(word) })
                 #expect(assumptions.contains { $0.hasPrefix("strides, pools, activations: ") })
                 // The same on standard error, as a warning.
@@ -102,7 +102,7 @@ struct NormOptionTests {
             ]
             #expect(try normconv(arguments + ["8"]).code == 0)
             let other = try normconv(arguments + ["4"])
-            #expect(other.code == 1 && other.errors.contains("group norms of 4 groups"))
+            #expect(other.code == 1 && other.errors.contains("GroupNorm with 4 groups"))
         }
     }
 
