@@ -53,7 +53,7 @@ let package = Package(
         library("Tensors", []),
         library("OrderedJSON", []),
         library("Threads", ["CCrashGuard"]),
-        library("Archives", ["CZlib", "CCrashGuard"]),
+        library("Archives", ["Tensors", "CZlib", "CCrashGuard"]),
         library("HDF5", ["CHDF5", "CHDF5Driver", "CCrashGuard", "Archives", "Tensors"]),
         library("Networks", ["Tensors", "OrderedJSON"]),
         library("Evaluation", ["Tensors"]),

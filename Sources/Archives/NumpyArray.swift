@@ -1,23 +1,23 @@
-/// How the elements of a numpy array are encoded, spelled as numpy does without the byte order.
-package enum NumpyElementType: String, Sendable, CaseIterable {
-    /// One byte, 0 or 1.
-    case bool = "b1"
-    case uint8 = "u1", uint16 = "u2", uint32 = "u4", uint64 = "u8"
-    case int8 = "i1", int16 = "i2", int32 = "i4", int64 = "i8"
-    case float16 = "f2", float32 = "f4", float64 = "f8"
+import Tensors
 
-    /// Bytes of an element.
-    package var size: Int {
+extension ElementType {
+    /// numpy's code without the byte order, as `f4`; nil for bfloat16, which numpy does not have.
+    package var numpyCode: String? {
         switch self {
-        case .bool, .uint8, .int8: 1
-        case .uint16, .int16, .float16: 2
-        case .uint32, .int32, .float32: 4
-        case .uint64, .int64, .float64: 8
+        case .bfloat16: nil
+        case .float16, .float32, .float64: "f\(size)"
+        case .int8, .int16, .int32, .int64: "i\(size)"
+        case .uint8, .uint16, .uint32, .uint64: "u\(size)"
         }
     }
 
-    /// Whether elements are floating-point numbers.
-    package var isFloat: Bool { [.float16, .float32, .float64].contains(self) }
+    /// The type of a code without the byte order. Booleans (`b1`) are bytes.
+    init?(numpyCode code: String) {
+        guard let type = code == "b1" ? .uint8 : Self.allCases.first(where: { $0.numpyCode == code }) else {
+            return nil
+        }
+        self = type
+    }
 }
 
 /// An array from an npy file, its elements kept as stored and decoded when asked for. Row-major (C order).
@@ -27,7 +27,9 @@ package struct NumpyArray: Sendable {
     /// The number of elements.
     package let count: Int
     /// How the elements are encoded.
-    package let elementType: NumpyElementType
+    package let elementType: ElementType
+    /// Whether the elements are truth values, bytes of 0 and 1.
+    package let isBoolean: Bool
     let isBigEndian: Bool
     private let bytes: [UInt8]
     /// Where the elements begin in `bytes`.
@@ -56,6 +58,7 @@ package struct NumpyArray: Sendable {
         shape = header.shape
         count = expected / header.elementType.size
         elementType = header.elementType
+        isBoolean = header.isBoolean
         isBigEndian = header.isBigEndian
         self.bytes = bytes
         start = header.length
@@ -68,7 +71,7 @@ package struct NumpyArray: Sendable {
     package func copyFloats(_ range: Range<Int>, to target: UnsafeMutablePointer<Float>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)
         switch elementType {
-        case .bool, .uint8: copy(range, of: UInt8.self, to: target) { Float($0) }
+        case .uint8: copy(range, of: UInt8.self, to: target) { Float($0) }
         case .uint16: copy(range, of: UInt16.self, to: target) { Float($0) }
         case .uint32: copy(range, of: UInt32.self, to: target) { Float($0) }
         case .uint64: copy(range, of: UInt64.self, to: target) { Float($0) }
@@ -77,6 +80,7 @@ package struct NumpyArray: Sendable {
         case .int32: copy(range, of: Int32.self, to: target) { Float($0) }
         case .int64: copy(range, of: Int64.self, to: target) { Float($0) }
         case .float16: copy(range, of: UInt16.self, to: target) { Float(halfBits: $0) }
+        case .bfloat16: copy(range, of: UInt16.self, to: target) { Float(bitPattern: UInt32($0) << 16) }
         case .float32: copy(range, of: UInt32.self, to: target) { Float(bitPattern: $0) }
         case .float64: copy(range, of: UInt64.self, to: target) { Float(Double(bitPattern: $0)) }
         }
@@ -85,7 +89,7 @@ package struct NumpyArray: Sendable {
     /// All elements as integers; nil if they are floats or one does not fit an `Int`.
     package func integers() -> [Int]? {
         switch elementType {
-        case .bool, .uint8: all(UInt8.self)
+        case .uint8: all(UInt8.self)
         case .uint16: all(UInt16.self)
         case .uint32: all(UInt32.self)
         case .uint64: all(UInt64.self)
@@ -93,7 +97,7 @@ package struct NumpyArray: Sendable {
         case .int16: all(Int16.self)
         case .int32: all(Int32.self)
         case .int64: all(Int64.self)
-        case .float16, .float32, .float64: nil
+        case .float16, .bfloat16, .float32, .float64: nil
         }
     }
 
@@ -157,11 +161,13 @@ extension ZipArchive {
 }
 
 extension NumpyArray {
-    /// What stands before the elements in an npy file: version 1.0, little-endian, C order.
-    package static func header(_ type: NumpyElementType, shape: [Int]) -> [UInt8] {
+    /// What stands before the elements in an npy file: version 1.0, little-endian, C order. bfloat16, which numpy does not
+    /// have, becomes two bytes without a meaning.
+    package static func header(_ type: ElementType, shape: [Int]) -> [UInt8] {
         let extents = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
         let order = type.size == 1 ? "|" : "<"
-        var text = "{'descr': '\(order)\(type.rawValue)', 'fortran_order': False, 'shape': (\(extents)), }"
+        var text =
+            "{'descr': '\(order)\(type.numpyCode ?? "V2")', 'fortran_order': False, 'shape': (\(extents)), }"
         // The header ends in a newline and fills whole blocks of 64 bytes.
         text += String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"
         let length = withUnsafeBytes(of: UInt16(text.utf8.count).littleEndian, Array.init)

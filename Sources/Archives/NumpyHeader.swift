@@ -1,7 +1,10 @@
+import Tensors
+
 /// The header of an npy file, versions 1 to 3: a Python dictionary of element type, order and shape.
 /// The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 struct NumpyHeader: Equatable {
-    let elementType: NumpyElementType
+    let elementType: ElementType
+    let isBoolean: Bool
     let isBigEndian: Bool
     let isFortranOrder: Bool
     let shape: [Int]
@@ -29,6 +32,7 @@ struct NumpyHeader: Equatable {
         var parser = NumpyHeaderParser(bytes[start..<start + count], file: file, member: member)
         let fields = try parser.dictionary()
         (elementType, isBigEndian) = try Self.element(fields.description, file: file, member: member)
+        isBoolean = fields.description.hasSuffix("b1")
         isFortranOrder = fields.isFortranOrder
         shape = fields.shape
         length = start + count
@@ -37,9 +41,9 @@ struct NumpyHeader: Equatable {
     /// `<f4`, `>i8`, `|u1`: byte order, kind, width.
     private static func element(
         _ description: String, file: String, member: String
-    ) throws(ArchiveError) -> (NumpyElementType, Bool) {
+    ) throws(ArchiveError) -> (ElementType, Bool) {
         guard let order = description.first, "<>|".contains(order),
-            let type = NumpyElementType(rawValue: String(description.dropFirst())),
+            let type = ElementType(numpyCode: String(description.dropFirst())),
             type.size == 1 || order != "|"
         else { throw .unsupportedElementType(file: file, member: member, found: "'\(description)'") }
         return (type, order == ">")

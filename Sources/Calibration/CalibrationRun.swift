@@ -108,8 +108,15 @@ package struct CalibrationRun {
         let total = Stopwatch()
         try total.measure { try run.runSteps(progress) }
         run.report.totalSeconds = total.seconds
-        return (run.calibrated.applied(to: plan), run.report)
+        var fitted = run.calibrated.applied(to: plan)
+        if let error = run.report.steps.last(where: \.kept)?.outputError, error > Self.poorError {
+            fitted.report.warnings.append(.poorCalibration(error: error, images: run.report.setAside))
+        }
+        return (fitted, run.report)
     }
+
+    /// The error from which a calibration is called poor: networks that keep their accuracy have less than 0.2.
+    private static let poorError = 0.5
 
     /// Keeps a step's result unless it lowers the agreement with the old network, or leaves it and brings outputs
     /// farther away.

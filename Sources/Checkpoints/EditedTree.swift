@@ -106,8 +106,6 @@ extension ParameterEdits {
 }
 
 extension Dataset {
-    /// Both enumerations have the same names.
-    fileprivate var elementType: ElementType { ElementType(rawValue: elementKind.rawValue) ?? .float32 }
 }
 
 extension Parameter {
@@ -119,7 +117,7 @@ extension Parameter {
             elementType: dataset.elementType,
             bytes: {
                 var bytes = [UInt8](repeating: 0, count: dataset.byteCount)
-                try bytes.withUnsafeMutableBytes { try dataset.read(as: dataset.elementKind, into: $0) }
+                try bytes.withUnsafeMutableBytes { try dataset.read(as: dataset.elementType, into: $0) }
                 return bytes
             }, load: { Tensor(shape: shape, values: try dataset.readFloats()) })
     }

@@ -36,7 +36,7 @@ package struct ConvertedNorm: Sendable, Equatable {
 /// What a conversion did, what it left alone and why.
 package struct ConversionReport: Sendable, Equatable {
     /// The converted norms by number of channels, in order of first appearance.
-    package var stages: [Stage] = []
+    package var stages: [ConvertedStage] = []
     /// Layers whose weights are standardized, in topological order.
     package var standardized: [String] = []
     /// Convolutions whose weights stay as they are, in topological order; empty where standardization is off.
@@ -47,18 +47,6 @@ package struct ConversionReport: Sendable, Equatable {
     package var dropped: [String] = []
     /// What the user should know.
     package var warnings: [ConversionWarning] = []
-
-    /// The norms of one width.
-    package struct Stage: Sendable, Equatable {
-        /// Channels of the norms.
-        package var channels: Int
-        /// Groups of each.
-        package var groups: Int
-        /// How many norms.
-        package var norms: Int
-        /// How many of the convolutions before them are standardized.
-        package var standardized: Int
-    }
 
     /// A convolution whose weights stay as they are.
     package struct LeftAlone: Sendable, Equatable {
@@ -102,6 +90,9 @@ package enum ConversionWarning: Sendable, Equatable {
     case graphIsKnown
     /// Synthetic images whose statistics are far from the stored ones: the distance, and the largest acceptable one.
     case distantImages(distance: Double, near: Double)
+    /// A calibration whose outputs on the held-out images are far from the old network's: the squared error, in units of the
+    /// variance of the old outputs, and the number of those images.
+    case poorCalibration(error: Double, images: Int)
 }
 
 extension ConversionReport.Reason: CustomStringConvertible {
@@ -121,7 +112,7 @@ extension ConversionWarning {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
         case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages,
-            .unprovenPairs, .contradictedAdjacency, .graphIsKnown:
+            .unprovenPairs, .contradictedAdjacency, .graphIsKnown, .poorCalibration:
             false
         }
     }
@@ -165,6 +156,9 @@ extension ConversionWarning: CustomStringConvertible {
         case .distantImages(let distance, let near):
             "the synthetic images do not match the stored statistics: found a distance of \(Float(distance)), expected at most "
                 + "\(Float(near)); check that --preprocess and --image-size match those of the training"
+        case .poorCalibration(let error, let images):
+            "on the \(images.counted("held-out image")) the outputs have an error of \(Float((error * 100).rounded() / 100)), "
+                + "where 1 is as bad as a constant: calibrate on more images, like those of the training"
         }
     }
 }
@@ -176,4 +170,16 @@ extension ConversionPlan {
             network: network, edits: ParameterEdits(), norms: [], biasedConvolutions: [],
             report: ConversionReport())
     }
+}
+
+/// The converted norms of one width.
+public struct ConvertedStage: Codable, Sendable, Equatable {
+    /// Channels of the norms.
+    public var channels: Int
+    /// Groups of each.
+    public var groups: Int
+    /// The number of norms.
+    public var norms: Int
+    /// The number of standardized convolutions before them.
+    public var standardized: Int
 }

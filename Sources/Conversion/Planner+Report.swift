@@ -10,7 +10,7 @@ extension Planner {
     }
 
     mutating func countStage(_ channels: Int, _ groups: Int, isStandardized: Bool) {
-        let new = ConversionReport.Stage(channels: channels, groups: groups, norms: 0, standardized: 0)
+        let new = ConvertedStage(channels: channels, groups: groups, norms: 0, standardized: 0)
         if !plan.report.stages.contains(where: { $0.channels == channels }) { plan.report.stages.append(new) }
         guard let index = plan.report.stages.firstIndex(where: { $0.channels == channels }) else { return }
         plan.report.stages[index].norms += 1

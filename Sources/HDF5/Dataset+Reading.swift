@@ -17,8 +17,8 @@ extension Dataset {
 
     /// The values of some rows as they are; only of uint8 datasets.
     package func readBytes(rows: Range<Int>) throws(HDF5Error) -> [UInt8] {
-        guard elementKind == .uint8 else {
-            throw .wrongType(location, found: elementKind.rawValue, expected: "uint8")
+        guard elementType == .uint8 else {
+            throw .wrongType(location, found: elementType.rawValue, expected: "uint8")
         }
         return try array(rows, of: UInt8.self, as: .uint8)
     }
@@ -26,7 +26,7 @@ extension Dataset {
     /// Reads rows into memory of the caller, in this machine's byte order, converted to `kind`. Nil means all rows,
     /// and the whole of a scalar. The buffer has exactly the size of the values.
     package func read(
-        rows: Range<Int>? = nil, as kind: ElementKind, into buffer: UnsafeMutableRawBufferPointer
+        rows: Range<Int>? = nil, as kind: ElementType, into buffer: UnsafeMutableRawBufferPointer
     ) throws(HDF5Error) {
         let elements = try elementCount(rows)
         guard buffer.count == elements * kind.size else {
@@ -68,14 +68,14 @@ extension Dataset {
     }
 
     private func ints(_ rows: Range<Int>?) throws(HDF5Error) -> [Int] {
-        guard !elementKind.isFloat else {
-            throw .wrongType(location, found: elementKind.rawValue, expected: "integers")
+        guard !elementType.isFloat else {
+            throw .wrongType(location, found: elementType.rawValue, expected: "integers")
         }
         return try array(rows, of: Int.self, as: .int64)
     }
 
     private func floats(_ rows: Range<Int>?) throws(HDF5Error) -> [Float] {
-        switch elementKind {
+        switch elementType {
         case .float16: try array(rows, of: UInt16.self, as: .float16).map(HalfPrecision.float(half:))
         case .bfloat16: try array(rows, of: UInt16.self, as: .bfloat16).map(HalfPrecision.float(bfloat16:))
         default: try array(rows, of: Float.self, as: .float32)
@@ -84,7 +84,7 @@ extension Dataset {
 
     /// Reads straight into a new array.
     private func array<Element: BitwiseCopyable>(
-        _ rows: Range<Int>?, of type: Element.Type, as kind: ElementKind
+        _ rows: Range<Int>?, of type: Element.Type, as kind: ElementType
     ) throws(HDF5Error) -> [Element] {
         let elements = try elementCount(rows)
         var failure: HDF5Error?

@@ -1,4 +1,5 @@
 import CHDF5
+import Tensors
 
 /// A dataset of numbers of an open file, checked when it was opened: its storage is in the file and can hold what
 /// its shape declares.
@@ -12,7 +13,7 @@ package struct Dataset: Sendable {
     /// The number of elements.
     package let count: Int
     /// The type of the elements, whatever their byte order.
-    package let elementKind: ElementKind
+    package let elementType: ElementType
     /// Whether the elements are truth values, which read as the integers 0 and 1.
     package let isBoolean: Bool
     /// Rows (positions of the first dimension) that are only read together: those of a chunk, 1 where there are none.
@@ -26,7 +27,7 @@ package struct Dataset: Sendable {
     }
 
     /// Bytes of all elements in memory.
-    package var byteCount: Int { count * elementKind.size }
+    package var byteCount: Int { count * elementType.size }
 
     /// Called under the library's lock.
     init(
@@ -39,13 +40,13 @@ package struct Dataset: Sendable {
         let storage = try Storage(handle, location)
         rowsPerChunk = storage.rowsPerChunk
         let type = try Handle.type(H5Dget_type(handle.id), location)
-        let boolean = acceptsBooleans ? ElementKind(boolean: type.id) : nil
-        guard let kind = boolean ?? ElementKind(type: type.id) else {
+        let boolean = acceptsBooleans ? ElementType(boolean: type.id) : nil
+        guard let kind = boolean ?? ElementType(type: type.id) else {
             throw .wrongType(
-                location, found: ElementKind.describe(type.id), expected: "floats or integers of 8 to 64 bits"
+                location, found: ElementType.describe(type.id), expected: "floats or integers of 8 to 64 bits"
             )
         }
-        (elementKind, isBoolean) = (kind, boolean != nil)
+        (elementType, isBoolean) = (kind, boolean != nil)
         (shape, count) = try Self.readShape(handle, location, elementSize: kind.size)
         try storage.check(shape: shape, bytes: count * kind.size, elementSize: kind.size, file: file)
         try file.ledger.add(

@@ -19,7 +19,7 @@ extension HDF5Output {
             let space = try Handle.space(H5Dget_space(dataset.handle.id), place)
             let creation = try Handle.properties(H5Dget_create_plist(dataset.handle.id), place)
             let created = try create(path, dataset, space, creation, in: file, place)
-            try write(values, as: dataset.elementKind, into: created, count: dataset.count, place)
+            try write(values, as: dataset.elementType, into: created, count: dataset.count, place)
             let attributes = dataset.attributes
             for name in try attributes.names() {
                 try copy(name, of: attributes, to: created, place)
@@ -37,14 +37,14 @@ extension HDF5Output {
             let creation = try Handle.properties(H5Pcreate(chdf5_dataset_create_class()), place)
             let created = try create(path, dataset, space, creation, in: file, place)
             try write(
-                values, as: dataset.elementKind, into: created, count: shape.reduce(1, *), place)
+                values, as: dataset.elementType, into: created, count: shape.reduce(1, *), place)
         }
     }
 
     /// Writes elements as they are stored, little-endian, into a new contiguous dataset. Groups on the way to it are
     /// created.
     package func write(
-        _ bytes: [UInt8], of kind: ElementKind, shape: [Int], to path: String
+        _ bytes: [UInt8], of kind: ElementType, shape: [Int], to path: String
     ) throws(HDF5Error) {
         try onFile(path) { (file, place) throws(HDF5Error) -> Void in
             let count = shape.reduce(1, *)
@@ -92,7 +92,7 @@ extension HDF5Output {
     }
 
     private func write(
-        _ values: [Float], as kind: ElementKind, into dataset: Handle, count: Int, _ place: HDF5Location
+        _ values: [Float], as kind: ElementType, into dataset: Handle, count: Int, _ place: HDF5Location
     ) throws(HDF5Error) {
         guard values.count == count else {
             throw .wrongRange(place, found: "\(values.count) values", expected: "\(count) values")
@@ -108,7 +108,7 @@ extension HDF5Output {
 
     /// Writes elements that are in memory as `kind`.
     private func write<Element: BitwiseCopyable>(
-        _ elements: [Element], of kind: ElementKind, into dataset: Handle, _ place: HDF5Location
+        _ elements: [Element], of kind: ElementType, into dataset: Handle, _ place: HDF5Location
     ) throws(HDF5Error) {
         let type = try kind.nativeType(place)
         let status = H5Dwrite(dataset.id, type.id, chdf5_all(), chdf5_all(), chdf5_default(), elements)

@@ -47,7 +47,8 @@ package final class HDF5Output {
             try Library.check(
                 H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG), "preparing the file", location)
             // A name that no file has, so that the library does not look into one first.
-            let id = H5Fcreate(location.file + "/image", chdf5_truncate(), creation.id, access.id)
+            // Not the name of an image that is read: the library takes files in memory of one name for one file.
+            let id = H5Fcreate(location.file + "/output", chdf5_truncate(), creation.id, access.id)
             return try Handle(id, "creating the file", location) { H5Fclose($0) }
         }
     }

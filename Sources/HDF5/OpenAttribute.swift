@@ -1,4 +1,5 @@
 import CHDF5
+import Tensors
 
 /// An open attribute whose size is within the limit. Used under the library's lock.
 struct OpenAttribute {
@@ -122,7 +123,7 @@ struct OpenAttribute {
     }
 
     func mismatch(_ location: HDF5Location, expected: String) -> HDF5Error {
-        .wrongAttribute(location, name: name, found: ElementKind.describe(type.id), expected: expected)
+        .wrongAttribute(location, name: name, found: ElementType.describe(type.id), expected: expected)
     }
 
     private func variableStrings(_ bytes: UnsafeMutableRawBufferPointer) -> [String] {

@@ -30,6 +30,7 @@ public struct Conversion: Sendable {
         preprocessing = model.preprocessing
         guard let options else {
             plan = ConversionPlan(unchanged: model.network)
+            try model.checkCopied(plan)
             return
         }
         plan = try model.plan(options)

@@ -17,7 +17,7 @@ public struct ConvertReport: Codable, Sendable {
     /// How it was converted, and the settings of every norm.
     package var conversion: ConversionNote
     /// Converted norms by number of channels.
-    public var stages: [Stage]
+    public var stages: [ConvertedStage]
     /// Convolutions whose weights were standardized.
     public var standardized: [String]
     /// Convolutions whose weights were not standardized, and why.
@@ -39,18 +39,6 @@ public struct ConvertReport: Codable, Sendable {
     /// The warnings, each with all its layers.
     public var warnings: [String]
 
-    /// The norms of one width.
-    public struct Stage: Codable, Sendable {
-        /// Channels of the norms.
-        public var channels: Int
-        /// Groups of each.
-        public var groups: Int
-        /// How many norms.
-        public var norms: Int
-        /// How many convolutions before them were standardized.
-        public var standardized: Int
-    }
-
     /// Describes a planned conversion, written to `output` if that is not nil.
     package init(
         _ model: Model, _ plan: ConversionPlan, note: ConversionNote,
@@ -61,10 +49,7 @@ public struct ConvertReport: Codable, Sendable {
         self.output = output
         architecture = model.network.architecture
         conversion = note
-        stages = plan.report.stages.map {
-            Stage(
-                channels: $0.channels, groups: $0.groups, norms: $0.norms, standardized: $0.standardized)
-        }
+        stages = plan.report.stages
         standardized = plan.report.standardized
         leftAlone = plan.report.leftAlone.map {
             ExemptLayer(layer: $0.layer, reason: $0.reason.description)

@@ -55,6 +55,7 @@ extension Model {
             guard remaining.isEmpty else {
                 throw ConvertFailure.batchNormRemains(layers: remaining.map(\.layer))
             }
+            try checkCopied(plan)
             return plan
         }
     }
@@ -144,7 +145,6 @@ extension Model {
     ) throws -> Prepared {
         // A new file's note would make knowledge of a guess.
         try naming(path) { try checkNorms() }
-        try checkCopied(plan)
         return try naming(self.path) { () -> Prepared in
             let config = try convertedConfig(plan, note)
             guard let layout = outputLayout(layout) else { return .edited(config: config) }
@@ -154,7 +154,7 @@ extension Model {
 
     /// Throws where a parameter that the conversion does not change is not finite, used by the network or not: no NaN gets
     /// into a new file unnoticed. New values are checked when they are written.
-    private func checkCopied(_ plan: ConversionPlan) throws {
+    func checkCopied(_ plan: ConversionPlan) throws {
         try naming(path) {
             for parameter in checkpoint.parameters
             where parameter.elementType.isFloat && plan.edits[parameter.name] == nil {

@@ -36,7 +36,8 @@ package struct ProgressText: Sendable {
         self.share = share
         let progress = "\(Formatting.grouped(min(max(done, 0), total)))/\(Formatting.grouped(total))"
         count = total > 0 ? "\(stage) \(progress)" : stage
-        left = Self.left(share > 0 && seconds > 0 ? seconds * (1 - share) / share : nil)
+        // The first steps tell little of the rate.
+        left = Self.left(share >= 0.01 && seconds > 0 ? seconds * (1 - share) / share : nil)
     }
 
     private static func left(_ seconds: Double?) -> String {

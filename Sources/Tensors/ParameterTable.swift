@@ -1,5 +1,5 @@
 /// How the elements of a stored parameter are encoded.
-package enum ElementType: String, Sendable, Hashable {
+package enum ElementType: String, Sendable, Hashable, CaseIterable {
     case float16, float32, float64, bfloat16
     case int8, int16, int32, int64, uint8, uint16, uint32, uint64
 

@@ -1,10 +1,11 @@
 import ArgumentParser
 import CCrashGuard
 import CKernels
+import Dispatch
 import NormConvKit
 
 @main
-struct NormConv: AsyncParsableCommand {
+struct NormConv: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "normconv",
         abstract: "Replaces the BatchNorm of pretrained ResNets with GroupNorm and scores the result.",
@@ -24,12 +25,23 @@ struct NormConv: AsyncParsableCommand {
             Benchmark.self,
         ])
 
-    static func main() async {
+    /// Waits on the main thread, so that commands may be asynchronous. An asynchronous `main` would hand that thread to
+    /// libdispatch, whose own one takes every signal and ends the process by it, before `Interruption` hears of it.
+    static func main() {
         Terminal.holdDescriptors()
         Interruption.install()
         // Seconds: far more than libhdf5 needs to read any array of a network or a split.
         nc_guard_install(10)
         nc_keep_freed_memory()
+        let done = DispatchSemaphore(value: 0)
+        Task.detached {
+            await runCommand()
+            done.signal()
+        }
+        done.wait()
+    }
+
+    private static func runCommand() async {
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -27,7 +27,7 @@ func expectSame(_ old: Group, _ new: Group, except: Set<String> = []) throws {
         case (.group(let old), .group(let new)): try expectSame(old, new)
         case (.dataset(let old), .dataset(let new)):
             #expect(new.shape == old.shape, "\(old.location)")
-            #expect(new.elementKind == old.elementKind, "\(old.location)")
+            #expect(new.elementType == old.elementType, "\(old.location)")
             #expect(try bytes(old) == bytes(new), "\(old.location)")
             try expectSame(old.attributes, new.attributes)
         default: Issue.record("\(name) is a group in one file and a dataset in the other")
@@ -51,7 +51,7 @@ private func expectSame(_ old: Attributes, _ new: Attributes, except: Set<String
 
 private func bytes(_ dataset: Dataset) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: dataset.byteCount)
-    try bytes.withUnsafeMutableBytes { try dataset.read(as: dataset.elementKind, into: $0) }
+    try bytes.withUnsafeMutableBytes { try dataset.read(as: dataset.elementType, into: $0) }
     return bytes
 }
 

@@ -65,6 +65,30 @@ struct InterruptionTests {
         }
     }
 
+    @Test(
+        "a calibration ends by the exit code, with its line cleared and no file",
+        arguments: [SIGINT, SIGTERM, SIGHUP])
+    func calibration(signal: Int32) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            var isSent = false
+            let run = try normconv(
+                columns: 80,
+                [
+                    "convert", model, folder + "/out.h5", "--calibrate",
+                    TestFiles.fixture("mnist-test-100.npz"), "--epochs", "10000",
+                ]
+            ) { text, process in
+                if !isSent, text.contains("layers ") {
+                    isSent = true
+                    kill(process.processIdentifier, signal)
+                }
+            }
+            #expect(run.code == 128 + signal)
+            #expect(run.text.hasSuffix("\r\u{1B}[K"), "\(run.text.suffix(40))")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
     @Test("nothing is said where nothing is kept, or with --quiet")
     func silent() throws {
         let run = try interrupted([])

@@ -17,7 +17,7 @@ struct OutputTests {
             try output.copy(root.dataset("data"), to: "a/b/data")
         } then: { root throws in
             let data = try root.dataset("a/b/data")
-            #expect(data.elementKind == .float64)
+            #expect(data.elementType == .float64)
             #expect(try data.readFloats() == [1, 2, 3, 4])
             #expect(try data.attributes.strings("unit") == ["m/s"])
         }
@@ -34,7 +34,7 @@ struct OutputTests {
             try output.write(values, to: "data", replacing: root.dataset("data"))
         } then: { root throws in
             let data = try root.dataset("data")
-            #expect(data.elementKind == .float16)
+            #expect(data.elementType == .float16)
             #expect(try data.readFloats() == [0.5, 2048, 2052, -65504])
             #expect(try data.attributes.strings("unit") == ["m/s"])
         }
@@ -50,7 +50,7 @@ struct OutputTests {
         } then: { root throws in
             let data = try root.dataset("x/new")
             #expect(data.shape == [3, 1])
-            #expect(data.elementKind == .float32)
+            #expect(data.elementType == .float32)
             #expect(try data.readFloats() == [5, 6, 7])
         }
     }

@@ -9,8 +9,8 @@ import Tensors
 
 /// Values are read right whatever their type and byte order.
 struct ValueTests {
-    @Test("every type is recognised and read in both byte orders", arguments: ElementKind.allCases)
-    func everyKind(kind: ElementKind) throws {
+    @Test("every type is recognised and read in both byte orders", arguments: ElementType.allCases)
+    func everyKind(kind: ElementType) throws {
         let values: [Float] = [0, 1, 2, 3, 64, 127]
         try MadeFile.reading { file in
             let native = try kind.nativeType(HDF5Location(file: ""))
@@ -21,7 +21,7 @@ struct ValueTests {
         } then: { root throws in
             for name in ["native", "swapped"] {
                 let dataset = try root.dataset(name)
-                #expect(dataset.elementKind == kind)
+                #expect(dataset.elementType == kind)
                 #expect(dataset.shape == [2, 3])
                 #expect(dataset.byteCount == 6 * kind.size)
                 #expect(try dataset.readFloats() == values)
@@ -66,7 +66,7 @@ struct ValueTests {
     func halves() throws {
         let patterns = (0...UInt16.max).filter { $0 & 0x7C00 != 0x7C00 }
         try MadeFile.reading { file in
-            let little = try ElementKind.float16.nativeType(HDF5Location(file: ""))
+            let little = try ElementType.float16.nativeType(HDF5Location(file: ""))
             try file.dataset("native", [patterns.count], of: little.id, values: patterns)
             let big = try swapped(little.id)
             try file.dataset("swapped", [patterns.count], of: big, values: patterns.map(\.byteSwapped))
@@ -90,7 +90,7 @@ struct ValueTests {
         let pi: Float = 3.140625
         let expected = [0, -0.0, 1, -1.5, pi, 0x1p-133, 0x1.FEp127]
         try MadeFile.reading { file in
-            let little = try ElementKind.bfloat16.nativeType(HDF5Location(file: ""))
+            let little = try ElementType.bfloat16.nativeType(HDF5Location(file: ""))
             try file.dataset("native", [patterns.count], of: little.id, values: patterns)
             try file.dataset(
                 "swapped", [patterns.count], of: try swapped(little.id), values: patterns.map(\.byteSwapped))

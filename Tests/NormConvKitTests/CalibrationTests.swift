@@ -33,6 +33,27 @@ struct CalibrationTests {
     // MARK: Against independent truth
 
     /// numpy's weighted least squares through a group norm, behind a ReLU; Float32 sums: within 1e-4.
+    @Test("A calibration whose outputs stay far from the old network's is warned of, others are not")
+    func poor() throws {
+        let model = try model()
+        let (plan, report) = try calibrated(model, CalibrationOptions(images: 64, epochs: 0))
+        let error = try #require(report.steps.last(where: \.kept)?.outputError)
+        #expect(error < 0.5)
+        #expect(!plan.report.warnings.contains { if case .poorCalibration = $0 { true } else { false } })
+        // Grey and colour images that have nothing of digits.
+        let images = try Split(
+            path: TestFiles.fixture("images"), requiresLabels: false,
+            transform: model.transform(SplitOptions()))
+        let far = try model.calibrate(
+            model.plan(ConversionOptions(groups: .perGroup(4))),
+            options: ConversionOptions(groups: .perGroup(4)), on: images.withoutBrokenImages(),
+            with: CalibrationOptions(images: 64, epochs: 0))
+        let last = try #require(far.report.steps.last(where: \.kept)?.outputError)
+        let warned = far.plan.report.warnings.contains(
+            .poorCalibration(error: last, images: far.report.setAside))
+        #expect(warned == (last > 0.5))
+    }
+
     @Test("Scale and offset are numpy's, and so is the error that is left")
     func affine() throws {
         func stored(_ name: String) throws -> ActivationStore {

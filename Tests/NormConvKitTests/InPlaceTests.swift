@@ -42,6 +42,28 @@ struct InPlaceTests {
         }
     }
 
+    @Test(
+        "every layout is converted in place, to what a conversion elsewhere gives",
+        arguments: [
+            "mnist-resnet.keras3.h5", "mnist-sequential.keras", "mnist-sequential.weights.h5",
+            "mnist-sequential.keras2-weights.h5", "mnist-resnet.torch.h5", "mnist-resnet.torch-nested.h5",
+            "torchvision-bottleneck.safetensors",
+        ])
+    func layouts(fixture: String) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            // All endings of the name.
+            let ending = fixture.drop { $0 != "." }.replacing("keras2-weights", with: "weights")
+            let (path, elsewhere) = (folder + "/in" + ending, folder + "/elsewhere" + ending)
+            try manager.copyItem(atPath: TestFiles.fixture(fixture), toPath: path)
+            let old = try bytes(path)
+            let options = ConversionOptions(groups: .perGroup(4))
+            try Model(path).converting(options).write(to: elsewhere, layout: .keep)
+            let report = try Model(path).converting(options).replaceInput()
+            #expect(report.backup == path + ".bak")
+            #expect(try bytes(path + ".bak") == old && bytes(path) == bytes(elsewhere))
+        }
+    }
+
     @Test("without being asked, a network's own file is never replaced, whatever it is called")
     func refused() throws {
         try withCopy { folder, path, old in

@@ -71,6 +71,8 @@ struct ProgressTextTests {
             #expect(text(share).share == 0 && text(share).left == "estimating the time left")
         }
         #expect(text(0.25, seconds: 0).left == "estimating the time left")
+        // The first steps tell little of the rate: no hours that become seconds.
+        #expect(text(0.009).left == "estimating the time left" && text(0.01).left == "49:30 left")
         let start = ProgressText("calibrating", stage: "starting", done: 0, of: 0, share: 0, seconds: 0)
         #expect(start.count == "starting")
         #expect(ProgressText("c", stage: "s", done: 9, of: 8, share: 1, seconds: 1).count == "s 8/8")

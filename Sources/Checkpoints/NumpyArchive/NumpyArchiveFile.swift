@@ -28,7 +28,7 @@ struct NumpyArchiveFile: Checkpoint {
                 let array = try archive.array(named: name)
                 let shape = Shape(array.shape)
                 return Parameter(
-                    name: name, shape: shape, elementType: ElementType(array.elementType),
+                    name: name, shape: shape, elementType: array.elementType,
                     bytes: { try archive.array(named: name).littleEndianBytes }
                 ) {
                     let array = try archive.array(named: name)
@@ -48,45 +48,16 @@ struct NumpyArchiveFile: Checkpoint {
         try AtomicFile.write(to: path, overwrite: overwrite) { temporary in
             var output = try ZipOutput(path: temporary, named: path)
             for parameter in edited {
-                guard let type = NumpyElementType(parameter.elementType) else {
+                guard parameter.elementType.numpyCode != nil else {
                     throw CheckpointError.unsupportedLayout(
                         path: path, found: "\(parameter.elementType.rawValue), which numpy does not have",
                         remedy: "name the output x.safetensors")
                 }
-                let header = NumpyArray.header(type, shape: parameter.shape.extents)
+                let header = NumpyArray.header(parameter.elementType, shape: parameter.shape.extents)
                 try output.add(parameter.name + ".npy", header + parameter.encoded(path: path))
             }
             try output.add(Self.noteMember, Array(note.utf8))
             try output.close()
         }
-    }
-}
-
-extension NumpyElementType {
-    /// Nil for bfloat16.
-    fileprivate init?(_ type: ElementType) {
-        guard let same = Self.allCases.first(where: { $0 != .bool && ElementType($0) == type }) else {
-            return nil
-        }
-        self = same
-    }
-}
-
-extension ElementType {
-    fileprivate init(_ type: NumpyElementType) {
-        self =
-            switch type {
-            case .bool, .uint8: .uint8
-            case .uint16: .uint16
-            case .uint32: .uint32
-            case .uint64: .uint64
-            case .int8: .int8
-            case .int16: .int16
-            case .int32: .int32
-            case .int64: .int64
-            case .float16: .float16
-            case .float32: .float32
-            case .float64: .float64
-            }
     }
 }

@@ -122,14 +122,7 @@ extension HDF5Output {
     /// Writes a parameter with its stored elements.
     func write(_ parameter: Parameter, to place: String, file: String) throws {
         try write(
-            try parameter.encoded(path: file), of: ElementKind(parameter.elementType),
+            try parameter.encoded(path: file), of: parameter.elementType,
             shape: parameter.shape.extents, to: place)
-    }
-}
-
-extension ElementKind {
-    init(_ type: ElementType) {
-        // Both enumerations have the same names.
-        self = ElementKind(rawValue: type.rawValue) ?? .float32
     }
 }

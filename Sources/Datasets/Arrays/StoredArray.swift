@@ -33,9 +33,9 @@ struct HDF5Array: StoredArray {
     let dataset: Dataset
 
     var shape: [Int] { dataset.shape }
-    var elementName: String { dataset.elementKind.rawValue }
-    var isUInt8: Bool { dataset.elementKind == .uint8 }
-    var isFloat: Bool { dataset.elementKind.isFloat }
+    var elementName: String { dataset.elementType.rawValue }
+    var isUInt8: Bool { dataset.elementType == .uint8 }
+    var isFloat: Bool { dataset.elementType.isFloat }
     var isBoolean: Bool { dataset.isBoolean }
     var rowsPerChunk: Int { dataset.rowsPerChunk }
 
@@ -59,10 +59,10 @@ struct NpzArray: StoredArray {
     let array: NumpyArray
 
     var shape: [Int] { array.shape }
-    var elementName: String { "\(array.elementType)" }
-    var isUInt8: Bool { array.elementType == .uint8 }
+    var elementName: String { isBoolean ? "bool" : array.elementType.rawValue }
+    var isUInt8: Bool { array.elementType == .uint8 && !isBoolean }
     var isFloat: Bool { array.elementType.isFloat }
-    var isBoolean: Bool { array.elementType == .bool }
+    var isBoolean: Bool { array.isBoolean }
 
     func bytes(rows: Range<Int>) throws(DatasetError) -> [UInt8] {
         let elements = elements(of: rows)

@@ -53,8 +53,12 @@ final class Journal: Sendable {
             blocks = found.blocks
             guard ftruncate(descriptor, off_t(found.length)) == 0 else { throw Self.failure(path) }
             if found.length == 0 { try Self.write(PartialFile.line(header), to: descriptor, path) }
-        } catch {
+        } catch PartialError.inUse(let file) {
+            // The lock is another's.
             close(descriptor)
+            throw PartialError.inUse(file: file)
+        } catch {
+            Self.release(descriptor)
             throw error
         }
         self.descriptor = descriptor
@@ -66,7 +70,14 @@ final class Journal: Sendable {
         try self.init(path: options.path, header: header, options.beginning)
     }
 
-    deinit { close(descriptor) }
+    deinit { Self.release(descriptor) }
+
+    /// Unlocks before it closes: a process that is just being started holds a copy of the descriptor for a moment, and the
+    /// lock with it.
+    private static func release(_ descriptor: Int32) {
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     /// Appends a block as one line.
     func append(_ block: ScoredBlock) throws {

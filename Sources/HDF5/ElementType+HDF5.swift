@@ -1,30 +1,7 @@
 import CHDF5
+import Tensors
 
-/// The element types that are read and written, whatever their byte order in the file.
-package enum ElementKind: String, Sendable, Hashable, CaseIterable {
-    case float16, bfloat16, float32, float64
-    case int8, int16, int32, int64, uint8, uint16, uint32, uint64
-
-    /// Bytes of one element.
-    package var size: Int {
-        switch self {
-        case .int8, .uint8: 1
-        case .float16, .bfloat16, .int16, .uint16: 2
-        case .float32, .int32, .uint32: 4
-        case .float64, .int64, .uint64: 8
-        }
-    }
-
-    /// Whether the elements are floating-point numbers.
-    package var isFloat: Bool {
-        switch self {
-        case .float16, .bfloat16, .float32, .float64: true
-        default: false
-        }
-    }
-}
-
-extension ElementKind {
+extension ElementType {
     /// Recognises a stored type; nil for anything else: compounds, strings, odd precisions.
     init?(type: hid_t) {
         let size = H5Tget_size(type)
@@ -32,7 +9,7 @@ extension ElementKind {
         guard order == H5T_ORDER_LE || order == H5T_ORDER_BE, H5Tget_precision(type) == size * 8 else {
             return nil
         }
-        let kind: ElementKind? =
+        let kind: ElementType? =
             switch H5Tget_class(type) {
             case H5T_FLOAT: Self.float(type, size: size)
             case H5T_INTEGER: Self.integer(signed: H5Tget_sign(type) != H5T_SGN_NONE, size: size)
@@ -55,7 +32,7 @@ extension ElementKind {
         self = .int8
     }
 
-    private static func integer(signed: Bool, size: Int) -> ElementKind? {
+    private static func integer(signed: Bool, size: Int) -> ElementType? {
         switch size {
         case 1: signed ? .int8 : .uint8
         case 2: signed ? .int16 : .uint16
@@ -65,7 +42,7 @@ extension ElementKind {
         }
     }
 
-    private static func float(_ type: hid_t, size: Int) -> ElementKind? {
+    private static func float(_ type: hid_t, size: Int) -> ElementType? {
         var (sign, exponentStart, exponentBits, mantissaStart, mantissaBits) = (0, 0, 0, 0, 0)
         guard
             H5Tget_fields(type, &sign, &exponentStart, &exponentBits, &mantissaStart, &mantissaBits) >= 0,
@@ -103,7 +80,7 @@ extension ElementKind {
 
     /// A stored type in words, for errors.
     static func describe(_ type: hid_t) -> String {
-        if let kind = ElementKind(type: type) { return kind.rawValue }
+        if let kind = ElementType(type: type) { return kind.rawValue }
         let bits = H5Tget_size(type) * 8
         return switch H5Tget_class(type) {
         case H5T_INTEGER: "a \(bits)-bit integer of an unusual layout"
