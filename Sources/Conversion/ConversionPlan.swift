@@ -100,7 +100,7 @@ extension ConversionReport.Reason: CustomStringConvertible {
     package var description: String {
         switch self {
         case .exempt(let exemption): exemption.description
-        case .beforeGroupNorm(let layer): "'\(layer)' after it is already a GroupNorm"
+        case .beforeGroupNorm(let layer): "it is followed by '\(layer)', which is already a GroupNorm"
         case .singleWeightFilters: "its filters have a single weight"
         }
     }

@@ -100,8 +100,7 @@ extension DatasetError: CustomStringConvertible {
         case .wrongImageShape(let file, let object, let found):
             "\(file): '\(object)': shape is \(found), expected [N, H, W, C], [N, C, H, W] or [N, H, W] with no dimension of size 0"
         case .layoutUnclear(let file, let object, let found):
-            "\(file): '\(object)': shape is \(found), expected 1 or 3 channels either first or last; "
-                + "choose the order with --layout nhwc or nchw (--image-layout in convert)"
+            "\(file): '\(object)': shape is \(found), expected 1 or 3 channels at one end only, first or last; choose the order with --layout nhwc or nchw (--image-layout in convert)"
         case .wrongLabels(let file, let object, let found):
             "\(file): '\(object)': labels are \(found), expected whole numbers of shape [N] or [N, 1], "
                 + "or one-hot rows [N, classes]"

@@ -47,8 +47,7 @@ extension ConvolutionExemption: CustomStringConvertible {
         case .unproven(let norm, let basis):
             "\(basis.reason(norm)), but nothing proves that they are adjacent"
         case .contradicted(let norm):
-            "the running means of '\(norm)' are all 0 or more, as after a ReLU: the norm does not "
-                + "directly follow it"
+            "the running means of '\(norm)' are all 0 or more, as after a ReLU, so the norm does not directly follow this convolution"
         }
     }
 }

@@ -46,8 +46,7 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .classesUnclear(let split, let classes, let model, let outputs):
-            "\(split): \(classes) classes, but \(model) has \(outputs); give the output of each class with "
-                + "--classes FILE, a line 'NAME INDEX' for each class of the split"
+            "\(split): \(classes) classes, but \(model) has \(outputs); give the index of the output for each class with --classes FILE, one line 'NAME INDEX' for each class of the split"
         case .sizeIsFixed(let split, let size):
             "\(split): found an array of \(size) images; --resize, --crop and --interpolation go with image files only"
         case .cropTooLarge(let crop, let resize):
@@ -58,8 +57,7 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
             "\(split): images for \(models[0]) are '\(transforms[0])', for \(models[1]) '\(transforms[1])', expected the "
                 + "same for all; set --resize, --crop and --interpolation"
         case .classesDiffer(let split, let models):
-            "\(split): by the class names in \(models[0]) and \(models[1]), a class has different outputs in the two, "
-                + "expected the same; set them with --classes"
+            "\(split): by the class names in \(models[0]) and \(models[1]), a class has different output indices, expected the same; set them with --classes"
         }
     }
 }

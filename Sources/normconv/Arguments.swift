@@ -94,8 +94,7 @@ enum NormArgument: String, ExpressibleByArgument, CaseIterable {
 struct HeadOptions: ParsableArguments {
     @Flag(
         help: """
-            Apply a sigmoid to outputs that have no activation; a single output then separates two classes. Default: the \
-            activation that ends the network, otherwise the one that its training loss implies, otherwise softmax.
+            Apply a sigmoid to outputs that have no activation; a single output then separates two classes. Without this option: the activation at the end of the network, otherwise the one that its training loss implies, otherwise softmax.
             """)
     var sigmoid = false
 

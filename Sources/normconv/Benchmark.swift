@@ -16,11 +16,7 @@ struct Benchmark: ParsableCommand {
 
             Images are in memory, already preprocessed. Each worker runs its own batches. Latency is the time for one image with all threads working on it. Batch norms,
             sums and ReLUs count with the convolution that they are fused into.
-            Kinds and layers are measured in the workers' time on a processor, which
-            other programs disturb less; a multiply-add is two operations, and GFLOP/s
-            are those of all workers together. Memory is the program's peak before the
-            latency is measured, start the time from opening the file to the first
-            outputs.
+            Times per layer and per kind of layer are the workers' CPU time, which other programs affect less than elapsed time. A multiply-add counts as two operations. GFLOP/s is the total of all workers. Memory is the program's peak before the latency is measured. 'start' is the time from opening the file to the first outputs.
             """)
 
     @Argument(help: "The network: .h5, .keras, .weights.h5, .safetensors, .pth, .npz.", completion: .file())

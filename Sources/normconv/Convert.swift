@@ -18,7 +18,7 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.h5 out.h5 --to gn --synthesize
             Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
-            If the file has no graph, add one of these to standardize weights:
+            If the file has no graph, --architecture or --assume-adjacent allows weight standardization:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
               normconv convert in.pth out.safetensors --assume-adjacent
             Replace the input and keep the old file as resnet.h5.bak:
@@ -45,7 +45,7 @@ struct Convert: AsyncParsableCommand {
     @Option(
         help: """
             auto (32 groups if the number of channels allows it, otherwise fewer), N (number of groups), size:K (K channels \
-            per group), or gcd (as Opacus). Default: auto.
+            per group), or gcd (of 32 and the number of channels, as in Opacus). Default: auto.
             """)
     var groups: GroupPolicy?
 
@@ -57,7 +57,7 @@ struct Convert: AsyncParsableCommand {
     @Option(
         help: """
             Weight standardization: on (convolutions before a norm), all (every convolution, which changes the outputs), off, or \
-            layer (like on, with Keras layers that also standardize during training). Default: on for gn, off for ln and in.
+            layer (same as on, but writes Keras layers that also standardize during training). Default: on for gn, off for ln and in.
             """)
     var ws: ConversionOptions.WeightStandardization?
 

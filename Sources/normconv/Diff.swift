@@ -13,8 +13,7 @@ struct Diff: ParsableCommand {
 
             'error' is the mean squared difference, divided by the variance of the
             first network's values in each channel. 0 means that both networks agree.
-            1 is the error of predicting each channel's mean. – means that the first
-            network's values do not vary. The table shows norms, residual additions
+            1 is the error of predicting each channel's mean. '–' means that the first network's values do not vary. The table shows norms, residual additions
             and dense layers, because a conversion may change the scale and sign of the
             values between them.
             """)

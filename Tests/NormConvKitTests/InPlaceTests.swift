@@ -52,7 +52,7 @@ struct InPlaceTests {
     func layouts(fixture: String) throws {
         try TestFiles.withTemporaryFolder { folder in
             // All endings of the name.
-            let ending = fixture.drop { $0 != "." }.replacing("keras2-weights", with: "weights")
+            let ending = fixture.drop { $0 != "." }.replacing(".keras2-weights", with: "")
             let (path, elsewhere) = (folder + "/in" + ending, folder + "/elsewhere" + ending)
             try manager.copyItem(atPath: TestFiles.fixture(fixture), toPath: path)
             let old = try bytes(path)
