@@ -1,7 +1,6 @@
 import CCrashGuard
 import Foundation
 import Synchronization
-import Synchronization
 
 /// Runs the body `count` times at once, each on a thread of its own, and waits for all.
 ///
@@ -13,17 +12,33 @@ package func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) 
     let cancellation = Cancellation.current
     for index in 0..<count {
         group.enter()
+        let share = Owned(body)
         let thread = Thread {
             nc_guard_begin_thread()
             // Seen in debuggers and profilers, whose names have 15 letters.
             Thread.current.name = "normconv worker"
-            Cancellation.$current.withValue(cancellation) { body(index) }
+            Cancellation.$current.withValue(cancellation) { share.give()?(index) }
             group.leave()
         }
         thread.stackSize = 8 << 20
         thread.start()
     }
     group.wait()
+}
+
+/// A value that is given away once: what the body of a thread owns is released before the caller goes on, and not when the thread
+/// ends some time later.
+private final class Owned<Value: Sendable>: Sendable {
+    private let value: Mutex<Value?>
+
+    init(_ value: Value) { self.value = Mutex(value) }
+
+    func give() -> Value? {
+        value.withLock { value in
+            defer { value = nil }
+            return value
+        }
+    }
 }
 
 /// Runs the body on this thread, which takes no asynchronous signal meanwhile. Signals that come for this thread alone wait
