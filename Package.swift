@@ -72,7 +72,7 @@ let package = Package(
                 "Tensors", "Networks", "Threads", "Conversion", "Inference", "Training", "CDNNL", "CKernels",
                 "CLAPACK",
             ]),
-        library("Datasets", ["Tensors", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
+        library("Datasets", ["Tensors", "Threads", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         .target(
             name: "Reports",
             dependencies: [

@@ -8,6 +8,8 @@ package struct Backup {
     private let target: String
     /// False where an earlier run has made the name for the same file, and was killed before it replaced the file.
     private let isNew: Bool
+    /// Held until the file is replaced.
+    private let lock: FileLock
 
     /// The name with `.bak`; of a symbolic link, that of the file that it leads to.
     package static func path(of file: String) -> String {
@@ -28,8 +30,9 @@ package struct Backup {
 
     /// Creates a hard link to a file and syncs it; a copy if the file system has no hard links.
     package init(of file: String) throws {
-        try Self.check(file)
         (path, target) = (Self.path(of: file), AtomicFile.resolved(file))
+        lock = try FileLock(target, named: file)
+        try Self.check(file)
         if link(target, path) == 0 {
             isNew = true
         } else if errno == EEXIST {
@@ -77,4 +80,28 @@ package struct Backup {
         guard lstat(first, &a) == 0, lstat(second, &b) == 0 else { return false }
         return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_mode & S_IFMT == S_IFREG
     }
+}
+
+/// Keeps other runs from replacing a file in place: of two, each would rely on the other's backup.
+private final class FileLock: Sendable {
+    private let descriptor: Int32
+
+    /// Throws `CheckpointError.cannotWrite` if another run holds the file, or has replaced it just now.
+    init(_ path: String, named name: String) throws(CheckpointError) {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .cannotWrite(path: name, reason: String(cString: strerror(errno)))
+        }
+        // Some file systems have no locks.
+        let isHeld = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        var (opened, named) = (stat(), stat())
+        let isSame =
+            fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev
+            && opened.st_ino == named.st_ino
+        guard !isHeld, isSame else {
+            throw .cannotWrite(path: name, reason: "another run is replacing it; try again when it has ended")
+        }
+    }
+
+    deinit { close(descriptor) }
 }

@@ -20,6 +20,8 @@ package enum EvaluationError: Error, Equatable {
     case unlabelled
     /// Two results that are compared are of different splits or numbers of classes.
     case notComparable(found: String, expected: String)
+    /// A baseline that is not the index of a network.
+    case noSuchBaseline(found: Int, networks: Int)
 }
 
 extension EvaluationError: CustomStringConvertible {
@@ -42,6 +44,8 @@ extension EvaluationError: CustomStringConvertible {
         case .notRecorded(let images, let first):
             "\(images) images without outputs, the first of them \(first); expected outputs of every image"
         case .unlabelled: "no labels, expected one for every image"
+        case .noSuchBaseline(let found, let networks):
+            "baseline \(found), expected the index of a network, 0…\(networks - 1)"
         case .notComparable(let found, let expected): "results of \(found), expected \(expected)"
         }
     }

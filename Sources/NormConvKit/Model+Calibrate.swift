@@ -5,6 +5,7 @@ import Foundation
 import Inference
 import Networks
 import Tensors
+import Threads
 
 extension Model {
     /// Fits a conversion that is worked out to images without labels: layer by layer, then the head, then all
@@ -62,6 +63,7 @@ func drawnImages(
     let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
     let store = try ActivationStore(shape: [split.height, split.width, split.channels], count: order.count)
     for (place, image) in order.enumerated() {
+        try Cancellation.check()
         let values = try split.read(image..<image + 1, preprocessing: preprocessing)
         values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
         progress(place + 1, order.count)

@@ -58,6 +58,7 @@ extension Model {
         _ other: Model, on split: Split, images: Int = 256, preprocessing: Preprocessing? = nil,
         workers: Int? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws -> DiffReport {
+        guard images > 0 else { throw DiffFailure.noImages(found: images) }
         let first = try Side(self, split, preprocessing)
         let second = try Side(other, split, preprocessing)
         let pairs = first.layers.compactMap { layer in
@@ -108,10 +109,13 @@ extension DiffReport.Layer {
 package enum DiffFailure: Error, Equatable, CustomStringConvertible {
     /// The networks have no layer with the same name and shape.
     case nothingInCommon(first: String, second: String)
+    /// A number of images below 1.
+    case noImages(found: Int)
 
     /// The message in one line.
     package var description: String {
         switch self {
+        case .noImages(let found): "found \(found) images, expected at least 1"
         case .nothingInCommon(let first, let second):
             "\(first) and \(second): no layers of the same name and shape, expected two versions of one network"
         }

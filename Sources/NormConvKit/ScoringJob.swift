@@ -101,6 +101,9 @@ package struct ScoringJob: Sendable {
         _ models: [Model], on split: Split, baseline: Int? = nil, preprocessing: Preprocessing? = nil,
         engine: EngineKind = .fast
     ) throws {
+        if let baseline, !models.indices.contains(baseline) {
+            throw EvaluationError.noSuchBaseline(found: baseline, networks: models.count)
+        }
         (self.split, self.models, self.baseline, self.engine) = (split, models, baseline, engine)
         self.preprocessing = models.map { preprocessing ?? $0.preprocessing }
         guard let labels = split.labels else {

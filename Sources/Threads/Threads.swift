@@ -113,9 +113,10 @@ package final class Parallel<Value: Sendable>: Sendable {
     /// Starts the computation.
     package init(_ body: @escaping @Sendable () throws -> Value) {
         done.enter()
+        let cancellation = Cancellation.current
         let thread = Thread { [self] in
             nc_guard_begin_thread()
-            let value = Result { try body() }
+            let value = Result { try Cancellation.$current.withValue(cancellation) { try body() } }
             result.withLock { $0 = value }
             done.leave()
         }

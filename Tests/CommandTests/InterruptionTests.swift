@@ -67,7 +67,7 @@ struct InterruptionTests {
 
     @Test(
         "a calibration ends by the exit code, with its line cleared and no file",
-        arguments: [SIGINT, SIGTERM, SIGHUP])
+        arguments: [SIGINT, SIGTERM, SIGHUP, SIGQUIT])
     func calibration(signal: Int32) throws {
         try TestFiles.withTemporaryFolder { folder in
             var isSent = false

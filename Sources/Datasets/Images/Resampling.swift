@@ -1,5 +1,6 @@
 import CKernels
 import Tensors
+import Threads
 
 extension PixelImage {
     /// A window of the image after resizing, the same values as the `resize` and `crop` of Pillow 13 give: along rows and
@@ -8,12 +9,14 @@ extension PixelImage {
         if interpolation == .nearest { return nearest(to: size, window: window) }
         let across = Taps(from: width, to: size.width, window: window.columns, interpolation)
         let down = Taps(from: height, to: size.height, window: window.rows, interpolation)
-        if goesDownFirst(to: size) {
-            let low = resampledDown(down, columns: across.reach)
-            return low.resampledAcross(across.fromReach, rows: 0..<low.height)
+        return withoutSignals {
+            if goesDownFirst(to: size) {
+                let low = resampledDown(down, columns: across.reach)
+                return low.resampledAcross(across.fromReach, rows: 0..<low.height)
+            }
+            let narrow = resampledAcross(across, rows: down.reach)
+            return narrow.resampledDown(down.fromReach, columns: 0..<narrow.width)
         }
-        let narrow = resampledAcross(across, rows: down.reach)
-        return narrow.resampledDown(down.fromReach, columns: 0..<narrow.width)
     }
 
     /// Whether the height is resized before the width: since Pillow 13 where it loses pixels, and more than twice as many as

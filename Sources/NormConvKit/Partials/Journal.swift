@@ -33,7 +33,8 @@ final class Journal: Sendable {
     /// The contents when it was opened.
     let blocks: [ScoredBlock]
     private let descriptor: Int32
-    private let writing = Mutex(())
+    /// The first failure of an append, after which there are no others: the file ends behind the block before.
+    private let failed = Mutex<PartialError?>(nil)
 
     /// Opens a file and locks it for one run. Throws `PartialError` if it belongs to another run than `header`; then the file
     /// is not changed.
@@ -82,7 +83,18 @@ final class Journal: Sendable {
     /// Appends a block as one line.
     func append(_ block: ScoredBlock) throws {
         let line = try PartialFile.line(block)
-        try writing.withLock { _ in try Self.write(line, to: descriptor, path) }
+        try failed.withLock { failure in
+            if let failure { throw failure }
+            let end = lseek(descriptor, 0, SEEK_END)
+            do {
+                try Self.write(line, to: descriptor, path)
+            } catch {
+                // No line may follow a part of one.
+                failure = error as? PartialError
+                ftruncate(descriptor, end)
+                throw error
+            }
+        }
     }
 
     /// Writes everything to the disk.
