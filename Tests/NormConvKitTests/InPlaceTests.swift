@@ -64,6 +64,23 @@ struct InPlaceTests {
         }
     }
 
+    @Test("of two runs that replace one file, the second is refused, and nothing is lost")
+    func together() throws {
+        try withCopy { folder, path, old in
+            try {
+                let first = try Backup(of: path)
+                let error = #expect(throws: CheckpointError.self) { try Backup(of: path) }
+                #expect(error.map { "\($0)".contains("another run") } == true)
+                #expect(try bytes(first.path) == old)
+                first.remove()
+            }()
+            #expect(try manager.contentsOfDirectory(atPath: folder) == ["resnet.h5"])
+            #expect(try bytes(path) == old)
+            // Once the first has ended, another run goes on.
+            #expect(try convert(path) == path + ".bak")
+        }
+    }
+
     @Test("without being asked, a network's own file is never replaced, whatever it is called")
     func refused() throws {
         try withCopy { folder, path, old in
