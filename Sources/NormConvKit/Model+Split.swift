@@ -46,7 +46,7 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .classesUnclear(let split, let classes, let model, let outputs):
-            "\(split): \(classes) classes, but \(model) has \(outputs); give the index of the output for each class with --classes FILE, one line 'NAME INDEX' for each class of the split"
+            "\(split): \(classes) classes, but \(model) has \(outputs) outputs; give the index of the output for each class with --classes FILE, one line 'NAME INDEX' for each class of the split"
         case .sizeIsFixed(let split, let size):
             "\(split): found an array of \(size) images; --resize, --crop and --interpolation go with image files only"
         case .cropTooLarge(let crop, let resize):

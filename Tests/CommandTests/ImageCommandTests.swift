@@ -98,7 +98,8 @@ struct ImageCommandTests {
             #expect(run.code == 1)
             #expect(
                 run.errors.contains(
-                    "\(folder): 2 classes, but \(model) has 10; give the output of each class"))
+                    "\(folder): 2 classes, but \(model) has 10 outputs; give the index of the output for each class"
+                ))
             #expect(run.errors.contains("--classes FILE"))
         }
     }

@@ -101,7 +101,9 @@ struct LabelCommandTests {
                 let run = try normconv("eval", network, "--data", folder + "/" + data)
                 #expect(run.code == 1 && run.output.isEmpty)
                 #expect(
-                    run.errors.contains("3 classes, but \(network) has 10; give the output of each class"),
+                    run.errors.contains(
+                        "3 classes, but \(network) has 10 outputs; give the index of the output for each class"
+                    ),
                     "\(data)")
             }
             let numbers = try normconv("eval", network, "--data", folder + "/numbers.csv")
@@ -116,7 +118,9 @@ struct LabelCommandTests {
             let run = try normconv("eval", small, "--data", data)
             #expect(
                 run.code == 1
-                    && run.errors.contains("3 classes, but \(small) has 4; give the output of each class"))
+                    && run.errors.contains(
+                        "3 classes, but \(small) has 4 outputs; give the index of the output for each class")
+            )
         }
     }
 
