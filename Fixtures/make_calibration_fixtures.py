@@ -41,7 +41,7 @@ def reconstruction(file, random):
 
 
 def affine(file, random):
-    """Scale and offset of a normalized value for a target behind a rectifier, with and without an offset before it."""
+    """Scale and offset of a normalized value for a target after a ReLU, with and without an offset before it."""
     images, channels, rows, groups, epsilon, leak = 5, 4, 3, 2, 1e-5, 0.1
     shape = (images, rows, rows, channels)
     u = single(random.normal(size=shape) * 2 + 1)

@@ -24,7 +24,7 @@ package struct CalibrationBudget: Sendable {
     }
 }
 
-/// A calibration under way, for people who wait.
+/// The progress of a calibration.
 public struct CalibrationProgress: Sendable, Equatable {
     /// What is being done: `reading` or `images`, then `outputs`, `layers` and `training`.
     public var stage: String

@@ -49,6 +49,23 @@ public struct ConversionOptions: Sendable, Equatable {
         }
     }
 
+    /// Throws `ConversionError.invalidOption` for a value out of range, or options that contradict each other.
+    func check() throws(ConversionError) {
+        guard epsilon > 0, epsilon.isFinite else {
+            throw .invalidOption(name: "epsilon", found: "\(epsilon)", expected: "a positive number")
+        }
+        guard !addsBias || initialization == .statistics else {
+            throw .invalidOption(
+                name: "addsBias", found: "true",
+                expected: "false with initialization copy, which keeps biases")
+        }
+        guard weightStandardization != .layers || standardizationEpsilon != .paper else {
+            throw .invalidOption(
+                name: "standardizationEpsilon", found: "paper",
+                expected: "bit or timm with layers, whose epsilon is inside the root")
+        }
+    }
+
     /// What takes batch normalization's place; all three are written as group normalization.
     public enum Target: String, Sendable, CaseIterable {
         /// Groups of channels, by policy.

@@ -43,10 +43,7 @@ struct Planner {
     init(
         _ network: Network, _ parameters: ParameterTable, _ options: ConversionOptions, _ inputSize: Extent?
     ) throws {
-        guard options.epsilon > 0, options.epsilon.isFinite else {
-            throw ConversionError.invalidOption(
-                name: "epsilon", found: "\(options.epsilon)", expected: "a positive number")
-        }
+        try options.check()
         self.options = options
         reader = ParameterReader(parameters: parameters)
         (source, contradicted) = try Self.connected(network, options, reader)

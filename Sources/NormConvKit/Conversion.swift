@@ -72,9 +72,8 @@ public struct Conversion: Sendable {
 
     // MARK: Calibration
 
-    /// Fits the new network to this one on images without labels: layer by layer, then the classifier, then all parameters
-    /// together. A step is kept only where it does not lower the agreement with the old network on a quarter of the images,
-    /// which is set aside.
+    /// Calibrates the new network on images without labels, to match the old one: layer by layer, then the classifier, then
+    /// all parameters together. A quarter of the images is held out; a step that lowers the agreement on them is dropped.
     ///
     /// - Parameters:
     ///   - split: the images, opened with `Model.split`; labels are not read.
@@ -92,11 +91,11 @@ public struct Conversion: Sendable {
         }
     }
 
-    /// Fits the new network to this one on images that are made from the stored statistics, where there are none at hand.
-    /// Nothing is trained on them unless `options.epochs` says so.
+    /// Calibrates the new network on synthetic images, computed from the stored statistics. Distillation is skipped unless
+    /// `calibration.epochs` is set.
     ///
     /// - Parameters:
-    ///   - synthesis: how many images are made, and of what size.
+    ///   - synthesis: the number and size of the images.
     ///   - calibration: the seed, and what to do with them.
     ///   - progress: is told how far things are, on another thread.
     /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.

@@ -69,6 +69,23 @@ struct ConversionErrorTests {
         #expect(inGamma?.description.contains("'bn.weight': value 1 is nan") == true)
     }
 
+    @Test(
+        "options that contradict each other are refused by name",
+        arguments: [
+            ("addsBias", ConversionOptions(initialization: .copy, addsBias: true)),
+            (
+                "standardizationEpsilon",
+                ConversionOptions(weightStandardization: .layers, standardizationEpsilon: .paper)
+            ),
+            ("epsilon", ConversionOptions(epsilon: .infinity)),
+        ])
+    func contradictions(name: String, options: ConversionOptions) {
+        guard case .invalidOption(name, _, _)? = error(example(), options) else {
+            Issue.record("\(String(describing: error(example(), options)))")
+            return
+        }
+    }
+
     @Test("a negative variance is refused")
     func negativeVariance() {
         #expect(

@@ -67,7 +67,7 @@ struct KerasConfigTests {
         let network = try recognizeKeras(
             config: try JSON.parse(keras3Sequential), parameters: table(keras3SequentialParameters)
         ).network
-        #expect(network.architecture == "Keras Sequential 'sq', 1 convolutions")
+        #expect(network.architecture == "Keras Sequential 'sq', 1 convolution")
         #expect(
             network.nodes[1].operation == .scaleShift(scale: [1, 0.5, 1 / 3], offset: [-1, -1, -1]),
             "mean 1, 2, 3 and variance 1, 4, 9")

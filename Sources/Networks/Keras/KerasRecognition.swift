@@ -19,7 +19,7 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     }
     let network = Network(
         name: model.name,
-        architecture: "Keras \(model.className) '\(model.name)', \(convolutions) convolutions"
+        architecture: "Keras \(model.className) '\(model.name)', \(convolutions.counted("convolution"))"
             + (dataFormat == .channelsFirst ? ", channels first" : ""),
         family: family(of: expansion.nodes), input: input, nodes: expansion.nodes, output: output)
     if let height = input.height, let width = input.width {
