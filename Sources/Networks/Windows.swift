@@ -38,6 +38,10 @@ extension Convolution {
         case .hwio: Shape(checking: [rows, columns, inputs / groups, outputs])
         case .oihw: Shape(checking: [outputs, inputs / groups, rows, columns])
         case .hwim: Shape(checking: [rows, columns, inputs, outputs / max(inputs, 1)])
+        case .flattened:
+            Shape(checking: [inputs / groups, rows, columns]).flatMap {
+                Shape(checking: [outputs, $0.count])
+            }
         }
     }
 }
