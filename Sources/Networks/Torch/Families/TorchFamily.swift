@@ -10,7 +10,7 @@ struct TorchFamily: Sendable {
     let member: @Sendable (TorchNames) throws(NetworkError) -> TorchMember
 
     /// In the order in which they are tried.
-    static let all: [TorchFamily] = [vgg, mobileNetV2, denseNet]
+    static let all: [TorchFamily] = [vgg, mobileNetV2, denseNet, efficientNet]
 }
 
 /// A network of a family, from the names and shapes of its parameters.
