@@ -10,7 +10,9 @@ struct TorchFamily: Sendable {
     let member: @Sendable (TorchNames) throws(NetworkError) -> TorchMember
 
     /// In the order in which they are tried.
-    static let all: [TorchFamily] = [vgg, mobileNetV2, denseNet, efficientNet]
+    static let all: [TorchFamily] = [
+        vgg, mobileNetV2, timmMobileNetV2, denseNet, efficientNet, timmEfficientNet,
+    ]
 }
 
 /// A network of a family, from the names and shapes of its parameters.
