@@ -11,7 +11,7 @@ struct TorchFamily: Sendable {
 
     /// In the order in which they are tried.
     static let all: [TorchFamily] = [
-        vgg, mobileNetV2, timmMobileNetV2, denseNet, efficientNet, timmEfficientNet,
+        vgg, mobileNetV2, timmMobileNetV2, denseNet, efficientNet, timmEfficientNet, regNet, timmRegNet,
     ]
 }
 
