@@ -28,8 +28,8 @@ struct Planner {
     let pairs: ConvolutionNormPairs
     /// Convolutions that were assumed to precede a norm, but are contradicted: index → reason.
     let contradicted: [Int: ConvolutionExemption]
-    /// Each node's shape; nil if the input's extents are unknown.
-    let shapes: [Shape]?
+    /// Each node's shape, where it is known; nil if the input's extents are unknown.
+    let shapes: [Shape?]?
     var plan: ConversionPlan
     /// What is known of each visited node's value; nil for the input and what follows it without a convolution.
     var moments: [Moments?]
@@ -52,7 +52,7 @@ struct Planner {
             inputSize?.height ?? network.input.height, inputSize?.width ?? network.input.width
         )
         if let height, let width {
-            shapes = try network.shapes(height: height, width: width)
+            shapes = try network.knownShapes(height: height, width: width)
         } else {
             shapes = nil
         }
@@ -130,7 +130,7 @@ struct Planner {
                 layer: layer, found: "\(norm.channels) channels", expected: "at least one")
         }
         let groups = try options.groups(channels: norm.channels, layer: layer)
-        if let shape = shapes?[index], shape.count <= groups {
+        if let shapes, let shape = shapes[index], shape.count <= groups {
             throw ConversionError.singleElementGroup(layer: layer, groups: groups, input: shape)
         }
         return groups

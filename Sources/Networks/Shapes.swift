@@ -4,9 +4,23 @@ extension Network {
     /// The shape of every node's value for an input image of these extents, without the batch dimension:
     /// `[height, width, channels]` for maps, `[features]` for vectors.
     ///
-    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit.
+    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit, and what `Node.requireComputed`
+    /// does for an operation that is not computed.
     package func shapes(height: Int, width: Int) throws(NetworkError) -> [Shape] {
-        var shapes: [Shape] = []
+        for node in nodes { try node.requireComputed() }
+        let shapes = try knownShapes(height: height, width: width).compactMap(\.self)
+        guard shapes.count == nodes.count, shapes.indices.contains(output) else {
+            throw .malformedConfiguration(
+                at: "output node \(output)", expected: "one of \(nodes.count) nodes")
+        }
+        return shapes
+    }
+
+    /// The same where some operations are not computed: nil for their values, and for what depends on these.
+    ///
+    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit.
+    package func knownShapes(height: Int, width: Int) throws(NetworkError) -> [Shape?] {
+        var shapes: [Shape?] = []
         shapes.reserveCapacity(nodes.count)
         for (index, node) in nodes.enumerated() {
             var operands: [Shape] = []
@@ -14,17 +28,15 @@ extension Network {
                 guard shapes.indices.contains(input) else {
                     throw node.mismatch("node \(input)", "a node before \(index)")
                 }
-                operands.append(shapes[input])
+                if let operand = shapes[input] { operands.append(operand) }
             }
             if case .input = node.operation, node.inputs.isEmpty {
                 shapes.append(try inputShape(node, height: height, width: width))
+            } else if operands.count < node.inputs.count || !node.isComputed {
+                shapes.append(nil)
             } else {
                 shapes.append(try node.shape(of: operands))
             }
-        }
-        guard shapes.indices.contains(output) else {
-            throw .malformedConfiguration(
-                at: "output node \(output)", expected: "one of \(nodes.count) nodes")
         }
         return shapes
     }
@@ -42,6 +54,20 @@ extension Network {
 }
 
 extension Node {
+    /// Refuses an operation that conversions take and no engine computes.
+    package func requireComputed() throws(NetworkError) {
+        guard case .convolution(let convolution) = operation, let spatial = convolution.spatial else {
+            return
+        }
+        throw .unsupportedSetting(
+            layer: layer, setting: "kernel", found: spatial.map(String.init).joined(separator: "×"),
+            expected: "rows and columns; normconv converts 1-D and 3-D convolutions but does not compute them"
+        )
+    }
+
+    /// Whether engines compute the operation.
+    package var isComputed: Bool { (try? requireComputed()) != nil }
+
     fileprivate func mismatch(_ found: String, _ expected: String) -> NetworkError {
         .shapeMismatch(layer: layer, found: found, expected: expected)
     }

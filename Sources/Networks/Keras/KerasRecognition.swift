@@ -23,7 +23,7 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
             + (dataFormat == .channelsFirst ? ", channels first" : ""),
         family: family(of: expansion.nodes), input: input, nodes: expansion.nodes, output: output)
     if let height = input.height, let width = input.width {
-        _ = try network.shapes(height: height, width: width)
+        _ = try network.knownShapes(height: height, width: width)
     }
     try requireOneKernelLayout(network, parameters)
     let used = Set(network.nodes.flatMap(\.operation.parameters)).union(network.nodes.compactMap(counter))
