@@ -98,8 +98,16 @@ struct HeadOptions: ParsableArguments {
             """)
     var sigmoid = false
 
-    /// The networks with this option applied.
-    func applied(to models: [Model]) -> [Model] { sigmoid ? models.map { $0.readingSigmoid() } : models }
+    @Option(
+        name: .customLong("output"),
+        help: "The output to score, if the network has several: its key or its layer's name.")
+    var outputName: String?
+
+    /// The networks with these options applied.
+    func applied(to models: [Model]) throws -> [Model] {
+        let models = sigmoid ? models.map { $0.readingSigmoid() } : models
+        return try outputName.map { name in try models.map { try $0.reading(output: name) } } ?? models
+    }
 }
 
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
