@@ -128,7 +128,7 @@ enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// `--layout`: a layout, or `keep` for the input's.
 enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
-    case keep, keras, keras3, weights, torch, safetensors
+    case keep, keras, keras3, weights, torch, safetensors, pth
 
     /// The library's value.
     var choice: LayoutChoice { OutputLayout(rawValue: rawValue).map(LayoutChoice.layout) ?? .keep }
