@@ -91,6 +91,8 @@ private struct KerasConfigWriter {
             throw .noKerasLayer(layer: node.layer, for: "a shortcut that pads channels with zeros")
         case .standardizeInput:
             throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
+        case .opaque(let opaque):
+            throw .cannotRewrite(layer: node.layer, className: opaque.className)
         }
         let last = layers.last?["name"]?.string ?? name
         switch node.operation {
