@@ -154,7 +154,7 @@ struct KerasModel {
     }
 
     /// Refuses custom classes, even if they have the name of a Keras class.
-    private static func requireKerasClass(
+    static func requireKerasClass(
         _ record: JSON, _ className: String, _ layer: String
     ) throws(NetworkError) {
         let module = record["module"]?.string
