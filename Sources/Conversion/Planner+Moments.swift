@@ -13,6 +13,7 @@ extension Planner {
             return norm.axis == nil ? moments : nil
         case .layerNorm(let norm):
             return try affineMoments(norm.gamma, norm.beta, norm.channels, layer: node.layer)
+        case .prelu(let prelu): return try preluMoments(index, prelu)
         case .standardizeInput(let mean, let variance):
             let count = reader.parameters[mean]?.shape.count ?? source.input.channels
             _ = try reader.vector(mean, count: count, layer: node.layer)
@@ -34,6 +35,10 @@ extension Planner {
         case .activation(let activation): first.activated(activation)
         case .add: rest.reduce(first, +)
         case .multiply: rest.reduce(first, *)
+        case .merge(let merge): .merged([first] + rest, by: merge)
+        case .unitNorm: first.atUnitLength()
+        case .permute(let order):
+            order.last == order.count - 1 ? first : first.averaged()
         case .concatenate: .concatenated([first] + rest)
         case .padChannels(let before, let after):
             .concatenated([.zero(channels: before), first, .zero(channels: after)])
@@ -42,8 +47,8 @@ extension Planner {
                 by: stretched(scale, to: first.channels), offset: stretched(offset, to: first.channels))
         case .reshape(let extents):
             if let last = extents.last, last > 0 { first.tiled(to: last) } else { first }
-        case .pool, .globalPool, .zeroPad, .flatten, .input, .convolution, .dense, .batchNorm, .groupNorm,
-            .layerNorm, .standardizeInput, .opaque:
+        case .pool, .globalPool, .zeroPad, .crop, .resize, .flatten, .input, .convolution, .dense, .batchNorm,
+            .groupNorm, .layerNorm, .prelu, .standardizeInput, .opaque:
             // Positions have equal moments, and pools are taken to keep them.
             first
         }
@@ -67,6 +72,20 @@ extension Planner {
         let sums = FilterSums(kernel, geometry, linear: operand.mean, quadratic: operand.variance)
         return Moments(
             mean: bias.map { zip($0, sums.linear).map { $0 + $1 } } ?? sums.linear, variance: sums.quadratic)
+    }
+
+    /// Where positions have slopes of their own, a channel's are averaged.
+    private func preluMoments(_ index: Int, _ prelu: PReLU) throws -> Moments? {
+        let shape = Shape(prelu.shape)
+        let slopes = try reader.read(prelu.slopes, shape: shape, layer: source.nodes[index].layer).values
+        guard needsMoments, let input = source.nodes[index].inputs.first, let known = moments[input],
+            let count = prelu.shape.last, count > 0
+        else { return nil }
+        var means = [Double](repeating: 0, count: count)
+        for (index, slope) in slopes.enumerated() {
+            means[index % count] += Double(slope) * Double(count) / Double(slopes.count)
+        }
+        return known.rectified(slopes: means)
     }
 
     /// A norm's output is taken as N(β, γ²).

@@ -53,7 +53,7 @@ struct KerasErrorTests {
             ("Convolution2D", #""nb_filter": 4, "nb_row": 3, "dim_ordering": "th""#, "dim_ordering"),
             ("MaxPooling2D", #""pool_size": 2, "border_mode": "same""#, "border_mode"),
             ("Conv2D", convolution + #", "padding": "causal""#, "padding"),
-            ("Conv2D", convolution + #", "activation": "mish""#, "activation"),
+            ("Conv2D", convolution + #", "activation": "sparsemax""#, "activation"),
             (
                 "Conv2D", convolution + #", "activation": {"class_name": "function", "config": "f"}"#,
                 "activation"
@@ -71,14 +71,26 @@ struct KerasErrorTests {
             ("GroupNormalization", #""groups": 4, "epsilon": -1.0"#, "epsilon"),
             ("LayerNormalization", #""axis": [1, 2, 3]"#, "axis"),
             ("LayerNormalization", #""rms_scaling": true"#, "rms_scaling"),
-            ("ReLU", #""threshold": 1.0"#, "threshold"),
-            ("ReLU", #""max_value": 6, "negative_slope": 0.1"#, "negative_slope"),
+            (
+                "Conv2D", convolution + #", "activation": {"class_name": "PReLU", "config": {}}"#,
+                "activation"
+            ),
+            ("ReLU", #""threshold": "x""#, "threshold"),
+            ("ELU", #""alpha": "x""#, "alpha"),
             ("ReLU", #""max_value": -1"#, "max_value"),
             ("Softmax", #""axis": 1"#, "axis"),
             ("Concatenate", #""axis": 1"#, "axis"),
             ("Flatten", #""data_format": "channels_first""#, "data_format"),
             ("ZeroPadding2D", #""padding": [[1, -1], [0, 0]]"#, "padding"),
             ("Reshape", #""target_shape": [-1, -1]"#, "target_shape"),
+            ("Cropping2D", #""cropping": [[1, -1], [0, 0]]"#, "cropping"),
+            ("CenterCrop", #""height": 0, "width": 4"#, "height"),
+            ("UpSampling2D", #""interpolation": "bicubic""#, "interpolation"),
+            ("UpSampling2D", #""size": [2, 9223372036854775807]"#, "size"),
+            ("Resizing", #""height": 4, "width": 4, "antialias": true"#, "antialias"),
+            ("Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true"#, "pad_to_aspect_ratio"),
+            ("Permute", #""dims": [1, 1, 3]"#, "dims"),
+            ("UnitNormalization", #""axis": 1"#, "axis"),
             ("Rescaling", #""scale": "x""#, "scale"),
             ("Normalization", #""mean": [1], "variance": [1, 2]"#, "variance"),
             ("Normalization", #""mean": [1], "variance": [-1]"#, "variance"),
@@ -141,6 +153,11 @@ struct KerasErrorTests {
         }
     }
 
+    @Test("slopes that do not fit the input are refused", arguments: [[3], [1, 1, 3], [4], []])
+    func slopes(shape: [Int]) {
+        #expect(throws: NetworkError.self) { try recognize("PReLU", parameters: [("x/x/alpha", shape)]) }
+    }
+
     @Test("missing, ambiguous and misshapen parameters are named")
     func parameters() {
         func dense(_ parameters: [(String, [Int])]) throws -> Network {
@@ -160,6 +177,9 @@ struct KerasErrorTests {
     func shapes() {
         #expect(throws: NetworkError.self) { try recognize("Add") }
         #expect(throws: NetworkError.self) { try recognize("MaxPooling2D", #""pool_size": 9"#) }
+        #expect(throws: NetworkError.self) { try recognize("Cropping2D", #""cropping": [[4, 4], [0, 0]]"#) }
+        #expect(throws: NetworkError.self) { try recognize("CenterCrop", #""height": 9, "width": 4"#) }
+        #expect(throws: NetworkError.self) { try recognize("UpSampling2D", #""size": [16777216, 16777216]"#) }
         #expect(throws: NetworkError.self) { try recognize("Reshape", #""target_shape": [5]"#) }
         #expect(throws: NetworkError.self) { try recognize("Flatten", extents: "null, 8, 8, null") }
         #expect(throws: NetworkError.self) { try recognize("Flatten", extents: "null, 8") }
