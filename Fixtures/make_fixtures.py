@@ -16,6 +16,7 @@ SCRIPTS = (
     "make_batch_fixtures.py",
     "make_format_fixtures.py",
     "make_named_fixtures.py",
+    "make_family_fixtures.py",
     "make_layout_fixtures.py",
     "make_calibration_fixtures.py",
     "make_image_fixtures.py",
