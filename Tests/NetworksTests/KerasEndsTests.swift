@@ -68,6 +68,21 @@ struct KerasEndsTests {
         if let found { #expect(text == found) }
     }
 
+    @Test("a Sequential model that was never built has an input of unknown extents")
+    func unbuilt() throws {
+        let network = try recognizeKeras(
+            config: JSON.parse(
+                #"{"class_name": "Sequential", "config": [{"class_name": "Flatten", "config": {"name": "a"}}]}"#
+            ), parameters: table([])
+        ).network
+        #expect(network.input.extents == [])
+        #expect(
+            network.nodes[0].obstacle
+                == .unsupportedSetting(
+                    layer: "input", setting: "batch_shape", found: "unknown",
+                    expected: "[null, height, width, channels]"))
+    }
+
     @Test("several outputs have names, and the part before one of them is a network of its own")
     func outputs() throws {
         let layers = [

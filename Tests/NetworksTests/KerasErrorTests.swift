@@ -184,7 +184,6 @@ struct KerasErrorTests {
             #"{"class_name": "Functional", "config": {"layers": [null]}}"#,
             #"{"class_name": "Functional", "config": {"layers": [{"name": "a"}]}}"#,
             #"{"class_name": "Sequential", "config": {"layers": []}}"#,
-            #"{"class_name": "Sequential", "config": [{"class_name": "Flatten", "config": {"name": "a"}}]}"#,
             #"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Flatten", "config": {}}]}}"#,
             #"{"class_name": "Functional", "config": {"layers": [{"class_name": "InputLayer", "config": {}, "name": "a"}]}}"#,
         ])

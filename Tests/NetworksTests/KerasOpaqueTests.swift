@@ -166,9 +166,9 @@ struct KerasOpaqueTests {
     @Test(
         "constants and values that are passed by name are arguments of a layer that is not computed",
         arguments: [
-            #""inbound_nodes": [{"args": [T, 255.0], "kwargs": {}}]"#,
-            #""inbound_nodes": [{"args": [T], "kwargs": {"axis": [1, 2], "keepdims": false}}]"#,
-            #""inbound_nodes": [{"args": [T, {"class_name": "__tuple__", "items": [{"class_name": "__slice__"}]}]}]"#,
+            #""inbound_nodes": [{"args": [TENSOR, 255.0], "kwargs": {}}]"#,
+            #""inbound_nodes": [{"args": [TENSOR], "kwargs": {"axis": [1, 2], "keepdims": false}}]"#,
+            #""inbound_nodes": [{"args": [TENSOR, {"class_name": "__tuple__", "items": [{"class_name": "__slice__"}]}]}]"#,
             #""inbound_nodes": [["in", 0, 0, {"y": 255.0, "name": null}]]"#,
             #""inbound_nodes": [[["in", 0, 0, {"y": 2.0}]]]"#,
             #""inbound_nodes": [[["_CONSTANT_VALUE", -1, 3.0, {}], ["in", 0, 0, {}]]]"#,
@@ -178,7 +178,7 @@ struct KerasOpaqueTests {
         for className in ["TrueDivide", "ReLU"] {
             let record =
                 #"{"module": "keras.src.ops.numpy", "class_name": "\#(className)", "config": {"name": "x"}, "name": "x", "#
-                + nodes.replacing("T", with: tensor, maxReplacements: 1) + "}"
+                + nodes.replacing("TENSOR", with: tensor, maxReplacements: 1) + "}"
             let network = try recognizeKeras(
                 config: functional([inputLayer(), record], output: "x"), parameters: table([])
             ).network
