@@ -112,21 +112,30 @@ extension Planner {
 }
 
 extension Network {
-    /// For each node, whether it is or depends on a layer that is not computed. Inputs are none.
+    /// For each node, whether it is or depends on a layer that is not computed. Inputs and convolutions are none.
     var isBehindOpaque: [Bool] {
         var isBehind = [Bool](repeating: false, count: nodes.count)
         for (index, node) in nodes.enumerated() where !node.inputs.isEmpty {
-            isBehind[index] = node.obstacle != nil || node.inputs.contains { isBehind[$0] }
+            isBehind[index] = node.hidesMoments || node.inputs.contains { isBehind[$0] }
         }
         return isBehind
     }
 
-    /// Layers that are not computed and that another layer reads: nothing is known of their values. Inputs are none.
+    /// Layers that are not computed and that another layer reads, where nothing is known of their values: inputs and
+    /// convolutions are none of them.
     var layersWithoutMoments: [UncomputedLayer] {
         let read = Set(nodes.flatMap(\.inputs))
-        let layers = Set(
-            nodes.indices.filter { read.contains($0) && !nodes[$0].inputs.isEmpty }.map { nodes[$0].layer })
+        let unknown = nodes.indices.filter { read.contains($0) && nodes[$0].hidesMoments }
+        let layers = Set(unknown.map { nodes[$0].layer })
         return uncomputedLayers.filter { layers.contains($0.layer) }
+    }
+}
+
+extension Node {
+    /// Whether nothing is known of the moments of its value, whatever is known of its operands'. Inputs are none.
+    fileprivate var hidesMoments: Bool {
+        if case .convolution = operation { return false }
+        return obstacle != nil && !inputs.isEmpty
     }
 }
 

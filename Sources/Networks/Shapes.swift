@@ -27,7 +27,7 @@ extension Network {
             }
             if case .input = node.operation, node.inputs.isEmpty {
                 shapes.append(try inputShape(node, height: height, width: width))
-            } else if case .opaque = node.operation {
+            } else if node.hasUnknownShape {
                 shapes.append(nil)
             } else {
                 shapes.append(operands.count == node.inputs.count ? try node.shape(of: operands) : nil)
@@ -53,6 +53,15 @@ extension Network {
 }
 
 extension Node {
+    /// Whether the shape of the value does not follow from those of the operands.
+    fileprivate var hasUnknownShape: Bool {
+        switch operation {
+        case .opaque: true
+        case .convolution(let convolution): convolution.spatial != nil
+        default: false
+        }
+    }
+
     fileprivate func mismatch(_ found: String, _ expected: String) -> NetworkError {
         .shapeMismatch(layer: layer, found: found, expected: expected)
     }

@@ -24,6 +24,7 @@ struct Convert: AsyncParsableCommand {
             Replace the input and keep the old file as resnet.h5.bak:
               normconv convert resnet.h5 --in-place --to gn
             Convert a PyTorch checkpoint, write a Keras model, or change only the layout:
+              normconv convert in.pth out.pth
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
               normconv convert in.h5 out.safetensors --to none
@@ -93,7 +94,7 @@ struct Convert: AsyncParsableCommand {
     @Option(
         help: """
             keep (the input's), keras (full model, .h5), keras3 (.keras), weights (.weights.h5 of Keras 3, or .h5 of older \
-            Keras), torch (.h5 with PyTorch names) or safetensors. Default: by the output's extension, otherwise keep.
+            Keras), torch (.h5 with PyTorch names), safetensors or pth (PyTorch's state dict). Default: by the output's extension, otherwise keep.
             """)
     var layout: LayoutArgument?
 
