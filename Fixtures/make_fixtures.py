@@ -19,6 +19,8 @@ SCRIPTS = (
     "make_layout_fixtures.py",
     "make_calibration_fixtures.py",
     "make_image_fixtures.py",
+    "make_bitmap_fixtures.py",
+    "make_split_fixtures.py",
 )
 
 

@@ -94,9 +94,9 @@ struct Worker {
         case .npz: any([{ try network(path) }, { try split(path) }])
         case .keras, .torch, .safetensors: any([{ try network(path) }])
         case .json: any([{ try architecture(path) }])
-        case .jpeg, .png: any([{ try image(path) }])
+        case .jpeg, .png, .bmp, .pnm: any([{ try image(path) }])
         case .list: any([{ try split(path) }, { _ = try ClassIndices(path: path) }])
-        case .cifar, .idx: any([{ try split(path) }])
+        case .cifar, .idx, .npy: any([{ try split(path) }])
         }
     }
 

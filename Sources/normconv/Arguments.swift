@@ -171,6 +171,5 @@ extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
-extension PixelScale: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}
