@@ -191,6 +191,5 @@ extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
-extension PixelScale: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}
