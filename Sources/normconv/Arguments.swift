@@ -38,7 +38,25 @@ struct ArchitectureOptions: ParsableArguments {
     @Option(help: "Number of groups in norms that have no running statistics. Implies --norm group.")
     var normGroups: Int?
 
+    @Option(
+        help: """
+            A JSON file with the convolutions and the norms that directly follow them, for a file that does not record its graph: \
+            [{"conv": NAME, "norm": NAME}, ...] or {NAME: NAME, ...}.
+            """,
+        completion: .file())
+    var pairs: String?
+
+    @Option(
+        help: """
+            Epsilon of the batch norms, for a file that does not record it. Default: the family's if names prove it, otherwise \
+            1e-05 (PyTorch) or 1e-03 (Keras).
+            """)
+    var batchEpsilon: Double?
+
     func validate() throws {
+        if let batchEpsilon, !(batchEpsilon >= 0 && batchEpsilon.isFinite) {
+            throw ValidationError("--batch-epsilon must be 0 or more, not \(batchEpsilon).")
+        }
         if norm == .group, normGroups == nil {
             throw ValidationError(
                 "--norm group needs --norm-groups N: the file does not record the number of groups.")
@@ -63,8 +81,12 @@ struct ArchitectureOptions: ParsableArguments {
     }
 
     func model(_ path: String) throws -> Model {
-        try Model(path: path, architecture: try text, norms: normKind)
+        let facts = GivenFacts(pairs: try pairs.map(GivenPairs.init(path:)), batchEpsilon: batchEpsilon)
+        return try Model(path: path, architecture: try text, norms: normKind, facts: facts)
     }
+
+    /// The files that the options name.
+    var files: [String] { [architecture, pairs].compactMap(\.self) }
 
     /// Opens models to be scored. Prints assumptions and doubts about them to standard error.
     func models(_ paths: [String], quiet: Bool) throws -> [Model] {
