@@ -9,16 +9,20 @@ import Tensors
 ///   - groupNorms: Settings of norms without statistics by layer name, where a note has them.
 ///   - kind: The kind of other norms without statistics, if it is known.
 ///   - isTopological: Whether the file lists every layer after those that it reads.
+///   - isKeras: Whether it is a file of Keras.
 /// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
 ///   network, shapes are not, and norms cannot all be converted by themselves.
 package func recognizeNames(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
-    isTopological: Bool = false
+    isTopological: Bool = false, isKeras: Bool = false
 ) throws(NetworkError) -> Recognition {
+    let isKeras = isKeras || parameters.hasKerasNames
     let parts = NamedParts(parameters, groupNorms)
-    var found = try recognizePart(parts.main, kind, isTopological: isTopological)
+    var found = try recognizePart(parts.main, kind, isTopological: isTopological, isKeras: isKeras)
     let others = parts.others.filter(\.isNetwork)
-    for part in others { found.append(try recognizePart(part, kind, isTopological: isTopological)) }
+    for part in others {
+        found.append(try recognizePart(part, kind, isTopological: isTopological, isKeras: isKeras))
+    }
     if let first = others.first {
         found.refuseScores(
             "the file holds \(others.count.counted("more network")), the first at '\(first.prefix)'")
@@ -30,10 +34,10 @@ package func recognizeNames(
 
 /// The one network among these parameters.
 private func recognizePart(
-    _ part: NamedParts.Part, _ kind: NormKind?, isTopological: Bool
+    _ part: NamedParts.Part, _ kind: NormKind?, isTopological: Bool, isKeras: Bool
 ) throws(NetworkError) -> Recognition {
     do {
-        return try recognizeResNet(part.parameters, part.groupNorms, kind)
+        return try recognizeResNet(part.parameters, part.groupNorms, kind, isKeras: isKeras)
             .withOtherNorms(of: part, isTopological: isTopological)
     } catch {
         guard let reason = error.reasonForPairs(part.parameters),
@@ -46,15 +50,17 @@ private func recognizePart(
 }
 
 private func recognizeResNet(
-    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?, isKeras: Bool
 ) throws(NetworkError) -> Recognition {
     if let found = try recognizeKerasResNet(parameters: parameters, groupNorms: groupNorms, kind: kind) {
         return found
     }
     if let found = try recognizeBiT(parameters: parameters, groupNorms: groupNorms) { return found }
-    guard !parameters.hasKerasNames else {
+    guard !isKeras else {
         throw .unrecognized(
-            reason: "Keras names, but not those of keras.applications' ResNets or Big Transfer")
+            reason:
+                "a Keras file without a configuration, and names that are not those of keras.applications' ResNets or "
+                + "Big Transfer")
     }
     return try recognizeTorch(parameters: parameters, groupNorms: groupNorms, kind: kind)
 }

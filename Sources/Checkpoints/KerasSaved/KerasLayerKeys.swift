@@ -92,6 +92,11 @@ enum KerasVariables {
         }
     }
 
+    /// Whether variables of a class have roles.
+    static func isKnown(_ snakeClass: String) -> Bool {
+        roles(snakeClass, count: 0, settings: .null) != nil || norms.contains(snakeClass)
+    }
+
     /// Classes whose variables have to be told apart.
     static let norms: Set = [
         "batch_normalization", "group_normalization", "layer_normalization", "normalization",
