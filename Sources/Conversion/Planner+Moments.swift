@@ -140,11 +140,15 @@ extension Network {
         return isBehind
     }
 
-    /// Layers that are not computed and that another layer reads, where nothing is known of their values: inputs and
+    /// Layers that are not computed and that a convolution depends on, where nothing is known of their values: inputs and
     /// convolutions are none of them.
     var layersWithoutMoments: [UncomputedLayer] {
-        let read = Set(nodes.flatMap(\.inputs))
-        let unknown = nodes.indices.filter { read.contains($0) && nodes[$0].hidesMoments }
+        var leads = [Bool](repeating: false, count: nodes.count)
+        for (index, node) in nodes.enumerated().reversed() {
+            guard leads[index] || node.isConvolution else { continue }
+            for input in node.inputs { leads[input] = true }
+        }
+        let unknown = nodes.indices.filter { leads[$0] && nodes[$0].hidesMoments }
         let layers = Set(unknown.map { nodes[$0].layer })
         return uncomputedLayers.filter { layers.contains($0.layer) }
     }
@@ -153,8 +157,11 @@ extension Network {
 extension Node {
     /// Whether nothing is known of the moments of its value, whatever is known of its operands'. Inputs are none.
     fileprivate var hidesMoments: Bool {
-        if case .convolution = operation { return false }
-        return obstacle != nil && !inputs.isEmpty
+        obstacle != nil && !inputs.isEmpty && !isConvolution
+    }
+
+    fileprivate var isConvolution: Bool {
+        if case .convolution = operation { true } else { false }
     }
 }
 

@@ -9,17 +9,21 @@ import Tensors
 ///   - groupNorms: Settings of norms without statistics by layer name, where a note has them.
 ///   - kind: The kind of other norms without statistics, if it is known.
 ///   - isTopological: Whether the file lists every layer after those that it reads.
+///   - isKeras: Whether it is a file of Keras.
 ///   - facts: What names do not tell: pairs, and ε of batch norms.
-/// - Throws: `GivenPairError` where given pairs are not the file's; `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
-///   network, shapes are not, and norms cannot all be converted by themselves.
+/// - Throws: `GivenPairError` where given pairs are not the file's; `NetworkError.unrecognized` where there are no norms
+///   either; other cases where names are those of a known network, shapes are not, and norms cannot all be converted by
+///   themselves.
 package func recognizeNames(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
-    isTopological: Bool = false, facts: GivenFacts = GivenFacts()
+    isTopological: Bool = false, isKeras: Bool = false, facts: GivenFacts = GivenFacts()
 ) throws -> Recognition {
     let layers = facts.pairs.map { _ in NamedLayers(parameters, groupNorms ?? [:]) }
     let given = try facts.pairs.flatMap { try layers?.places(of: $0) }
     let parts = NamedParts(parameters, groupNorms)
-    let settings = PartSettings(kind: kind, isTopological: isTopological, given: facts.pairs)
+    let settings = PartSettings(
+        kind: kind, isTopological: isTopological, isKeras: isKeras || parameters.hasKerasNames,
+        given: facts.pairs)
     var found = try recognizePart(parts.main, settings)
     let others = parts.others.filter(\.isNetwork)
     for part in others { found.append(try recognizePart(part, settings)) }
@@ -38,6 +42,7 @@ package func recognizeNames(
 private struct PartSettings {
     let kind: NormKind?
     let isTopological: Bool
+    let isKeras: Bool
     let given: GivenPairs?
 }
 
@@ -46,7 +51,7 @@ private func recognizePart(
     _ part: NamedParts.Part, _ settings: PartSettings
 ) throws(NetworkError) -> Recognition {
     do {
-        return try recognizeResNet(part.parameters, part.groupNorms, settings.kind)
+        return try recognizeResNet(part.parameters, part.groupNorms, settings.kind, isKeras: settings.isKeras)
             .withOtherNorms(of: part, settings)
     } catch {
         guard let reason = error.reasonForPairs(part.parameters),
@@ -61,15 +66,17 @@ private func recognizePart(
 }
 
 private func recognizeResNet(
-    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?, isKeras: Bool
 ) throws(NetworkError) -> Recognition {
     if let found = try recognizeKerasResNet(parameters: parameters, groupNorms: groupNorms, kind: kind) {
         return found
     }
     if let found = try recognizeBiT(parameters: parameters, groupNorms: groupNorms) { return found }
-    guard !parameters.hasKerasNames else {
+    guard !isKeras else {
         throw .unrecognized(
-            reason: "Keras names, but not those of keras.applications' ResNets or Big Transfer")
+            reason:
+                "a Keras file without a configuration, and names that are not those of keras.applications' ResNets or "
+                + "Big Transfer")
     }
     return try recognizeTorch(parameters: parameters, groupNorms: groupNorms, kind: kind)
 }

@@ -16,6 +16,8 @@ package enum NetworkError: Error, Equatable {
     case wrongShape(parameter: String, found: String, expected: String)
     /// Something that none of Keras' own layers does, in a network that is to be written as a Keras model.
     case noKerasLayer(layer: String, for: String)
+    /// A model of a class of its own, without a list of layers.
+    case noLayers(className: String)
     /// A layer that is not known, in a network whose configuration has to be written anew.
     case cannotRewrite(layer: String, className: String)
     /// A Keras kernel with outputs before rows and columns where that cannot be told from Keras' own order, or where
@@ -47,6 +49,9 @@ extension NetworkError: CustomStringConvertible {
             "parameter '\(parameter)': shape is \(found), expected \(expected)"
         case .noKerasLayer(let layer, let operation):
             "layer '\(layer)': Keras has no layer for \(operation): choose --layout safetensors or torch"
+        case .noLayers(let className):
+            "the model is of class \(className), whose configuration does not record its layers: save its weights with "
+                + "model.save_weights('x.weights.h5'), and convert these"
         case .cannotRewrite(let layer, let className):
             "layer '\(layer)': a layer of class \(className) can only stay in the configuration that it is in: "
                 + "choose --layout keras, safetensors or torch"

@@ -145,7 +145,7 @@ public struct Model: Sendable {
             ? nil : note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
         return try recognizeNames(
             parameters: checkpoint.parameters, groupNorms: norms, kind: kind,
-            isTopological: checkpoint.isTopological, facts: facts)
+            isTopological: checkpoint.isTopological, isKeras: checkpoint.layout.isKeras, facts: facts)
     }
 
     /// What may make another function of a network that is known by its names: numbers in the file that it does not use.

@@ -44,7 +44,7 @@ struct OpaqueCommandTests {
             #expect(run.code == 0, "\(run.errors)")
             #expect(
                 run.output.contains(
-                    "Moments restart after 2 layers that normconv does not compute: scale (Lambda), slope (PReLU)\n"
+                    "Moments restart after 1 layer that normconv does not compute: scale (Lambda)\n"
                 ))
             let (old, new) = (try Model(path: input).checkpoint, try Model(path: output).checkpoint)
             let records = try [old, new].map { checkpoint throws in

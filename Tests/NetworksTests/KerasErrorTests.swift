@@ -7,7 +7,7 @@ import Testing
 struct KerasErrorTests {
     @Test("a whole model of an unknown class has no graph")
     func unsupportedModel() throws {
-        #expect(throws: NetworkError.unsupportedLayer(layer: "n", className: "MyModel")) {
+        #expect(throws: NetworkError.noLayers(className: "MyModel")) {
             try recognizeKeras(
                 config: JSON.parse(#"{"class_name": "MyModel", "config": {"name": "n"}}"#),
                 parameters: table([]))

@@ -81,7 +81,7 @@ enum KerasVariables {
     /// them (`.null`) the number of variables has to. Nil where that does not tell, or the class is not known.
     static func roles(_ snakeClass: String, count: Int, settings: JSON) -> [String]? {
         switch snakeClass {
-        case "conv2d", "depthwise_conv2d", "dense", "standardized_conv2d":
+        case "conv1d", "conv2d", "conv3d", "depthwise_conv2d", "dense", "standardized_conv2d":
             return prefix(["kernel", "bias"], count)
         case "separable_conv2d": return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
         case "p_re_lu": return prefix(["alpha"], count)
@@ -91,6 +91,11 @@ enum KerasVariables {
         case "group_normalization", "layer_normalization": return affine(count, settings)
         default: return nil
         }
+    }
+
+    /// Whether variables of a class have roles.
+    static func isKnown(_ snakeClass: String) -> Bool {
+        roles(snakeClass, count: 0, settings: .null) != nil || norms.contains(snakeClass)
     }
 
     /// Classes whose variables have to be told apart.

@@ -210,7 +210,8 @@ extension Operation {
             KerasSettings.Extents(rank: rank, innermost: innermost)
         }
         switch self {
-        case .convolution(let convolution): return extents(3, convolution.outputs)
+        case .convolution(let convolution):
+            return extents((convolution.spatial?.count ?? 2) + 1, convolution.outputs)
         case .dense(let dense): return extents(rank, dense.outputs)
         case .globalPool(_, let keepsDimensions): return extents(keepsDimensions ? 3 : 1, innermost.first)
         case .flatten: return extents(1, nil)

@@ -63,7 +63,7 @@ struct KerasModel {
             throw .malformedConfiguration(at: place, expected: "a class_name and a config")
         }
         guard Self.modelClasses.contains(className), config["layers"] != nil || config.array != nil else {
-            throw .unsupportedLayer(layer: config["name"]?.string ?? path, className: className)
+            throw .noLayers(className: className)
         }
         self.className = className
         name = config["name"]?.string ?? (path.isEmpty ? "model" : path)

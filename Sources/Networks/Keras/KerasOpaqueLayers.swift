@@ -7,7 +7,9 @@ extension KerasSettings {
     /// Throws for a setting of a batch normalization that is not supported: what takes its place has to be known. Throws for
     /// settings of a layer with a kernel that no Keras writes, and for parameters that are missing or have wrong shapes.
     func operations(for call: KerasModel.Call) throws(NetworkError) -> [Operation] {
-        guard let builder = Self.builders[className] else { return [opaque()] }
+        guard let builder = Self.builders[className] ?? Self.spatialBuilders[className] else {
+            return [opaque()]
+        }
         try requireKeras2()
         do throws(NetworkError) {
             if let argument = call.argument {

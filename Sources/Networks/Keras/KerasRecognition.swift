@@ -78,7 +78,7 @@ private func requireOneKernelLayout(
         if case .convolution(let convolution) = node.operation { convolution } else { nil }
     }
     guard convolutions.contains(where: { $0.kernelLayout == .oihw }) else { return }
-    for convolution in convolutions where convolution.kernelLayout == .hwio {
+    for convolution in convolutions where convolution.kernelLayout == .hwio && convolution.spatial == nil {
         guard let shape = parameters[convolution.kernel]?.shape, shape.count > 1 else { continue }
         let extents = shape.extents
         if extents[0] == extents[3], extents[1] == extents[2], extents[0] == extents[1] {

@@ -88,7 +88,7 @@ extension KerasSettings {
         try pair("dilation_rate", default: Extent(1))
     }
 
-    private func bias(_ outputs: Int) throws(NetworkError) -> String? {
+    func bias(_ outputs: Int) throws(NetworkError) -> String? {
         try bool("use_bias", default: true) ? try parameter("bias", [outputs]) : nil
     }
 
@@ -98,7 +98,7 @@ extension KerasSettings {
         return try storedExtent(role, dimension: dimension) * groups
     }
 
-    private func storedExtent(_ role: String, dimension: Int) throws(NetworkError) -> Int {
+    func storedExtent(_ role: String, dimension: Int) throws(NetworkError) -> Int {
         let name = try parameters.name(role, of: path)
         guard let shape = parameters.shape(name), shape.rank > dimension,
             (1...Self.largestSetting).contains(shape[dimension])
