@@ -68,7 +68,7 @@ package enum Layout: String, Sendable, CaseIterable {
     case torchNested = "torch-nested"
     /// safetensors with PyTorch names.
     case safetensors
-    /// PyTorch's zip archive (`torch.save`), only read.
+    /// PyTorch's zip archive (`torch.save`).
     case torchZip = "pth"
     /// Big Transfer's archive of numpy arrays.
     case numpyArchive = "npz"

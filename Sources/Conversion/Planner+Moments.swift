@@ -3,13 +3,14 @@ import Tensors
 
 extension Planner {
     /// The moments of a node that is neither a convolution nor batch normalization; its parameters are read and
-    /// checked. Nil if its operands' moments are unknown or none are needed.
+    /// checked. Nil if its operands' moments are unknown or none are needed, and for a layer that is not computed.
     func propagatedMoments(_ index: Int) throws -> Moments? {
         let node = source.nodes[index]
         switch node.operation {
         case .dense(let dense): return try denseMoments(index, dense)
         case .groupNorm(let norm):
-            return try affineMoments(norm.gamma, norm.beta, norm.channels, layer: node.layer)
+            let moments = try affineMoments(norm.gamma, norm.beta, norm.channels, layer: node.layer)
+            return norm.axis == nil ? moments : nil
         case .layerNorm(let norm):
             return try affineMoments(norm.gamma, norm.beta, norm.channels, layer: node.layer)
         case .prelu(let prelu): return try preluMoments(index, prelu)
@@ -18,6 +19,7 @@ extension Planner {
             _ = try reader.vector(mean, count: count, layer: node.layer)
             _ = try reader.variance(variance, count: count, layer: node.layer)
             return .standard(channels: count)
+        case .opaque: return nil
         default: break
         }
         let operands = node.inputs.compactMap { moments[$0] }
@@ -35,6 +37,8 @@ extension Planner {
         case .multiply: rest.reduce(first, *)
         case .merge(let merge): .merged([first] + rest, by: merge)
         case .unitNorm: first.atUnitLength()
+        case .selectChannels(let channels, _): first.selecting(channels)
+        case .stack: .concatenated(([first] + rest).map { $0.averaged(to: 1) })
         case .permute(let order):
             order.last == order.count - 1 ? first : first.averaged()
         case .concatenate: .concatenated([first] + rest)
@@ -47,7 +51,7 @@ extension Planner {
             if let last = extents.last, last > 0 { first.tiled(to: last) } else { first }
         case .pool, .globalPool, .zeroPad, .crop, .resize, .flatten, .input, .convolution, .dense, .batchNorm,
             .groupNorm,
-            .layerNorm, .prelu, .standardizeInput:
+            .layerNorm, .prelu, .standardizeInput, .opaque:
             // Positions have equal moments, and pools are taken to keep them.
             first
         }
@@ -117,6 +121,20 @@ extension Planner {
         }
         moments[input] = result
         return result
+    }
+}
+
+extension Network {
+    /// Layers that are not computed and that another layer reads, where nothing is known of their values: inputs and
+    /// convolutions are none of them.
+    var layersWithoutMoments: [UncomputedLayer] {
+        let read = Set(nodes.flatMap(\.inputs))
+        let unknown = nodes.indices.filter { index in
+            if case .convolution = nodes[index].operation { return false }
+            return read.contains(index) && !nodes[index].inputs.isEmpty
+        }
+        let layers = Set(unknown.map { nodes[$0].layer })
+        return uncomputedLayers.filter { layers.contains($0.layer) }
     }
 }
 

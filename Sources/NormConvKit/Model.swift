@@ -10,7 +10,7 @@ public struct Model: Sendable {
     /// The file.
     package let checkpoint: any Checkpoint
     /// What the file's configuration or names describe.
-    package let network: Network
+    package internal(set) var network: Network
     /// Parameters that the network does not use, in file order.
     public let unusedParameters: [String]
     /// What the network was recognised by.

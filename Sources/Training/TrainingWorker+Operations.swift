@@ -30,13 +30,14 @@ extension TrainingWorker {
             MapOperations.add(operands, y, .none)
         case .add, .multiply, .merge:
             Combination(node.operation).map { MapOperations.broadcast(operands, strides(index), y, $0) }
-        case .crop, .resize, .permute:
+        case .crop, .resize, .selectChannels, .permute:
             program.steps[index].map { MapOperations.run($0, operands[0], y) }
+        case .stack: MapOperations.concatenate(operands, operands.map { _ in 1 }, y)
         case .concatenate:
             MapOperations.concatenate(operands, node.inputs.map { plan.shapes[$0][-1] }, y)
         case .batchNorm, .scaleShift, .standardizeInput:
             program.affines[index].map { normalizer.affine($0, .none, operands, y) }
-        case .input, .convolution, .dense, .layerNorm, .unitNorm, .flatten, .reshape:
+        case .input, .convolution, .dense, .layerNorm, .unitNorm, .flatten, .reshape, .opaque:
             // Convolutions have passes of their own, the others share their operand's values or cannot be trained.
             break
         }
@@ -107,7 +108,8 @@ extension TrainingWorker {
                 before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
         case .flatten, .reshape: MapGradients.add(dy, dx)
         case .add where isElementwise(index): MapGradients.add(dy, dx)
-        case .crop, .resize, .permute: program.steps[index].map { MapGradients.back($0, dy, dx) }
+        case .crop, .resize, .selectChannels, .permute:
+            program.steps[index].map { MapGradients.back($0, dy, dx) }
         case .add, .multiply, .merge:
             let operands = node.inputs.compactMap {
                 map($0, image: image).baseAddress.map { UnsafePointer($0) }
@@ -116,13 +118,14 @@ extension TrainingWorker {
             MapGradients.broadcast(
                 operands, strides(index), combination, operand: place, count: plan.shapes[index].count, dy, dx
             )
+        case .stack: MapGradients.channels(before: place, from: 1, to: node.inputs.count, dy, dx)
         case .concatenate:
             let before = node.inputs[..<place].reduce(0) { $0 + plan.shapes[$1][-1] }
             MapGradients.channels(
                 before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
         case .batchNorm, .scaleShift, .standardizeInput:
             program.affines[index].map { MapGradients.scale($0.scale, dy, dx) }
-        case .input, .convolution, .dense, .groupNorm, .layerNorm, .unitNorm: break
+        case .input, .convolution, .dense, .groupNorm, .layerNorm, .unitNorm, .opaque: break
         }
     }
 

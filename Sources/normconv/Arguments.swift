@@ -98,8 +98,16 @@ struct HeadOptions: ParsableArguments {
             """)
     var sigmoid = false
 
-    /// The networks with this option applied.
-    func applied(to models: [Model]) -> [Model] { sigmoid ? models.map { $0.readingSigmoid() } : models }
+    @Option(
+        name: .customLong("output"),
+        help: "The output to score, if the network has several: its key or its layer's name.")
+    var outputName: String?
+
+    /// The networks with these options applied.
+    func applied(to models: [Model]) throws -> [Model] {
+        let models = sigmoid ? models.map { $0.readingSigmoid() } : models
+        return try outputName.map { name in try models.map { try $0.reading(output: name) } } ?? models
+    }
 }
 
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
@@ -120,7 +128,7 @@ enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// `--layout`: a layout, or `keep` for the input's.
 enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
-    case keep, keras, keras3, weights, torch, safetensors
+    case keep, keras, keras3, weights, torch, safetensors, pth
 
     /// The library's value.
     var choice: LayoutChoice { OutputLayout(rawValue: rawValue).map(LayoutChoice.layout) ?? .keep }

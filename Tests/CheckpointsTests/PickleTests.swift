@@ -48,18 +48,6 @@ struct TorchZipTests {
         }
         #expect(try #require(error).description.contains("weights_only=True"))
     }
-
-    @Test("it is never written")
-    func writing() throws {
-        let file = try openCheckpoint(TestFiles.fixture("formats/types.pth"))
-        try TestFiles.withTemporaryFolder { folder throws in
-            let error = #expect(throws: CheckpointError.self) {
-                try file.rewritten(to: folder + "/a.pth")
-            }
-            #expect(try #require(error).description.contains("safetensors"))
-            #expect(try list(folder).isEmpty)
-        }
-    }
 }
 
 @Suite("pickles")

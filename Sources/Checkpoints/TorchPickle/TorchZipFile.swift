@@ -1,16 +1,20 @@
 import Archives
+import OrderedJSON
 import Tensors
 
 /// A checkpoint that PyTorch 1.6 or later saved (`torch.save`): a zip archive of a pickle and the numbers that its
-/// tensors are views of. It is read without running anything of it, and never written.
+/// tensors are views of. It is read without running anything of it.
 struct TorchZipFile: Checkpoint {
     let path: String
     let layout = Layout.torchZip
     let producer: String? = "PyTorch"
     let parameters: ParameterTable
-    let modelConfig: String? = nil
-    let note: String? = nil
+    let modelConfig: String?
+    let note: String?
+    let classNames: [String]?
     let leftOut: [String]
+    /// Names of depthwise kernels of a Keras network.
+    let depthwiseKernels: Set<String>
 
     /// Dictionaries inside each other.
     private static let depthLimit = 32
@@ -46,13 +50,22 @@ struct TorchZipFile: Checkpoint {
         leftOut =
             others.isEmpty ? [] : ["other entries of the checkpoint (\(others.joined(separator: ", ")))"]
         var names: Set<String> = []
-        parameters = ParameterTable(
+        let table = ParameterTable(
             try tensors.map { name, tensor in
                 guard names.insert(name).inserted else {
                     throw CheckpointError.duplicateParameter(path: archive.path, name: name)
                 }
                 return try Parameter(name, tensor, in: archive, folder: folder)
             })
+        let metadata = TorchZipMetadata(archive, folder: folder)
+        note = try metadata["normconv"]
+        classNames = try metadata[NameListAttribute.classNames].flatMap { (try? JSON.parse($0))?.strings }
+        let origin = KerasOrigin(
+            config: try metadata[KerasOrigin.configKey], names: try metadata[KerasOrigin.namesKey])
+        let translated = origin?.kerasParameters(table)
+        parameters = translated ?? table
+        depthwiseKernels = origin?.depthwiseKernels ?? []
+        modelConfig = translated == nil ? nil : origin?.config
     }
 
     /// The tensors of the state dictionary, and the keys of other entries.
@@ -101,9 +114,11 @@ struct TorchZipFile: Checkpoint {
     func write(
         to path: String, edits: ParameterEdits, modelConfig: String?, note: String, overwrite: Bool
     ) throws {
-        throw CheckpointError.unsupportedLayout(
-            path: path, found: "normconv reads PyTorch's pickle format, but does not write it",
-            remedy: "name the output x.safetensors, or choose --layout safetensors or torch")
+        try NewCheckpoint(
+            parameters: try parameters.applying(edits, path: self.path), isKeras: self.modelConfig != nil,
+            modelConfig: modelConfig ?? self.modelConfig, depthwiseKernels: depthwiseKernels,
+            classNames: classNames, note: note
+        ).write(to: path, layout: .pth, overwrite: overwrite)
     }
 }
 

@@ -85,10 +85,13 @@ package struct Lowering {
         case .add: lowerSum(at: index)
         case .multiply: broadcast(.product, at: index)
         case .merge(let merge): broadcast(.merge(merge), at: index)
-        case .crop, .resize, .permute, .unitNorm: lowerMap(at: index)
+        case .crop, .resize, .selectChannels, .permute, .unitNorm: lowerMap(at: index)
+        case .stack: emit(.concatenate(node.inputs.map { _ in 1 }), for: index)
         case .concatenate: emit(.concatenate(node.inputs.map { shapes[$0][-1] }), for: index)
         case .flatten, .reshape: values[index] = value(of: node.inputs[0])
         case .input: break
+        // `Network.shapes` has refused it.
+        case .opaque: preconditionFailure("a layer that is not computed has no shape")
         }
     }
 

@@ -99,6 +99,7 @@ package enum StepOperation {
     case zeroPad(Margins, from: Shape)
     case crop(Margins, from: Shape)
     case resize(ResizeStep)
+    case selectChannels([Int], of: Int)
     case permute(BroadcastStrides)
     case unitNorm(epsilon: Double, features: Int)
     case padChannels(before: Int, from: Int, to: Int)

@@ -166,7 +166,8 @@ package final class Worker {
         case .add(let clamp): MapOperations.add(operands, y, clamp)
         case .broadcast(let strides, let combination):
             MapOperations.broadcast(operands, strides, y, combination)
-        case .crop, .resize, .permute, .unitNorm: MapOperations.run(step.operation, operands[0], y)
+        case .crop, .resize, .selectChannels, .permute, .unitNorm:
+            MapOperations.run(step.operation, operands[0], y)
         case .activation(let activation, let features):
             MapOperations.activate(activation, features, operands[0], y)
         case .prelu(let slopes): MapOperations.prelu(slopes, operands[0], y)

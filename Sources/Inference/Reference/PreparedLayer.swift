@@ -63,12 +63,15 @@ package enum PreparedLayer {
         case (.merge(let merge), _): return Reference.broadcast(operands, shape, .merge(merge))
         case (.crop(let crop), _): return Reference.crop(x, crop, shape)
         case (.resize(let resize), _): return Reference.resize(x, resize, shape)
+        case (.selectChannels(let channels, _), _): return Reference.selectChannels(x, channels, shape)
+        case (.stack, _): return Reference.stack(operands, shape)
         case (.permute(let order), _): return Reference.permute(x, order, shape)
         case (.unitNorm(let epsilon), _): return Reference.unitNorm(x, epsilon: epsilon)
         case (.concatenate, _): return Reference.concatenate(operands, shape)
         case (.flatten, _), (.reshape, _): return x.reshaped(shape)
         case (.input, _), (.convolution, _), (.dense, _), (.batchNorm, _), (.groupNorm, _),
-            (.layerNorm, _), (.prelu, _), (.scaleShift, _), (.standardizeInput, _):
+            (.layerNorm, _), (.prelu, _), (.scaleShift, _), (.standardizeInput, _),
+            (.opaque, _):
             preconditionFailure("a layer is prepared for its own operation")
         }
     }

@@ -40,6 +40,21 @@ extension Reference {
         return y
     }
 
+    /// The innermost dimension's elements at these places.
+    static func selectChannels(_ x: Tensor, _ channels: [Int], _ shape: Shape) -> Tensor {
+        let count = x.shape[-1]
+        let values = (0..<x.shape.count / max(count, 1)).flatMap { position in
+            channels.map { x.values[position * count + $0] }
+        }
+        return Tensor(shape: shape, values: values)
+    }
+
+    /// An element of each operand in turn.
+    static func stack(_ operands: [Tensor], _ shape: Shape) -> Tensor {
+        Tensor(
+            shape: shape, values: operands[0].values.indices.flatMap { i in operands.map { $0.values[i] } })
+    }
+
     /// Dimension i of the result is dimension `order[i]` of the operand.
     static func permute(_ x: Tensor, _ order: [Int], _ shape: Shape) -> Tensor {
         let strides = BroadcastStrides(x.shape, permutedTo: order)

@@ -93,7 +93,7 @@ extension StepOperation {
             return .elementwise
         case .add, .broadcast, .activation, .prelu, .unitNorm: return .elementwise
         case .pool, .globalPool: return .pooling
-        case .zeroPad, .padChannels, .concatenate, .crop, .resize, .permute: return .layout
+        case .zeroPad, .padChannels, .concatenate, .crop, .resize, .selectChannels, .permute: return .layout
         }
     }
 

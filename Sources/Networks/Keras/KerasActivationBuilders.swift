@@ -39,9 +39,8 @@ extension KerasSettings {
     /// `{"class_name": "LeakyReLU", "config": {…}}` in place of a name.
     private func activation(layer json: JSON) throws(NetworkError) -> [Operation] {
         guard let className = json["class_name"]?.string, let config = json["config"],
-            let builder = Self.activationLayers[className]
+            KerasModel.customClass(json, className) == nil, let builder = Self.activationLayers[className]
         else { throw unsupported("activation", expected: "a function or an activation layer of Keras") }
-        try KerasModel.requireKerasClass(json, className, path.description)
         var inner = self
         (inner.className, inner.config) = (className, config)
         return try builder(inner)()
@@ -84,12 +83,12 @@ extension KerasSettings {
     func prelu() throws(NetworkError) -> [Operation] {
         try requireChannelsLastMap()
         let name = try parameters.name("alpha", of: path)
-        guard let shape = parameters.shape(name), shape.rank == operand.rank, shape.count > 0,
+        guard let shape = parameters.shape(name), shape.rank == operand.rank ?? shape.rank, shape.count > 0,
             shape[-1] == 1 || operand.innermost == nil || shape[-1] == operand.innermost
         else {
             throw .wrongShape(
                 parameter: name, found: parameters.shape(name)?.description ?? "unknown",
-                expected: "the \(operand.rank) extents of the input, or 1 for an extent with a shared slope")
+                expected: "the extents of the input, or 1 for an extent with a shared slope")
         }
         return [.prelu(PReLU(slopes: name, shape: shape.extents))]
     }
