@@ -128,6 +128,29 @@ def operators(keras):
     return keras.Model(inputs, outputs, name="operators")
 
 
-LAYERS = (functions, maps, augmentations, operators)
+def transposed(keras):
+    """Transposed convolutions: both paddings, strides larger and smaller than kernels, output padding; a norm behind."""
+    layers = keras.layers
+    inputs, x = _start(keras)
+    x = layers.Conv2D(4, 3, 2, "same", name="conv")(x)
+    maps = [
+        layers.Conv2DTranspose(3, 2, 2, "same", name="same_2_2")(x),
+        layers.Conv2DTranspose(3, 3, 2, "same", use_bias=False, name="same_3_2")(x),
+        layers.Conv2DTranspose(3, (4, 3), (2, 3), "valid", activation="relu", name="valid_rectangle")(x),
+        layers.Conv2DTranspose(3, 2, 3, "valid", name="valid_2_3")(x),
+        layers.Conv2DTranspose(3, 2, 3, "same", name="same_2_3")(x),
+        layers.Conv2DTranspose(3, 3, 1, "same", name="same_3_1")(x),
+        layers.Conv2DTranspose(3, 3, 2, "same", output_padding=1, name="same_padded")(x),
+        layers.Conv2DTranspose(3, 3, 2, "same", output_padding=0, name="same_unpadded")(x),
+        layers.Conv2DTranspose(3, (5, 4), 3, "valid", output_padding=(2, 1), name="valid_padded")(x),
+    ]
+    maps[0] = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(maps[0]))
+    pooled = [layers.GlobalAveragePooling2D(name=f"pool_{place}")(x) for place, x in enumerate(maps)]
+    x = layers.Concatenate(name="concatenate")(pooled)
+    outputs = layers.Dense(5, activation="softmax", name="classifier")(x)
+    return keras.Model(inputs, outputs, name="transposed")
+
+
+LAYERS = (functions, maps, augmentations, operators, transposed)
 # Those that Keras 2 writes, too.
-LAYERS_OF_KERAS2 = (functions, maps, operators)
+LAYERS_OF_KERAS2 = (functions, maps, operators, transposed)

@@ -66,6 +66,8 @@ package struct ConversionReport: Sendable, Equatable {
         case beforeGroupNorm(layer: String)
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
+        /// Weights of a transposed convolution are standardized nowhere: its outputs see different parts of the kernel.
+        case transposed
     }
 }
 
@@ -104,6 +106,7 @@ extension ConversionReport.Reason: CustomStringConvertible {
         case .exempt(let exemption): exemption.description
         case .beforeGroupNorm(let layer): "it is followed by '\(layer)', which is already a GroupNorm"
         case .singleWeightFilters: "its filters have a single weight"
+        case .transposed: "it is a transposed convolution"
         }
     }
 }

@@ -106,6 +106,8 @@ package enum Operation: Sendable, Equatable {
     case input
     /// 2-D convolution (cross-correlation), grouped and depthwise ones included.
     case convolution(Convolution)
+    /// Transposed 2-D convolution.
+    case transposedConvolution(TransposedConvolution)
     /// Fully connected layer over the innermost dimension.
     case dense(Dense)
     /// Batch normalization at inference: stored statistics.

@@ -173,6 +173,8 @@ extension Operation {
     package var parameters: [String] {
         switch self {
         case .convolution(let convolution): [convolution.kernel, convolution.bias].compactMap(\.self)
+        case .transposedConvolution(let convolution):
+            [convolution.kernel, convolution.bias].compactMap(\.self)
         case .dense(let dense): [dense.kernel, dense.bias].compactMap(\.self)
         case .batchNorm(let norm):
             [norm.gamma, norm.beta, norm.mean, norm.variance].compactMap(\.self) + norm.bookkeeping

@@ -84,7 +84,7 @@ extension Node {
         let operand = operands[0]
         switch operation {
         case .input: throw mismatch("an input", "no input")
-        case .convolution, .pool, .globalPool, .zeroPad, .padChannels, .crop, .resize:
+        case .convolution, .transposedConvolution, .pool, .globalPool, .zeroPad, .padChannels, .crop, .resize:
             return try mapShape(operand)
         case .dense(let dense):
             try requireInnermost(operand, dense.inputs)
@@ -137,6 +137,10 @@ extension Node {
                 throw mismatch("\(operand)", "at least one window of \(convolution.size)")
             }
             return try checked([extent.height, extent.width, convolution.outputs], operand)
+        case .transposedConvolution(let convolution):
+            try requireInnermost(operand, convolution.inputs)
+            let extent = convolution.outputExtent(height: height, width: width)
+            return try checked([extent?.height, extent?.width, convolution.outputs], operand)
         case .pool(let pool):
             guard let extent = pool.outputExtent(height: height, width: width) else {
                 throw mismatch("\(operand)", "at least one window of \(pool.size)")
@@ -250,6 +254,8 @@ extension Network {
             needed.formUnion(nodes[index].inputs)
             switch nodes[index].operation {
             case .convolution(let convolution): sum += convolution.multiplyAdds(output: shapes[index])
+            case .transposedConvolution(let convolution):
+                sum += convolution.multiplyAdds(input: shapes[nodes[index].inputs[0]])
             case .dense(let dense): sum += dense.convolution.multiplyAdds(output: shapes[index])
             default: break
             }

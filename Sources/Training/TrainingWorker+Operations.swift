@@ -18,6 +18,7 @@ extension TrainingWorker {
             } else {
                 MapOperations.activate(activation, plan.shapes[index][-1], operands[0], y)
             }
+        case .transposedConvolution: program.transposed[index]?.run(operands[0], y)
         case .prelu: program.slopes[index].map { MapOperations.prelu($0, operands[0], y) }
         case .pool(let pool): MapOperations.pool(step(pool, index), operands[0], y)
         case .globalPool(let kind, _):
@@ -99,6 +100,7 @@ extension TrainingWorker {
         let source = plan.shapes[operand]
         switch node.operation {
         case .activation(let activation): MapGradients.activate(activation, x, y, dy, dx)
+        case .transposedConvolution: program.transposed[index]?.runBack(dy, dx)
         case .prelu: program.slopes[index].map { MapGradients.prelu($0, x, dy, dx) }
         case .pool(let pool): MapGradients.pool(step(pool, index), x, y, dy, dx)
         case .globalPool(let kind, _): MapGradients.globalPool(kind, source[-1], x, y, dy, dx)

@@ -81,6 +81,7 @@ package struct Clamp: Equatable {
 package enum StepOperation {
     /// Convolution with the norm after it folded in; a second operand is added before the clamp.
     case convolution(ConvolutionStep)
+    case transposedConvolution(TransposedConvolutionStep)
     /// Mean, scale and shift of each channel of group normalization, from a map: 3 × channels values.
     case groupStatistics(GroupNormStep)
     /// (x − mean)·scale + shift with the channels' statistics as second operand; a third is added before the clamp.

@@ -156,6 +156,7 @@ package final class Worker {
         let y = map(step.result, at: place)
         switch step.operation {
         case .convolution, .groupStatistics: break
+        case .transposedConvolution(let step): step.run(operands[0], y)
         case .groupNorm(let norm):
             Normalizer.apply(
                 statistics(step.operands[1], of: place.image), of: norm, operands[0],

@@ -18,6 +18,10 @@ package enum PreparedLayer {
         case .convolution(let convolution):
             let bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
             self = .kernel(try weights.kernel(of: convolution), bias: bias)
+        case .transposedConvolution(let convolution):
+            let kernel = try weights.read(convolution.kernel, count: convolution.kernelShape?.count ?? 0)
+            let bias = try weights.read(convolution.bias, count: convolution.outputs, else: 0)
+            self = .kernel(kernel, bias: bias)
         case .dense(let dense):
             let kernel = try weights.read(dense.kernel, count: dense.inputs * dense.outputs)
             self = .kernel(kernel, bias: try weights.read(dense.bias, count: dense.outputs, else: 0))
@@ -45,6 +49,8 @@ package enum PreparedLayer {
         switch (operation, self) {
         case (.convolution(let convolution), .kernel(let kernel, let bias)):
             return Reference.convolve(x, convolution, kernel, bias, shape)
+        case (.transposedConvolution(let convolution), .kernel(let kernel, let bias)):
+            return Reference.convolve(x, transposed: convolution, kernel, bias, shape)
         case (.dense(let dense), .kernel(let kernel, let bias)):
             return Reference.multiply(x, dense, kernel, bias, shape)
         case (_, .affine(let affine)): return Reference.affine(x, affine)
@@ -69,7 +75,8 @@ package enum PreparedLayer {
         case (.unitNorm(let epsilon), _): return Reference.unitNorm(x, epsilon: epsilon)
         case (.concatenate, _): return Reference.concatenate(operands, shape)
         case (.flatten, _), (.reshape, _): return x.reshaped(shape)
-        case (.input, _), (.convolution, _), (.dense, _), (.batchNorm, _), (.groupNorm, _),
+        case (.input, _), (.convolution, _), (.transposedConvolution, _), (.dense, _), (.batchNorm, _),
+            (.groupNorm, _),
             (.layerNorm, _), (.prelu, _), (.scaleShift, _), (.standardizeInput, _),
             (.opaque, _):
             preconditionFailure("a layer is prepared for its own operation")

@@ -67,6 +67,7 @@ struct KerasConfigWriter {
             let shape = JSON.array([.null] + extents + [.int(network.input.channels)])
             append("InputLayer", name, [("batch_shape", shape), ("dtype", .string("float32"))], [])
         case .convolution(let convolution): try append(convolution, name, operands)
+        case .transposedConvolution(let convolution): append(convolution, name, operands)
         case .dense(let dense):
             append(
                 "Dense", name,

@@ -212,6 +212,7 @@ extension Operation {
         }
         switch self {
         case .convolution(let convolution): return extents(3, convolution.outputs)
+        case .transposedConvolution(let convolution): return extents(3, convolution.outputs)
         case .dense(let dense): return extents(rank, dense.outputs)
         case .globalPool(_, let keepsDimensions): return extents(keepsDimensions ? 3 : 1, innermost.first)
         case .flatten: return extents(1, nil)
