@@ -25,10 +25,17 @@ TOLERANCE = 1e-4
 TORCHVISION = (
     "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg11", "mobilenet_v2",
     "densenet121", "densenet161", "densenet169", "densenet201",
+    "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5",
+    "efficientnet_b7", "efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l",
+    "regnet_x_400mf", "regnet_x_8gf", "regnet_y_400mf", "regnet_y_3_2gf",
 )  # fmt: skip
-TIMM = ("vgg16_bn", "densenet121")
+TIMM = (
+    "vgg16_bn", "densenet121", "mobilenetv2_100", "mobilenetv2_050", "mobilenetv2_110d", "mobilenetv2_120d",
+    "regnetx_032", "regnety_032", "seresnet18", "seresnet50", "seresnext50_32x4d", "seresnet152d", "efficientnet_b0",
+    "tf_efficientnet_b4",
+)  # fmt: skip
 # Names and shapes that networks of other functions share: they convert, and are not scored.
-REFUSED = ()
+REFUSED = (("timm", "efficientnet_b0"), ("timm", "tf_efficientnet_b4"))
 
 
 def normconv(options, *arguments):

@@ -12,7 +12,7 @@ extension ElementType {
     }
 
     /// The type of a code without the byte order. Booleans (`b1`) are bytes.
-    init?(numpyCode code: String) {
+    package init?(numpyCode code: String) {
         guard let type = code == "b1" ? .uint8 : Self.allCases.first(where: { $0.numpyCode == code }) else {
             return nil
         }
@@ -150,6 +150,21 @@ extension ZipArchive {
     /// The names of the arrays in an npz file: its members that end in `.npy`, without that.
     package var arrayNames: [String] {
         members.map(\.name).filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
+    }
+
+    /// What stands before the elements of the array of that name, without reading these.
+    package func preamble(named name: String) throws(ArchiveError) -> NumpyPreamble {
+        let member = name + ".npy"
+        guard let found = self[member] else { throw .missingMember(file: path, member: member) }
+        return try NumpyPreamble(
+            start(of: found, count: NumpyPreamble.maximumLength + 12), file: path, member: member)
+    }
+
+    /// The strings of that name in an npz file; nil where there are other elements.
+    package func texts(named name: String) throws(ArchiveError) -> NumpyTexts? {
+        let member = name + ".npy"
+        guard let found = self[member] else { throw .missingMember(file: path, member: member) }
+        return try NumpyTexts(read(found), file: path, member: member)
     }
 
     /// The array of that name in an npz file.

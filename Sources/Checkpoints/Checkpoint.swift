@@ -3,8 +3,10 @@ import Tensors
 
 /// A file of parameters in a layout that is understood, open for reading. Values are read only when asked for.
 package protocol Checkpoint: Sendable {
-    /// The path as given.
+    /// The path as given; for a folder, the index of shards in it.
     var path: String { get }
+    /// All files that it is read from: the path, and the shards that it lists.
+    var files: [String] { get }
     /// How the parameters are laid out in the file.
     var layout: Layout { get }
     /// What wrote the file, as far as it says: `Keras 2.4.0 (tensorflow)`.
@@ -25,8 +27,13 @@ package protocol Checkpoint: Sendable {
     /// The names of the classifier's outputs in their order, where the file has them: a root attribute `class_names` in
     /// HDF5, a JSON array of that name in safetensors' metadata.
     var classNames: [String]? { get }
+    /// ε of norms by layer name (`layer1.0.bn1`), in files of whole modules; empty in files that do not record it.
+    var normEpsilons: [String: Double] { get }
     /// What `write` leaves out, as text.
     var leftOut: [String] { get }
+
+    /// The files that `write` makes.
+    func outputs(at path: String, edits: ParameterEdits) -> [String]
 
     /// Writes a file of the same layout with some parameters changed. What no edit names keeps its bytes, type,
     /// order and attributes. The file appears under its name whole or not at all.
@@ -39,6 +46,12 @@ package protocol Checkpoint: Sendable {
 }
 
 extension Checkpoint {
+    /// Most networks are in one file.
+    package var files: [String] { [path] }
+
+    /// Most networks are in one file.
+    package func outputs(at path: String, edits: ParameterEdits) -> [String] { [path] }
+
     /// Few files say.
     package var backend: String? { nil }
 
@@ -47,6 +60,9 @@ extension Checkpoint {
 
     /// Most layouts have no place for it.
     package var trainingConfig: String? { nil }
+
+    /// Most layouts have parameters alone.
+    package var normEpsilons: [String: Double] { [:] }
 
     /// Most layouts have no place for names.
     package var classNames: [String]? { nil }
@@ -68,8 +84,16 @@ package enum Layout: String, Sendable, CaseIterable {
     case torchNested = "torch-nested"
     /// safetensors with PyTorch names.
     case safetensors
+    /// Several safetensors files (shards) and an index of them, `x.safetensors.index.json`.
+    case safetensorsShards = "safetensors-shards"
     /// PyTorch's zip archive (`torch.save`).
     case torchZip = "pth"
+    /// PyTorch's format before 1.6, only read.
+    case torchLegacy = "pth-legacy"
+    /// A TorchScript archive (`torch.jit.save`), only read.
+    case torchScript = "torchscript"
+    /// A Python pickle of numpy arrays, only read.
+    case pickle
     /// Big Transfer's archive of numpy arrays.
     case numpyArchive = "npz"
 
@@ -77,6 +101,9 @@ package enum Layout: String, Sendable, CaseIterable {
     package var isKeras: Bool {
         [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .kerasArchive].contains(self)
     }
+
+    /// Whether it is a pickle, in which a key may choose one of several networks.
+    package var isPickle: Bool { [.torchZip, .torchLegacy, .torchScript, .pickle].contains(self) }
 
     /// For people.
     package var description: String {
@@ -88,7 +115,11 @@ package enum Layout: String, Sendable, CaseIterable {
         case .torchFlat: "PyTorch names (HDF5, flat)"
         case .torchNested: "PyTorch names (HDF5, nested groups)"
         case .safetensors: "PyTorch names (safetensors)"
+        case .safetensorsShards: "PyTorch names (safetensors in several files)"
         case .torchZip: "PyTorch checkpoint (zip)"
+        case .torchLegacy: "PyTorch checkpoint (before 1.6)"
+        case .torchScript: "TorchScript archive"
+        case .pickle: "Python pickle"
         case .numpyArchive: "numpy arrays (.npz)"
         }
     }

@@ -42,6 +42,14 @@ struct KerasConfigWriter {
     init(_ network: Network) { self.network = network }
 
     mutating func export() throws(NetworkError) -> KerasExport {
+        if let layer = network.uncomputedLayers.first {
+            throw .cannotRewrite(layer: layer.layer, className: layer.className)
+        }
+        guard network.outputs.isEmpty else {
+            throw .unsupportedSetting(
+                layer: network.name, setting: "number of outputs", found: "\(network.outputs.count)",
+                expected: "1 in a new configuration: choose --layout keras, safetensors or torch")
+        }
         for node in network.nodes { try add(node) }
         let ends: (String) -> JSON = { .array([.string($0), .int(0), .int(0)]) }
         let settings = JSON.object([
@@ -102,8 +110,7 @@ struct KerasConfigWriter {
             throw .noKerasLayer(layer: node.layer, for: "a shortcut that pads channels with zeros")
         case .standardizeInput:
             throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
-        case .opaque(let opaque):
-            throw .cannotRewrite(layer: node.layer, className: opaque.className)
+        case .opaque: break
         }
         let last = layers.last?["name"]?.string ?? name
         switch node.operation {

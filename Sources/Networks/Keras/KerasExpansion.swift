@@ -137,10 +137,9 @@ struct KerasExpansion {
                 operations = try settings.operations(for: call)
             }
             for tensor in scope.tensors(of: reference).sorted() {
-                let operations = try operations.map { operation throws(NetworkError) in
-                    try operation.output(tensor, of: path)
-                }
-                scope.set(reference, tensor, try append(operations, layer: path, operands: operands))
+                let node = try append(
+                    operations.selecting(tensor, of: path), layer: path, operands: operands)
+                scope.set(reference, tensor, node)
             }
         }
         scope.isDone[reference.layer][reference.call] = true

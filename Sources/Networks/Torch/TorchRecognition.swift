@@ -44,7 +44,7 @@ package func recognizeTorch(
     var builder = TorchBuilder(names: names, layout: layout)
     let network = try builder.network()
     return try Recognition(
-        network, of: parameters, isInTrunk: names.isInTrunk, geometry: layout.stem.geometry,
+        network, of: parameters, isInTrunk: names.isInTrunk, geometry: layout.geometry,
         assumptions: names.assumptions(of: network), unknownNorms: names.unknownNorms(of: network))
 }
 

@@ -70,9 +70,9 @@ extension InvertedResidual {
 }
 
 extension GraphBuilder {
-    /// A convolution and a norm, then the activation if there is one.
+    /// A convolution and a norm, then the activation if there is one. Without `groups`, any number of them fits.
     mutating func normalized(
-        _ layers: InvertedResidual.Layers, _ input: Value, size: Int, stride: Int = 1, groups: Int = 1,
+        _ layers: InvertedResidual.Layers, _ input: Value, size: Int, stride: Int = 1, groups: Int? = 1,
         activation: Activation? = nil
     ) throws(NetworkError) -> Value {
         var value = try convolution(
