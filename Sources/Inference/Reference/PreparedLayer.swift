@@ -76,8 +76,7 @@ package enum PreparedLayer {
         case (.concatenate, _): return Reference.concatenate(operands, shape)
         case (.flatten, _), (.reshape, _): return x.reshaped(shape)
         case (.input, _), (.convolution, _), (.transposedConvolution, _), (.dense, _), (.batchNorm, _),
-            (.groupNorm, _),
-            (.layerNorm, _), (.prelu, _), (.scaleShift, _), (.standardizeInput, _),
+            (.groupNorm, _), (.layerNorm, _), (.prelu, _), (.scaleShift, _), (.standardizeInput, _),
             (.opaque, _):
             preconditionFailure("a layer is prepared for its own operation")
         }
