@@ -3,6 +3,8 @@
 Each takes ZOO_INPUT images of raw 0-255. Layers whose outputs are compared have names of their own.
 """
 
+import numpy as np
+
 from keras_networks import ZOO_INPUT, _finish, _start
 
 
@@ -93,6 +95,62 @@ def augmentations(keras):
     return _finish(keras, inputs, x, "augmentations")
 
 
-LAYERS = (functions, maps, augmentations)
+def operators(keras):
+    """Python's operators and the framework's functions on tensors: keras.ops in Keras 3, TensorFlow's in Keras 2."""
+    layers, applications = keras.layers, keras.applications
+    inputs = keras.Input(ZOO_INPUT, name="image")
+    scaled = [
+        applications.resnet50.preprocess_input(inputs) / 64.0,
+        applications.resnet_v2.preprocess_input(inputs),
+        applications.densenet.preprocess_input(inputs),
+        1 - (inputs / 255.0 * 2 - 1),
+        -(inputs[..., ::-1] / np.array([64.0, 128.0, 256.0], "float32")) + 0.5,
+    ]
+    x = layers.Concatenate(name="concatenate")(scaled)
+    x = x[:, 1:-1, 2:, :]
+    x = layers.Conv2D(6, 3, 2, "same", name="conv")(x)
+    if keras.__version__ >= "3":
+        nn, mean, largest, maximum = keras.ops, keras.ops.mean, keras.ops.max, keras.ops.maximum
+        gelu = nn.gelu(x, approximate=True)
+    else:
+        import tensorflow
+
+        nn, mean, largest = tensorflow.nn, tensorflow.reduce_mean, tensorflow.reduce_max
+        maximum, gelu = tensorflow.maximum, tensorflow.nn.gelu(x, approximate=True)
+    branches = [
+        gelu, nn.gelu(x, approximate=False), nn.elu(x), nn.selu(x), nn.silu(x), nn.softplus(x), nn.relu6(x),
+        nn.leaky_relu(x, 0.3), nn.sigmoid(x), x + x, x + nn.relu(x), x * nn.tanh(x), x - gelu, maximum(x, gelu),
+        maximum(x, 0.0), x[..., 1:-1],
+    ]  # fmt: skip
+    x = layers.Concatenate(name="branches")(branches)
+    x = layers.Concatenate(name="features")([mean(x, axis=[1, 2]), largest(x, axis=[1, 2])])
+    outputs = layers.Dense(5, activation="softmax", name="classifier")(x)
+    return keras.Model(inputs, outputs, name="operators")
+
+
+def transposed(keras):
+    """Transposed convolutions: both paddings, strides larger and smaller than kernels, output padding; a norm behind."""
+    layers = keras.layers
+    inputs, x = _start(keras)
+    x = layers.Conv2D(4, 3, 2, "same", name="conv")(x)
+    maps = [
+        layers.Conv2DTranspose(3, 2, 2, "same", name="same_2_2")(x),
+        layers.Conv2DTranspose(3, 3, 2, "same", use_bias=False, name="same_3_2")(x),
+        layers.Conv2DTranspose(3, (4, 3), (2, 3), "valid", activation="relu", name="valid_rectangle")(x),
+        layers.Conv2DTranspose(3, 2, 3, "valid", name="valid_2_3")(x),
+        layers.Conv2DTranspose(3, 2, 3, "same", name="same_2_3")(x),
+        layers.Conv2DTranspose(3, 3, 1, "same", name="same_3_1")(x),
+        layers.Conv2DTranspose(3, 3, 2, "same", output_padding=1, name="same_padded")(x),
+        layers.Conv2DTranspose(3, 3, 2, "same", output_padding=0, name="same_unpadded")(x),
+        layers.Conv2DTranspose(3, (5, 4), 3, "valid", output_padding=(2, 1), name="valid_padded")(x),
+    ]
+    maps[0] = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(maps[0]))
+    pooled = [layers.GlobalAveragePooling2D(name=f"pool_{place}")(x) for place, x in enumerate(maps)]
+    x = layers.Concatenate(name="concatenate")(pooled)
+    outputs = layers.Dense(5, activation="softmax", name="classifier")(x)
+    return keras.Model(inputs, outputs, name="transposed")
+
+
+LAYERS = (functions, maps, augmentations, operators, transposed)
 # Those that Keras 2 writes, too.
-LAYERS_OF_KERAS2 = (functions, maps)
+LAYERS_OF_KERAS2 = (functions, maps, operators, transposed)

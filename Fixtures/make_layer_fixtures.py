@@ -38,7 +38,9 @@ def randomize(network):
 
 def store(file, name, framework, network, inputs):
     """The values before the last layer's softmax for all images, each layer's for the first."""
-    layers = [layer for layer in network.layers if len(layer._inbound_nodes) == 1]
+    # Keras 3 keeps functions of keras.ops apart from layers.
+    layers = getattr(network, "operations", None) or network.layers
+    layers = [layer for layer in layers if len(layer._inbound_nodes) == 1]
     outputs = framework.Model(network.inputs, [layer.output for layer in layers]).predict(inputs[:1], verbose=0)
     for layer, value in zip(layers, outputs):
         file[f"{name}/layers/{layer.name}"] = np.asarray(value, np.float32)

@@ -68,6 +68,8 @@ package struct ConversionReport: Sendable, Equatable {
         case unknownInput
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
+        /// Weights of a transposed convolution are standardized nowhere: its outputs see different parts of the kernel.
+        case transposed
     }
 }
 
@@ -108,6 +110,7 @@ extension ConversionReport.Reason: CustomStringConvertible {
         case .unknownInput:
             "it is behind a layer that normconv does not compute, and nothing else tells the mean of its input"
         case .singleWeightFilters: "its filters have a single weight"
+        case .transposed: "it is a transposed convolution"
         }
     }
 }

@@ -23,6 +23,20 @@ extension Moments {
         return mapped { _, _ in (mean, variance) }
     }
 
+    /// The average of all channels, for `count` of them.
+    func averaged(to count: Int) -> Moments {
+        let all = averaged()
+        return Moments(
+            mean: [Double](repeating: all.mean.first ?? 0, count: count),
+            variance: [Double](repeating: all.variance.first ?? 1, count: count))
+    }
+
+    /// These channels; where one is missing, the value is another one than was thought.
+    func selecting(_ places: [Int]) -> Moments {
+        guard places.allSatisfy(mean.indices.contains) else { return averaged(to: places.count) }
+        return Moments(mean: places.map { mean[$0] }, variance: places.map { variance[$0] })
+    }
+
     /// The moments of x / ‖x‖, the length taken as what its square is on average.
     func atUnitLength() -> Moments {
         let squares = zip(mean, variance).reduce(0.0) { $0 + $1.0 * $1.0 + $1.1 }

@@ -37,6 +37,8 @@ extension Planner {
         case .multiply: rest.reduce(first, *)
         case .merge(let merge): .merged([first] + rest, by: merge)
         case .unitNorm: first.atUnitLength()
+        case .selectChannels(let channels, _): first.selecting(channels)
+        case .stack: .concatenated(([first] + rest).map { $0.averaged(to: 1) })
         case .permute(let order):
             order.last == order.count - 1 ? first : first.averaged()
         case .concatenate: .concatenated([first] + rest)
@@ -47,8 +49,9 @@ extension Planner {
                 by: stretched(scale, to: first.channels), offset: stretched(offset, to: first.channels))
         case .reshape(let extents):
             if let last = extents.last, last > 0 { first.tiled(to: last) } else { first }
-        case .pool, .globalPool, .zeroPad, .crop, .resize, .flatten, .input, .convolution, .dense, .batchNorm,
-            .groupNorm, .layerNorm, .prelu, .standardizeInput, .opaque:
+        case .pool, .globalPool, .zeroPad, .crop, .resize, .flatten, .input, .convolution,
+            .transposedConvolution, .dense, .batchNorm, .groupNorm, .layerNorm, .prelu, .standardizeInput,
+            .opaque:
             // Positions have equal moments, and pools are taken to keep them.
             first
         }
@@ -72,6 +75,40 @@ extension Planner {
         let sums = FilterSums(kernel, geometry, linear: operand.mean, quadratic: operand.variance)
         return Moments(
             mean: bias.map { zip($0, sums.linear).map { $0 + $1 } } ?? sums.linear, variance: sums.quadratic)
+    }
+
+    /// A transposed convolution stays as it is. An output sees the kernel's taps of one phase, on average one part in as
+    /// many as windows are apart.
+    mutating func visitTransposed(_ index: Int, _ convolution: TransposedConvolution) throws {
+        let layer = source.nodes[index].layer
+        guard let shape = convolution.kernelShape, convolution.inputs > 0, convolution.outputs > 0 else {
+            throw ConversionError.inconsistentLayer(
+                layer: layer,
+                found: "transposed convolution of \(convolution.inputs) to \(convolution.outputs) channels",
+                expected: "at least one of each")
+        }
+        let kernel = try reader.read(convolution.kernel, shape: shape, layer: layer)
+        let bias = try reader.vector(convolution.bias, count: convolution.outputs, layer: layer)
+        if options.standardization != .off {
+            plan.report.leftAlone.append(ConversionReport.LeftAlone(layer: layer, reason: .transposed))
+        }
+        guard needsMoments, let input = source.nodes[index].inputs.first, let known = moments[input] else {
+            return
+        }
+        let operand = known.tiled(to: convolution.inputs)
+        let phases = Double(convolution.strides.height) * Double(convolution.strides.width)
+        var (mean, variance) = (
+            bias ?? [Double](repeating: 0, count: convolution.outputs),
+            [Double](repeating: 0, count: convolution.outputs)
+        )
+        for (place, weight) in kernel.values.enumerated() {
+            let (output, input) = (
+                place / convolution.inputs % convolution.outputs, place % convolution.inputs
+            )
+            mean[output] += Double(weight) * operand.mean[input] / phases
+            variance[output] += Double(weight) * Double(weight) * operand.variance[input] / phases
+        }
+        moments[index] = Moments(mean: mean, variance: variance)
     }
 
     /// Where positions have slopes of their own, a channel's are averaged.

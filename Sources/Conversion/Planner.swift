@@ -77,6 +77,7 @@ struct Planner {
         let node = source.nodes[index]
         switch node.operation {
         case .convolution(let convolution): try visitConvolution(index, convolution)
+        case .transposedConvolution(let convolution): try visitTransposed(index, convolution)
         case .batchNorm(let norm): try visitBatchNorm(index, norm)
         default: moments[index] = try propagatedMoments(index)
         }

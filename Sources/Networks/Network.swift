@@ -108,6 +108,8 @@ package enum Operation: Sendable, Equatable {
     case input
     /// 2-D convolution (cross-correlation), grouped and depthwise ones included.
     case convolution(Convolution)
+    /// Transposed 2-D convolution.
+    case transposedConvolution(TransposedConvolution)
     /// Fully connected layer over the innermost dimension.
     case dense(Dense)
     /// Batch normalization at inference: stored statistics.
@@ -130,6 +132,10 @@ package enum Operation: Sendable, Equatable {
     case crop(Crop)
     /// A map of another number of rows and columns.
     case resize(Resize)
+    /// These channels, in this order; a single one may leave its dimension out.
+    case selectChannels([Int], keepsDimension: Bool)
+    /// The inputs along a new innermost dimension.
+    case stack
     /// Dimensions in another order, counted from 0 without the batch.
     case permute([Int])
     /// x / ‖x‖ over the innermost dimension, the norm being at least ε.

@@ -174,6 +174,8 @@ extension Operation {
     package var parameters: [String] {
         switch self {
         case .convolution(let convolution): [convolution.kernel, convolution.bias].compactMap(\.self)
+        case .transposedConvolution(let convolution):
+            [convolution.kernel, convolution.bias].compactMap(\.self)
         case .dense(let dense): [dense.kernel, dense.bias].compactMap(\.self)
         case .batchNorm(let norm):
             [norm.gamma, norm.beta, norm.mean, norm.variance].compactMap(\.self) + norm.bookkeeping
@@ -182,8 +184,9 @@ extension Operation {
         case .prelu(let prelu): [prelu.slopes]
         case .standardizeInput(let mean, let variance): [mean, variance]
         case .opaque(let opaque): opaque.parameters
-        case .input, .activation, .pool, .globalPool, .zeroPad, .crop, .resize, .permute, .unitNorm,
-            .padChannels, .add, .multiply, .merge, .concatenate, .flatten, .reshape, .scaleShift:
+        case .input, .activation, .pool, .globalPool, .zeroPad, .crop, .resize, .selectChannels, .stack,
+            .permute, .unitNorm, .padChannels, .add, .multiply, .merge, .concatenate, .flatten, .reshape,
+            .scaleShift:
             []
         }
     }

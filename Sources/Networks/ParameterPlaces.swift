@@ -60,6 +60,9 @@ extension Network {
                 let last = stem.split(separator: "/").last.map(String.init) ?? ""
                 let role = last == "depthwise_kernel" || last == "pointwise_kernel" ? last : "kernel"
                 return place(convolution.kernel, role, layout) + place(convolution.bias, "bias")
+            case .transposedConvolution(let convolution):
+                // [rows, columns, outputs, inputs], PyTorch's [inputs, outputs, rows, columns]: the same exchange.
+                return place(convolution.kernel, "kernel", .hwio) + place(convolution.bias, "bias")
             case .dense(let dense):
                 return place(dense.kernel, "kernel", dense.kernelIsTransposed ? .outputsFirst : .inputsFirst)
                     + place(dense.bias, "bias")

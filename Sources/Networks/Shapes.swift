@@ -73,13 +73,18 @@ extension Node {
             throw mismatch("\(operands.count) inputs", "two inputs")
         case .add, .multiply, .merge: return try broadcast(operands)
         case .concatenate: return try concatenation(operands)
+        case .stack:
+            guard let first = operands.first, operands.allSatisfy({ $0 == first }) else {
+                throw mismatch(operands.map(\.description).joined(separator: " and "), "equal shapes")
+            }
+            return try checked(first.extents + [operands.count], first)
         default: break
         }
         guard operands.count == 1 else { throw mismatch("\(operands.count) inputs", "one input") }
         let operand = operands[0]
         switch operation {
         case .input: throw mismatch("an input", "no input")
-        case .convolution, .pool, .globalPool, .zeroPad, .padChannels, .crop, .resize:
+        case .convolution, .transposedConvolution, .pool, .globalPool, .zeroPad, .padChannels, .crop, .resize:
             return try mapShape(operand)
         case .dense(let dense):
             try requireInnermost(operand, dense.inputs)
@@ -101,12 +106,17 @@ extension Node {
             }
         case .flatten: return [operand.count]
         case .reshape(let target): return try reshaped(operand, target)
+        case .selectChannels(let channels, let keepsDimension):
+            guard operand.rank > 0, !channels.isEmpty, channels.allSatisfy((0..<operand[-1]).contains),
+                keepsDimension || channels.count == 1 && operand.rank > 1
+            else { throw mismatch("\(operand)", "the channels \(channels)") }
+            return try checked(operand.extents.dropLast() + (keepsDimension ? [channels.count] : []), operand)
         case .permute(let order):
             guard order.sorted() == Array(0..<operand.rank) else {
                 throw mismatch("\(operand)", "\(order.count) dimensions")
             }
             return try checked(order.map { operand[$0] }, operand)
-        case .add, .multiply, .merge, .concatenate: break
+        case .add, .multiply, .merge, .concatenate, .stack: break
         }
         return operand
     }
@@ -127,6 +137,10 @@ extension Node {
                 throw mismatch("\(operand)", "at least one window of \(convolution.size)")
             }
             return try checked([extent.height, extent.width, convolution.outputs], operand)
+        case .transposedConvolution(let convolution):
+            try requireInnermost(operand, convolution.inputs)
+            let extent = convolution.outputExtent(height: height, width: width)
+            return try checked([extent?.height, extent?.width, convolution.outputs], operand)
         case .pool(let pool):
             guard let extent = pool.outputExtent(height: height, width: width) else {
                 throw mismatch("\(operand)", "at least one window of \(pool.size)")
@@ -240,6 +254,8 @@ extension Network {
             needed.formUnion(nodes[index].inputs)
             switch nodes[index].operation {
             case .convolution(let convolution): sum += convolution.multiplyAdds(output: shapes[index])
+            case .transposedConvolution(let convolution):
+                sum += convolution.multiplyAdds(input: shapes[nodes[index].inputs[0]])
             case .dense(let dense): sum += dense.convolution.multiplyAdds(output: shapes[index])
             default: break
             }

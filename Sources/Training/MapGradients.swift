@@ -145,6 +145,10 @@ enum MapGradients {
                 nc_accumulate(dy + row * length, dx.baseAddress.map { $0 + start }, length)
             }
         case .resize(let step): resize(step, dy, dx)
+        case .selectChannels(let channels, let count):
+            for index in 0..<dx.count / count * channels.count {
+                dx[index / channels.count * count + channels[index % channels.count]] += dy[index]
+            }
         case .permute(let strides): for index in dx.indices { dx[strides.source(of: index)] += dy[index] }
         default: break
         }

@@ -17,6 +17,8 @@ final class TrainingProgram: @unchecked Sendable {
     let slopes: [Int: [Float]]
     /// Parts of maps, other sizes and orders.
     let steps: [Int: StepOperation]
+    /// Transposed convolutions, whose weights are not trained.
+    let transposed: [Int: TransposedConvolutionStep]
     /// Group norms with the current gamma and beta.
     private(set) var norms: [Int: GroupNormStep] = [:]
     /// The weights as the convolutions see them: standardized where they are to be.
@@ -33,6 +35,7 @@ final class TrainingProgram: @unchecked Sendable {
         affines = try plan.affines(Weights(parameters))
         slopes = try plan.slopes(Weights(parameters))
         steps = plan.steps()
+        transposed = try plan.transposed(Weights(parameters))
         var convolutions: [Int: TrainingConvolution] = [:]
         for index in plan.order {
             guard let shape = plan.convolutionShape(index) else { continue }
@@ -125,6 +128,17 @@ extension TrainingPlan {
         for index in order where index != 0 {
             let node = network.nodes[index]
             steps[index] = StepOperation(node.operation, from: shapes[node.inputs[0]], to: shapes[index])
+        }
+        return steps
+    }
+
+    fileprivate func transposed(_ weights: Weights) throws -> [Int: TransposedConvolutionStep] {
+        var steps: [Int: TransposedConvolutionStep] = [:]
+        for index in order {
+            let node = network.nodes[index]
+            guard case .transposedConvolution(let convolution) = node.operation else { continue }
+            steps[index] = try weights.step(
+                of: convolution, input: shapes[node.inputs[0]], output: shapes[index])
         }
         return steps
     }

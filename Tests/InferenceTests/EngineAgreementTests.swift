@@ -126,6 +126,34 @@ struct EngineAgreementTests {
         try expectAgreement { $0.add(.globalPool(.average, keepsDimensions: false), $0.add(operation, 0)) }
     }
 
+    static let transposed: [TransposedConvolution] = [
+        TransposedConvolution(
+            kernel: "", bias: nil, inputs: 6, outputs: 5, size: Extent(2), strides: Extent(2), isSame: true),
+        TransposedConvolution(
+            kernel: "", bias: nil, inputs: 6, outputs: 17, size: Extent(height: 4, width: 3),
+            strides: Extent(height: 2, width: 3), isSame: false),
+        TransposedConvolution(
+            kernel: "", bias: nil, inputs: 6, outputs: 5, size: Extent(3), strides: Extent(2), isSame: true,
+            outputPadding: Extent(1)),
+    ]
+
+    @Test("Transposed convolutions, with and without a bias", arguments: transposed, [false, true])
+    func transposed(_ convolution: TransposedConvolution, hasBias: Bool) throws {
+        try expectAgreement { $0.transposedConvolution(convolution, 0, hasBias: hasBias) }
+        try expectAgreement {
+            $0.batchNorm($0.transposedConvolution(convolution, 0, hasBias: hasBias), convolution.outputs)
+        }
+    }
+
+    @Test("Choices of channels, stacked again")
+    func channels() throws {
+        try expectAgreement { $0.add(.selectChannels([5, 0, 3], keepsDimension: true), 0) }
+        try expectAgreement {
+            let first = $0.add(.selectChannels([4], keepsDimension: false), 0)
+            $0.add(.stack, first, $0.add(.selectChannels([1], keepsDimension: false), 0))
+        }
+    }
+
     @Test("Vectors of length 1")
     func unitNorm() throws {
         try expectAgreement { $0.add(.unitNorm(epsilon: 1e-12), 0) }

@@ -108,6 +108,25 @@ struct TrainerTests {
         try expectGradient { $0.add(operation, $0.convolution(0, 4, 6)) }
     }
 
+    @Test("Transposed convolutions, whose weights stay", arguments: EngineAgreementTests.transposed)
+    func transposed(_ convolution: TransposedConvolution) throws {
+        try expectGradient {
+            $0.transposedConvolution(convolution, $0.convolution(0, 4, 6))
+        }
+    }
+
+    @Test("Choices of channels")
+    func channels() throws {
+        try expectGradient {
+            $0.add(.selectChannels([5, 0, 3], keepsDimension: true), $0.convolution(0, 4, 6))
+        }
+        try expectGradient {
+            let map = $0.convolution(0, 4, 6)
+            let first = $0.add(.selectChannels([4], keepsDimension: false), map)
+            $0.add(.stack, first, $0.add(.selectChannels([1], keepsDimension: false), map))
+        }
+    }
+
     @Test("Merges", arguments: [Merge.subtract, .average, .maximum, .minimum])
     func merge(_ merge: Merge) throws {
         try expectGradient {

@@ -25,6 +25,8 @@ struct KerasErrorTests {
             ("Conv2D", convolution + #", "strides": [1, 0]"#, "strides"),
             ("Conv2D", convolution + #", "strides": [9223372036854775807, 1]"#, "strides"),
             ("Conv2D", convolution + #", "groups": 3"#, "groups"),
+            ("Conv2DTranspose", convolution + #", "dilation_rate": [2, 2]"#, "dilation_rate"),
+            ("Conv2DTranspose", convolution + #", "output_padding": -1"#, "output_padding"),
             ("Conv2D", #""kernel_size": 3"#, "filters"),
             ("Conv2D", #""filters": 4, "kernel_size": [3, 3, 3]"#, "kernel_size"),
             ("Conv2D", #""filters": 4, "kernel_size": 3, "use_bias": 1"#, "use_bias"),

@@ -61,6 +61,20 @@ struct KerasLayerTests {
             ])
     }
 
+    @Test("a transposed convolution has outputs before inputs in its kernel, and Keras' extents")
+    func transposed() throws {
+        let network = try recognize(
+            "Conv2DTranspose",
+            #""filters": 5, "kernel_size": [3, 2], "strides": [2, 3], "padding": "same", "output_padding": null"#,
+            parameters: [("x/x/kernel", [3, 2, 5, 4]), ("x/x/bias", [5])])
+        let expected = TransposedConvolution(
+            kernel: "x/x/kernel", bias: "x/x/bias", inputs: 4, outputs: 5, size: Extent(height: 3, width: 2),
+            strides: Extent(height: 2, width: 3), isSame: true)
+        #expect(network.operations == [.transposedConvolution(expected)])
+        #expect(network.nodes[1].operation.parameters == ["x/x/kernel", "x/x/bias"])
+        #expect(try network.shapes(height: 8, width: 8)[1] == [16, 24, 5])
+    }
+
     @Test("norms take their parameters as scale and center say, and their channels from the graph")
     func norms() throws {
         let batch = try recognize(

@@ -81,7 +81,8 @@ enum KerasVariables {
     /// them (`.null`) the number of variables has to. Nil where that does not tell, or the class is not known.
     static func roles(_ snakeClass: String, count: Int, settings: JSON) -> [String]? {
         switch snakeClass {
-        case "conv1d", "conv2d", "conv3d", "depthwise_conv2d", "dense", "standardized_conv2d":
+        case "conv1d", "conv2d", "conv3d", "depthwise_conv2d", "dense", "standardized_conv2d",
+            "conv2d_transpose":
             return prefix(["kernel", "bias"], count)
         case "separable_conv2d": return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
         case "p_re_lu": return prefix(["alpha"], count)

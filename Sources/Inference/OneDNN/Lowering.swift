@@ -60,6 +60,10 @@ package struct Lowering {
         let channels = node.inputs.first.map { shapes[$0][-1] } ?? 0
         switch node.operation {
         case .convolution(let convolution): try lower(convolution, at: index)
+        case .transposedConvolution(let convolution):
+            let step = try weights.step(
+                of: convolution, input: shapes[node.inputs[0]], output: shapes[index])
+            emit(.transposedConvolution(step), for: index)
         case .dense(let dense): try lower(dense, at: index)
         case .batchNorm(let norm): affine(try weights.affine(of: norm), at: index)
         case .scaleShift(let scale, let offset):
@@ -85,7 +89,8 @@ package struct Lowering {
         case .add: lowerSum(at: index)
         case .multiply: broadcast(.product, at: index)
         case .merge(let merge): broadcast(.merge(merge), at: index)
-        case .crop, .resize, .permute, .unitNorm: lowerMap(at: index)
+        case .crop, .resize, .selectChannels, .permute, .unitNorm: lowerMap(at: index)
+        case .stack: emit(.concatenate(node.inputs.map { _ in 1 }), for: index)
         case .concatenate: emit(.concatenate(node.inputs.map { shapes[$0][-1] }), for: index)
         case .flatten, .reshape: values[index] = value(of: node.inputs[0])
         case .input: break

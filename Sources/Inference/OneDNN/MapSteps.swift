@@ -23,6 +23,7 @@ extension StepOperation {
             guard let margins = crop.margins(height: input[0], width: input[1]) else { return nil }
             self = .crop(margins, from: input)
         case .resize(let resize): self = .resize(ResizeStep(resize, input: input))
+        case .selectChannels(let channels, _): self = .selectChannels(channels, of: input[-1])
         case .permute(let order): self = .permute(BroadcastStrides(input, permutedTo: order))
         case .unitNorm(let epsilon): self = .unitNorm(epsilon: epsilon, features: output[-1])
         default: return nil
@@ -36,6 +37,10 @@ extension MapOperations {
         switch step {
         case .crop(let margins, let shape): crop(margins, shape, x, y)
         case .resize(let step): resize(step, x, y)
+        case .selectChannels(let channels, let count):
+            for index in y.indices {
+                y[index] = x[index / channels.count * count + channels[index % channels.count]]
+            }
         case .permute(let strides): for index in y.indices { y[index] = x[strides.source(of: index)] }
         case .unitNorm(let epsilon, let features):
             normalizeLength(x, y, features: features, epsilon: epsilon)

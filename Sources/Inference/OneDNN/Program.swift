@@ -81,6 +81,7 @@ package struct Clamp: Equatable {
 package enum StepOperation {
     /// Convolution with the norm after it folded in; a second operand is added before the clamp.
     case convolution(ConvolutionStep)
+    case transposedConvolution(TransposedConvolutionStep)
     /// Mean, scale and shift of each channel of group normalization, from a map: 3 × channels values.
     case groupStatistics(GroupNormStep)
     /// (x − mean)·scale + shift with the channels' statistics as second operand; a third is added before the clamp.
@@ -99,6 +100,7 @@ package enum StepOperation {
     case zeroPad(Margins, from: Shape)
     case crop(Margins, from: Shape)
     case resize(ResizeStep)
+    case selectChannels([Int], of: Int)
     case permute(BroadcastStrides)
     case unitNorm(epsilon: Double, features: Int)
     case padChannels(before: Int, from: Int, to: Int)

@@ -156,6 +156,7 @@ package final class Worker {
         let y = map(step.result, at: place)
         switch step.operation {
         case .convolution, .groupStatistics: break
+        case .transposedConvolution(let step): step.run(operands[0], y)
         case .groupNorm(let norm):
             Normalizer.apply(
                 statistics(step.operands[1], of: place.image), of: norm, operands[0],
@@ -166,7 +167,8 @@ package final class Worker {
         case .add(let clamp): MapOperations.add(operands, y, clamp)
         case .broadcast(let strides, let combination):
             MapOperations.broadcast(operands, strides, y, combination)
-        case .crop, .resize, .permute, .unitNorm: MapOperations.run(step.operation, operands[0], y)
+        case .crop, .resize, .selectChannels, .permute, .unitNorm:
+            MapOperations.run(step.operation, operands[0], y)
         case .activation(let activation, let features):
             MapOperations.activate(activation, features, operands[0], y)
         case .prelu(let slopes): MapOperations.prelu(slopes, operands[0], y)

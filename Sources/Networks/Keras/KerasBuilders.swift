@@ -12,6 +12,7 @@ extension KerasSettings {
         StandardizedConvolutionLayer.className: standardizedConvolution,
         "DepthwiseConv2D": depthwiseConvolution,
         "SeparableConv2D": separableConvolution, "SeparableConvolution2D": separableConvolution,
+        "Conv2DTranspose": transposedConvolution, "Convolution2DTranspose": transposedConvolution,
         "Dense": dense,
         "BatchNormalization": batchNormalization, "BatchNormalizationV1": batchNormalization,
         "BatchNormalizationV2": batchNormalization, "SyncBatchNormalization": batchNormalization,

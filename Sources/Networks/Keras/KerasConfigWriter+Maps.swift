@@ -22,6 +22,19 @@ extension KerasConfigWriter {
         }
     }
 
+    mutating func append(_ convolution: TransposedConvolution, _ name: String, _ operands: [String]) {
+        append(
+            "Conv2DTranspose", name,
+            [
+                ("filters", .int(convolution.outputs)), ("kernel_size", pair(convolution.size)),
+                ("strides", pair(convolution.strides)),
+                ("padding", .string(convolution.isSame ? "same" : "valid")),
+                ("output_padding", convolution.outputPadding.map(pair) ?? .null),
+                ("use_bias", .bool(convolution.bias != nil)),
+            ], operands)
+        keep([(convolution.kernel, "kernel"), (convolution.bias, "bias")], name)
+    }
+
     private func sizeSettings(_ size: Extent) -> [(String, JSON)] {
         [("height", .int(size.height)), ("width", .int(size.width))]
     }

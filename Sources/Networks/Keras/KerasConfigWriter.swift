@@ -75,6 +75,7 @@ struct KerasConfigWriter {
             let shape = JSON.array([.null] + extents + [.int(network.input.channels)])
             append("InputLayer", name, [("batch_shape", shape), ("dtype", .string("float32"))], [])
         case .convolution(let convolution): try append(convolution, name, operands)
+        case .transposedConvolution(let convolution): append(convolution, name, operands)
         case .dense(let dense):
             append(
                 "Dense", name,
@@ -94,6 +95,8 @@ struct KerasConfigWriter {
         case .merge(let merge): append(merge.rawValue.capitalized, name, [], operands)
         case .crop(let crop): append(crop, name, operands)
         case .resize(let resize): append(resize, name, operands)
+        case .selectChannels, .stack:
+            throw .noKerasLayer(layer: node.layer, for: "a choice of channels")
         case .permute(let order):
             append("Permute", name, [("dims", .array(order.map { .int($0 + 1) }))], operands)
         case .unitNorm: append("UnitNormalization", name, [("axis", .int(-1))], operands)

@@ -195,7 +195,7 @@ struct KerasExpansion {
 extension Operation {
     fileprivate var mergesOperands: Bool {
         switch self {
-        case .add, .multiply, .merge, .concatenate: true
+        case .add, .multiply, .merge, .concatenate, .stack: true
         default: false
         }
     }
@@ -212,6 +212,7 @@ extension Operation {
         switch self {
         case .convolution(let convolution):
             return extents((convolution.spatial?.count ?? 2) + 1, convolution.outputs)
+        case .transposedConvolution(let convolution): return extents(3, convolution.outputs)
         case .dense(let dense): return extents(rank, dense.outputs)
         case .globalPool(_, let keepsDimensions): return extents(keepsDimensions ? 3 : 1, innermost.first)
         case .flatten: return extents(1, nil)
@@ -219,6 +220,10 @@ extension Operation {
         case .concatenate: return extents(ranks.first, areKnown ? checkedSum(innermost) : nil)
         case .padChannels(let before, let after):
             return extents(rank, areKnown ? checkedSum(innermost + [before, after]) : nil)
+        case .selectChannels(let channels, let keepsDimension):
+            return extents(
+                keepsDimension ? rank : rank.map { $0 - 1 }, keepsDimension ? channels.count : nil)
+        case .stack: return extents(rank.map { $0 + 1 }, operands.count)
         case .permute(let order):
             return extents(rank, order.last == order.count - 1 ? innermost.first : nil)
         case .add, .multiply, .merge: return extents(rank, areKnown ? innermost.max() : nil)

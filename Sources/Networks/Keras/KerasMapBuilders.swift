@@ -66,8 +66,8 @@ extension KerasSettings {
     func permutation() throws(NetworkError) -> [Operation] {
         try requireChannelsLastMap()
         let dimensions = config["dims"]?.kerasList?.map { $0.int ?? 0 } ?? []
-        let rank = max(operand.rank ?? dimensions.count, 1)
-        guard dimensions.sorted() == Array(1...rank) else {
+        let rank = operand.rank ?? dimensions.count
+        guard rank > 0, dimensions.sorted() == Array(1...rank) else {
             throw unsupported("dims", expected: "the numbers from 1 to \(rank) in some order")
         }
         return [.permute(dimensions.map { $0 - 1 })]

@@ -27,6 +27,8 @@ struct KerasModel {
         var keys: [String]?
         /// The first argument that is no plain operand: a constant, or a value that is passed by name.
         var argument: OpaqueLayer.Setting?
+        /// The call's record, for functions whose arguments are their meaning.
+        var record = JSON.null
     }
 
     /// The kind of a layer.
@@ -182,6 +184,11 @@ struct KerasModel {
             return .custom(className: custom, settings: settings)
         }
         if modelClasses.contains(className) { return .model(try KerasModel(record, path: layerPath)) }
+        // Functions may have the names of layers.
+        let module = record["module"]?.string ?? ""
+        if module.hasPrefix("keras.src.ops.") || module == "keras.ops" {
+            return .layer(className: KerasOperatorCall.classPrefix + className, settings: settings)
+        }
         guard className == "InputLayer" else { return .layer(className: className, settings: settings) }
         guard let shape = settings["batch_shape"] ?? settings["batch_input_shape"],
             let extents = KerasSettings.extents(shape)

@@ -8,7 +8,7 @@ extension KerasSettings {
     /// settings of a layer with a kernel that no Keras writes, and for parameters that are missing or have wrong shapes.
     func operations(for call: KerasModel.Call) throws(NetworkError) -> [Operation] {
         guard let builder = Self.builders[className] ?? Self.spatialBuilders[className] else {
-            return [opaque()]
+            return operations(of: call.record) ?? [opaque()]
         }
         try requireKeras2()
         do throws(NetworkError) {
