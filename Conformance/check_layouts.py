@@ -42,10 +42,11 @@ LAYOUTS = (
     ("weights `.h5`", "weights", "w.h5"),
     ("safetensors", "safetensors", "x.safetensors"),
     ("torch `.h5`", "torch", "t.h5"),
+    ("`.pth`", "pth", "x.pth"),
     ("`.npz`", "keep", "x.npz"),
 )
 KERAS = tuple(title for title, layout, _ in LAYOUTS if layout in ("keras3", "keras", "weights"))
-TORCH = tuple(title for title, layout, _ in LAYOUTS if layout in ("safetensors", "torch"))
+TORCH = tuple(title for title, layout, _ in LAYOUTS if layout in ("safetensors", "torch", "pth"))
 
 
 @dataclass
@@ -115,6 +116,10 @@ def keras_with_weights(path, family, folder):
 def tensors_of(path):
     if path.suffix == ".safetensors":
         return safetensors.numpy.load_file(path)
+    if path.suffix == ".pth":
+        import torch
+
+        return {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True, mmap=True).items()}
     with h5py.File(path) as file:
         return {name: np.asarray(file[name]) for name in file}
 
@@ -397,7 +402,7 @@ def main():
             for file in place.iterdir():
                 file.unlink()
             for title, layout, target in LAYOUTS:
-                if title not in family.layouts:
+                if title not in family.layouts or (options.light and layout == "pth"):  # needs PyTorch
                     continue
                 keras.backend.clear_session()
                 try:

@@ -4,8 +4,6 @@ package enum ArchiveError: Error, Equatable {
     case unreadable(file: String, reason: String)
     /// The system could not write the file.
     case unwritable(file: String, reason: String)
-    /// A member that would begin or end beyond 4 GiB.
-    case tooLarge(file: String, member: String)
     /// The file changed during reading.
     case changed(file: String)
     /// The file ends before something that it announces.
@@ -62,8 +60,6 @@ extension ArchiveError: CustomStringConvertible {
         case .changed(let file):
             "\(file): the file changed while it was read; try again when no other program writes to it"
         case .unwritable(let file, let reason): "\(file): cannot be written: \(reason)"
-        case .tooLarge(let file, let member):
-            "\(file): '\(member)': the archive exceeds 4 GiB, expected less; choose another --layout"
         case .truncated(let file, let offset, let expected):
             "\(file): the file ends early, expected \(expected) bytes at \(offset)"
         case .notZip(let file): "\(file): not a complete zip archive: the end-of-directory record is missing"

@@ -71,6 +71,8 @@ package enum KernelLayout: String, Sendable, Equatable {
     case oihw
     /// Keras DepthwiseConv2D: [rows, columns, inputs, multiplier]; output channel is input·multiplier + m.
     case hwim
+    /// PyTorch's Linear on a flattened map: [outputs, inputs · rows · columns], values in the order of `oihw`.
+    case flattened
 }
 /// Rows and columns around a map.
 package struct Margins: Sendable, Equatable {

@@ -4,7 +4,8 @@ extension Recognition {
     /// Sets ε of the batch norms: what the file records, else what was given, else what the source of a known family has.
     /// Otherwise the framework's default stays, as `assumptions` say.
     mutating func setEpsilons(_ facts: GivenFacts, of parameters: ParameterTable) {
-        let conventions = EpsilonConventions(parameters)
+        // A network that is known as a whole has its family's already.
+        let conventions = network.isComplete ? nil : EpsilonConventions(parameters)
         var sources: [String] = []
         var someKeepDefault = false
         for index in network.nodes.indices {
@@ -15,7 +16,7 @@ extension Recognition {
             } else if let given = facts.batchEpsilon {
                 norm.epsilon = given
                 sources.append(Self.epsilonAssumption(given, "by option"))
-            } else if let known = conventions.epsilon(of: norm.mean) {
+            } else if let known = conventions?.epsilon(of: norm.mean) {
                 norm.epsilon = known.epsilon
                 sources.append(Self.epsilonAssumption(known.epsilon, known.source))
             } else {

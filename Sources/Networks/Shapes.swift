@@ -4,19 +4,14 @@ extension Network {
     /// The shape of every node's value for an input image of these extents, without the batch dimension:
     /// `[height, width, channels]` for maps, `[features]` for vectors.
     ///
-    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit, and what `Node.requireComputed`
-    /// does for an operation that is not computed.
+    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit, and `unsupportedLayer` or
+    /// `unsupportedSetting` naming the first layer that is not computed.
     package func shapes(height: Int, width: Int) throws(NetworkError) -> [Shape] {
-        for node in nodes { try node.requireComputed() }
-        let shapes = try knownShapes(height: height, width: width).compactMap(\.self)
-        guard shapes.count == nodes.count, shapes.indices.contains(output) else {
-            throw .malformedConfiguration(
-                at: "output node \(output)", expected: "one of \(nodes.count) nodes")
-        }
-        return shapes
+        for node in nodes { if let obstacle = node.obstacle { throw obstacle } }
+        return try knownShapes(height: height, width: width).compactMap(\.self)
     }
 
-    /// The same where some operations are not computed: nil for their values, and for what depends on these.
+    /// The same as far as it is known: nil for a layer that is not computed and for what depends on it.
     ///
     /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit.
     package func knownShapes(height: Int, width: Int) throws(NetworkError) -> [Shape?] {
@@ -28,15 +23,19 @@ extension Network {
                 guard shapes.indices.contains(input) else {
                     throw node.mismatch("node \(input)", "a node before \(index)")
                 }
-                if let operand = shapes[input] { operands.append(operand) }
+                if let shape = shapes[input] { operands.append(shape) }
             }
             if case .input = node.operation, node.inputs.isEmpty {
                 shapes.append(try inputShape(node, height: height, width: width))
-            } else if operands.count < node.inputs.count || !node.isComputed {
+            } else if node.hasUnknownShape {
                 shapes.append(nil)
             } else {
-                shapes.append(try node.shape(of: operands))
+                shapes.append(operands.count == node.inputs.count ? try node.shape(of: operands) : nil)
             }
+        }
+        guard shapes.indices.contains(output) else {
+            throw .malformedConfiguration(
+                at: "output node \(output)", expected: "one of \(nodes.count) nodes")
         }
         return shapes
     }
@@ -54,19 +53,14 @@ extension Network {
 }
 
 extension Node {
-    /// Refuses an operation that conversions take and no engine computes.
-    package func requireComputed() throws(NetworkError) {
-        guard case .convolution(let convolution) = operation, let spatial = convolution.spatial else {
-            return
+    /// Whether the shape of the value does not follow from those of the operands.
+    fileprivate var hasUnknownShape: Bool {
+        switch operation {
+        case .opaque: true
+        case .convolution(let convolution): convolution.spatial != nil
+        default: false
         }
-        throw .unsupportedSetting(
-            layer: layer, setting: "kernel", found: spatial.map(String.init).joined(separator: "×"),
-            expected: "rows and columns; normconv converts 1-D and 3-D convolutions but does not compute them"
-        )
     }
-
-    /// Whether engines compute the operation.
-    package var isComputed: Bool { (try? requireComputed()) != nil }
 
     fileprivate func mismatch(_ found: String, _ expected: String) -> NetworkError {
         .shapeMismatch(layer: layer, found: found, expected: expected)
@@ -88,14 +82,15 @@ extension Node {
         case .dense(let dense):
             try requireInnermost(operand, dense.inputs)
             return try checked(operand.extents.dropLast() + [dense.outputs], operand)
-        case .batchNorm(let norm): try requireInnermost(operand, norm.channels)
+        case .batchNorm(let norm):
+            if norm.axis == nil { try requireInnermost(operand, norm.channels) }
         case .layerNorm(let norm): try requireInnermost(operand, norm.channels)
         case .groupNorm(let norm):
-            try requireInnermost(operand, norm.channels)
+            if norm.axis == nil { try requireInnermost(operand, norm.channels) }
             guard norm.groups > 0, norm.channels % norm.groups == 0 else {
                 throw mismatch("\(norm.channels) channels", "a multiple of \(norm.groups) groups")
             }
-        case .activation, .standardizeInput:
+        case .activation, .standardizeInput, .opaque:
             guard operand.rank > 0 else { throw mismatch("\(operand)", "a map or a vector") }
         case .scaleShift(let scale, let offset):
             for values in [scale, offset] where values.count != 1 {

@@ -38,6 +38,8 @@ extension Convolution {
         case .hwio: Shape(checking: extents + [inputs / groups, outputs])
         case .oihw: Shape(checking: [outputs, inputs / groups] + extents)
         case .hwim: Shape(checking: extents + [inputs, outputs / max(inputs, 1)])
+        case .flattened:
+            Shape(checking: [inputs / groups] + extents).flatMap { Shape(checking: [outputs, $0.count]) }
         }
     }
 }

@@ -30,7 +30,7 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
 
     private static let names =
         "name the output x.h5 (Keras full model, or PyTorch names in HDF5), x.keras (Keras 3 model), x.weights.h5 "
-        + "(Keras weights only) or x.safetensors (PyTorch names)"
+        + "(Keras weights only), x.safetensors or x.pth (PyTorch names)"
 
     /// The message in one line.
     package var description: String {
@@ -63,11 +63,13 @@ package struct OutputName: Sendable {
         case keras = ".keras"
         case safetensors = ".safetensors"
         case npz = ".npz"
+        case pth = ".pth"
+        case pt = ".pt"
+        case bin = ".bin"
     }
 
     private static let otherFormats = [
-        ".pt": "PyTorch's own files", ".pth": "PyTorch's own files", ".ckpt": "PyTorch's own files",
-        ".bin": "PyTorch's own files", ".pkl": "pickles", ".pickle": "pickles", ".onnx": "ONNX",
+        ".ckpt": "training checkpoints", ".pkl": "pickles", ".pickle": "pickles", ".onnx": "ONNX",
         ".tflite": "TensorFlow Lite", ".pb": "TensorFlow graphs", ".mlmodel": "Core ML",
         ".mlpackage": "Core ML", ".msgpack": "msgpack", ".gguf": "GGUF", ".npy": "single numpy arrays",
         ".json": "JSON", ".zip": "zip archives", ".tar": "tar archives", ".gz": "compressed files",
@@ -129,6 +131,7 @@ package struct OutputName: Sendable {
         case .keras: input == .kerasArchive ? nil : .keras3
         case .weights: input == .kerasWeights ? nil : .weights
         case .h5, .hdf5: input.isHDF5 ? nil : input == .kerasArchive ? .keras : .torch
+        case .pth, .pt, .bin: input == .torchZip ? nil : .pth
         case .npz, nil: nil
         }
     }
@@ -139,6 +142,7 @@ package struct OutputName: Sendable {
         case .keras: layout == .keras3
         case .weights: layout == .weights
         case .h5, .hdf5: [.keras, .weights, .torch].contains(layout)
+        case .pth, .pt, .bin: layout == .pth
         case .npz: false
         }
     }
@@ -149,6 +153,7 @@ package struct OutputName: Sendable {
         case .keras: layout == .kerasArchive
         case .weights: layout == .kerasWeights
         case .h5, .hdf5: layout.isHDF5
+        case .pth, .pt, .bin: layout == .torchZip
         case .npz: layout == .numpyArchive
         }
     }

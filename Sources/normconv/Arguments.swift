@@ -53,6 +53,15 @@ struct ArchitectureOptions: ParsableArguments {
             """)
     var batchEpsilon: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Which network of a PyTorch checkpoint that holds several: a key, or a path of keys such as model.ema. Without this \
+            option: the state_dict or model, otherwise the largest network, and averaged weights (EMA) only where there are \
+            no others.
+            """, valueName: "key"))
+    var key: String?
+
     func validate() throws {
         if let batchEpsilon, !(batchEpsilon >= 0 && batchEpsilon.isFinite) {
             throw ValidationError("--batch-epsilon must be 0 or more, not \(batchEpsilon).")
@@ -81,17 +90,24 @@ struct ArchitectureOptions: ParsableArguments {
     }
 
     func model(_ path: String) throws -> Model {
+        try model(path, key: key)
+    }
+
+    private func model(_ path: String, key: String?) throws -> Model {
         let facts = GivenFacts(pairs: try pairs.map(GivenPairs.init(path:)), batchEpsilon: batchEpsilon)
-        return try Model(path: path, architecture: try text, norms: normKind, facts: facts)
+        return try Model(path: path, architecture: text, norms: normKind, key: key, facts: facts)
     }
 
     /// The files that the options name.
     var files: [String] { [architecture, pairs].compactMap(\.self) }
 
-    /// Opens models to be scored. Prints assumptions and doubts about them to standard error.
+    /// Opens models to be scored. Prints assumptions and doubts about them to standard error. A key is for those that are
+    /// PyTorch checkpoints, at least one.
     func models(_ paths: [String], quiet: Bool) throws -> [Model] {
-        try paths.map { path in
-            let model = try model(path)
+        let keyed = key == nil ? [] : paths.filter(Model.takesKey)
+        return try paths.map { path in
+            let key = keyed.isEmpty || keyed.contains(path) ? key : nil
+            let model = try model(path, key: key)
             if quiet { return model }
             if !model.assumptions.isEmpty {
                 Terminal.note("warning: \(path): assumed: \(model.assumptions.joined(separator: "; "))")
@@ -120,8 +136,16 @@ struct HeadOptions: ParsableArguments {
             """)
     var sigmoid = false
 
-    /// The networks with this option applied.
-    func applied(to models: [Model]) -> [Model] { sigmoid ? models.map { $0.readingSigmoid() } : models }
+    @Option(
+        name: .customLong("output"),
+        help: "The output to score, if the network has several: its key or its layer's name.")
+    var outputName: String?
+
+    /// The networks with these options applied.
+    func applied(to models: [Model]) throws -> [Model] {
+        let models = sigmoid ? models.map { $0.readingSigmoid() } : models
+        return try outputName.map { name in try models.map { try $0.reading(output: name) } } ?? models
+    }
 }
 
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
@@ -142,7 +166,7 @@ enum TargetArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// `--layout`: a layout, or `keep` for the input's.
 enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
-    case keep, keras, keras3, weights, torch, safetensors
+    case keep, keras, keras3, weights, torch, safetensors, pth
 
     /// The library's value.
     var choice: LayoutChoice { OutputLayout(rawValue: rawValue).map(LayoutChoice.layout) ?? .keep }

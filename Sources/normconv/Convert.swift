@@ -25,6 +25,7 @@ struct Convert: AsyncParsableCommand {
             Replace the input and keep the old file as resnet.h5.bak:
               normconv convert resnet.h5 --in-place --to gn
             Convert a PyTorch checkpoint, write a Keras model, or change only the layout:
+              normconv convert in.pth out.pth
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
               normconv convert in.h5 out.safetensors --to none
@@ -94,7 +95,7 @@ struct Convert: AsyncParsableCommand {
     @Option(
         help: """
             keep (the input's), keras (full model, .h5), keras3 (.keras), weights (.weights.h5 of Keras 3, or .h5 of older \
-            Keras), torch (.h5 with PyTorch names) or safetensors. Default: by the output's extension, otherwise keep.
+            Keras), torch (.h5 with PyTorch names), safetensors or pth (PyTorch's state dict). Default: by the output's extension, otherwise keep.
             """)
     var layout: LayoutArgument?
 
@@ -200,6 +201,11 @@ extension ConvertReport {
         if !listed.isEmpty { lines.append("Convolutions that are not standardized:") }
         lines += listed.prefix(3).map { "  \($0.layer): \($0.reason)" }
         if listed.count > 3 { lines.append("  … and \(listed.count - 3) more (--json lists them)") }
+        if !momentsRestart.isEmpty {
+            let count = Formatting.counted(momentsRestart.count, "layer")
+            lines.append(
+                "Moments restart after \(count) that normconv does not compute: \(momentsRestart.listed())")
+        }
         if !biased.isEmpty {
             lines.append("\(Formatting.counted(biased.count, "convolution")) got a new bias")
         }

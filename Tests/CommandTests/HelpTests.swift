@@ -79,7 +79,7 @@ struct HelpTests {
         case "html": #expect(text.hasPrefix("<!DOCTYPE html>"))
         case "csv": #expect(text.hasPrefix("index,") && text.contains("\r\n"))
         case "json": _ = try JSONSerialization.jsonObject(with: data)
-        case "h5", "safetensors", "keras":
+        case "h5", "safetensors", "keras", "pth":
             #expect(try OutputName(path).layout(.keep, from: layout(path)) == nil)
         // The old file of a conversion in place, and partial results.
         case "bak": #expect(try layout(path) == .kerasLegacy)

@@ -52,6 +52,9 @@ struct LayoutCommandTests {
             ("torchvision-bottleneck.safetensors", "x.h5", "torch"),
             ("torchvision-bottleneck.safetensors", "x.keras", "keras"),
             ("torchvision-bottleneck.pth", "x.safetensors", "safetensors"),
+            ("torchvision-bottleneck.pth", "x.pth", "pth"),
+            ("torchvision-bottleneck.safetensors", "x.pt", "pth"),
+            ("mnist-resnet.keras3.h5", "x.bin", "pth"),
             ("mnist-resnet.torch-nested.h5", "x.h5", "torch-nested"),
         ])
     func defaultLayout(input: String, output: String, layout: String) throws {
@@ -92,7 +95,7 @@ struct LayoutCommandTests {
 
     @Test(
         "nothing is written under a name that says another format, or none, and the input is not even opened",
-        arguments: ["x.pth", "x.pt", "x.ckpt", "x.onnx", "x.tflite", "x.pb", "x", "x.txt", "x.h5/"])
+        arguments: ["x.ckpt", "x.onnx", "x.tflite", "x.pb", "x", "x.txt", "x.h5/"])
     func otherNames(name: String) throws {
         try TestFiles.withTemporaryFolder { folder throws in
             let run = try normconv("convert", folder + "/missing.h5", folder + "/" + name)

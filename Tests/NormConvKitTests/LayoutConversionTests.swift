@@ -1,3 +1,4 @@
+import Archives
 import Foundation
 import HDF5
 import TestSupport
@@ -13,7 +14,7 @@ struct LayoutConversionTests {
             "mnist-resnet.keras3.h5", "mnist-sequential.keras", "zoo/depthwise.keras3.h5",
             "zoo/nested.keras3.h5",
         ],
-        [OutputLayout.safetensors, .torch])
+        [OutputLayout.safetensors, .torch, .pth])
     func roundTrip(file: String, layout: OutputLayout) throws {
         let model = try Model(path: TestFiles.fixture(file))
         try TestFiles.withTemporaryFolder { folder throws in
@@ -71,7 +72,7 @@ struct LayoutConversionTests {
 
     @Test(
         "a depthwise kernel keeps PyTorch's layout when the file is written again",
-        arguments: [OutputLayout.safetensors, .torch])
+        arguments: [OutputLayout.safetensors, .torch, .pth])
     func depthwise(layout: OutputLayout) throws {
         let model = try Model(path: TestFiles.fixture("zoo/depthwise.keras3.h5"))
         try TestFiles.withTemporaryFolder { folder throws in
@@ -81,8 +82,11 @@ struct LayoutConversionTests {
                 to: folder + "/y", edits: ParameterEdits(), modelConfig: nil, note: "{}", overwrite: false)
             // Without the metadata, the tensors are as PyTorch sees them.
             let shapes = try ["x", "y"].map { name in
-                layout == .torch
-                    ? try datasetShapes(folder + "/" + name) : try torchShapes(folder + "/" + name)
+                switch layout {
+                case .torch: try datasetShapes(folder + "/" + name)
+                case .pth: try shapesWithoutMetadata(folder + "/" + name)
+                default: try torchShapes(folder + "/" + name)
+                }
             }
             #expect(shapes[0]["depthwise.weight"] == [12, 1, 3, 3])
             #expect(shapes[0] == shapes[1])
@@ -95,6 +99,18 @@ struct LayoutConversionTests {
             uniqueKeysWithValues: try HDF5File(reading: path).root.datasets().map {
                 ($0.path, $0.dataset.shape)
             })
+    }
+
+    /// The shapes in a `.pth` file, copied without the members that are not PyTorch's.
+    private func shapesWithoutMetadata(_ path: String) throws -> [String: [Int]] {
+        let archive = try ZipArchive(path: path)
+        var copy = try ZipOutput(path: path + ".plain", named: path)
+        for member in archive.members where !member.name.hasSuffix(".json") {
+            try copy.add(member.name, archive.read(member))
+        }
+        try copy.close()
+        let parameters = try openCheckpoint(path + ".plain").parameters
+        return Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.shape.extents) })
     }
 
     /// 5,000 names are more than an attribute holds.
@@ -138,7 +154,7 @@ struct LayoutConversionTests {
             })
         let contents = NewCheckpoint(parameters: table, isKeras: true, modelConfig: nil, note: "{}")
         try TestFiles.withTemporaryFolder { folder throws in
-            for layout in [OutputLayout.safetensors, .torch] {
+            for layout in [OutputLayout.safetensors, .torch, .pth] {
                 let path = folder + "/x"
                 let expected = CheckpointError.sameName(
                     path: path, name: "conv2d.weight", of: ["conv2d/kernel", "conv2d/weight"])
@@ -223,7 +239,9 @@ struct LayoutConversionTests {
         }
     }
 
-    @Test("BiT stays BiT in another layout", arguments: [OutputLayout.safetensors, .torch, .keras, .keras3])
+    @Test(
+        "BiT stays BiT in another layout",
+        arguments: [OutputLayout.safetensors, .torch, .pth, .keras, .keras3])
     func bit(layout: OutputLayout) throws {
         try TestFiles.withNamedNetwork("bit.npz") { path throws in
             let model = try Model(path: path)

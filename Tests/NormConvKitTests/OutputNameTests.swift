@@ -16,9 +16,8 @@ struct OutputNameTests {
         "a name of another format is refused before anything is read, whatever layout is chosen",
         arguments: [
             ("x.onnx", "ONNX"), ("x.tflite", "TensorFlow Lite"), ("x.pb", "TensorFlow graphs"),
-            ("x.pt", "PyTorch's own files"), ("x.PTH", "PyTorch's own files"),
-            ("x.ckpt", "PyTorch's own files"), ("pytorch_model.bin", "PyTorch's own files"),
-            ("x.pkl", "pickles"), ("x.mlmodel", "Core ML"), ("x.msgpack", "msgpack"), ("x.gguf", "GGUF"),
+            ("x.ckpt", "training checkpoints"), ("x.pkl", "pickles"), ("x.mlmodel", "Core ML"),
+            ("x.msgpack", "msgpack"), ("x.gguf", "GGUF"),
             ("x.npy", "single numpy arrays"), ("x.h5.gz", "compressed files"), ("x.zip", "zip archives"),
         ])
     func otherFormat(name: String, format: String) {
@@ -59,37 +58,45 @@ struct OutputNameTests {
 
     @Test("what each name gives, from each layout")
     func byName() throws {
-        let expected: [(String, [Layout: OutputLayout?])] = [
-            (
-                "x.h5",
-                [.kerasArchive: .keras, .safetensors: .torch, .torchZip: .torch, .numpyArchive: .torch]
-            ),
-            (
-                "x.HDF5",
-                [.kerasArchive: .keras, .safetensors: .torch, .torchZip: .torch, .numpyArchive: .torch]
-            ),
-            (
-                "x.safetensors",
-                Dictionary(
-                    uniqueKeysWithValues: Layout.allCases.map {
-                        ($0, $0 == .safetensors ? nil : .safetensors)
-                    })
-            ),
-            (
-                "x.keras",
-                Dictionary(
-                    uniqueKeysWithValues: Layout.allCases.map {
-                        ($0, $0 == .kerasArchive ? nil : .keras3)
-                    })
-            ),
-            (
-                "x.weights.h5",
-                Dictionary(
-                    uniqueKeysWithValues: Layout.allCases.map {
-                        ($0, $0 == .kerasWeights ? nil : .weights)
-                    })
-            ),
-        ]
+        let expected: [(String, [Layout: OutputLayout?])] =
+            [
+                (
+                    "x.h5",
+                    [.kerasArchive: .keras, .safetensors: .torch, .torchZip: .torch, .numpyArchive: .torch]
+                ),
+                (
+                    "x.HDF5",
+                    [.kerasArchive: .keras, .safetensors: .torch, .torchZip: .torch, .numpyArchive: .torch]
+                ),
+                (
+                    "x.safetensors",
+                    Dictionary(
+                        uniqueKeysWithValues: Layout.allCases.map {
+                            ($0, $0 == .safetensors ? nil : .safetensors)
+                        })
+                ),
+                (
+                    "x.keras",
+                    Dictionary(
+                        uniqueKeysWithValues: Layout.allCases.map {
+                            ($0, $0 == .kerasArchive ? nil : .keras3)
+                        })
+                ),
+                (
+                    "x.weights.h5",
+                    Dictionary(
+                        uniqueKeysWithValues: Layout.allCases.map {
+                            ($0, $0 == .kerasWeights ? nil : .weights)
+                        })
+                ),
+            ]
+            + ["x.pth", "x.PT", "pytorch_model.bin"].map { name in
+                (
+                    name,
+                    Dictionary(
+                        uniqueKeysWithValues: Layout.allCases.map { ($0, $0 == .torchZip ? nil : .pth) })
+                )
+            }
         for (name, layouts) in expected {
             for input in Layout.allCases {
                 #expect(try layout(name, from: input) == layouts[input] ?? nil, "\(name) from \(input)")
@@ -106,6 +113,7 @@ struct OutputNameTests {
         let allowed: [String: Set<OutputLayout>] = [
             "x.h5": [.keras, .weights, .torch], "x.hdf5": [.keras, .weights, .torch], "x.keras": [.keras3],
             "x.weights.h5": [.weights], "x.safetensors": [.safetensors], "x.npz": [],
+            "x.pth": [.pth], "x.pt": [.pth], "x.bin": [.pth],
         ]
         for (name, layouts) in allowed {
             for choice in OutputLayout.allCases {
@@ -132,7 +140,8 @@ struct OutputNameTests {
         ]
         for error in errors {
             for word in [
-                "x.h5", "x.keras", "x.weights.h5", "x.safetensors", "Keras full model", "PyTorch names",
+                "x.h5", "x.keras", "x.weights.h5", "x.safetensors", "x.pth", "Keras full model",
+                "PyTorch names",
             ] {
                 #expect(error.description.contains(word), "\(error)")
             }

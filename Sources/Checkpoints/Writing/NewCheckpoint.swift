@@ -16,6 +16,8 @@ public enum OutputLayout: String, Sendable, CaseIterable {
     case torch
     /// safetensors with PyTorch's names.
     case safetensors
+    /// PyTorch's own file: a state dictionary that `torch.load(weights_only=True)` takes.
+    case pth
 
     /// Whether names and kernels are Keras'.
     public var isKeras: Bool { self == .keras || self == .keras3 || self == .weights }
@@ -59,6 +61,7 @@ package struct NewCheckpoint: Sendable {
             switch layout {
             case .safetensors:
                 try writeSafetensors(to: temporary, named: path)
+            case .pth: try torchZip(path: path).write(to: temporary, named: path)
             case .torch: try writeTorch(to: temporary, named: path)
             case .keras, .keras3, .weights:
                 try KerasOutput(self, path: path).write(to: temporary, layout: layout)
@@ -68,10 +71,10 @@ package struct NewCheckpoint: Sendable {
 
     /// Throws what `write` would throw over the contents before it writes anything; `path` is named in errors.
     package func check(for layout: OutputLayout, path: String) throws {
-        if layout.isKeras {
-            _ = try KerasOutput(self, path: path)
-        } else {
-            _ = try torchContents(path: path)
+        switch layout {
+        case .keras, .keras3, .weights: _ = try KerasOutput(self, path: path)
+        case .pth: _ = try torchZip(path: path)
+        case .torch, .safetensors: _ = try torchContents(path: path)
         }
     }
 
@@ -97,13 +100,21 @@ package struct NewCheckpoint: Sendable {
     }
 
     private func writeSafetensors(to temporary: String, named path: String) throws {
-        var (table, metadata) = try torchContents(path: path)
-        metadata.insert(("format", "pt"), at: 0)
-        if let classNames {
-            metadata.append((NameListAttribute.classNames, JSON.array(classNames.map(JSON.string)).text))
-        }
-        metadata.append(("normconv", note))
-        try SafetensorsOutput(table, metadata: metadata).write(to: temporary, named: path)
+        let (table, metadata) = try torchContents(path: path)
+        try SafetensorsOutput(table, metadata: [("format", "pt")] + metadata + notes)
+            .write(to: temporary, named: path)
+    }
+
+    private func torchZip(path: String) throws -> TorchZipOutput {
+        let (table, metadata) = try torchContents(path: path)
+        return try TorchZipOutput(table, metadata: metadata + notes, path: path)
+    }
+
+    /// What files without attributes store as strings.
+    private var notes: [(key: String, value: String)] {
+        guard let classNames else { return [("normconv", note)] }
+        let names = JSON.array(classNames.map(JSON.string)).text
+        return [(NameListAttribute.classNames, names), ("normconv", note)]
     }
 
     private func writeTorch(to temporary: String, named path: String) throws {
