@@ -11,7 +11,7 @@ extension Recognition {
         for index in network.nodes.indices {
             guard case .batchNorm(var norm) = network.nodes[index].operation else { continue }
             let layer = network.nodes[index].layer
-            if let stated = facts.normEpsilons[layer] {
+            if let stated = facts.normEpsilons[layer], stated >= 0, stated.isFinite {
                 norm.epsilon = stated
             } else if let given = facts.batchEpsilon {
                 norm.epsilon = given
