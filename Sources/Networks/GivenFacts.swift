@@ -4,7 +4,7 @@ package struct GivenFacts: Sendable, Equatable {
     package var pairs: GivenPairs?
     /// ε of the batch norms, 0 or more.
     package var batchEpsilon: Double?
-    /// ε of batch norms by their layers' names, where the file records it (a pickled module).
+    /// ε of batch norms by their modules' names in the file, where it records them (a pickled module).
     package var normEpsilons: [String: Double]
 
     /// Facts from outside the names; none by default.

@@ -10,8 +10,7 @@ extension Recognition {
         var someKeepDefault = false
         for index in network.nodes.indices {
             guard case .batchNorm(var norm) = network.nodes[index].operation else { continue }
-            let layer = network.nodes[index].layer
-            if let stated = facts.normEpsilons[layer], stated >= 0, stated.isFinite {
+            if let stated = facts.normEpsilons[Self.module(of: norm.mean)], stated >= 0, stated.isFinite {
                 norm.epsilon = stated
             } else if let given = facts.batchEpsilon {
                 norm.epsilon = given
@@ -26,6 +25,11 @@ extension Recognition {
         }
         if !someKeepDefault { assumptions.removeAll { $0.hasPrefix(Self.epsilonPrefix) } }
         for line in sources where !assumptions.contains(line) { assumptions.insert(line, at: 0) }
+    }
+
+    /// The module of a parameter: `layer1.0.bn1` of `layer1.0.bn1.running_mean`.
+    private static func module(of parameter: String) -> String {
+        String(parameter[..<(parameter.lastIndex(of: ".") ?? parameter.startIndex)])
     }
 
     private static let epsilonPrefix = "batch norms: ε "

@@ -39,6 +39,15 @@ struct ArchitectureOptions: ParsableArguments {
     var normGroups: Int?
 
     @Option(
+        help: ArgumentHelp(
+            """
+            Which network of a PyTorch checkpoint that holds several: a key, or a path of keys such as model.ema. Without this \
+            option: the state_dict or model, otherwise the largest network, and averaged weights (EMA) only where there are \
+            no others.
+            """, valueName: "key"))
+    var key: String?
+
+    @Option(
         help: """
             A JSON file with the convolutions and the norms that directly follow them, for a file that does not record its graph: \
             [{"conv": NAME, "norm": NAME}, ...] or {NAME: NAME, ...}.
@@ -52,15 +61,6 @@ struct ArchitectureOptions: ParsableArguments {
             1e-05 (PyTorch) or 1e-03 (Keras).
             """)
     var batchEpsilon: Double?
-
-    @Option(
-        help: ArgumentHelp(
-            """
-            Which network of a PyTorch checkpoint that holds several: a key, or a path of keys such as model.ema. Without this \
-            option: the state_dict or model, otherwise the largest network, and averaged weights (EMA) only where there are \
-            no others.
-            """, valueName: "key"))
-    var key: String?
 
     func validate() throws {
         if let batchEpsilon, !(batchEpsilon >= 0 && batchEpsilon.isFinite) {
@@ -95,7 +95,7 @@ struct ArchitectureOptions: ParsableArguments {
 
     private func model(_ path: String, key: String?) throws -> Model {
         let facts = GivenFacts(pairs: try pairs.map(GivenPairs.init(path:)), batchEpsilon: batchEpsilon)
-        return try Model(path: path, architecture: text, norms: normKind, key: key, facts: facts)
+        return try Model(path: path, architecture: try text, norms: normKind, key: key, facts: facts)
     }
 
     /// The files that the options name.
@@ -217,6 +217,5 @@ extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
-extension PixelScale: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}

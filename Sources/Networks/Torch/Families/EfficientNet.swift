@@ -4,7 +4,8 @@ extension TorchFamily {
         marks: [NamedParts.Mark(block: "features.1.0.block.0.0.weight", stems: ["features.0.0.weight"])],
         trunk: ["features"]
     ) { names throws(NetworkError) in
-        let variant = try EfficientNet(names) { "features.\($0 + 1).\($1).block.0.0" }
+        let variant = try EfficientNet(
+            names, convolution: { "features.\($0 + 1).\($1).block.0.0" }, last: { "features.\($0 + 1).0" })
         var builder = EfficientNetBuilder(variant, names)
         return try builder.member()
     }
@@ -28,9 +29,11 @@ struct EfficientNet: Sendable {
     let name: String
     let stages: [Stage]
 
-    /// The variant with as many blocks in each stage as the file has. B1 and B2 have the same; B2 is wider.
+    /// The variant with as many blocks in each stage as the file has, known by their convolutions' names. B1 and B2 have
+    /// the same; B2 is wider, and so is its last convolution.
     init(
-        _ names: TorchNames, convolution: (_ stage: Int, _ block: Int) -> String
+        _ names: TorchNames, convolution: (_ stage: Int, _ block: Int) -> String,
+        last: (_ stages: Int) -> String
     ) throws(NetworkError) {
         var counts: [Int] = []
         while true {
@@ -38,7 +41,9 @@ struct EfficientNet: Sendable {
             if count == 0 { break }
             counts.append(count)
         }
-        guard let variant = Self.variants.first(where: { $0.stages.map(\.count) == counts }) else {
+        let candidates = Self.variants.filter { $0.stages.map(\.count) == counts }
+        let outputs = names.parameter(.kernel, of: last(counts.count))?.shape.extents.first ?? 0
+        guard let variant = outputs > Self.widthOfB1 ? candidates.last : candidates.first else {
             throw .unrecognized(reason: "stages of \(counts) blocks, expected those of an EfficientNet")
         }
         self = variant
@@ -48,11 +53,13 @@ struct EfficientNet: Sendable {
 
     static let activation = Activation.swish
     static let strides = [1, 2, 2, 2, 1, 2, 1]
+    /// Outputs of the last convolution of B0 and B1.
+    private static let widthOfB1 = 1280
     private static let sizes = [3, 3, 5, 3, 5, 5, 3]
 
     private static let variants =
         [
-            ("B0", [1, 2, 2, 3, 3, 4, 1]), ("B1 or B2", [2, 3, 3, 4, 4, 5, 2]),
+            ("B0", [1, 2, 2, 3, 3, 4, 1]), ("B1", [2, 3, 3, 4, 4, 5, 2]), ("B2", [2, 3, 3, 4, 4, 5, 2]),
             ("B3", [2, 3, 3, 5, 5, 6, 2]),
             ("B4", [2, 4, 4, 6, 6, 8, 2]), ("B5", [3, 5, 5, 7, 7, 9, 3]), ("B6", [3, 6, 6, 8, 8, 11, 3]),
             ("B7", [4, 7, 7, 10, 10, 13, 4]),
@@ -71,7 +78,7 @@ struct EfficientNet: Sendable {
         }
 
     /// ε in torchvision: PyTorch's default up to B4, TensorFlow's in the larger ones and in V2.
-    var torchvisionEpsilon: Double { ["B0", "B1 or B2", "B3", "B4"].contains(name) ? 1e-5 : 1e-3 }
+    var torchvisionEpsilon: Double { ["B0", "B1", "B2", "B3", "B4"].contains(name) ? 1e-5 : 1e-3 }
 }
 
 private struct EfficientNetBuilder {
@@ -110,7 +117,7 @@ private struct EfficientNetBuilder {
         var member = TorchMember(
             name: "efficientnet", title: "EfficientNet-\(variant.name) (torchvision names)", graph: graph,
             input: input, output: value, geometry: "torchvision's")
-        try member.append(classifier: "classifier.1", after: "avgpool")
+        try member.appendClassifier()
         return member
     }
 
