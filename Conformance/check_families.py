@@ -5,8 +5,8 @@
 For each network, with random weights and measured statistics:
 - it converts with --ws off, replaces every BatchNorm by a GroupNorm by name, and loads the result with strict=True;
 - the outputs are finite;
-- with the stored statistics pooled per group in place of each sample's (DESIGN: m is the mean of the channels' means, v the
-  mean of their variances plus the variance of the means), the outputs are those of BatchNorm to 1e-4 of the largest;
+- with the stored statistics pooled per group in place of each sample's (the mean of the channels' means; the mean of their
+  variances plus the variance of the means), the outputs are those of BatchNorm to 1e-4 of the largest;
 - the pairs of convolution and norm that normconv finds are those of the modules' real inputs and outputs. One that is not
   fails; one that is not found is counted.
 The script of Documentation/Formats.md then gives the pairs of a network, and `--pairs` standardizes all of them.
@@ -238,7 +238,8 @@ def check_script(options, folder):
     """The documented script's pairs, and a conversion that standardizes them all."""
     blocks = re.findall(r"```python\n(.*?)```", FORMATS.read_text(), re.S)
     script = next(block for block in blocks if "symbolic_trace" in block)
-    family = torchvision_family("mobilenet_v2")
+    # A family whose graph normconv does not know.
+    family = torchvision_family("mnasnet1_0")
     network, images = prepare(family)
     torch.save(network.state_dict(), folder / "in.pth")
     exec(script.replace('"pairs.json"', f'"{folder}/pairs.json"'), {"model": network})
