@@ -10,8 +10,9 @@ import Tensors
 ///   - kind: The kind of other norms without statistics, if it is known.
 ///   - isTopological: Whether the file lists every layer after those that it reads.
 ///   - facts: What names do not tell: pairs, and ε of batch norms.
-/// - Throws: `GivenPairError` where given pairs are not the file's; `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
-///   network, shapes are not, and norms cannot all be converted by themselves.
+/// - Throws: `GivenPairError` where given pairs are not the file's; `NetworkError.unrecognized` where there are no norms
+///   either; other cases where names are those of a known network, shapes are not, and norms cannot all be converted by
+///   themselves.
 package func recognizeNames(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
     isTopological: Bool = false, facts: GivenFacts = GivenFacts()
