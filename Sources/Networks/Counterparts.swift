@@ -5,15 +5,13 @@ struct Counterpart: Equatable {
     let kind: Kind
 
     /// What connects the two names, the strongest first.
-    enum Kind: Int {
+    enum Kind {
         /// The sources of a known block.
         case block
         /// Neighbours in an `nn.Sequential`.
         case neighbour
         /// The word for what they are, or a module with nothing else in it.
         case words
-        /// In a pre-activation block: the convolution of the number before.
-        case numberBefore
     }
 }
 

@@ -15,13 +15,16 @@ struct EpsilonConventions {
     /// Prefixes of parameters → their convention, longest first.
     private var prefixes: [(prefix: String, convention: Convention)] = []
 
+    /// Networks of known families in a file at most.
+    private static let most = 64
+
     /// The conventions of a file's networks.
     init(_ parameters: ParameterTable) {
         let names = parameters.names.map { $0.replacing("/", with: ".") }
         let shapes = Dictionary(zip(names, parameters.map(\.shape.extents))) { first, _ in first }
         for family in Family.all {
             let mark = family.marks[0]
-            for name in names where name.hasSuffix(mark) {
+            for name in names where name.hasSuffix(mark) && prefixes.count < Self.most {
                 let prefix = String(name.dropLast(mark.count))
                 guard prefix.isEmpty || prefix.hasSuffix("."),
                     family.marks.allSatisfy({ shapes[prefix + $0] != nil }),

@@ -50,6 +50,7 @@ private struct PairBuilder {
     private let evidence: PairEvidence
     /// Norm → the convolution before it, as somebody gave it.
     private let given: [Int: Int]
+    private let givenConvolutions: Set<Int>
     /// Layers that stand before some norm for sure.
     private let taken: Set<Int>
     private(set) var nodes = [Node(layer: "input", operation: .input, inputs: [])]
@@ -63,10 +64,11 @@ private struct PairBuilder {
         let elimination = layers.elimination(isTopological: isTopological)
         self.elimination = elimination
         self.given = given.map(layers.placesHere) ?? [:]
+        givenConvolutions = Set(self.given.values)
         let proven = elimination.layerBefore.filter { norm, layer in
             layers.layers[layer].mapChannels?.outputs == layers.layers[norm].channels
         }
-        taken = Set(proven.values).union(self.given.values)
+        taken = givenConvolutions.union(proven.values)
         proof = isTopological ? .order : .count
         evidence = PairEvidence(layers)
     }
@@ -105,7 +107,8 @@ private struct PairBuilder {
         let norm = layers.layers[place]
         guard let channels = norm.channels else { return nil }
         let last = elimination.layerBefore[place]
-        if let last, layers.layers[last].mapChannels?.outputs != channels || given.values.contains(last) {
+        if let last, layers.layers[last].mapChannels?.outputs != channels || givenConvolutions.contains(last)
+        {
             return nil
         }
         let counterparts = layers.counterparts(of: place)

@@ -4,17 +4,18 @@ extension Recognition {
     /// Sets ε of the batch norms: what the file records, else what was given, else what the source of a known family has.
     /// Otherwise the framework's default stays, as `assumptions` say.
     mutating func setEpsilons(_ facts: GivenFacts, of parameters: ParameterTable) {
-        let conventions = EpsilonConventions(parameters)
+        // A network that is known as a whole has its family's already.
+        let conventions = network.isComplete ? nil : EpsilonConventions(parameters)
         var sources: [String] = []
         var someKeepDefault = false
         for index in network.nodes.indices {
             guard case .batchNorm(var norm) = network.nodes[index].operation else { continue }
-            if let stated = facts.normEpsilons[Self.module(of: norm.mean)] {
+            if let stated = facts.normEpsilons[Self.module(of: norm.mean)], stated >= 0, stated.isFinite {
                 norm.epsilon = stated
             } else if let given = facts.batchEpsilon {
                 norm.epsilon = given
                 sources.append(Self.epsilonAssumption(given, "by option"))
-            } else if let known = conventions.epsilon(of: norm.mean) {
+            } else if let known = conventions?.epsilon(of: norm.mean) {
                 norm.epsilon = known.epsilon
                 sources.append(Self.epsilonAssumption(known.epsilon, known.source))
             } else {
