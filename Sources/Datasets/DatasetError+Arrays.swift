@@ -27,7 +27,7 @@ extension DatasetError {
             "\(file): '\(object)': elements are \(found), expected integers or floats"
         case .scaleUnknown(let file, let object, let found, let low, let high):
             "\(file): '\(object)': elements are \(found) from \(Self.number(low)) to \(Self.number(high)), expected uint8; "
-                + "give the factor that takes the values to 0…255 with --scale FACTOR, such as --scale 0.00390625 for 16 bits"
+                + "give the factor that takes the values to 0…255 with --scale FACTOR, such as --scale 0.0038910506 for 16 bits"
         case .channelsFixed(let file, let object, let found):
             "\(file): '\(object)': \(found) channels, expected 1 or 3 for --channels"
         default: "unreadable split"

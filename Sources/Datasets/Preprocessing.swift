@@ -118,7 +118,7 @@ public enum PixelScale: Sendable, Equatable {
     case bytes
     /// 0…1
     case unit
-    /// Values that this factor takes to 0…255, as 1/256 does 16-bit images. Applies to images of any type, in Float32.
+    /// Values that this factor takes to 0…255, as 1/257 does 16-bit images. Applies to images of any type, in Float32.
     case factor(Float)
 
     /// The factor, if there is one.

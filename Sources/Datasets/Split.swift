@@ -64,8 +64,7 @@ public struct Split: Sendable {
         scale: PixelScale = .bytes, channels: Int? = nil, requiresLabels: Bool = true,
         transform: ImageTransform = .torch, classes: ClassIndices? = nil
     ) throws(DatasetError) {
-        if let listing = try ImageListing(path: path, requiresLabels: requiresLabels, sources: sources)
-        {
+        if let listing = try ImageListing(path: path, requiresLabels: requiresLabels, sources: sources) {
             try sources.checkFiles(path, scale: scale, channels: channels)
             self.init(
                 file: path, labels: try listing.resolvedLabels(classes), from: listing.labelSource,

@@ -67,7 +67,8 @@ package struct TextDataset: Sendable {
         try Library.check(
             chdf5_read_references(handle.id, type.id, size, &bytes),
             "reading the lengths of the strings", location)
-        let limit = file.limits.total(ofFileBytes: file.byteCount)
+        // Labels and names are short, and each is copied.
+        let limit = file.limits.allowance
         var (heap, total) = (GlobalHeap(of: file), 0)
         for index in 0..<count {
             let reference = bytes[index * size..<(index + 1) * size]

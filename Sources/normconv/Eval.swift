@@ -15,7 +15,7 @@ struct Eval: ParsableCommand {
               normconv eval resnet.h5 gn.h5 --data test.h5 --json | jq '.models[].top1'
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
               normconv eval r50.safetensors --data imagenette/val --classes names.txt
-              normconv eval pcam.h5 --data pcam_x.h5 --labels pcam_y.h5
+              normconv eval resnet.h5 --data images.h5 --labels labels.h5
               normconv eval pets.h5 --data annotations/test.txt --skip-broken
               normconv eval resnet50.h5 --data val --precision bf16
               normconv eval resnet50.h5 --data val --resume resnet50.partial

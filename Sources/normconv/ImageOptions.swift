@@ -105,7 +105,7 @@ struct PixelOptions: ParsableArguments {
     @Option(
         help: """
             Range of images that are not uint8: bytes (0…255), unit (0…1), or the factor that takes the values to 0…255, such \
-            as 0.00390625 for 16 bits.
+            as 0.0038910506 for 16 bits.
             """)
     var scale: PixelScale?
 

@@ -9,7 +9,7 @@ import Testing
 struct ArrayChoiceTests {
     /// Images of one row each, whose first pixel is `first`, and as many labels.
     private func images(_ name: String, first: UInt8 = 0) -> MadeArray {
-        MadeArray(name, "|u1", [2, 1, 2, 3], (0..<12).map { first + $0 })
+        MadeArray(name, "|u1", [2, 2, 1, 3], (0..<12).map { first + $0 })
     }
 
     private func labels(_ name: String, _ values: [Int] = [1, 0]) -> MadeArray {
@@ -104,6 +104,8 @@ struct ArrayChoiceTests {
         try expectFailure([images("x"), labels("labels"), labels("label")]) {
             .severalArrays(file: $0, role: "labels", found: ["labels", "label"])
         }
+        // Where none are needed, they are none.
+        try expect([images("x"), labels("labels"), labels("label")], labels: nil)
     }
 
     @Test("Arrays of any name when they are said")
@@ -111,7 +113,7 @@ struct ArrayChoiceTests {
         let arrays = [images("arr_0"), labels("arr_1"), labels("fine", [0, 1])]
         try expect(arrays, sources: sources { ($0.images, $0.labels) = ("arr_0", "arr_1") })
         try expect(arrays, labels: [0, 1], sources: sources { ($0.images, $0.labels) = ("arr_0", "fine") })
-        let listed = ["'arr_0' uint8 [2, 1, 2, 3]", "'arr_1' int64 [2]", "'fine' int64 [2]"]
+        let listed = ["'arr_0' uint8 [2, 2, 1, 3]", "'arr_1' int64 [2]", "'fine' int64 [2]"]
         try expectFailure(arrays, sources: sources { $0.images = "x" }) {
             .noArray(file: $0, name: "x", found: listed)
         }
@@ -133,7 +135,7 @@ struct ArrayChoiceTests {
         let arrays = [images("x_test"), labels("y_train")]
         try expectFailure(arrays) {
             .noLabels(
-                file: $0, found: ["'x_test' uint8 [2, 1, 2, 3]", "'y_train' int64 [2]"],
+                file: $0, found: ["'x_test' uint8 [2, 2, 1, 3]", "'y_train' int64 [2]"],
                 expected: ArrayName.knownLabels)
         }
         try expect(arrays, labels: nil)
@@ -159,6 +161,11 @@ struct ArrayChoiceTests {
                 .lengthsDiffer(file: file, object: "y", found: 3, expected: 2)
             }
         }
+        // Labels beside the images do not matter then, whatever they are.
+        try MadeSplit.withFile([labels("y")]) { file in
+            try expect(
+                [images("x"), MadeArray("y", "|O", [2], [])], sources: sources { $0.labelsFile = file })
+        }
         try MadeSplit.withFile([labels("a"), labels("b")]) { file in
             try expectFailure([images("x")], sources: sources { $0.labelsFile = file }) { _ in
                 .noLabels(
@@ -172,7 +179,7 @@ struct ArrayChoiceTests {
         try TestFiles.withTemporaryFolder { folder in
             let (data, truth) = (folder + "/x.npy", folder + "/y.npy")
             try Data(labels("y").npy).write(to: URL(fileURLWithPath: truth))
-            for array in [images("x"), MadeArray.floats("x", [2, 1, 2, 3], (0..<12).map { Float($0 * 20) })] {
+            for array in [images("x"), MadeArray.floats("x", [2, 2, 1, 3], (0..<12).map { Float($0 * 20) })] {
                 try Data(array.npy).write(to: URL(fileURLWithPath: data))
                 let split = try Split(path: data, sources: sources { $0.labelsFile = truth })
                 #expect(split.labels == [1, 0])

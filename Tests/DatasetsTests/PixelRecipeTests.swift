@@ -7,7 +7,7 @@ import Testing
 @Suite("Types and channels of image arrays")
 struct PixelRecipeTests {
     private func open(
-        _ array: MadeArray, layout: ImageLayout? = nil, scale: PixelScale = .bytes, channels: Int? = nil,
+        _ array: MadeArray, layout: ImageLayout? = .nhwc, scale: PixelScale = .bytes, channels: Int? = nil,
         _ body: (Split) throws -> Void
     ) throws {
         try MadeSplit.withFile([array]) { path in
@@ -42,7 +42,7 @@ struct PixelRecipeTests {
             let expected = DatasetError.scaleUnknown(
                 file: path, object: "images", found: "int32", low: Float(values.min() ?? 0),
                 high: Float(values.max() ?? 0))
-            #expect(throws: expected) { try Split(path: path, requiresLabels: false) }
+            #expect(throws: expected) { try Split(path: path, layout: .nhwc, requiresLabels: false) }
             #expect(
                 expected.description.contains("from \(values.min() ?? 0) to \(values.max() ?? 0), expected"))
         }
@@ -53,11 +53,17 @@ struct PixelRecipeTests {
     func factor() throws {
         let values = [0, 65535, 256, 1000, 12345, 40000]
         try open(integers("<u2", 2, values), scale: .factor(0.00390625)) { split in
-            #expect(split.assumptions.isEmpty && split.blackToWhite == 0...255)
+            #expect(split.assumptions.isEmpty)
+            #expect(split.blackToWhite == 0...255)
             let pixels = try split.read(0..<1, preprocessing: .raw)
             #expect(pixels == values.map { Float($0) * 0.00390625 })
             let unit = try split.read(0..<1, preprocessing: .unit)
             #expect(unit == values.map { Float($0) * 0.00390625 / 255 })
+        }
+        // 65535 becomes 255 exactly.
+        try open(integers("<u2", 2, values), scale: .factor(0.0038910506)) { split in
+            let pixels = try split.read(0..<1, preprocessing: .unit)
+            #expect(pixels.prefix(2) == [0, 1])
         }
         try open(MadeArray("images", "|u1", [1, 1, 1, 3], [0, 1, 1]), scale: .factor(255)) { split in
             let pixels = try split.read(0..<1, preprocessing: .tf)
@@ -94,7 +100,7 @@ struct PixelRecipeTests {
         "Grey is repeated for colour, in either order of dimensions",
         arguments: [[2, 2, 2], [2, 2, 2, 1], [2, 1, 2, 2]])
     func greyToColour(shape: [Int]) throws {
-        try open(.bytes("images", shape), channels: 3) { split in
+        try open(.bytes("images", shape), layout: nil, channels: 3) { split in
             #expect(split.extents == [2, 2, 2, 3])
             let pixels = try split.read(0..<2, preprocessing: .raw)
             #expect(pixels == (0..<8).flatMap { [Float($0), Float($0), Float($0)] })
@@ -121,7 +127,7 @@ struct PixelRecipeTests {
             #expect(grey == expected)
         }
         let planes = (0..<3).flatMap { channel in (0..<8).map { values[$0 * 3 + channel] } }
-        try open(MadeArray("images", "|u1", [1, 3, 2, 4], planes), channels: 1) { split in
+        try open(MadeArray("images", "|u1", [1, 3, 2, 4], planes), layout: .nchw, channels: 1) { split in
             let grey = try split.read(0..<1, preprocessing: .raw)
             #expect(grey == expected)
         }

@@ -65,7 +65,7 @@ struct TextLabelTests {
 
     @Test("A class order in the file holds for its strings")
     func classOrder() throws {
-        let array = TextArray(name: "labels", shape: [3], strings: ["b", "a", "b"])
+        let array = TextArray(name: "labels", shape: [3]) { ["b", "a", "b"] }
         let read = try LabelArray.texts(array).read(file: "a.h5", images: 3, classNames: ["b", "a"])
         #expect(read == .places([0, 1, 0], of: ["b", "a"]))
     }
@@ -74,7 +74,7 @@ struct TextLabelTests {
         _ strings: [String], shape: [Int]? = nil, at location: SourceLocation = #_sourceLocation,
         _ expected: DatasetError
     ) {
-        let array = TextArray(name: "labels", shape: shape ?? [strings.count], strings: strings)
+        let array = TextArray(name: "labels", shape: shape ?? [strings.count]) { strings }
         #expect(throws: expected, sourceLocation: location) {
             try LabelArray.texts(array).read(file: "a.h5", images: 3, classNames: nil)
         }
@@ -98,6 +98,20 @@ struct TextLabelTests {
         expectFailure(
             ["a", "b", "c", "d"], shape: [2, 2],
             .wrongLabels(file: "a.h5", object: "labels", found: "strings of shape [2, 2]"))
+    }
+
+    @Test("More strings than fit in memory are refused before they are read")
+    func tooMany() {
+        let count = TextArray.most + 1
+        let array = TextArray(name: "labels", shape: [count]) {
+            Issue.record("read")
+            return []
+        }
+        let expected = DatasetError.wrongLabels(
+            file: "a.h5", object: "labels", found: "strings of shape [2097153], more than 2097152")
+        #expect(throws: expected) {
+            try LabelArray.texts(array).read(file: "a.h5", images: count, classNames: nil)
+        }
     }
 
     @Test("Labels with extents of 1 are labels", arguments: [[1, 3], [3, 1], [3, 1, 1, 1], [1, 3, 1]])

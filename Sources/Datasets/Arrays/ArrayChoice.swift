@@ -4,6 +4,8 @@ struct ArrayChoice {
     let name: String
     /// The labels that belong to the images; nil where there are none.
     let labels: String?
+    /// Why there are none, if the names of several say so.
+    private(set) var unclearLabels: DatasetError?
     /// What names alone decided, for people to check.
     let assumptions: [String]
 
@@ -23,10 +25,11 @@ struct ArrayChoice {
             self.labels = try Self.present(labels, in: arrays)
         } else if let paired = Self.partner(of: name, in: candidates) {
             self.labels = paired
-        } else if candidates.count > 1 {
-            throw .severalArrays(file: arrays.path, role: "labels", found: candidates)
         } else {
-            self.labels = candidates.first
+            self.labels = candidates.count == 1 ? candidates[0] : nil
+            if candidates.count > 1 {
+                unclearLabels = .severalArrays(file: arrays.path, role: "labels", found: candidates)
+            }
         }
         self.name = name
         // What was said is not assumed.
@@ -106,7 +109,7 @@ struct ArrayChoice {
                     ? .noImages(file: arrays.path, found: arrays.summary, expected: ArrayName.knownImages)
                     : .noLabels(file: arrays.path, found: arrays.summary, expected: ArrayName.knownLabels)
             }
-            // Images of no part beside a training part may be all of them.
+            // What is of no part may be all of the parts.
             let isUnclear = ranked.count > 1 && first == names(role, nil)
             guard first.count == 1, !isUnclear else {
                 throw .severalArrays(

@@ -6,6 +6,8 @@ struct ArrayImages: ImageStore {
     private let file: String
     private let name: String
     private let scale: PixelScale
+    /// Whether a factor was applied.
+    private let isScaled: Bool
     private let reader: BlockReader
     /// The smallest and largest value of the images that are read at opening; nil of bytes.
     private let extremes: ClosedRange<Float>?
@@ -25,6 +27,7 @@ struct ArrayImages: ImageStore {
         (format, self.file, name) = (recipe.format, file, array.name)
         let isByte = array.isUInt8 && recipe.factor == nil
         // A factor has been applied when values are preprocessed.
+        isScaled = recipe.factor != nil
         self.scale = isByte || recipe.factor != nil ? .bytes : scale
         reader = BlockReader(array, recipe)
         if !isByte, !array.isFloat, recipe.factor == nil {
@@ -79,9 +82,10 @@ struct ArrayImages: ImageStore {
             expected: scale == .unit ? "0…1" : "0…255 (or 0…1 with --scale unit)")
     }
 
-    /// Whether the values of float images fit the given scale.
+    /// Whether the values fit the given scale. With a factor they stay below 256: 1/256 takes 65535 to 255.996.
     private func isOfScale(_ extremes: ClosedRange<Float>) -> Bool {
-        scale.range.contains(extremes.lowerBound) && scale.range.contains(extremes.upperBound)
+        let most = isScaled ? Float(256).nextDown : scale.range.upperBound
+        return extremes.lowerBound >= 0 && extremes.upperBound <= most
             && (scale == .unit || extremes.upperBound > 1)
     }
 

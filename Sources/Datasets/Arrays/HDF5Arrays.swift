@@ -38,9 +38,10 @@ struct HDF5Arrays: NamedArrays {
     }
 
     func texts(_ name: String) throws(DatasetError) -> TextArray? {
-        try hdf5Result { () throws(HDF5Error) in
-            try root.texts(name).map { dataset throws(HDF5Error) in
-                TextArray(name: name, shape: dataset.shape, strings: try dataset.strings())
+        let dataset = try hdf5Result { () throws(HDF5Error) in try root.texts(name) }
+        return dataset.map { dataset in
+            TextArray(name: name, shape: dataset.shape) { () throws(DatasetError) in
+                try hdf5Result { () throws(HDF5Error) in try dataset.strings() }
             }
         }
     }

@@ -22,18 +22,27 @@ enum LabelArray {
 struct TextArray {
     let name: String
     let shape: [Int]
-    let strings: [String]
+    /// Reads them all, in row-major order.
+    let strings: () throws(DatasetError) -> [String]
 
-    /// Numbers if all strings are whole numbers, otherwise names, as in lists.
+    /// Strings that are read at most: each takes several times its bytes in memory.
+    static let most = 1 << 21
+
+    /// Numbers if all strings are whole numbers, otherwise names, as in lists. Their number is checked before they are read.
     fileprivate func labels(
         file: String, images: Int, classNames: [String]?
     ) throws(DatasetError) -> ClassLabels {
-        guard shape.count(where: { $0 != 1 }) <= 1 else {
-            throw .wrongLabels(file: file, object: name, found: "strings of shape \(shape)")
+        let extents = shape.filter { $0 != 1 }
+        guard extents.count <= 1, images <= Self.most else {
+            throw .wrongLabels(
+                file: file, object: name,
+                found: "strings of shape \(shape)" + (images > Self.most ? ", more than \(Self.most)" : ""))
         }
-        guard strings.count == images else {
-            throw .lengthsDiffer(file: file, object: name, found: strings.count, expected: images)
+        let count = extents.first ?? 1
+        guard count == images else {
+            throw .lengthsDiffer(file: file, object: name, found: count, expected: images)
         }
+        let strings = try strings()
         if let classNames, Set(strings).isSubset(of: classNames) {
             let places = Dictionary(classNames.enumerated().map { ($1, $0) }) { first, _ in first }
             return .places(strings.map { places[$0] ?? 0 }, of: classNames)

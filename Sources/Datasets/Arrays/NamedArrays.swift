@@ -46,17 +46,19 @@ struct NpzArrays: NamedArrays {
     }
 
     func texts(_ name: String) throws(DatasetError) -> TextArray? {
-        guard try archiveResult({ () throws(ArchiveError) in try archive.preamble(named: name) }).isText
-        else {
-            return nil
+        let preamble = try archiveResult { () throws(ArchiveError) in try archive.preamble(named: name) }
+        guard preamble.isText else { return nil }
+        return TextArray(name: name, shape: preamble.shape) { () throws(DatasetError) in
+            try archiveResult { () throws(ArchiveError) in try archive.texts(named: name)?.strings ?? [] }
         }
-        let texts = try archiveResult { () throws(ArchiveError) in try archive.texts(named: name) }
-        return texts.map { TextArray(name: name, shape: $0.shape, strings: $0.strings) }
     }
 
     var summary: [String] {
-        names.map { name in "'\(name)'" + ((try? archive.preamble(named: name)).map { " \($0.words)" } ?? "")
+        // Errors show the first few.
+        let known = names.prefix(8).map { name in
+            "'\(name)'" + ((try? archive.preamble(named: name)).map { " \($0.words)" } ?? "")
         }
+        return known + names.dropFirst(8).map { "'\($0)'" }
     }
 }
 
@@ -97,10 +99,12 @@ struct NpyArrays: NamedArrays {
 
     func texts(_ name: String) throws(DatasetError) -> TextArray? {
         guard preamble.isText else { return nil }
-        let texts = try archiveResult { () throws(ArchiveError) in
-            try NumpyTexts(file.read(at: 0, count: file.size), file: path, member: name)
+        return TextArray(name: name, shape: preamble.shape) { () throws(DatasetError) in
+            try archiveResult { () throws(ArchiveError) in
+                let bytes = try file.read(at: 0, count: file.size)
+                return try NumpyTexts(bytes, file: path, member: name)?.strings ?? []
+            }
         }
-        return texts.map { TextArray(name: name, shape: $0.shape, strings: $0.strings) }
     }
 
     var summary: [String] { ["'\(Self.name)' \(preamble.words)"] }

@@ -49,7 +49,7 @@ struct SplitFile {
             let labels = sources.labelsFile == nil ? sources.labels : nil
             let choice = try ArrayChoice(
                 arrays, images: sources.images, labels: labels, sources.takesTrainingPart)
-            try self.init(arrays, choice)
+            try self.init(arrays, choice, readsLabels: sources.labelsFile == nil)
         }
         if let other = sources.labelsFile { try takeLabels(from: other, name: sources.labels) }
     }
@@ -64,15 +64,21 @@ struct SplitFile {
         missingLabels = .noLabels(file: path, found: [], expected: expected)
     }
 
-    private init(_ arrays: any NamedArrays, _ choice: ArrayChoice) throws(DatasetError) {
+    private init(
+        _ arrays: any NamedArrays, _ choice: ArrayChoice, readsLabels: Bool
+    ) throws(DatasetError) {
         images = try arrays.numbers(choice.name, acceptsBooleans: false)
-        labels = try choice.labels.map { name throws(DatasetError) in try arrays.labels(name) }
+        labels = try (readsLabels ? choice.labels : nil).map { name throws(DatasetError) in
+            try arrays.labels(name)
+        }
         (labelSource, labelsFile) = ("array '\(choice.labels ?? "")'", arrays.path)
         classNames = try arrays.classNames
         assumptions = choice.assumptions
-        missingLabels = .noLabels(
-            file: arrays.path, found: choice.labels == nil ? arrays.summary : [],
-            expected: ArrayName.knownLabels)
+        missingLabels =
+            choice.unclearLabels
+            ?? .noLabels(
+                file: arrays.path, found: choice.labels == nil ? arrays.summary : [],
+                expected: ArrayName.knownLabels)
     }
 
     /// Takes labels from a file of their own instead.

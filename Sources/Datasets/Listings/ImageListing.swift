@@ -69,8 +69,11 @@ struct ImageListing: Equatable {
     ) throws(DatasetError) -> ImageListing? {
         guard let path = MetadataFile.path(in: folder) else { return nil }
         let list = try ImageList(path: path)
-        guard ListHeader(list.table.rows[0].fields).hasFileNames else { return nil }
-        if requiresLabels, try list.listing(requiresLabels: false).labels == nil,
+        let header = ListHeader(list.table.rows[0].fields)
+        guard header.hasFileNames else { return nil }
+        // A column of captions is none of labels.
+        let hasLabels = !header.numbers.isEmpty || !header.classNames.isEmpty
+        if requiresLabels, !hasLabels,
             try entries(of: folder).contains(where: { isFolder(folder + "/" + $0) })
         {
             return nil
