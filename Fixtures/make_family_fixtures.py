@@ -28,6 +28,7 @@ LISTED = (
     )),
     *(("timm", name) for name in (
         "vgg11_bn", "mobilenetv2_110d", "efficientnet_b0", "regnety_002", "seresnet50", "seresnext26d_32x4d",
+        "legacy_seresnet50", "legacy_senet154",
     )),
 )  # fmt: skip
 
