@@ -19,6 +19,7 @@ SCRIPTS = (
     "make_named_fixtures.py",
     "make_family_fixtures.py",
     "make_layout_fixtures.py",
+    "make_layer_fixtures.py",
     "make_calibration_fixtures.py",
     "make_image_fixtures.py",
 )

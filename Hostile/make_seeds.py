@@ -20,8 +20,8 @@ SMALL = 130_000
 
 
 def fixtures(folder):
-    for pattern in ["*.h5", "*.keras", "*.pth", "*.npz", "*.safetensors", "zoo/*.h5", "formats/*", "images/*.jpg",
-                    "images/*.png"]:
+    for pattern in ["*.h5", "*.keras", "*.pth", "*.npz", "*.safetensors", "zoo/*.h5", "formats/*", "pickles/*",
+                    "images/*.jpg", "images/*.png"]:
         for file in sorted(FIXTURES.glob(pattern)):
             if file.stat().st_size < SMALL:
                 shutil.copyfile(file, folder / file.name)

@@ -64,6 +64,8 @@ package struct ConversionReport: Sendable, Equatable {
         case exempt(ConvolutionExemption)
         /// The norm after it has been a group norm before, so nothing tells its statistics.
         case beforeGroupNorm(layer: String)
+        /// It is behind a layer that is not computed, and its statistics do not tell the mean of its input.
+        case unknownInput
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
     }
@@ -103,6 +105,8 @@ extension ConversionReport.Reason: CustomStringConvertible {
         switch self {
         case .exempt(let exemption): exemption.description
         case .beforeGroupNorm(let layer): "it is followed by '\(layer)', which is already a GroupNorm"
+        case .unknownInput:
+            "it is behind a layer that normconv does not compute, and nothing else tells the mean of its input"
         case .singleWeightFilters: "its filters have a single weight"
         }
     }

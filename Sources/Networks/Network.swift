@@ -116,18 +116,30 @@ package enum Operation: Sendable, Equatable {
     case layerNorm(LayerNorm)
     /// A function of each element, or softmax over the innermost dimension.
     case activation(Activation)
+    /// x where positive, slope·x elsewhere, with stored slopes.
+    case prelu(PReLU)
     /// Maximum or average over windows.
     case pool(Pool)
     /// Maximum or average over all positions; `[features]`, or `[1, 1, features]` where dimensions are kept.
     case globalPool(Pool.Kind, keepsDimensions: Bool)
     /// Zeros around a map.
     case zeroPad(Margins)
+    /// A part of a map.
+    case crop(Crop)
+    /// A map of another number of rows and columns.
+    case resize(Resize)
+    /// Dimensions in another order, counted from 0 without the batch.
+    case permute([Int])
+    /// x / ‖x‖ over the innermost dimension, the norm being at least ε.
+    case unitNorm(epsilon: Double)
     /// Zero channels before and after a map's own.
     case padChannels(before: Int, after: Int)
     /// Elementwise sum of two or more inputs, broadcast like Keras' Add.
     case add
     /// Elementwise product of two or more inputs; `[1, 1, C]` or `[C]` is broadcast over a map.
     case multiply
+    /// Another combination of two or more inputs, broadcast like `add`.
+    case merge(Merge)
     /// Concatenation of the inputs' channels.
     case concatenate
     /// All dimensions as one, in channels-last order.

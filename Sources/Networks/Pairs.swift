@@ -161,7 +161,7 @@ extension Network {
             }
             return .success(consumer)
         case .add: return .failure(.feedsAdd(layer: layer))
-        case .activation: return .failure(.activation(layer: layer))
+        case .activation, .prelu: return .failure(.activation(layer: layer))
         case .opaque(let opaque): return .failure(.opaque(layer: layer, className: opaque.className))
         default: return .failure(.notBeforeNorm(layer: layer))
         }
@@ -178,10 +178,11 @@ extension Operation {
             [norm.gamma, norm.beta, norm.mean, norm.variance].compactMap(\.self) + norm.bookkeeping
         case .groupNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
         case .layerNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
+        case .prelu(let prelu): [prelu.slopes]
         case .standardizeInput(let mean, let variance): [mean, variance]
         case .opaque(let opaque): opaque.parameters
-        case .input, .activation, .pool, .globalPool, .zeroPad, .padChannels, .add, .multiply, .concatenate,
-            .flatten, .reshape, .scaleShift:
+        case .input, .activation, .pool, .globalPool, .zeroPad, .crop, .resize, .permute, .unitNorm,
+            .padChannels, .add, .multiply, .merge, .concatenate, .flatten, .reshape, .scaleShift:
             []
         }
     }

@@ -68,6 +68,7 @@ extension Network {
                     + place(norm.variance, "moving_variance")
             case .groupNorm(let norm): return place(norm.gamma, "gamma") + place(norm.beta, "beta")
             case .layerNorm(let norm): return place(norm.gamma, "gamma") + place(norm.beta, "beta")
+            case .prelu(let prelu): return place(prelu.slopes, "alpha")
             case .standardizeInput(let mean, let variance):
                 return place(mean, "mean") + place(variance, "variance")
             default: return []

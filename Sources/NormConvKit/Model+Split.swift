@@ -68,6 +68,7 @@ extension [Model] {
     /// Throws what `Model.split` throws, and `SplitFailure` if the networks resize image files differently or their outputs
     /// are different classes.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+        for model in self { try naming(model.path) { try model.checkLayers() } }
         // A file without class names is assumed to have the same classes as the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)

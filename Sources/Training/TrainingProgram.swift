@@ -13,6 +13,10 @@ final class TrainingProgram: @unchecked Sendable {
     let convolutions: [Int: TrainingConvolution]
     /// Scales and shifts that are not trained: those of configurations, and batch normalization that stays.
     let affines: [Int: ChannelAffine]
+    /// The slopes of PReLUs, which are not trained either.
+    let slopes: [Int: [Float]]
+    /// Parts of maps, other sizes and orders.
+    let steps: [Int: StepOperation]
     /// Group norms with the current gamma and beta.
     private(set) var norms: [Int: GroupNormStep] = [:]
     /// The weights as the convolutions see them: standardized where they are to be.
@@ -27,6 +31,8 @@ final class TrainingProgram: @unchecked Sendable {
         self.batch = batch
         effective = [Float](repeating: 0, count: layout.count)
         affines = try plan.affines(Weights(parameters))
+        slopes = try plan.slopes(Weights(parameters))
+        steps = plan.steps()
         var convolutions: [Int: TrainingConvolution] = [:]
         for index in plan.order {
             guard let shape = plan.convolutionShape(index) else { continue }
@@ -103,6 +109,24 @@ extension TrainingPlan {
             return (dense.convolution, [1, positions, dense.inputs], [1, positions, dense.outputs])
         default: return nil
         }
+    }
+
+    fileprivate func slopes(_ weights: Weights) throws -> [Int: [Float]] {
+        var slopes: [Int: [Float]] = [:]
+        for index in order {
+            guard case .prelu(let prelu) = network.nodes[index].operation else { continue }
+            slopes[index] = try weights.slopes(of: prelu, map: shapes[index])
+        }
+        return slopes
+    }
+
+    fileprivate func steps() -> [Int: StepOperation] {
+        var steps: [Int: StepOperation] = [:]
+        for index in order where index != 0 {
+            let node = network.nodes[index]
+            steps[index] = StepOperation(node.operation, from: shapes[node.inputs[0]], to: shapes[index])
+        }
+        return steps
     }
 
     fileprivate func affines(_ weights: Weights) throws -> [Int: ChannelAffine] {

@@ -8,7 +8,8 @@ enum Format: String, CaseIterable {
 
     init?(name: String) {
         let endings: [(String, Format)] = [
-            (".h5", .hdf5), (".keras", .keras), (".pth", .torch), (".npz", .npz),
+            (".h5", .hdf5), (".keras", .keras), (".pth", .torch), (".pt", .torch), (".pkl", .torch),
+            (".npz", .npz),
             (".safetensors", .safetensors),
             (".json", .json), (".jpg", .jpeg), (".png", .png), (".csv", .list), (".txt", .list),
             (".bin", .cifar),

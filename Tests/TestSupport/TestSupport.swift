@@ -33,6 +33,13 @@ package enum TestFiles {
         try withMember(name, of: "layouts.zip", body)
     }
 
+    /// Unpacks a file of `keras-layers.zip` for as long as `body` runs, which gets its path.
+    package static func withKerasLayers<Result>(
+        _ name: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        try withMember(name, of: "keras-layers.zip", body)
+    }
+
     private static func withMember<Result>(
         _ name: String, of archive: String, _ body: (String) throws -> Result
     ) throws -> Result {

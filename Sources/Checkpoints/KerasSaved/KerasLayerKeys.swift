@@ -84,6 +84,7 @@ enum KerasVariables {
         case "conv2d", "depthwise_conv2d", "dense", "standardized_conv2d":
             return prefix(["kernel", "bias"], count)
         case "separable_conv2d": return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
+        case "p_re_lu": return prefix(["alpha"], count)
         case "normalization": return prefix(["mean", "variance", "count"], count)
         case "batch_normalization":
             return affine(count - 2, settings).map { $0 + ["moving_mean", "moving_variance"] }

@@ -90,18 +90,24 @@ package enum StepOperation {
     case layerNorm(gamma: [Float], beta: [Float], epsilon: Double)
     /// Sum of two operands of one shape, or one operand alone, clamped.
     case add(Clamp)
-    case broadcast([BroadcastStrides], isProduct: Bool)
+    case broadcast([BroadcastStrides], Combination)
     case activation(Activation, features: Int)
+    /// Slopes below zero, one per channel or one per element.
+    case prelu(slopes: [Float])
     case pool(PoolStep)
     case globalPool(Pool.Kind, channels: Int)
     case zeroPad(Margins, from: Shape)
+    case crop(Margins, from: Shape)
+    case resize(ResizeStep)
+    case permute(BroadcastStrides)
+    case unitNorm(epsilon: Double, features: Int)
     case padChannels(before: Int, from: Int, to: Int)
     case concatenate([Int])
 
     /// Whether the result may take the place of an operand of the same size that nothing reads afterwards.
     package var worksInPlace: Bool {
         switch self {
-        case .groupNorm, .affine, .layerNorm, .add, .activation: true
+        case .groupNorm, .affine, .layerNorm, .add, .activation, .prelu: true
         default: false
         }
     }

@@ -164,10 +164,12 @@ package final class Worker {
         case .layerNorm(let gamma, let beta, let epsilon):
             normalizer.layerNorm(gamma, beta, epsilon, operands[0], y)
         case .add(let clamp): MapOperations.add(operands, y, clamp)
-        case .broadcast(let strides, let isProduct):
-            MapOperations.broadcast(operands, strides, y, isProduct ? (*) : (+))
+        case .broadcast(let strides, let combination):
+            MapOperations.broadcast(operands, strides, y, combination)
+        case .crop, .resize, .permute, .unitNorm: MapOperations.run(step.operation, operands[0], y)
         case .activation(let activation, let features):
             MapOperations.activate(activation, features, operands[0], y)
+        case .prelu(let slopes): MapOperations.prelu(slopes, operands[0], y)
         case .pool(let pool): MapOperations.pool(pool, operands[0], y)
         case .globalPool(let kind, let channels):
             let positions = program.sizes[step.operands[0]] / channels

@@ -9,6 +9,8 @@ package enum PreparedLayer {
     case affine(ChannelAffine)
     /// Group and layer normalization.
     case norm(gamma: [Float], beta: [Float])
+    /// Slopes of a PReLU.
+    case slopes(Tensor)
 
     /// Reads what the operation needs; `channels` is the innermost extent of its first operand.
     package init(_ operation: Operation, channels: Int, weights: Weights) throws {
@@ -28,6 +30,7 @@ package enum PreparedLayer {
             self = .norm(
                 gamma: try weights.read(norm.gamma, count: norm.channels, else: 1),
                 beta: try weights.read(norm.beta, count: norm.channels, else: 0))
+        case .prelu(let prelu): self = .slopes(try weights.slopes(of: prelu))
         case .scaleShift(let scale, let offset):
             self = .affine(ChannelAffine(scale: scale, offset: offset, channels: channels))
         case .standardizeInput(let mean, let variance):
@@ -50,16 +53,22 @@ package enum PreparedLayer {
         case (.layerNorm(let norm), .norm(let gamma, let beta)):
             return Reference.layerNorm(x, epsilon: norm.epsilon, gamma, beta)
         case (.activation(let activation), _): return Reference.activate(x, activation)
+        case (.prelu, .slopes(let slopes)): return Reference.prelu(x, slopes)
         case (.pool(let pool), _): return Reference.pool(x, pool, shape)
         case (.globalPool(let kind, _), _): return Reference.globalPool(x, kind, shape)
         case (.zeroPad(let margins), _): return Reference.pad(x, margins, shape)
         case (.padChannels(let before, _), _): return Reference.padChannels(x, before: before, shape)
-        case (.add, _): return Reference.broadcast(operands, shape, +)
-        case (.multiply, _): return Reference.broadcast(operands, shape, *)
+        case (.add, _): return Reference.broadcast(operands, shape, .sum)
+        case (.multiply, _): return Reference.broadcast(operands, shape, .product)
+        case (.merge(let merge), _): return Reference.broadcast(operands, shape, .merge(merge))
+        case (.crop(let crop), _): return Reference.crop(x, crop, shape)
+        case (.resize(let resize), _): return Reference.resize(x, resize, shape)
+        case (.permute(let order), _): return Reference.permute(x, order, shape)
+        case (.unitNorm(let epsilon), _): return Reference.unitNorm(x, epsilon: epsilon)
         case (.concatenate, _): return Reference.concatenate(operands, shape)
         case (.flatten, _), (.reshape, _): return x.reshaped(shape)
         case (.input, _), (.convolution, _), (.dense, _), (.batchNorm, _), (.groupNorm, _),
-            (.layerNorm, _), (.scaleShift, _), (.standardizeInput, _), (.opaque, _):
+            (.layerNorm, _), (.prelu, _), (.scaleShift, _), (.standardizeInput, _), (.opaque, _):
             preconditionFailure("a layer is prepared for its own operation")
         }
     }

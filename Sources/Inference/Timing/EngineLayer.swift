@@ -91,9 +91,9 @@ extension StepOperation {
             // Keras' Rescaling and Normalization are no norms between layers.
             if case .batchNorm = node.operation { return .norm }
             return .elementwise
-        case .add, .broadcast, .activation: return .elementwise
+        case .add, .broadcast, .activation, .prelu, .unitNorm: return .elementwise
         case .pool, .globalPool: return .pooling
-        case .zeroPad, .padChannels, .concatenate: return .layout
+        case .zeroPad, .padChannels, .concatenate, .crop, .resize, .permute: return .layout
         }
     }
 

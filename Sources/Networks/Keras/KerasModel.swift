@@ -190,7 +190,7 @@ struct KerasModel {
     }
 
     /// The name of a class that is not Keras', even if it is the name of a Keras class; nil for Keras' own.
-    private static func customClass(_ record: JSON, _ className: String) -> String? {
+    static func customClass(_ record: JSON, _ className: String) -> String? {
         let module = record["module"]?.string
         // `package>Class`, or a class of the program that saved the file, which has no module.
         if let registered = record["registered_name"]?.string, registered.contains(">") || module == nil {
