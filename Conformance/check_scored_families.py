@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 
 TOLERANCE = 1e-4
 TORCHVISION = (
-    "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg11", "mobilenet_v2",
+    "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg11", "mobilenet_v2", "mobilenet_v3_large",
+    "mobilenet_v3_small",
     "densenet121", "densenet161", "densenet169", "densenet201",
     "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5",
     "efficientnet_b7", "efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l",

@@ -11,7 +11,8 @@ struct TorchFamily: Sendable {
 
     /// In the order in which they are tried.
     static let all: [TorchFamily] = [
-        vgg, mobileNetV2, timmMobileNetV2, denseNet, efficientNet, timmEfficientNet, efficientNetPyTorch,
+        vgg, mobileNetV2, timmMobileNetV2, mobileNetV3, denseNet, efficientNet, timmEfficientNet,
+        efficientNetPyTorch,
         regNet, timmRegNet,
         seNet,
     ]
