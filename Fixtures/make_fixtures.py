@@ -22,6 +22,8 @@ SCRIPTS = (
     "make_layer_fixtures.py",
     "make_calibration_fixtures.py",
     "make_image_fixtures.py",
+    "make_bitmap_fixtures.py",
+    "make_split_fixtures.py",
 )
 
 

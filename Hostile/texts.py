@@ -238,6 +238,11 @@ def list_missing(path):
     path.write_text("nowhere.jpg,0\n")
 
 
+@case("list-deep.jsonl", "expected a JSON object", use="split")
+def list_deep(path):
+    path.write_text('{"file_name":' * 3000 + "0" + "}" * 3000)
+
+
 @case("list-label-negative.csv", "'-1', expected a class number", use="split")
 def list_negative(path):
     (path.parent / "grey.png").write_bytes((FIXTURES / "images/grey.png").read_bytes())

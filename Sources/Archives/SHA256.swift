@@ -26,12 +26,14 @@ package struct SHA256: Sendable {
     /// The checksum of no bytes yet.
     package init() {}
 
-    /// The checksum of a file as 64 hexadecimal digits. Reads a mebibyte at a time.
-    package static func text(ofFile path: String) throws(ArchiveError) -> String {
-        let file = try RandomAccessFile(path: path)
+    /// The checksum of files one after another, as of `cat FILE...`, as 64 hexadecimal digits. Reads a mebibyte at a time.
+    package static func text(ofFiles paths: [String]) throws(ArchiveError) -> String {
         var checksum = SHA256()
-        for start in stride(from: 0, to: file.size, by: 1 << 20) {
-            checksum.add(try file.read(at: start, count: min(1 << 20, file.size - start)))
+        for path in paths {
+            let file = try RandomAccessFile(path: path)
+            for start in stride(from: 0, to: file.size, by: 1 << 20) {
+                checksum.add(try file.read(at: start, count: min(1 << 20, file.size - start)))
+            }
         }
         return checksum.text
     }

@@ -28,6 +28,20 @@ package enum AtomicFile {
         try? synchronize((target as NSString).deletingLastPathComponent, path)
     }
 
+    /// Lets `body` write temporary files next to several targets, and renames them when all are whole: the last target
+    /// first. A run that is ended in between leaves the first target as it was; the others belong to it and mean nothing
+    /// without it.
+    ///
+    /// Throws what `write` throws for one target.
+    package static func write(
+        toAll paths: [String], overwrite: Bool, _ body: (_ temporaries: [String]) throws -> Void
+    ) throws {
+        guard let path = paths.first else { return try body([]) }
+        try write(to: path, overwrite: overwrite) { temporary in
+            try write(toAll: Array(paths.dropFirst()), overwrite: overwrite) { try body([temporary] + $0) }
+        }
+    }
+
     /// Writes data in the same way.
     package static func write(_ data: Data, to path: String, overwrite: Bool) throws {
         try write(to: path, overwrite: overwrite) { temporary in

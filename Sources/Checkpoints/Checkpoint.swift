@@ -3,8 +3,10 @@ import Tensors
 
 /// A file of parameters in a layout that is understood, open for reading. Values are read only when asked for.
 package protocol Checkpoint: Sendable {
-    /// The path as given.
+    /// The path as given; for a folder, the index of shards in it.
     var path: String { get }
+    /// All files that it is read from: the path, and the shards that it lists.
+    var files: [String] { get }
     /// How the parameters are laid out in the file.
     var layout: Layout { get }
     /// What wrote the file, as far as it says: `Keras 2.4.0 (tensorflow)`.
@@ -30,6 +32,9 @@ package protocol Checkpoint: Sendable {
     /// What `write` leaves out, as text.
     var leftOut: [String] { get }
 
+    /// The files that `write` makes.
+    func outputs(at path: String, edits: ParameterEdits) -> [String]
+
     /// Writes a file of the same layout with some parameters changed. What no edit names keeps its bytes, type,
     /// order and attributes. The file appears under its name whole or not at all.
     ///
@@ -41,6 +46,12 @@ package protocol Checkpoint: Sendable {
 }
 
 extension Checkpoint {
+    /// Most networks are in one file.
+    package var files: [String] { [path] }
+
+    /// Most networks are in one file.
+    package func outputs(at path: String, edits: ParameterEdits) -> [String] { [path] }
+
     /// Few files say.
     package var backend: String? { nil }
 
@@ -73,6 +84,8 @@ package enum Layout: String, Sendable, CaseIterable {
     case torchNested = "torch-nested"
     /// safetensors with PyTorch names.
     case safetensors
+    /// Several safetensors files (shards) and an index of them, `x.safetensors.index.json`.
+    case safetensorsShards = "safetensors-shards"
     /// PyTorch's zip archive (`torch.save`).
     case torchZip = "pth"
     /// PyTorch's format before 1.6, only read.
@@ -102,6 +115,7 @@ package enum Layout: String, Sendable, CaseIterable {
         case .torchFlat: "PyTorch names (HDF5, flat)"
         case .torchNested: "PyTorch names (HDF5, nested groups)"
         case .safetensors: "PyTorch names (safetensors)"
+        case .safetensorsShards: "PyTorch names (safetensors in several files)"
         case .torchZip: "PyTorch checkpoint (zip)"
         case .torchLegacy: "PyTorch checkpoint (before 1.6)"
         case .torchScript: "TorchScript archive"

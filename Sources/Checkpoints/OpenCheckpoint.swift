@@ -4,10 +4,13 @@ import OrderedJSON
 
 /// Opens a file in any layout. The layout is recognized by content, never by name.
 ///
-/// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
+/// Throws `HDF5Error`, `SafetensorsError`, `ShardError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
 /// known, `CheckpointError` where its layout is not understood.
 ///
-/// `key` chooses one of several networks in a pickle; it is refused for files of other kinds. `modelConfig` gives the configuration of a Keras model in JSON, for files of its weights alone, from the file's note
+/// A folder stands for the index of shards (`model.safetensors.index.json`) in it. `key` chooses one of several networks in
+/// a pickle; it is refused for files of other kinds.
+///
+/// `modelConfig` gives the configuration of a Keras model in JSON, for files of its weights alone, from the file's note
 /// of a conversion.
 package func openCheckpoint(
     _ path: String, key: String? = nil, modelConfig: (_ note: String?) throws -> String? = { _ in nil }
@@ -22,12 +25,16 @@ package func openCheckpoint(
 private func openAny(
     _ path: String, key: String?, _ modelConfig: (_ note: String?) throws -> String?
 ) throws -> any Checkpoint {
+    let path = try ShardIndex.find(path)
     switch FileKind(path: path) {
     case .safetensors: return try SafetensorsFile(path: path)
     case .zip: return try openArchive(path, key: key)
     case .pickle: return try TorchPickleFile.open(RandomAccessFile(path: path), key: key)
     default:
-        if isJSON(path) { throw CheckpointError.shardsOrConfiguration(path: path) }
+        if isJSON(path) {
+            if let index = try ShardIndex(path: path) { return try ShardedSafetensorsFile(index) }
+            throw CheckpointError.shardsOrConfiguration(path: path)
+        }
         return try openHDF5(path, modelConfig)
     }
 }
@@ -48,7 +55,8 @@ private func isJSON(_ path: String) -> Bool {
 }
 
 extension CheckpointError {
-    /// What a list of shards is refused with: `x.weights.json` of Keras, `x.safetensors.index.json` of others.
+    /// What a list of shards that are not safetensors is refused with: `x.weights.json` of Keras,
+    /// `pytorch_model.bin.index.json` of others.
     static func shards(path: String) -> CheckpointError {
         .unsupportedLayout(
             path: path, found: "weights in several files (shards)",

@@ -151,7 +151,9 @@ extension ConversionWarning: CustomStringConvertible {
         case .unprovenPairs(let norms, let isKeras, let canBeAssumed):
             "nothing proves which convolution directly precedes \(norms.map { "'\($0)'" }.listed(limit)): such "
                 + "convolutions stay unchanged, without standardization or a new bias"
-                + (isKeras ? "; give the graph with --architecture FILE (model.to_json())" : "")
+                + (isKeras
+                    ? "; give the graph with --architecture FILE (model.to_json())"
+                    : "; give the pairs with --pairs FILE")
                 + (canBeAssumed
                     ? "; --assume-adjacent assumes it for pairs by name, order or number of channels" : "")
         case .contradictedAdjacency(let norms):

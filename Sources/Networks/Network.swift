@@ -25,6 +25,8 @@ package struct Network: Sendable, Equatable {
     /// Norms that are not connected with what stands before them, and the convolutions that may stand there. Empty where
     /// the graph is known.
     package var looseNorms: [LooseNorm] = []
+    /// Norms that read their convolutions because somebody said so (`GivenPairs`), by their indices.
+    package var givenNorms: Set<Int> = []
 
     /// A network of the given parts.
     package init(

@@ -23,6 +23,8 @@ package enum NetworkError: Error, Equatable {
     case outputsFirstKernel(parameter: String, found: String)
     /// The operands of a node do not fit together.
     case shapeMismatch(layer: String, found: String, expected: String)
+    /// ε of batch norms was given, but the file states it.
+    case epsilonIsKnown(found: Double)
     /// Names and shapes are those of no known architecture.
     case unrecognized(reason: String)
 }
@@ -55,6 +57,8 @@ extension NetworkError: CustomStringConvertible {
                 + "kernel.transpose(2, 3, 1, 0)"
         case .shapeMismatch(let layer, let found, let expected):
             "layer '\(layer)': input is \(found), expected \(expected)"
+        case .epsilonIsKnown(let found):
+            "an epsilon of batch norms was given (\(found)), but the file states its own: leave --batch-epsilon out"
         case .unrecognized(let reason):
             "not a network that normconv knows: \(reason)"
         }

@@ -63,6 +63,7 @@ extension PairBasis {
     fileprivate func reason(_ norm: String) -> String {
         switch self {
         case .proven(by: .graph): "'\(norm)' reads it"
+        case .proven(by: .given): "it was given as the one before '\(norm)'"
         case .proven(by: .order): "the order of layers puts '\(norm)' after it"
         case .proven(by: .count): "no other layer has as many channels as '\(norm)'"
         case .assumed(because: .names): "its name matches '\(norm)'"

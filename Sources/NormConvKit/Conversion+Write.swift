@@ -67,8 +67,11 @@ extension Conversion {
         switch output.replaces {
         case .input: try model.checkInPlace(output.path)
         case .another, .nothing:
-            try model.checkOutput(output.path)
-            if isWritten { try AtomicFile.check(output.path, overwrite: output.replaces == .another) }
+            let outputs = model.outputs(of: plan, at: output.path, layout: layout)
+            try model.checkOutputs(outputs)
+            for file in outputs where isWritten {
+                try AtomicFile.check(file, overwrite: output.replaces == .another)
+            }
         }
         try model.check(plan, note: note, to: output.path, layout: layout)
     }

@@ -16,6 +16,8 @@ package enum ConvertFailure: Error, CustomStringConvertible {
     case notFinite(parameter: String, index: Int, value: Float)
     /// An output that is the input.
     case outputIsInput(path: String, backup: String)
+    /// A network in several files, which cannot be replaced as one.
+    case shardsInPlace(path: String)
     /// A network without batch normalization.
     case nothingToConvert(path: String, isBiT: Bool, architecture: String)
     /// A conversion that keeps the norms has nothing that could be fitted.
@@ -37,6 +39,9 @@ package enum ConvertFailure: Error, CustomStringConvertible {
             "parameter '\(parameter)': value \(index) is \(value), expected a finite number"
         case .outputIsInput(let path, let backup):
             "\(path): the output is the input; use --in-place to replace it and keep the old file as \(backup)"
+        case .shardsInPlace(let path):
+            "\(path): a network in several files is not replaced in place; name the output x.safetensors or "
+                + "x.safetensors.index.json"
         case .nothingToConvert(let path, let isBiT, let architecture):
             "\(path): "
                 + (isBiT
@@ -128,7 +133,7 @@ extension Model {
     package func write(
         _ plan: ConversionPlan, note: ConversionNote, to path: String, layout: OutputLayout?, overwrite: Bool
     ) throws {
-        try checkOutput(path)
+        try checkOutputs(outputs(of: plan, at: path, layout: layout))
         try writeAnywhere(plan, note: note, to: path, layout: layout, overwrite: overwrite)
     }
 

@@ -3,14 +3,24 @@ import Conversion
 import Foundation
 
 extension Model {
-    /// Throws if a path is this network's own file, under any of its names: only `writeInPlace` replaces it.
-    package func checkOutput(_ path: String) throws {
-        guard OutputIsInput.areOne(path, self.path) else { return }
-        throw ConvertFailure.outputIsInput(path: path, backup: Backup.path(of: path))
+    /// Throws if an output is one of this network's own files, under any of its names: only `writeInPlace` replaces it.
+    func checkOutputs(_ outputs: [String]) throws {
+        for output in outputs {
+            if checkpoint.files.count == 1, OutputIsInput.areOne(output, path) {
+                throw ConvertFailure.outputIsInput(path: output, backup: Backup.path(of: output))
+            }
+            try OutputIsInput.check(output, checkpoint.files)
+        }
+    }
+
+    /// The files that writing a plan makes.
+    func outputs(of plan: ConversionPlan, at path: String, layout: OutputLayout?) -> [String] {
+        outputLayout(layout) == nil ? checkpoint.outputs(at: path, edits: plan.edits) : [path]
     }
 
     /// Throws what `writeInPlace` would throw before it writes anything.
     package func checkInPlace(_ path: String) throws {
+        guard checkpoint.files.count == 1 else { throw ConvertFailure.shardsInPlace(path: path) }
         try Backup.check(path)
         try AtomicFile.check(path, overwrite: true)
     }

@@ -25,6 +25,8 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
     case standardOutput(path: String)
     /// An .npz output for an input that is not .npz.
     case numpyArchive(path: String)
+    /// An index of shards as the output for an input that has none.
+    case shards(path: String)
     /// A chosen layout that contradicts the extension.
     case otherLayout(path: String, found: String, ending: String)
 
@@ -45,6 +47,8 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
             "'\(path)': normconv does not write networks to standard output; \(Self.names)"
         case .numpyArchive(let path):
             "\(path): only an .npz input can be written as .npz, in the same layout; \(Self.names)"
+        case .shards(let path):
+            "\(path): only an input in several files can be written as such, with the same split; \(Self.names)"
         case .otherLayout(let path, let found, let ending):
             "\(path): a file that ends in '\(ending)' cannot have the layout \(found); choose another --layout, or "
                 + Self.names
@@ -56,7 +60,8 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
 package struct OutputName: Sendable {
     /// What a name can end in.
     private enum Ending: String, CaseIterable {
-        // The longer one first.
+        // The longer ones first.
+        case shards = ".safetensors.index.json"
         case weights = ".weights.h5"
         case h5 = ".h5"
         case hdf5 = ".hdf5"
@@ -110,6 +115,9 @@ package struct OutputName: Sendable {
         if ending == .npz, choice == .byName || choice == .keep, input != .numpyArchive {
             throw .numpyArchive(path: path)
         }
+        if ending == .shards, choice == .byName || choice == .keep, input != .safetensorsShards {
+            throw .shards(path: path)
+        }
         let layout: OutputLayout? =
             switch choice {
             case .byName: expected(from: input)
@@ -124,6 +132,23 @@ package struct OutputName: Sendable {
         return layout
     }
 
+    /// The name for the same network in a layout: `x.pth` is `x.safetensors`. An ending that the layout may have stays.
+    package func named(for layout: OutputLayout) -> String {
+        if let ending, Self.holds(ending, layout) { return path }
+        let name = path.lowercased()
+        let old =
+            ending?.rawValue ?? ([".pth.tar"] + Self.otherFormats.keys).first(where: name.hasSuffix) ?? ""
+        let new: Ending =
+            switch layout {
+            case .keras, .torch: .h5
+            case .keras3: .keras
+            case .weights: .weights
+            case .safetensors: .safetensors
+            case .pth: .pth
+            }
+        return path.dropLast(old.count) + new.rawValue
+    }
+
     /// The layout that the name implies, if it cannot be the input's.
     private func expected(from input: Layout) -> OutputLayout? {
         switch ending {
@@ -132,7 +157,7 @@ package struct OutputName: Sendable {
         case .weights: input == .kerasWeights ? nil : .weights
         case .h5, .hdf5: input.isHDF5 ? nil : input == .kerasArchive ? .keras : .torch
         case .pth, .pt, .bin: input == .torchZip ? nil : .pth
-        case .npz, nil: nil
+        case .npz, .shards, nil: nil
         }
     }
 
@@ -143,7 +168,7 @@ package struct OutputName: Sendable {
         case .weights: layout == .weights
         case .h5, .hdf5: [.keras, .weights, .torch].contains(layout)
         case .pth, .pt, .bin: layout == .pth
-        case .npz: false
+        case .npz, .shards: false
         }
     }
 
@@ -155,6 +180,7 @@ package struct OutputName: Sendable {
         case .h5, .hdf5: layout.isHDF5
         case .pth, .pt, .bin: layout == .torchZip
         case .npz: layout == .numpyArchive
+        case .shards: layout == .safetensorsShards
         }
     }
 }

@@ -99,9 +99,9 @@ struct Worker {
                 { try network(path, key: "target") },
             ])
         case .json: any([{ try architecture(path) }])
-        case .jpeg, .png: any([{ try image(path) }])
+        case .jpeg, .png, .bmp, .pnm: any([{ try image(path) }])
         case .list: any([{ try split(path) }, { _ = try ClassIndices(path: path) }])
-        case .cifar, .idx: any([{ try split(path) }])
+        case .cifar, .idx, .npy: any([{ try split(path) }])
         }
     }
 

@@ -18,11 +18,14 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.h5 out.h5 --to gn --synthesize
             Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
-            If the file has no graph, --architecture or --assume-adjacent allows weight standardization:
+            If the file has no graph, --architecture, --pairs or --assume-adjacent allows weight standardization:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
+              normconv convert in.pth out.safetensors --pairs pairs.json
               normconv convert in.pth out.safetensors --assume-adjacent
             Replace the input and keep the old file as resnet.h5.bak:
               normconv convert resnet.h5 --in-place --to gn
+            Convert several networks into a folder:
+              normconv convert in.h5 in.pth in.safetensors --output-dir gn
             Convert a PyTorch checkpoint, write a Keras model, or change only the layout:
               normconv convert in.pth out.pth
               normconv convert in.pth out.safetensors
@@ -33,8 +36,15 @@ struct Convert: AsyncParsableCommand {
     @Argument(help: "The network to convert.", completion: .file())
     var input: String
 
-    @Argument(help: "The file to write. Leave it out with --in-place.", completion: .file())
-    var output: String?
+    @Argument(
+        help: "The file to write. Leave it out with --in-place. With --output-dir: more networks to convert.",
+        completion: .file())
+    var output: [String] = []
+
+    @Option(
+        help: "Convert all networks that are given into this folder, each under its own name.",
+        completion: .directory)
+    var outputDir: String?
 
     @Option(
         help: """
@@ -115,12 +125,7 @@ struct Convert: AsyncParsableCommand {
     @OptionGroup var outputOptions: OutputOptions
 
     func validate() throws {
-        if output == nil, !inPlace {
-            throw ValidationError("Name the file to write, or replace the input with --in-place.")
-        }
-        if inPlace, let output, !OutputIsInput.areOne(output, input) {
-            throw ValidationError("--in-place replaces the input: leave the output out.")
-        }
+        try validateOutput()
         if groups != nil, to != .gn {
             throw ValidationError(
                 "--groups goes with --to gn only: ln is one group, in is one channel a group.")
@@ -145,13 +150,26 @@ struct Convert: AsyncParsableCommand {
         }
     }
 
-    private var file: ConversionOutput {
-        ConversionOutput(
-            output ?? input, layout: layout?.choice ?? .byName,
-            replaces: inPlace ? .input : force ? .another : .nothing)
+    private func validateOutput() throws {
+        if outputDir != nil {
+            guard inPlace else { return }
+            throw ValidationError("--output-dir writes new files, --in-place replaces the input: choose one.")
+        }
+        if output.isEmpty, !inPlace {
+            throw ValidationError(
+                "Name the file to write or a folder (--output-dir), or replace the input with --in-place.")
+        }
+        if output.count > 1 {
+            throw ValidationError(
+                "Found \(output.count) outputs (\(output.listed())), expected one. To convert several networks, name a "
+                    + "folder with --output-dir.")
+        }
+        if inPlace, let output = output.first, !OutputIsInput.areOne(output, input) {
+            throw ValidationError("--in-place replaces the input: leave the output out.")
+        }
     }
 
-    /// The note to store in the new file.
+    /// The network with new norms, and what its new file remembers.
     private func conversion(of model: Model) throws -> Conversion {
         let options = to.target.map { target in
             ConversionOptions(
@@ -166,65 +184,26 @@ struct Convert: AsyncParsableCommand {
 
     func run() async throws {
         if !calibration.areGiven { nc_return_freed_memory() }
-        try file.check(beside: [calibration.calibrate, architecture.architecture].compactMap { $0 })
+        let layout = layout?.choice ?? .byName
+        if let outputDir {
+            return try await runAll(into: OutputFolder(outputDir, layout: layout, overwriting: force))
+        }
+        let file = ConversionOutput(
+            output.first ?? input, layout: layout, replaces: inPlace ? .input : force ? .another : .nothing)
+        let (report, warnings) = try await convert(input, to: file)
+        if outputOptions.json || !outputOptions.quiet { try outputOptions.show(report, report.lines) }
+        if !outputOptions.quiet { warnings.forEach { Terminal.note("warning: \($0)") } }
+    }
+
+    /// Converts a network, and returns what was done and what the user should know. A dry run writes nothing.
+    func convert(
+        _ input: String, to file: ConversionOutput
+    ) async throws -> (report: ConvertReport, warnings: [String]) {
+        try file.check(beside: architecture.files + [calibration.calibrate].compactMap(\.self))
         var conversion = try conversion(of: architecture.model(input))
         if dryRun || calibration.areGiven { try conversion.check(file, isWritten: !dryRun) }
         conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet)
         let report = dryRun ? try conversion.report(for: file) : try conversion.write(to: file)
-        if outputOptions.json || !outputOptions.quiet { try outputOptions.show(report, report.lines) }
-        if !outputOptions.quiet { conversion.warnings.forEach { Terminal.note("warning: \($0)") } }
-    }
-}
-
-extension ConvertReport {
-    var lines: [String] {
-        var table = TextTable([
-            ("channels", .right), ("norms", .right), ("groups", .right), ("per group", .right),
-            ("standardized convs", .right),
-        ])
-        for stage in stages {
-            table.add(
-                "\(stage.channels)", "\(stage.norms)", "\(stage.groups)", "\(stage.channels / stage.groups)",
-                "\(stage.standardized)")
-        }
-        let norms = stages.reduce(0) { $0 + $1.norms }
-        var lines = [
-            Terminal.bold("\(input): \(architecture)"),
-            "\(Formatting.counted(norms, "batch norm")) to group norms, epsilon \(conversion.epsilonText); "
-                + "\(Formatting.counted(standardized.count, "convolution")) standardized",
-        ]
-        if stages.isEmpty, standardized.isEmpty { lines[1] = "Norms and weights are unchanged" }
-        lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
-        lines += pairs.summary
-        let listed = leftAlone.filter { !pairs.openConvolutions.contains($0.layer) }
-        if !listed.isEmpty { lines.append("Convolutions that are not standardized:") }
-        lines += listed.prefix(3).map { "  \($0.layer): \($0.reason)" }
-        if listed.count > 3 { lines.append("  … and \(listed.count - 3) more (--json lists them)") }
-        if !momentsRestart.isEmpty {
-            let count = Formatting.counted(momentsRestart.count, "layer")
-            lines.append(
-                "Moments restart after \(count) that normconv does not compute: \(momentsRestart.listed())")
-        }
-        if !biased.isEmpty {
-            lines.append("\(Formatting.counted(biased.count, "convolution")) got a new bias")
-        }
-        let dropped =
-            droppedParts
-            + (droppedParameters.isEmpty
-                ? [] : ["\(droppedParameters.count) parameters of running statistics"])
-        if !dropped.isEmpty {
-            lines.append("Dropped: \(dropped.map { Formatting.head($0, width: 120) }.listed())")
-        }
-        if !unused.isEmpty { lines.append("Not used by the network: \(unused.listed())") }
-        if let calibration { lines += calibration.lines }
-        lines.append(output.map { "Wrote \($0)" } ?? "Dry run: nothing written")
-        if let backup { lines.append("The old file is \(backup)") }
-        return lines
-    }
-}
-
-extension ConversionNote {
-    fileprivate var epsilonText: String {
-        Set(norms.values.map(\.epsilon)).sorted().listed()
+        return (report, conversion.warnings)
     }
 }

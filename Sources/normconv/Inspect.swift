@@ -10,7 +10,9 @@ struct Inspect: ParsableCommand {
               normconv inspect resnet50.h5 --json | jq .norms
             """)
 
-    @Argument(help: "The network: .h5, .keras, .weights.h5, .safetensors, .pth, .npz.", completion: .file())
+    @Argument(
+        help: "The network: .h5, .keras, .weights.h5, .safetensors, .safetensors.index.json, .pth, .npz.",
+        completion: .file())
     var model: String
 
     @OptionGroup var architecture: ArchitectureOptions

@@ -55,14 +55,14 @@ struct SHA256Tests {
             try Data(bytes).write(to: URL(fileURLWithPath: folder + "/file"))
             var checksum = SHA256()
             checksum.add(bytes)
-            #expect(try SHA256.text(ofFile: folder + "/file") == checksum.text)
+            #expect(try SHA256.text(ofFiles: [folder + "/file"]) == checksum.text)
         }
     }
 
     @Test("of a file that is not there is an error that names it")
     func missing() throws {
         try TestFiles.withTemporaryFolder { folder throws in
-            let error = #expect(throws: ArchiveError.self) { try SHA256.text(ofFile: folder + "/none") }
+            let error = #expect(throws: ArchiveError.self) { try SHA256.text(ofFiles: [folder + "/none"]) }
             #expect(error?.description.hasPrefix(folder + "/none:") == true)
         }
     }

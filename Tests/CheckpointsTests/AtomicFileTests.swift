@@ -20,6 +20,51 @@ struct AtomicFileTests {
         }
     }
 
+    @Test("several files appear only when all are whole")
+    func several() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let paths = ["a", "b", "c"].map { folder + "/" + $0 }
+            try AtomicFile.write(toAll: paths, overwrite: false) { temporaries in
+                #expect(temporaries.count == 3)
+                for (place, temporary) in temporaries.enumerated() {
+                    try Data("\(place)".utf8).write(to: URL(fileURLWithPath: temporary))
+                }
+                #expect(paths.allSatisfy { !FileManager.default.fileExists(atPath: $0) })
+            }
+            #expect(try list(folder) == ["a", "b", "c"])
+            #expect(try paths.map(contents) == ["0", "1", "2"].map { Data($0.utf8) })
+        }
+    }
+
+    @Test("where the body fails, none of several files changes")
+    func severalFailing() throws {
+        try withFile { folder, path throws in
+            let paths = [folder + "/b", path, folder + "/c"]
+            #expect(throws: Failure.self) {
+                try AtomicFile.write(toAll: paths, overwrite: true) { temporaries in
+                    try Data("half".utf8).write(to: URL(fileURLWithPath: temporaries[1]))
+                    throw Failure()
+                }
+            }
+            #expect(try contents(path) == Data("old".utf8))
+            #expect(try list(folder) == ["a"])
+        }
+    }
+
+    @Test("a file that comes while the body is at work keeps its place, and the first of several stays away")
+    func severalRaced() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let (first, second) = (folder + "/a", folder + "/b")
+            #expect(throws: CheckpointError.targetExists(path: second)) {
+                try AtomicFile.write(toAll: [first, second], overwrite: false) { _ in
+                    try Data("theirs".utf8).write(to: URL(fileURLWithPath: second))
+                }
+            }
+            #expect(try list(folder) == ["b"])
+            #expect(try contents(second) == Data("theirs".utf8))
+        }
+    }
+
     @Test("a file that exists is only replaced when that is asked for")
     func exists() throws {
         try withFile { folder, path throws in

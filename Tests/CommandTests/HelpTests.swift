@@ -73,6 +73,11 @@ struct HelpTests {
 
     /// Whether a file is what its name says.
     private func expectSaid(_ path: String) throws {
+        if let names = try? FileManager.default.contentsOfDirectory(atPath: path) {
+            #expect(!names.isEmpty)
+            for name in names { try expectSaid(path + "/" + name) }
+            return
+        }
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         let text = String(decoding: data, as: UTF8.self)
         switch URL(fileURLWithPath: path).pathExtension {
@@ -103,6 +108,7 @@ struct HelpTests {
             "ln.h5", "resnet-gn.h5", "resnet50-gn.h5")
         try copy("torchvision-bottleneck.safetensors", "in.safetensors", "r50.safetensors")
         try copy("torchvision-bottleneck.pth", "in.pth")
+        try Data(#"{"conv1": "bn1"}"#.utf8).write(to: URL(fileURLWithPath: folder + "/pairs.json"))
         try copy("mnist-sequential.weights.h5", "in.weights.h5")
         let architecture = try Model(path: TestFiles.fixture("mnist-sequential.keras")).checkpoint.modelConfig
         try Data(#require(architecture).utf8).write(to: URL(fileURLWithPath: folder + "/model.json"))

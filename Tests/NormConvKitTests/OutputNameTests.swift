@@ -58,50 +58,31 @@ struct OutputNameTests {
 
     @Test("what each name gives, from each layout")
     func byName() throws {
-        let expected: [(String, [Layout: OutputLayout?])] =
-            [
-                (
-                    "x.h5",
-                    [.kerasArchive: .keras, .safetensors: .torch, .torchZip: .torch, .numpyArchive: .torch]
-                ),
-                (
-                    "x.HDF5",
-                    [.kerasArchive: .keras, .safetensors: .torch, .torchZip: .torch, .numpyArchive: .torch]
-                ),
-                (
-                    "x.safetensors",
-                    Dictionary(
-                        uniqueKeysWithValues: Layout.allCases.map {
-                            ($0, $0 == .safetensors ? nil : .safetensors)
-                        })
-                ),
-                (
-                    "x.keras",
-                    Dictionary(
-                        uniqueKeysWithValues: Layout.allCases.map {
-                            ($0, $0 == .kerasArchive ? nil : .keras3)
-                        })
-                ),
-                (
-                    "x.weights.h5",
-                    Dictionary(
-                        uniqueKeysWithValues: Layout.allCases.map {
-                            ($0, $0 == .kerasWeights ? nil : .weights)
-                        })
-                ),
-            ]
-            + ["x.pth", "x.PT", "pytorch_model.bin"].map { name in
-                (
-                    name,
-                    Dictionary(
-                        uniqueKeysWithValues: Layout.allCases.map { ($0, $0 == .torchZip ? nil : .pth) })
-                )
-            }
+        /// The same layout from every input but one.
+        func all(_ layout: OutputLayout, but same: Layout) -> [Layout: OutputLayout?] {
+            Dictionary(uniqueKeysWithValues: Layout.allCases.map { ($0, $0 == same ? nil : layout) })
+        }
+        let toHDF5: [Layout: OutputLayout?] = [
+            .kerasArchive: .keras, .safetensors: .torch, .safetensorsShards: .torch, .torchZip: .torch,
+            .numpyArchive: .torch,
+        ]
+        let expected: [(String, [Layout: OutputLayout?])] = [
+            ("x.h5", toHDF5), ("x.HDF5", toHDF5), ("x.safetensors", all(.safetensors, but: .safetensors)),
+            ("x.keras", all(.keras3, but: .kerasArchive)),
+            ("x.weights.h5", all(.weights, but: .kerasWeights)),
+            ("x.pth", all(.pth, but: .torchZip)), ("x.PT", all(.pth, but: .torchZip)),
+            ("pytorch_model.bin", all(.pth, but: .torchZip)),
+        ]
         for (name, layouts) in expected {
             for input in Layout.allCases {
                 #expect(try layout(name, from: input) == layouts[input] ?? nil, "\(name) from \(input)")
             }
         }
+        let index = "x.safetensors.index.json"
+        for input in Layout.allCases where input != .safetensorsShards {
+            #expect(throws: OutputNameError.shards(path: index)) { try layout(index, from: input) }
+        }
+        #expect(try layout(index, from: .safetensorsShards) == nil)
         for input in Layout.allCases where input != .numpyArchive {
             #expect(throws: OutputNameError.numpyArchive(path: "x.npz")) { try layout("x.npz", from: input) }
         }
@@ -113,7 +94,7 @@ struct OutputNameTests {
         let allowed: [String: Set<OutputLayout>] = [
             "x.h5": [.keras, .weights, .torch], "x.hdf5": [.keras, .weights, .torch], "x.keras": [.keras3],
             "x.weights.h5": [.weights], "x.safetensors": [.safetensors], "x.npz": [],
-            "x.pth": [.pth], "x.pt": [.pth], "x.bin": [.pth],
+            "x.pth": [.pth], "x.pt": [.pth], "x.bin": [.pth], "x.safetensors.index.json": [],
         ]
         for (name, layouts) in allowed {
             for choice in OutputLayout.allCases {
@@ -136,7 +117,8 @@ struct OutputNameTests {
     func wayOn() {
         let errors: [OutputNameError] = [
             .otherFormat(path: "p", format: "f"), .unknownEnding(path: "p"), .standardOutput(path: "p"),
-            .folder(path: "p"), .numpyArchive(path: "p"), .otherLayout(path: "p", found: "f", ending: ".e"),
+            .folder(path: "p"), .numpyArchive(path: "p"), .shards(path: "p"),
+            .otherLayout(path: "p", found: "f", ending: ".e"),
         ]
         for error in errors {
             for word in [

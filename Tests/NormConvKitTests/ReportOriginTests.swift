@@ -38,7 +38,7 @@ struct ReportOriginTests {
             var options = PartialOptions(path: folder + "/part")
             options.shard = .whole
             let report = try job.result(job.run(keepingIn: options)).report
-            #expect(report.models.map(\.sha256) == [checksum, try SHA256.text(ofFile: networks[1].path)])
+            #expect(report.models.map(\.sha256) == [checksum, try SHA256.text(ofFiles: [networks[1].path])])
             #expect(report.models[0].conversion == nil)
             let found = try #require(report.models[1].conversion)
             #expect(
@@ -79,7 +79,7 @@ struct ReportOriginTests {
             var options = SweepOptions()
             (options.batchSizes, options.shuffles) = ([50], 1)
             let report = try Split(path: hundred).sweep(networks, options: options)
-            #expect(report.models.map(\.sha256) == [checksum, try SHA256.text(ofFile: networks[1].path)])
+            #expect(report.models.map(\.sha256) == [checksum, try SHA256.text(ofFiles: [networks[1].path])])
             #expect(report.models.map(\.conversion?.groups) == [nil, "size:8"])
         }
     }

@@ -52,7 +52,8 @@ struct SafetensorsFile: Checkpoint {
 }
 
 extension Parameter {
-    fileprivate init(_ entry: SafetensorsHeader.Entry, in file: RandomAccessFile) {
+    /// A tensor of a safetensors file, read when asked for.
+    init(_ entry: SafetensorsHeader.Entry, in file: RandomAccessFile) {
         let bytes = { @Sendable () throws -> [UInt8] in
             try file.read(at: entry.offset, count: entry.byteCount)
         }

@@ -34,26 +34,31 @@ struct Digest: Sendable {
         return digest.text
     }
 
-    /// The size of a file and the checksum of what is in it.
-    static func file(_ path: String) throws -> (bytes: Int, text: String) {
-        let file = try RandomAccessFile(path: path)
+    /// The size of files and the checksum of what is in them, one after another.
+    static func files(_ paths: [String]) throws -> (bytes: Int, text: String) {
         var digest = Digest()
-        for start in stride(from: 0, to: file.size, by: 1 << 20) {
-            try file.read(at: start, count: min(1 << 20, file.size - start)).withUnsafeBytes {
-                digest.add($0)
+        var size = 0
+        for path in paths {
+            let file = try RandomAccessFile(path: path)
+            for start in stride(from: 0, to: file.size, by: 1 << 20) {
+                try file.read(at: start, count: min(1 << 20, file.size - start)).withUnsafeBytes {
+                    digest.add($0)
+                }
             }
+            size += file.size
         }
-        return (file.size, digest.text)
+        return (size, digest.text)
     }
 }
 
 extension [Model] {
-    /// The SHA-256 of each network's file, which is read once where it is there twice.
+    /// The SHA-256 of each network's file, which is read once where it is there twice; of an index and its shards, one
+    /// after another, where it is in several files.
     func checksums() throws -> [String] {
         var known: [String: String] = [:]
         return try map { model in
             if let checksum = known[model.path] { return checksum }
-            let checksum = try SHA256.text(ofFile: model.path)
+            let checksum = try SHA256.text(ofFiles: model.checkpoint.files)
             known[model.path] = checksum
             return checksum
         }

@@ -20,7 +20,7 @@ struct PartialHeader: Sendable, Codable, Equatable {
         self.shard = shard
         split = try Self.digest(job.split)
         networks = try job.models.map { model in
-            let file = try naming(model.path) { try Digest.file(model.path) }
+            let file = try naming(model.path) { try Digest.files(model.checkpoint.files) }
             let graph = architecture.map { ", graph \(Digest.text(of: $0.utf8))" } ?? ""
             let norms = model.normKind.map { ", \($0)" } ?? ""
             return "\(file.bytes) bytes, checksum \(file.text)\(graph)\(norms)"

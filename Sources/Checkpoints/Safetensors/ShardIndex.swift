@@ -1,0 +1,96 @@
+import Archives
+import Foundation
+import OrderedJSON
+import Tensors
+
+/// The index of a network in several safetensors files (shards), `model.safetensors.index.json`, checked before any shard
+/// is opened.
+///
+/// Source: `save_torch_state_dict` and `load_state_dict_from_file` in `huggingface_hub/serialization`.
+package struct ShardIndex {
+    /// The index's path.
+    let path: String
+    /// Tensor → shard.
+    let shards: [String: String]
+    /// The shards' names in order.
+    let names: [String]
+    /// What else the index says, in order; it has the note of a conversion.
+    let metadata: [JSON.Member]
+
+    /// How an index's name ends.
+    static let ending = ".safetensors.index.json"
+    /// Bytes of an index: those of a safetensors header, which has more to say.
+    static let lengthLimit = SafetensorsHeader.lengthLimit
+    /// Shards of a network. Each takes an open file, and a temporary one where it is written.
+    static let shardLimit = 60
+    static let mapKey = "weight_map"
+    static let metadataKey = "metadata"
+    static let sizeKey = "total_size"
+
+    /// Nil where the file is other JSON: one without a map of strings, or with names of other formats.
+    init?(path: String) throws {
+        let file = try RandomAccessFile(path: path)
+        guard file.size <= Self.lengthLimit else {
+            throw ShardError.tooLong(path: path, found: file.size, limit: Self.lengthLimit)
+        }
+        let bytes = try file.read(at: 0, count: file.size)
+        let json: JSON
+        do throws(JSONError) {
+            json = try JSON.parse(bytes, depthLimit: 64)
+        } catch {
+            guard path.hasSuffix(Self.ending) else { return nil }
+            throw ShardError.notJSON(path: path, reason: error)
+        }
+        guard let map = json[Self.mapKey], path.hasSuffix(Self.ending) || map.mentionsSafetensors else {
+            guard path.hasSuffix(Self.ending) else { return nil }
+            throw ShardError.wrongField(
+                path: path, name: Self.mapKey, found: "missing", expected: "an object of tensors and shards")
+        }
+        self.path = path
+        shards = try Self.shards(map, path: path)
+        names = Set(shards.values).sorted()
+        guard names.count <= Self.shardLimit else {
+            throw ShardError.tooManyShards(path: path, found: names.count, limit: Self.shardLimit)
+        }
+        metadata = json[Self.metadataKey]?.members ?? []
+    }
+
+    private static func shards(_ map: JSON, path: String) throws(ShardError) -> [String: String] {
+        guard let members = map.members, !members.isEmpty else {
+            throw .wrongField(
+                path: path, name: mapKey, found: map.excerpt, expected: "an object of tensors and shards")
+        }
+        var shards: [String: String] = [:]
+        for member in members {
+            guard let name = member.value.string, isFileName(name) else {
+                throw .unsafeName(path: path, parameter: member.key, found: member.value.excerpt)
+            }
+            shards[member.key] = name
+        }
+        return shards
+    }
+
+    /// Whether a name stays in its folder: no separators, no `..`, no control characters.
+    private static func isFileName(_ name: String) -> Bool {
+        !["", ".", ".."].contains(name) && name.utf8.count <= 255
+            && name.unicodeScalars.allSatisfy {
+                $0.value >= 32 && $0.value != 127 && !"/\\".unicodeScalars.contains($0)
+            }
+    }
+
+    /// The index in a folder; the path itself where it is no folder, or has none. Throws `ShardError.severalIndexes`.
+    package static func find(_ path: String) throws(ShardError) -> String {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        let indexes = names.filter { $0.hasSuffix(ending) && !$0.hasPrefix(".") }.sorted()
+        guard let index = indexes.first else { return path }
+        guard indexes.count == 1 else { throw .severalIndexes(path: path, found: indexes) }
+        return path + (path.hasSuffix("/") ? "" : "/") + index
+    }
+}
+
+extension JSON {
+    /// Whether one of its values is a name of a safetensors file: Keras' indexes look the same otherwise.
+    fileprivate var mentionsSafetensors: Bool {
+        members?.contains { $0.value.string?.hasSuffix(".safetensors") == true } ?? false
+    }
+}

@@ -1,0 +1,71 @@
+import Checkpoints
+import Foundation
+
+/// A folder that several networks are converted into, each under the name of its input.
+package struct OutputFolder: Sendable {
+    /// The folder.
+    package let path: String
+    private let layout: LayoutChoice
+    private let overwriting: Bool
+
+    /// A folder, which need not exist yet; `overwriting` is for the files in it.
+    package init(_ path: String, layout: LayoutChoice, overwriting: Bool) {
+        (self.path, self.layout, self.overwriting) = (path, layout, overwriting)
+    }
+
+    /// Where each input goes, in their order. Names change only where a chosen layout has another ending.
+    ///
+    /// Throws `OutputFolderError`, and `OutputIsInput` where an output would replace one of the inputs: before anything
+    /// is read or written.
+    package func outputs(for inputs: [String]) throws -> [ConversionOutput] {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
+            throw OutputFolderError.notFolder(path: path)
+        }
+        var inputOf: [String: String] = [:]
+        return try inputs.map { input in
+            let output = (path.hasSuffix("/") ? path : path + "/") + name(of: try ShardIndex.find(input))
+            if let other = inputOf.updateValue(input, forKey: output) {
+                throw OutputFolderError.sameName(path: output, found: [other, input])
+            }
+            try OutputIsInput.check(output, inputs)
+            return ConversionOutput(output, layout: layout, replaces: overwriting ? .another : .nothing)
+        }
+    }
+
+    private func name(of input: String) -> String {
+        let name = input.split(separator: "/").last.map(String.init) ?? input
+        guard case .layout(let layout) = layout else { return name }
+        return OutputName(name).named(for: layout)
+    }
+
+    /// Creates the folder, and those above it, where they do not exist. Throws `OutputFolderError.cannotCreate`.
+    package func create() throws(OutputFolderError) {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw .cannotCreate(path: path, reason: String(cString: strerror(errno)))
+        }
+    }
+}
+
+/// Why several networks are not converted into a folder.
+package enum OutputFolderError: Error, Equatable, CustomStringConvertible {
+    /// Something else than a folder.
+    case notFolder(path: String)
+    /// The system could not create the folder.
+    case cannotCreate(path: String, reason: String)
+    /// Two inputs with one output.
+    case sameName(path: String, found: [String])
+
+    /// The message in one line.
+    package var description: String {
+        switch self {
+        case .notFolder(let path): "\(path): is a file, expected a folder; name another one with --output-dir"
+        case .cannotCreate(let path, let reason): "\(path): cannot be created: \(reason)"
+        case .sameName(let path, let found):
+            "\(path): the output of two inputs (\(found.map { "'\($0)'" }.joined(separator: " and "))), expected one; "
+                + "nothing written. Convert one of them into another folder"
+        }
+    }
+}
