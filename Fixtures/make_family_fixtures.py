@@ -15,7 +15,7 @@ import torch
 import torchvision
 from timm.models.resnet import Bottleneck, ResNet
 from torch import nn
-from torchvision.models import densenet, efficientnet, mobilenetv2, regnet, vgg
+from torchvision.models import densenet, efficientnet, mobilenetv2, mobilenetv3, regnet, vgg
 
 from fixture_data import SEED, smooth_images
 
@@ -23,11 +23,12 @@ IMAGES, SIDE, CLASSES = 2, 64, 5
 MEAN, DEVIATION = np.array((0.485, 0.456, 0.406)), np.array((0.229, 0.224, 0.225))
 LISTED = (
     *(("torchvision", name) for name in (
-        "vgg16_bn", "vgg11", "mobilenet_v2", "densenet121", "efficientnet_b0", "efficientnet_b5",
+        "vgg16_bn", "vgg11", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "densenet121", "efficientnet_b0", "efficientnet_b5",
         "efficientnet_v2_s", "regnet_x_400mf", "regnet_y_400mf",
     )),
     *(("timm", name) for name in (
         "vgg11_bn", "mobilenetv2_110d", "efficientnet_b0", "regnety_002", "seresnet50", "seresnext26d_32x4d",
+        "legacy_seresnet50", "legacy_senet154",
     )),
 )  # fmt: skip
 
@@ -53,6 +54,20 @@ def narrow_mobilenet():
     return network
 
 
+def narrow_mobilenet_v3():
+    config = partial(mobilenetv3.InvertedResidualConfig, dilation=1, width_mult=1)
+    rows = (
+        (8, 3, 8, True, "RE", 2), (8, 3, 16, False, "RE", 2), (8, 3, 16, False, "RE", 1), (8, 5, 16, True, "HS", 2),
+        *((8, 5, 16, True, "HS", 1) for _ in range(4)), (8, 5, 16, True, "HS", 2), (8, 5, 16, True, "HS", 1),
+        (8, 5, 16, True, "HS", 1),
+    )  # fmt: skip
+    settings = [
+        config(8, size, expanded, outputs, squeeze, activation, stride)
+        for outputs, size, expanded, squeeze, activation, stride in rows
+    ]
+    return mobilenetv3.MobileNetV3(settings, last_channel=16, num_classes=CLASSES)
+
+
 def narrow_efficientnet():
     sizes, strides = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1)
     counts, ratios = (1, 2, 2, 3, 3, 4, 1), (1, 2, 2, 2, 2, 2, 2)
@@ -72,6 +87,7 @@ def narrow_regnet():
 def narrow_networks():
     yield "vgg", narrow_vgg()
     yield "mobilenet-v2", narrow_mobilenet()
+    yield "mobilenet-v3", narrow_mobilenet_v3()
     yield "densenet", densenet.DenseNet(4, (1, 2, 1, 1), 8, bn_size=2, num_classes=CLASSES)
     yield "efficientnet", narrow_efficientnet()
     yield "regnet", narrow_regnet()

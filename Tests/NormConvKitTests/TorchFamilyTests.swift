@@ -6,7 +6,9 @@ import Testing
 /// Narrow networks of torchvision's and timm's own code, against their logits.
 @Suite("Families of networks by PyTorch's names")
 struct TorchFamilyTests {
-    static let names = ["vgg", "mobilenet-v2", "densenet", "efficientnet", "regnet", "se-resnet"]
+    static let names = [
+        "vgg", "mobilenet-v2", "mobilenet-v3", "densenet", "efficientnet", "regnet", "se-resnet",
+    ]
 
     @Test("they give the logits of PyTorch", arguments: names, EngineKind.allCases)
     func logits(name: String, engine: EngineKind) throws {

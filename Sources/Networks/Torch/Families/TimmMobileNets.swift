@@ -22,8 +22,8 @@ extension TorchFamily {
     /// EfficientNet B0 to B7 in timm's names, which are those of its `tf_efficientnet` as well.
     static let timmEfficientNet = TorchFamily(marks: timmMarks, trunk: timmTrunk) {
         names throws(NetworkError) in
-        let variant = try EfficientNet(
-            names, convolution: { "blocks.\($0).\($1).conv_dw" }, last: { _ in "conv_head" })
+        let variant = try EfficientNet.of(
+            names, block: { "blocks.\($0).\($1).conv_dw" }, last: { _ in "conv_head" })
         var builder = TimmBuilder(names, activation: EfficientNet.activation, hasSqueeze: true)
         var member = try builder.member(
             "efficientnet", "EfficientNet-\(variant.name) (timm names)", variant.stages)

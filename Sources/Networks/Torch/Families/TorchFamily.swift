@@ -11,7 +11,10 @@ struct TorchFamily: Sendable {
 
     /// In the order in which they are tried.
     static let all: [TorchFamily] = [
-        vgg, mobileNetV2, timmMobileNetV2, denseNet, efficientNet, timmEfficientNet, regNet, timmRegNet,
+        vgg, mobileNetV2, timmMobileNetV2, mobileNetV3, denseNet, efficientNet, timmEfficientNet,
+        efficientNetPyTorch,
+        regNet, timmRegNet,
+        seNet,
     ]
 }
 
@@ -37,7 +40,7 @@ struct TorchMember {
     /// Appends the mean over all positions and the one fully connected layer behind it. A file without that layer, or with
     /// several that it could be, ends in a map.
     mutating func appendClassifier(after pool: String = "avgpool") throws(NetworkError) {
-        let layers = ["classifier", "classifier.1", "fc", "fc.1", "head.fc"].filter {
+        let layers = ["classifier", "classifier.1", "fc", "fc.1", "head.fc", "last_linear", "_fc"].filter {
             graph.names.parameter(.kernel, of: $0) != nil
         }
         guard layers.count == 1 else {
