@@ -150,6 +150,7 @@ class Bench:
             convert("mnist-resnet.keras3.h5", "out.h5", "--ws", "off"),
             convert("mnist-sequential.keras", "out.keras"),
             convert("torchvision-bottleneck.pth", "out.safetensors"),
+            convert("torchvision-bottleneck.safetensors", "out.pth"),
         ]
         large = os.path.join(folder, "large.safetensors")
         write_large(fixture("torchvision-bottleneck.safetensors"), large)

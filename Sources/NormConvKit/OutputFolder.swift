@@ -18,13 +18,14 @@ package struct OutputFolder: Sendable {
     /// Throws `OutputFolderError`, and `OutputIsInput` where an output would replace one of the inputs: before anything
     /// is read or written.
     package func outputs(for inputs: [String]) throws -> [ConversionOutput] {
+        guard !path.isEmpty else { throw OutputFolderError.noName }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
             throw OutputFolderError.notFolder(path: path)
         }
         var inputOf: [String: String] = [:]
         return try inputs.map { input in
-            let output = (path.hasSuffix("/") ? path : path + "/") + name(of: try ShardIndex.find(input))
+            let output = (path.hasSuffix("/") ? path : path + "/") + name(of: input)
             if let other = inputOf.updateValue(input, forKey: output) {
                 throw OutputFolderError.sameName(path: output, found: [other, input])
             }
@@ -34,7 +35,9 @@ package struct OutputFolder: Sendable {
     }
 
     private func name(of input: String) -> String {
-        let name = input.split(separator: "/").last.map(String.init) ?? input
+        // A folder with several indexes fails when it is opened, and the other inputs go on.
+        let file = (try? ShardIndex.find(input)) ?? input
+        let name = file.split(separator: "/").last.map(String.init) ?? file
         guard case .layout(let layout) = layout else { return name }
         return OutputName(name).named(for: layout)
     }
@@ -44,13 +47,16 @@ package struct OutputFolder: Sendable {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw .cannotCreate(path: path, reason: String(cString: strerror(errno)))
+            let cause = (error as? CocoaError)?.underlying as? POSIXError
+            throw .cannotCreate(path: path, reason: String(cString: strerror(cause?.code.rawValue ?? errno)))
         }
     }
 }
 
 /// Why several networks are not converted into a folder.
 package enum OutputFolderError: Error, Equatable, CustomStringConvertible {
+    /// An empty path, for example of a variable that is not set.
+    case noName
     /// Something else than a folder.
     case notFolder(path: String)
     /// The system could not create the folder.
@@ -61,6 +67,7 @@ package enum OutputFolderError: Error, Equatable, CustomStringConvertible {
     /// The message in one line.
     package var description: String {
         switch self {
+        case .noName: "'': the folder has no name, expected one after --output-dir"
         case .notFolder(let path): "\(path): is a file, expected a folder; name another one with --output-dir"
         case .cannotCreate(let path, let reason): "\(path): cannot be created: \(reason)"
         case .sameName(let path, let found):

@@ -209,13 +209,18 @@ struct ShardErrorTests {
         }
     }
 
-    @Test("a shard in another format")
-    func otherFormat() throws {
+    @Test(
+        "a shard in another format, and what that says of the download",
+        arguments: [
+            ("version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer: run git lfs pull"),
+            ("<!DOCTYPE html>", "it looks like an HTML page: the download failed"),
+            ("PK\u{3}\u{4}", "it is a zip archive (.keras, .npz or .pth?)"),
+            ("", "its header is missing; download it again"),
+        ])
+    func otherFormat(contents: String, hint: String) throws {
         let name = MadeShards.names[2]
-        try expectError({ .otherFormat(path: $0, name: name) }) { shards in
-            try FileManager.default.removeItem(atPath: shards.path(name))
-            try FileManager.default.copyItem(
-                atPath: TestFiles.fixture("torchvision-bottleneck.pth"), toPath: shards.path(name))
+        try expectError({ .otherFormat(path: $0, name: name, hint: hint) }) { shards in
+            try Data(contents.utf8).write(to: URL(fileURLWithPath: shards.path(name)))
         }
     }
 

@@ -47,7 +47,7 @@ struct InPlaceTests {
         arguments: [
             "mnist-resnet.keras3.h5", "mnist-sequential.keras", "mnist-sequential.weights.h5",
             "mnist-sequential.keras2-weights.h5", "mnist-resnet.torch.h5", "mnist-resnet.torch-nested.h5",
-            "torchvision-bottleneck.safetensors",
+            "torchvision-bottleneck.safetensors", "torchvision-bottleneck.pth",
         ])
     func layouts(fixture: String) throws {
         try TestFiles.withTemporaryFolder { folder in

@@ -146,6 +146,21 @@ struct LayoutConversionTests {
         }
     }
 
+    @Test("a converted .pth file says its groups and its preprocessing when it is opened again")
+    func note() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            var conversion = try Model(TestFiles.fixture("torchvision-bottleneck.pth"))
+                .converting(ConversionOptions(groups: .perGroup(4)))
+            conversion.preprocessing = .tf
+            try conversion.write(to: folder + "/gn.pth")
+            let model = try Model(folder + "/gn.pth")
+            #expect(model.checkpoint.layout == .torchZip && model.unknownNorms.isEmpty)
+            #expect(model.preprocessing == .tf)
+            let groups = model.inspection.norms.map { ($0.channels, $0.groups) }
+            #expect(groups.count == 20 && groups.allSatisfy { $1 == $0 / 4 }, "\(groups)")
+        }
+    }
+
     @Test("parameters that another layout would give one name are refused, and nothing is written")
     func sameName() throws {
         let table = ParameterTable(

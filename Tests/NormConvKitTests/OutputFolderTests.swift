@@ -59,6 +59,7 @@ struct OutputFolderTests {
             try Data().write(to: URL(fileURLWithPath: path))
             #expect(throws: OutputIsInput.self) { try paths(["y.h5", path], in: folder) }
             #expect(throws: OutputFolderError.notFolder(path: path)) { try paths(["y.h5"], in: path) }
+            #expect(throws: OutputFolderError.noName) { try paths(["y.h5"], in: "") }
             let below = OutputFolder(path + "/below", layout: .byName, overwriting: false)
             #expect(throws: OutputFolderError.cannotCreate(path: path + "/below", reason: "Not a directory"))
             {

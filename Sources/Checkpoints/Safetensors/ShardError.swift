@@ -17,7 +17,7 @@ package enum ShardError: Error, Equatable {
     /// A shard that is not there, or no file.
     case missingShard(path: String, name: String, reason: String)
     /// A shard in another format.
-    case otherFormat(path: String, name: String)
+    case otherFormat(path: String, name: String, hint: String)
     /// A tensor in another shard than the index says, or in a second one.
     case wrongShard(path: String, parameter: String, found: String, expected: String)
     /// A tensor that the index does not list.
@@ -43,8 +43,8 @@ extension ShardError: CustomStringConvertible {
             "\(path): \(found) shards, expected at most \(limit); save fewer, larger ones in PyTorch"
         case .missingShard(let path, let name, let reason):
             "\(path): shard '\(name)': \(reason); download all shards into the index's folder"
-        case .otherFormat(let path, let name):
-            "\(path): shard '\(name)' is not a safetensors file; save the network as one file, or as safetensors shards"
+        case .otherFormat(let path, let name, let hint):
+            "\(path): shard '\(name)' is not a safetensors file: \(hint)"
         case .wrongShard(let path, let parameter, let found, let expected):
             "\(path): tensor '\(parameter)' is in shard '\(found)', expected in '\(expected)' alone"
         case .unlisted(let path, let parameter, let found):

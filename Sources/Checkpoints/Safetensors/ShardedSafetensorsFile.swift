@@ -59,8 +59,10 @@ struct ShardedSafetensorsFile: Checkpoint {
             guard case .unreadable(_, let reason) = error else { throw error }
             throw ShardError.missingShard(path: index.path, name: name, reason: reason)
         }
-        guard FileKind(path: file.path) == .safetensors else {
-            throw ShardError.otherFormat(path: index.path, name: name)
+        let kind = FileKind(path: file.path)
+        guard kind == .safetensors else {
+            let hint = kind == .unknown ? "its header is missing; download it again" : kind.hint
+            throw ShardError.otherFormat(path: index.path, name: name, hint: hint)
         }
         let header = try SafetensorsHeader(file)
         for tensor in header.tensors where index.shards[tensor.name] != name {
