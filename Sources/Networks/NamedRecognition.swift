@@ -149,13 +149,13 @@ extension NetworkError {
     }
 
     /// Why a network is another one than its names say; nil if it is none that could be converted norm by norm. Blocks of
-    /// another kind have kernels of other sizes and norms of other widths; other ranks are damage.
+    /// another kind have kernels of other sizes or of 1 or 3 dimensions, and norms of other widths; other ranks are damage.
     fileprivate func reasonForPairs(_ parameters: ParameterTable) -> String? {
         switch self {
         case .unrecognized(let reason): reason
         case .missingParameter, .shapeMismatch: description
         case .wrongShape(let name, _, _):
-            [1, 2, 4].contains(parameters[name]?.shape.rank) ? description : nil
+            (1...5).contains(parameters[name]?.shape.rank ?? 0) ? description : nil
         default: nil
         }
     }

@@ -94,7 +94,8 @@ struct KerasSettings {
     func require(_ key: String, oneOf allowed: JSON...) throws(NetworkError) {
         guard let json = config[key], !json.isNull else { return }
         let same = allowed.contains { $0 == json || ($0.double != nil && $0.double == json.double) }
-        if !same { throw unsupported(key, expected: allowed.map(\.text).joined(separator: " or ")) }
+        let expected = allowed.isEmpty ? "null" : allowed.map(\.text).joined(separator: " or ")
+        if !same { throw unsupported(key, expected: expected) }
     }
 
     /// One number, or a flat or nested list of them, as Float32.
