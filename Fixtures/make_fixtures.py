@@ -15,6 +15,7 @@ SCRIPTS = (
     "make_torch_fixtures.py",
     "make_batch_fixtures.py",
     "make_format_fixtures.py",
+    "make_pickle_fixtures.py",
     "make_named_fixtures.py",
     "make_layout_fixtures.py",
     "make_calibration_fixtures.py",

@@ -12,7 +12,7 @@ extension ElementType {
     }
 
     /// The type of a code without the byte order. Booleans (`b1`) are bytes.
-    init?(numpyCode code: String) {
+    package init?(numpyCode code: String) {
         guard let type = code == "b1" ? .uint8 : Self.allCases.first(where: { $0.numpyCode == code }) else {
             return nil
         }

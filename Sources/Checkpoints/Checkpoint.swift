@@ -27,6 +27,8 @@ package protocol Checkpoint: Sendable {
     /// The names of the classifier's outputs in their order, where the file has them: a root attribute `class_names` in
     /// HDF5, a JSON array of that name in safetensors' metadata.
     var classNames: [String]? { get }
+    /// ε of norms by layer name (`layer1.0.bn1`), in files of whole modules; empty in files that do not record it.
+    var normEpsilons: [String: Double] { get }
     /// What `write` leaves out, as text.
     var leftOut: [String] { get }
 
@@ -59,6 +61,9 @@ extension Checkpoint {
     /// Most layouts have no place for it.
     package var trainingConfig: String? { nil }
 
+    /// Most layouts have parameters alone.
+    package var normEpsilons: [String: Double] { [:] }
+
     /// Most layouts have no place for names.
     package var classNames: [String]? { nil }
 }
@@ -83,6 +88,12 @@ package enum Layout: String, Sendable, CaseIterable {
     case safetensorsShards = "safetensors-shards"
     /// PyTorch's zip archive (`torch.save`).
     case torchZip = "pth"
+    /// PyTorch's format before 1.6, only read.
+    case torchLegacy = "pth-legacy"
+    /// A TorchScript archive (`torch.jit.save`), only read.
+    case torchScript = "torchscript"
+    /// A Python pickle of numpy arrays, only read.
+    case pickle
     /// Big Transfer's archive of numpy arrays.
     case numpyArchive = "npz"
 
@@ -90,6 +101,9 @@ package enum Layout: String, Sendable, CaseIterable {
     package var isKeras: Bool {
         [.kerasLegacy, .kerasLegacyWeights, .kerasWeights, .kerasArchive].contains(self)
     }
+
+    /// Whether it is a pickle, in which a key may choose one of several networks.
+    package var isPickle: Bool { [.torchZip, .torchLegacy, .torchScript, .pickle].contains(self) }
 
     /// For people.
     package var description: String {
@@ -103,6 +117,9 @@ package enum Layout: String, Sendable, CaseIterable {
         case .safetensors: "PyTorch names (safetensors)"
         case .safetensorsShards: "PyTorch names (safetensors in several files)"
         case .torchZip: "PyTorch checkpoint (zip)"
+        case .torchLegacy: "PyTorch checkpoint (before 1.6)"
+        case .torchScript: "TorchScript archive"
+        case .pickle: "Python pickle"
         case .numpyArchive: "numpy arrays (.npz)"
         }
     }

@@ -7,6 +7,8 @@ package enum CheckpointError: Error, Equatable {
     case unknownLayout(path: String, holds: [String])
     /// A known layout that normconv does not read, and what to do instead.
     case unsupportedLayout(path: String, found: String, remedy: String)
+    /// A key for a file that holds one network only.
+    case keyWithoutPickle(path: String, name: String, found: String)
     /// A part of the file that is malformed.
     case malformedMember(path: String, member: String, reason: String)
     /// A configuration that is too large.
@@ -45,6 +47,9 @@ extension CheckpointError: CustomStringConvertible {
             "\(path): unknown layout: found \(Self.list(holds)), expected Keras' 'model_weights' or PyTorch names such "
                 + "as 'conv1.weight'"
         case .unsupportedLayout(let path, let found, let remedy): "\(path): \(found): \(remedy)"
+        case .keyWithoutPickle(let path, let name, let found):
+            "\(path): --key '\(name)': found \(found), which holds one network; leave out --key, which is for PyTorch's .pth "
+                + "files"
         case .malformedMember(let path, let member, let reason): "\(path): '\(member)': \(reason)"
         case .configurationTooLarge(let path, let found, let limit):
             "\(path): the configuration has \(found) bytes, expected at most \(limit)"

@@ -4,31 +4,48 @@ import OrderedJSON
 
 /// Opens a file in any layout. The layout is recognized by content, never by name.
 ///
-/// Throws `HDF5Error`, `SafetensorsError`, `ShardError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
-/// known, `CheckpointError` where its layout is not understood.
+/// Throws `HDF5Error`, `SafetensorsError`, `ShardError`, `ArchiveError` or `PickleError` where it is damaged or of no
+/// kind that is known, `CheckpointError` where its layout is not understood.
 ///
-/// A folder stands for the index of shards (`model.safetensors.index.json`) in it.
+/// A folder stands for the index of shards (`model.safetensors.index.json`) in it. `key` chooses one of several networks
+/// in a pickle; it is refused for files of other kinds.
 ///
 /// `modelConfig` gives the configuration of a Keras model in JSON, for files of its weights alone, from the file's note
 /// of a conversion.
 package func openCheckpoint(
-    _ path: String, modelConfig: (_ note: String?) throws -> String? = { _ in nil }
+    _ path: String, key: String? = nil, modelConfig: (_ note: String?) throws -> String? = { _ in nil }
+) throws -> any Checkpoint {
+    let checkpoint = try openAny(path, key: key, modelConfig)
+    if let key, !checkpoint.layout.isPickle {
+        throw CheckpointError.keyWithoutPickle(path: path, name: key, found: checkpoint.layout.description)
+    }
+    return checkpoint
+}
+
+private func openAny(
+    _ path: String, key: String?, _ modelConfig: (_ note: String?) throws -> String?
 ) throws -> any Checkpoint {
     let path = try ShardIndex.find(path)
     switch FileKind(path: path) {
     case .safetensors: return try SafetensorsFile(path: path)
-    case .zip: return try openArchive(path)
-    case .pickle:
-        throw CheckpointError.unsupportedLayout(
-            path: path, found: "a Python pickle, perhaps PyTorch's format before 1.6",
-            remedy: "PyTorch can convert it to safetensors: "
-                + TorchConversion.tensors.command(for: path))
+    case .zip: return try openArchive(path, key: key)
+    case .pickle: return try TorchPickleFile.open(RandomAccessFile(path: path), key: key)
     default:
         if isJSON(path) {
             if let index = try ShardIndex(path: path) { return try ShardedSafetensorsFile(index) }
             throw CheckpointError.shardsOrConfiguration(path: path)
         }
         return try openHDF5(path, modelConfig)
+    }
+}
+
+/// Whether a file is a pickle or an archive around one, in which a key may choose one of several networks. False where it
+/// cannot be read, which opening it reports.
+package func isPickle(_ path: String) -> Bool {
+    switch FileKind(path: path) {
+    case .pickle: true
+    case .zip: (try? ZipArchive(path: path))?.members.contains { $0.name.hasSuffix("/data.pkl") } ?? false
+    default: false
     }
 }
 
@@ -84,10 +101,10 @@ private func openHDF5(
     throw CheckpointError.unknownLayout(path: path, holds: try file.root.names())
 }
 
-private func openArchive(_ path: String) throws -> any Checkpoint {
+private func openArchive(_ path: String, key: String?) throws -> any Checkpoint {
     let archive = try ZipArchive(path: path)
     let formats: [(ZipArchive) throws -> (any Checkpoint)?] = [
-        KerasArchiveFile.open, TorchZipFile.open, NumpyArchiveFile.open,
+        KerasArchiveFile.open, { try TorchPickleFile.open($0, key: key) }, NumpyArchiveFile.open,
     ]
     for open in formats {
         if let checkpoint = try open(archive) { return checkpoint }

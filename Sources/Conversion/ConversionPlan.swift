@@ -43,6 +43,8 @@ package struct ConversionReport: Sendable, Equatable {
     package var leftAlone: [LeftAlone] = []
     /// Norms after a convolution, and what says so, in topological order.
     package var pairs: [NormPair] = []
+    /// Layers that are not computed, after which moments start anew; empty where the conversion uses no moments.
+    package var momentsRestart: [UncomputedLayer] = []
     /// Parameters that are not written, in topological order.
     package var dropped: [String] = []
     /// What the user should know.

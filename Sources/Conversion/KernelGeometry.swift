@@ -31,7 +31,7 @@ struct KernelGeometry: Sendable, Equatable {
         self.groups = groups
         self.inputsPerGroup = inputs / groups
         self.taps = taps
-        self.outputsAreInnermost = convolution.kernelLayout != .oihw
+        self.outputsAreInnermost = ![.oihw, .flattened].contains(convolution.kernelLayout)
     }
 
     /// Input channels of the whole convolution.

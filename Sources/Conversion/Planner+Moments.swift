@@ -3,13 +3,14 @@ import Tensors
 
 extension Planner {
     /// The moments of a node that is neither a convolution nor batch normalization; its parameters are read and
-    /// checked. Nil if its operands' moments are unknown or none are needed.
+    /// checked. Nil if its operands' moments are unknown or none are needed, and for a layer that is not computed.
     func propagatedMoments(_ index: Int) throws -> Moments? {
         let node = source.nodes[index]
         switch node.operation {
         case .dense(let dense): return try denseMoments(index, dense)
         case .groupNorm(let norm):
-            return try affineMoments(norm.gamma, norm.beta, norm.channels, layer: node.layer)
+            let moments = try affineMoments(norm.gamma, norm.beta, norm.channels, layer: node.layer)
+            return norm.axis == nil ? moments : nil
         case .layerNorm(let norm):
             return try affineMoments(norm.gamma, norm.beta, norm.channels, layer: node.layer)
         case .standardizeInput(let mean, let variance):
@@ -17,6 +18,7 @@ extension Planner {
             _ = try reader.vector(mean, count: count, layer: node.layer)
             _ = try reader.variance(variance, count: count, layer: node.layer)
             return .standard(channels: count)
+        case .opaque: return nil
         default: break
         }
         let operands = node.inputs.compactMap { moments[$0] }
@@ -41,7 +43,7 @@ extension Planner {
         case .reshape(let extents):
             if let last = extents.last, last > 0 { first.tiled(to: last) } else { first }
         case .pool, .globalPool, .zeroPad, .flatten, .input, .convolution, .dense, .batchNorm, .groupNorm,
-            .layerNorm, .standardizeInput:
+            .layerNorm, .standardizeInput, .opaque:
             // Positions have equal moments, and pools are taken to keep them.
             first
         }
@@ -97,6 +99,20 @@ extension Planner {
         }
         moments[input] = result
         return result
+    }
+}
+
+extension Network {
+    /// Layers that are not computed and that another layer reads, where nothing is known of their values: inputs and
+    /// convolutions are none of them.
+    var layersWithoutMoments: [UncomputedLayer] {
+        let read = Set(nodes.flatMap(\.inputs))
+        let unknown = nodes.indices.filter { index in
+            if case .convolution = nodes[index].operation { return false }
+            return read.contains(index) && !nodes[index].inputs.isEmpty
+        }
+        let layers = Set(unknown.map { nodes[$0].layer })
+        return uncomputedLayers.filter { layers.contains($0.layer) }
     }
 }
 

@@ -28,8 +28,8 @@ struct Planner {
     let pairs: ConvolutionNormPairs
     /// Convolutions that were assumed to precede a norm, but are contradicted: index → reason.
     let contradicted: [Int: ConvolutionExemption]
-    /// Each node's shape; nil if the input's extents are unknown.
-    let shapes: [Shape]?
+    /// Each node's shape, nil behind a layer that is not computed; nil if the input's extents are unknown.
+    let shapes: [Shape?]?
     var plan: ConversionPlan
     /// What is known of each visited node's value; nil for the input and what follows it without a convolution.
     var moments: [Moments?]
@@ -52,7 +52,7 @@ struct Planner {
             inputSize?.height ?? network.input.height, inputSize?.width ?? network.input.width
         )
         if let height, let width {
-            shapes = try network.shapes(height: height, width: width)
+            shapes = try network.knownShapes(height: height, width: width)
         } else {
             shapes = nil
         }
@@ -61,6 +61,7 @@ struct Planner {
             report: ConversionReport())
         plan.report.pairs = Self.reported(network, connected: source, contradicted)
         moments = [Moments?](repeating: nil, count: network.nodes.count)
+        if needsMoments { plan.report.momentsRestart = source.layersWithoutMoments }
     }
 
     /// Whether the conversion uses moments, which give the direction to move kernels.
@@ -92,12 +93,15 @@ struct Planner {
             case .copy: old
             }
         let names = try replaceAffine(of: norm, by: new)
-        plan.network.nodes[index].operation = .groupNorm(
-            GroupNorm(
-                gamma: names.gamma, beta: names.beta, groups: groups, epsilon: options.epsilon,
-                channels: norm.channels))
-        moments[index] = Moments(mean: old.beta, variance: old.gamma.map { $0 * $0 })
-        guard converted.insert(norm.mean).inserted else { return }
+        var converted = GroupNorm(
+            gamma: names.gamma, beta: names.beta, groups: groups, epsilon: options.epsilon,
+            channels: norm.channels)
+        converted.axis = norm.axis
+        plan.network.nodes[index].operation = .groupNorm(converted)
+        if norm.axis == nil {
+            moments[index] = Moments(mean: old.beta, variance: old.gamma.map { $0 * $0 })
+        }
+        guard self.converted.insert(norm.mean).inserted else { return }
         for name in [norm.mean, norm.variance] + norm.bookkeeping {
             plan.edits.set(name, .remove)
             plan.report.dropped.append(name)
@@ -130,7 +134,7 @@ struct Planner {
                 layer: layer, found: "\(norm.channels) channels", expected: "at least one")
         }
         let groups = try options.groups(channels: norm.channels, layer: layer)
-        if let shape = shapes?[index], shape.count <= groups {
+        if let shape = shapes?[index] ?? nil, shape.count <= groups {
             throw ConversionError.singleElementGroup(layer: layer, groups: groups, input: shape)
         }
         return groups

@@ -101,7 +101,7 @@ package struct KernelStrides {
             column = inputs * convolution.outputs
             row = columns * column
             (group, output, input) = (outputs, 1, convolution.outputs)
-        case .oihw:
+        case .oihw, .flattened:
             (column, row, input) = (1, columns, rows * columns)
             output = inputs * input
             group = outputs * output

@@ -1,6 +1,6 @@
 import Tensors
 
-/// A 2-D convolution.
+/// A convolution: of maps, or of 1 or 3 dimensions (`spatial`).
 package struct Convolution: Sendable, Equatable {
     /// The kernel's parameter name.
     package var kernel: String
@@ -14,6 +14,9 @@ package struct Convolution: Sendable, Equatable {
     package var outputs: Int
     /// Rows and columns of the kernel.
     package var size: Extent
+    /// The kernel's own extents, outermost first, where it has 1 or 3 dimensions; nil for rows and columns. `size` is
+    /// then the kernel of a map with the same order in memory (`planarSize`): it has the same filters.
+    package var spatial: [Int]?
     /// Step between outputs.
     package var strides: Extent
     /// Step between the taps of the kernel, 1 for a plain one.
@@ -29,7 +32,8 @@ package struct Convolution: Sendable, Equatable {
     /// A convolution.
     package init(
         kernel: String, kernelLayout: KernelLayout, bias: String?, inputs: Int, outputs: Int, size: Extent,
-        strides: Extent, dilation: Extent, groups: Int, padding: Padding, standardization: Double? = nil
+        strides: Extent, dilation: Extent, groups: Int, padding: Padding, standardization: Double? = nil,
+        spatial: [Int]? = nil
     ) {
         self.kernel = kernel
         self.kernelLayout = kernelLayout
@@ -42,6 +46,20 @@ package struct Convolution: Sendable, Equatable {
         self.groups = groups
         self.padding = padding
         self.standardization = standardization
+        self.spatial = spatial
+    }
+
+    /// Rows and columns of the kernel that has the same order in memory as one of these extents: the last extent is the
+    /// columns, the others make the rows. Nil for no extents, extents below 1, and overflow.
+    package static func planarSize(_ spatial: [Int]) -> Extent? {
+        guard let columns = spatial.last, spatial.allSatisfy({ $0 > 0 }) else { return nil }
+        var rows = 1
+        for extent in spatial.dropLast() {
+            let (product, overflow) = rows.multipliedReportingOverflow(by: extent)
+            if overflow { return nil }
+            rows = product
+        }
+        return Extent(height: rows, width: columns)
     }
 }
 
@@ -53,6 +71,8 @@ package enum KernelLayout: String, Sendable, Equatable {
     case oihw
     /// Keras DepthwiseConv2D: [rows, columns, inputs, multiplier]; output channel is input·multiplier + m.
     case hwim
+    /// PyTorch's Linear on a flattened map: [outputs, inputs · rows · columns], values in the order of `oihw`.
+    case flattened
 }
 /// Rows and columns around a map.
 package struct Margins: Sendable, Equatable {

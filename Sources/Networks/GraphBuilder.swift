@@ -58,17 +58,19 @@ struct GraphBuilder<Names: LayerNames> {
         return Value(node: append("input", .input, []), channels: channels)
     }
 
-    /// A convolution; groups are the input's channels over the kernel's.
+    /// A convolution; groups are the input's channels over the kernel's, and have to be `groups` where it is given.
     mutating func convolution(
-        _ layer: String, _ input: Value, size: Int, stride: Int, margin: Int? = nil
+        _ layer: String, _ input: Value, size: Int, stride: Int, margin: Int? = nil, groups: Int? = nil
     ) throws(NetworkError) -> Value {
         let (kernel, shape) = try require(.kernel, of: layer)
         let dimensions = names.kernelLayout == .oihw ? [0, 1, 2, 3] : [3, 2, 0, 1]
         let expected =
             "\(kernelText.replacing("rows×columns", with: "\(size)×\(size)")) for \(input.channels) channels"
+            + (groups.map { $0 > 1 ? " in \($0) groups" : "" } ?? "")
         guard shape.rank == 4, case let extents = dimensions.map({ shape[$0] }), extents[2] == size,
             extents[3] == size, extents[0] > 0, extents[1] > 0, input.channels % extents[1] == 0,
-            extents[0] % (input.channels / extents[1]) == 0
+            extents[0] % (input.channels / extents[1]) == 0,
+            groups ?? input.channels / extents[1] == input.channels / extents[1]
         else {
             if names.kernelLayout == .hwio, shape.rank == 4, size > 1, shape[2] == size, shape[3] == size {
                 throw .outputsFirstKernel(parameter: kernel, found: shape.description)
@@ -129,15 +131,19 @@ struct GraphBuilder<Names: LayerNames> {
 
     /// The mean over all positions, then a fully connected layer, which may be kept as a 1×1 convolution.
     mutating func head(_ pool: String, _ layer: String, _ input: Value) throws(NetworkError) -> Value {
-        let (kernel, shape) = try require(.kernel, of: layer)
-        if shape.rank == 4 {
+        if try require(.kernel, of: layer).shape.rank == 4 {
             let mean = apply(.globalPool(.average, keepsDimensions: true), pool, to: input)
             let outer = standardization
             standardization = nil
             defer { standardization = outer }
             return apply(.flatten, layer, to: try convolution(layer, mean, size: 1, stride: 1))
         }
-        let mean = apply(.globalPool(.average, keepsDimensions: false), pool, to: input)
+        return try dense(layer, apply(.globalPool(.average, keepsDimensions: false), pool, to: input))
+    }
+
+    /// A fully connected layer over the innermost dimension.
+    mutating func dense(_ layer: String, _ input: Value) throws(NetworkError) -> Value {
+        let (kernel, shape) = try require(.kernel, of: layer)
         let isTransposed = names.kernelLayout == .oihw
         guard shape.rank == 2, shape[isTransposed ? 1 : 0] == input.channels,
             case let outputs = shape[isTransposed ? 0 : 1], outputs > 0
@@ -148,7 +154,25 @@ struct GraphBuilder<Names: LayerNames> {
         let dense = Dense(
             kernel: kernel, kernelIsTransposed: isTransposed,
             bias: try optional(.bias, [outputs], of: layer), inputs: input.channels, outputs: outputs)
-        return Value(node: append(layer, .dense(dense), [mean.node]), channels: outputs)
+        return Value(node: append(layer, .dense(dense), [input.node]), channels: outputs)
+    }
+
+    /// A fully connected layer over a whole map of `side` rows and columns, flattened in PyTorch's order (channels first):
+    /// the convolution of the map's own size.
+    mutating func denseOnMap(_ layer: String, _ input: Value, side: Int) throws(NetworkError) -> Value {
+        let (kernel, shape) = try require(.kernel, of: layer)
+        guard shape.rank == 2, let features = Shape(checking: [input.channels, side, side])?.count,
+            shape[1] == features, shape[0] > 0
+        else {
+            throw .wrongShape(
+                parameter: kernel, found: shape.description,
+                expected: "outputs×(\(input.channels) channels of \(side)×\(side))")
+        }
+        let convolution = Convolution(
+            kernel: kernel, kernelLayout: .flattened, bias: try optional(.bias, [shape[0]], of: layer),
+            inputs: input.channels, outputs: shape[0], size: Extent(side), strides: Extent(1),
+            dilation: Extent(1), groups: 1, padding: .valid)
+        return Value(node: append(layer, .convolution(convolution), [input.node]), channels: shape[0])
     }
 
     // MARK: Parameters
@@ -186,7 +210,7 @@ struct GraphBuilder<Names: LayerNames> {
         return name
     }
 
-    private func optional(
+    func optional(
         _ role: LayerRole, _ extents: [Int], of layer: String
     ) throws(NetworkError) -> String? {
         names.parameter(role, of: layer) == nil ? nil : try require(role, extents, of: layer)

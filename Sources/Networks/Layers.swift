@@ -47,6 +47,8 @@ package struct BatchNorm: Sendable, Equatable {
     package var epsilon: Double
     /// Channels.
     package var channels: Int
+    /// Keras' number of the dimension of channels if it is not the innermost or may not be; nil for the innermost.
+    package var axis: Int?
 
     /// Batch normalization.
     package init(
@@ -76,6 +78,8 @@ package struct GroupNorm: Sendable, Equatable {
     package var epsilon: Double
     /// Channels.
     package var channels: Int
+    /// Keras' number of the dimension of channels if it is not the innermost or may not be; nil for the innermost.
+    package var axis: Int?
 
     /// Group normalization.
     package init(gamma: String?, beta: String?, groups: Int, epsilon: Double, channels: Int) {

@@ -19,7 +19,7 @@ struct NamedParts {
     /// The others, networks first.
     let others: [Part]
 
-    /// A name that every ResNet of a family has, and those of its stem, which tell that it begins there.
+    /// A name that every network of a family has, and others of which one tells that it begins there.
     struct Mark {
         let block: String
         let stems: [String]
@@ -27,12 +27,14 @@ struct NamedParts {
         static let torch = Mark(block: "layer1.0.conv1.weight", stems: ["conv1.weight", "conv1.0.weight"])
         static let preActivation = Mark(
             block: "stages.0.blocks.0.conv1.weight", stems: ["stem.conv.weight"])
+
+        /// Those of all families.
+        static let all = [torch, preActivation] + TorchFamily.all.flatMap(\.marks)
     }
 
     init(_ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?) {
         let dotted = parameters.names.map { $0.replacing("/", with: ".") }
-        let prefixes = Self.prefixes(of: .torch, in: dotted).union(
-            Self.prefixes(of: .preActivation, in: dotted))
+        let prefixes = Self.prefixes(of: Mark.all, in: dotted)
         guard prefixes.count > 1 else {
             main = Part(prefix: "", parameters: parameters, groupNorms: groupNorms)
             others = []
@@ -64,15 +66,24 @@ struct NamedParts {
         others = Array(parts.dropFirst())
     }
 
-    /// The prefix of a network's names, among dotted names.
-    static func prefixes(of mark: Mark, in names: [String]) -> Set<String> {
+    /// The prefixes of networks with one of these marks, among dotted names.
+    static func prefixes(of marks: [Mark], in names: [String]) -> Set<String> {
         let all = Set(names)
-        let prefixes = names.filter { $0.hasSuffix(mark.block) }.map { String($0.dropLast(mark.block.count)) }
-        return Set(
-            prefixes.filter { prefix in
-                (prefix.isEmpty || prefix.hasSuffix(".")) && prefix.count(where: { $0 == "." }) <= deepest
-                    && mark.stems.contains { all.contains(prefix + $0) }
-            })
+        return marks.reduce(into: []) { prefixes, mark in
+            for name in names where name.hasSuffix(mark.block) {
+                let prefix = String(name.dropLast(mark.block.count))
+                guard prefix.isEmpty || prefix.hasSuffix("."),
+                    prefix.count(where: { $0 == "." }) <= deepest,
+                    mark.stems.contains(where: { all.contains(prefix + $0) })
+                else { continue }
+                prefixes.insert(prefix)
+            }
+        }
+    }
+
+    /// The shortest of these prefixes; nil if there is none.
+    static func shortestPrefix(of marks: [Mark], in names: [String]) -> String? {
+        prefixes(of: marks, in: names).min { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
     }
 
     /// Modules around a network at most.

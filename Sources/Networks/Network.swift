@@ -15,8 +15,10 @@ package struct Network: Sendable, Equatable {
     package var input: Input
     /// Nodes in topological order: every node comes after its inputs. The first is the input.
     package var nodes: [Node]
-    /// The node whose value is the network's output.
+    /// The node whose value is the network's output; the first of several.
     package var output: Int
+    /// The outputs by name, if there are several; empty for a network with one.
+    package var outputs: [Output] = []
     /// False where only norms and some convolutions are known, each after an input of its own: such a network can be
     /// converted and not run.
     package var isComplete = true
@@ -36,6 +38,17 @@ package struct Network: Sendable, Equatable {
         self.output = output
     }
 
+    /// One of several outputs.
+    package struct Output: Sendable, Equatable {
+        /// Its name: its key, or the layer that computes it.
+        package var name: String
+        /// Its node.
+        package var node: Int
+
+        /// One of several outputs.
+        package init(name: String, node: Int) { (self.name, self.node) = (name, node) }
+    }
+
     /// The size of an input image; a nil height or width means any.
     package struct Input: Sendable, Equatable {
         /// Rows of an image, if the file fixes them.
@@ -44,6 +57,8 @@ package struct Network: Sendable, Equatable {
         package var width: Int?
         /// Colours of an image.
         package var channels: Int
+        /// All extents without the batch, nil for any, if the input is no image; nil for an image.
+        package var extents: [Int?]?
 
         /// An input of the given extents.
         package init(height: Int?, width: Int?, channels: Int) {
@@ -123,4 +138,6 @@ package enum Operation: Sendable, Equatable {
     case scaleShift(scale: [Float], offset: [Float])
     /// (x − mean) / max(√variance, 1e-7) per channel, from stored parameters (Keras' Normalization).
     case standardizeInput(mean: String, variance: String)
+    /// A layer that is kept as it is, and not computed; an input that is no image has no operands.
+    case opaque(OpaqueLayer)
 }

@@ -16,6 +16,8 @@ package enum NetworkError: Error, Equatable {
     case wrongShape(parameter: String, found: String, expected: String)
     /// Something that none of Keras' own layers does, in a network that is to be written as a Keras model.
     case noKerasLayer(layer: String, for: String)
+    /// A layer that is not known, in a network whose configuration has to be written anew.
+    case cannotRewrite(layer: String, className: String)
     /// A Keras kernel with outputs before rows and columns where that cannot be told from Keras' own order, or where
     /// nothing says that it is not turned around besides.
     case outputsFirstKernel(parameter: String, found: String)
@@ -43,6 +45,9 @@ extension NetworkError: CustomStringConvertible {
             "parameter '\(parameter)': shape is \(found), expected \(expected)"
         case .noKerasLayer(let layer, let operation):
             "layer '\(layer)': Keras has no layer for \(operation): choose --layout safetensors or torch"
+        case .cannotRewrite(let layer, let className):
+            "layer '\(layer)': a layer of class \(className) can only stay in the configuration that it is in: "
+                + "choose --layout keras, safetensors or torch"
         case .outputsFirstKernel(let parameter, let found):
             "parameter '\(parameter)': shape is \(found), expected height×width×in_channels×out_channels. Kernels with outputs "
                 + "first may come from Theano, which also flips them by 180°. If so, load the weights in the Keras that "

@@ -14,6 +14,10 @@ package enum ConvolutionExemption: Error, Sendable, Equatable {
     case activation(layer: String)
     /// Its only consumer is something else that is not a norm.
     case notBeforeNorm(layer: String)
+    /// Its only consumer is a layer that is not computed.
+    case opaque(layer: String, className: String)
+    /// The norm after it normalizes along another axis than the convolution's outputs.
+    case otherAxis(layer: String)
     /// Its value is the network's output.
     case isOutput
     /// The graph is not known. The norm behind it may be this one, or nothing proves that it follows directly.
@@ -43,6 +47,9 @@ extension ConvolutionExemption: CustomStringConvertible {
         case .sharedNorm(let layer): "the parameters of the norm after it are shared with '\(layer)'"
         case .activation(let layer): "the activation '\(layer)' follows it"
         case .notBeforeNorm(let layer): "it feeds '\(layer)', which is not a norm"
+        case .opaque(let layer, let className):
+            "it feeds '\(layer)', a layer of class \(className), which normconv does not compute"
+        case .otherAxis(let layer): "the axis of the norm '\(layer)' is not the convolution's outputs"
         case .isOutput: "it is the network's output"
         case .unproven(let norm, let basis):
             "\(basis.reason(norm)), but nothing proves that they are adjacent"
@@ -140,13 +147,14 @@ extension Network {
         if let other = other(than: index, sharing: [convolution.kernel]) {
             return .failure(.sharedKernel(layer: other))
         }
-        if index == output { return .failure(.isOutput) }
+        if index == output || outputs.contains(where: { $0.node == index }) { return .failure(.isOutput) }
         guard consumers.count == 1, let consumer = consumers.first else {
             return .failure(.severalConsumers(layers: consumers.map { nodes[$0].layer }))
         }
         let layer = nodes[consumer].layer
         switch nodes[consumer].operation {
         case .batchNorm, .groupNorm:
+            if nodes[consumer].obstacle != nil { return .failure(.otherAxis(layer: layer)) }
             let names = nodes[consumer].operation.parameters
             if let other = other(than: consumer, sharing: names) {
                 return .failure(.sharedNorm(layer: other))
@@ -154,6 +162,7 @@ extension Network {
             return .success(consumer)
         case .add: return .failure(.feedsAdd(layer: layer))
         case .activation: return .failure(.activation(layer: layer))
+        case .opaque(let opaque): return .failure(.opaque(layer: layer, className: opaque.className))
         default: return .failure(.notBeforeNorm(layer: layer))
         }
     }
@@ -170,6 +179,7 @@ extension Operation {
         case .groupNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
         case .layerNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
         case .standardizeInput(let mean, let variance): [mean, variance]
+        case .opaque(let opaque): opaque.parameters
         case .input, .activation, .pool, .globalPool, .zeroPad, .padChannels, .add, .multiply, .concatenate,
             .flatten, .reshape, .scaleShift:
             []

@@ -50,7 +50,7 @@ extension Network {
                 let layout: ParameterPlace.Layout =
                     switch convolution.kernelLayout {
                     case .hwio: .hwio
-                    case .oihw: .oihw
+                    case .oihw, .flattened: .oihw
                     case .hwim: .hwim
                     }
                 // A separable layer has two kernels, whose names tell them apart.

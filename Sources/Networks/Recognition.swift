@@ -35,18 +35,19 @@ package struct Recognition: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isInTrunk: Whether a name is one of the network's own stem or stages.
+    ///   - title: What the network is, in the error.
     ///   - geometry: The assumed source of strides, pools and activations, which names do not record.
     ///   - unknownNorms: Norms of unknown kind.
     /// - Throws: `NetworkError.unrecognized` where the network does not use such a parameter: ignoring it would make
     ///   another function.
     init(
-        _ network: Network, of parameters: ParameterTable, isInTrunk: (String) -> Bool, geometry: String,
-        assumptions: [String], unknownNorms: [String] = []
+        _ network: Network, of parameters: ParameterTable, isInTrunk: (String) -> Bool,
+        title: String = "plain ResNet", geometry: String, assumptions: [String], unknownNorms: [String] = []
     ) throws(NetworkError) {
         let used = Set(network.nodes.flatMap(\.operation.parameters))
         let unused = parameters.names.filter { !used.contains($0) }
         if let stray = unused.first(where: isInTrunk) {
-            throw .unrecognized(reason: "parameter '\(stray)' does not belong to a plain ResNet")
+            throw .unrecognized(reason: "parameter '\(stray)' does not belong to a \(title)")
         }
         self.init(
             network: network, unused: unused, basis: .names,

@@ -4,9 +4,18 @@ extension Network {
     /// The shape of every node's value for an input image of these extents, without the batch dimension:
     /// `[height, width, channels]` for maps, `[features]` for vectors.
     ///
-    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit.
+    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit, and `unsupportedLayer` or
+    /// `unsupportedSetting` naming the first layer that is not computed.
     package func shapes(height: Int, width: Int) throws(NetworkError) -> [Shape] {
-        var shapes: [Shape] = []
+        for node in nodes { if let obstacle = node.obstacle { throw obstacle } }
+        return try knownShapes(height: height, width: width).compactMap(\.self)
+    }
+
+    /// The same as far as it is known: nil for a layer that is not computed and for what depends on it.
+    ///
+    /// Throws `NetworkError.shapeMismatch` naming the layer whose operands do not fit.
+    package func knownShapes(height: Int, width: Int) throws(NetworkError) -> [Shape?] {
+        var shapes: [Shape?] = []
         shapes.reserveCapacity(nodes.count)
         for (index, node) in nodes.enumerated() {
             var operands: [Shape] = []
@@ -14,12 +23,14 @@ extension Network {
                 guard shapes.indices.contains(input) else {
                     throw node.mismatch("node \(input)", "a node before \(index)")
                 }
-                operands.append(shapes[input])
+                if let shape = shapes[input] { operands.append(shape) }
             }
             if case .input = node.operation, node.inputs.isEmpty {
                 shapes.append(try inputShape(node, height: height, width: width))
+            } else if node.hasUnknownShape {
+                shapes.append(nil)
             } else {
-                shapes.append(try node.shape(of: operands))
+                shapes.append(operands.count == node.inputs.count ? try node.shape(of: operands) : nil)
             }
         }
         guard shapes.indices.contains(output) else {
@@ -42,6 +53,15 @@ extension Network {
 }
 
 extension Node {
+    /// Whether the shape of the value does not follow from those of the operands.
+    fileprivate var hasUnknownShape: Bool {
+        switch operation {
+        case .opaque: true
+        case .convolution(let convolution): convolution.spatial != nil
+        default: false
+        }
+    }
+
     fileprivate func mismatch(_ found: String, _ expected: String) -> NetworkError {
         .shapeMismatch(layer: layer, found: found, expected: expected)
     }
@@ -62,14 +82,15 @@ extension Node {
         case .dense(let dense):
             try requireInnermost(operand, dense.inputs)
             return try checked(operand.extents.dropLast() + [dense.outputs], operand)
-        case .batchNorm(let norm): try requireInnermost(operand, norm.channels)
+        case .batchNorm(let norm):
+            if norm.axis == nil { try requireInnermost(operand, norm.channels) }
         case .layerNorm(let norm): try requireInnermost(operand, norm.channels)
         case .groupNorm(let norm):
-            try requireInnermost(operand, norm.channels)
+            if norm.axis == nil { try requireInnermost(operand, norm.channels) }
             guard norm.groups > 0, norm.channels % norm.groups == 0 else {
                 throw mismatch("\(norm.channels) channels", "a multiple of \(norm.groups) groups")
             }
-        case .activation, .standardizeInput:
+        case .activation, .standardizeInput, .opaque:
             guard operand.rank > 0 else { throw mismatch("\(operand)", "a map or a vector") }
         case .scaleShift(let scale, let offset):
             for values in [scale, offset] where values.count != 1 {

@@ -33,11 +33,13 @@ extension Convolution {
     /// The stored kernel's shape under its layout; nil if it overflows.
     package var kernelShape: Shape? {
         guard groups > 0, inputs % groups == 0 else { return nil }
-        let (rows, columns) = (size.height, size.width)
+        let extents = spatial ?? [size.height, size.width]
         return switch kernelLayout {
-        case .hwio: Shape(checking: [rows, columns, inputs / groups, outputs])
-        case .oihw: Shape(checking: [outputs, inputs / groups, rows, columns])
-        case .hwim: Shape(checking: [rows, columns, inputs, outputs / max(inputs, 1)])
+        case .hwio: Shape(checking: extents + [inputs / groups, outputs])
+        case .oihw: Shape(checking: [outputs, inputs / groups] + extents)
+        case .hwim: Shape(checking: extents + [inputs, outputs / max(inputs, 1)])
+        case .flattened:
+            Shape(checking: [inputs / groups] + extents).flatMap { Shape(checking: [outputs, $0.count]) }
         }
     }
 }

@@ -24,6 +24,8 @@ public struct ConvertReport: Codable, Sendable {
     package var leftAlone: [ExemptLayer]
     /// Pairs of convolution and norm, certain or possible, with their basis, in topological order.
     package var pairs: [PairReport]
+    /// Layers that normconv does not compute, and after which moments start anew.
+    package var momentsRestart: [UncomputedLayer]
     /// Conventions that fill in what the file does not record.
     public var assumptions: [String]
     /// Convolutions that got a bias.
@@ -55,6 +57,7 @@ public struct ConvertReport: Codable, Sendable {
             ExemptLayer(layer: $0.layer, reason: $0.reason.description)
         }
         pairs = plan.report.pairs.map(PairReport.init)
+        momentsRestart = plan.report.momentsRestart
         assumptions = model.assumptions
         biased = plan.biasedConvolutions
         droppedParameters = plan.report.dropped

@@ -18,6 +18,10 @@ public struct InspectReport: Codable, Sendable {
     public var architecture: String
     /// What it was recognised by: `configuration` or `names`.
     public var recognizedBy: String
+    /// Layers that normconv keeps as they are and does not compute, in topological order.
+    package var notComputed: [UncomputedLayer]
+    /// The outputs' names, if there are several.
+    public var outputs: [String]
     /// Conventions that fill in what the file does not record.
     public var assumptions: [String]
     /// Whether the network can be run: false where only norms and the convolutions before them are known.
@@ -73,10 +77,15 @@ public struct InspectReport: Codable, Sendable {
         producer = model.checkpoint.producer
         architecture = network.architecture
         recognizedBy = model.basis.rawValue
+        notComputed = network.uncomputedLayers
+        outputs = network.outputs.map(\.name)
         assumptions = model.assumptions
         isComplete = network.isComplete
-        let extents = [network.input.height, network.input.width].map { $0.map(String.init) ?? "any" }
-        input = (extents + ["\(network.input.channels)"]).joined(separator: "×")
+        let extents =
+            network.input.extents ?? [network.input.height, network.input.width, network.input.channels]
+        input =
+            extents.isEmpty
+            ? "unknown" : extents.map { $0.map(String.init) ?? "any" }.joined(separator: "×")
         preprocess = model.preprocessing.description
         classes = network.classes
         parameters = model.checkpoint.parameters.reduce(0) { $0 + $1.shape.count }
@@ -118,6 +127,7 @@ extension InspectReport.Norm {
 extension Network {
     /// Features of the last dense layer or convolution, the number of classes of a classifier.
     package var classes: Int? {
+        guard outputs.isEmpty else { return nil }
         for node in nodes.reversed() {
             switch node.operation {
             case .dense(let dense): return dense.outputs

@@ -10,6 +10,8 @@ import Tensors
 package enum ConvertFailure: Error, CustomStringConvertible {
     /// Batch normalization that the conversion did not reach.
     case batchNormRemains(layers: [String])
+    /// Batch normalization inside a layer that the conversion does not change.
+    case batchNormInside(layer: String, className: String, norm: String)
     /// A parameter that would be copied and holds a NaN or an infinity; the first one, by its index.
     case notFinite(parameter: String, index: Int, value: Float)
     /// An output that is the input.
@@ -28,6 +30,11 @@ package enum ConvertFailure: Error, CustomStringConvertible {
         switch self {
         case .batchNormRemains(let layers):
             "batch normalization remains in \(layers.listed())"
+        case .batchNormInside(let layer, let className, let norm):
+            className == norm
+                ? "layer '\(layer)': batch normalization remains in it, as its class is \(className), which normconv does not know"
+                : "layer '\(layer)': batch normalization (\(norm)) remains inside its class \(className), where normconv does not "
+                    + "replace it; build the model without \(className) around it and load the same weights"
         case .notFinite(let parameter, let index, let value):
             "parameter '\(parameter)': value \(index) is \(value), expected a finite number"
         case .outputIsInput(let path, let backup):
@@ -52,6 +59,11 @@ extension Model {
     /// Works a conversion out without writing anything. Every parameter of the network is read and checked.
     package func plan(_ options: ConversionOptions) throws -> ConversionPlan {
         try naming(path) {
+            for case (let layer, .opaque(let opaque)) in network.nodes.map({ ($0.layer, $0.operation) }) {
+                guard let norm = opaque.batchNormInside else { continue }
+                throw ConvertFailure.batchNormInside(
+                    layer: layer, className: opaque.className, norm: norm)
+            }
             let plan = try planConversion(
                 of: network, parameters: checkpoint.parameters, options: options)
             let remaining = plan.network.nodes.filter {

@@ -10,6 +10,12 @@ import Tensors
 package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     /// Only norms and the convolutions before them are known.
     case unknownGraph(reasons: [String], isKeras: Bool)
+    /// A layer that is kept as it is.
+    case notComputed(cause: NetworkError)
+    /// Several outputs, none of which is chosen.
+    case severalOutputs(names: [String])
+    /// No output of that name.
+    case noSuchOutput(found: String, names: [String])
     /// The kind of norms without running statistics is unknown.
     case unknownNorms(layers: [String])
     /// The network ends in a map.
@@ -26,6 +32,14 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
             "the graph is unknown: \(reasons.last ?? "names are unknown")"
                 + (isKeras
                     ? "; give it with --architecture FILE, a Keras configuration (model.to_json())" : "")
+        case .notComputed(let cause):
+            "\(cause); inspect and convert do not compute layers, scores and calibration have to"
+        case .severalOutputs(let names):
+            "the network has \(names.count) outputs, \(names.listed()), expected one; choose one with eval --output NAME"
+        case .noSuchOutput(let found, let names):
+            names.isEmpty
+                ? "found --output \(found), but the network has one output: leave the option out"
+                : "found no output '\(found)', expected one of \(names.listed(8))"
         case .unknownNorms(let layers):
             "the file does not record the kind of \(layers.count.counted("norm")) without running statistics, from "
                 + "'\(layers.first ?? "")' on; choose --norm group --norm-groups N, --norm instance or --norm layer (one group). "
@@ -110,6 +124,32 @@ extension Model {
         try checkNorms()
         guard network.isComplete else {
             throw EvaluationRefusal.unknownGraph(reasons: assumptions, isKeras: network.family.isKeras)
+        }
+        try checkLayers()
+    }
+
+    /// Throws `EvaluationRefusal.notComputed` for the first layer that is not computed, and `severalOutputs` where none of
+    /// them is chosen.
+    func checkLayers() throws {
+        guard network.outputs.isEmpty else {
+            throw EvaluationRefusal.severalOutputs(names: network.outputs.map(\.name))
+        }
+        if let obstacle = network.nodes.lazy.compactMap(\.obstacle).first {
+            throw EvaluationRefusal.notComputed(cause: obstacle)
+        }
+    }
+
+    /// The same network with one of its outputs: what only the others depend on is left out.
+    ///
+    /// Throws `EvaluationRefusal.noSuchOutput`.
+    package func reading(output name: String) throws -> Model {
+        try naming(path) {
+            guard let output = network.outputs.first(where: { $0.name == name }) else {
+                throw EvaluationRefusal.noSuchOutput(found: name, names: network.outputs.map(\.name))
+            }
+            var model = self
+            model.network = network.part(before: output.node)
+            return model
         }
     }
 

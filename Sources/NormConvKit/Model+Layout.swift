@@ -66,11 +66,11 @@ extension Model {
         )
         let parameters = export.parameters.compactMap { source, target -> Parameter? in
             guard let parameter = baked[source] else { return nil }
-            if let shape = export.shapes[source] { return parameter.reshaped(Shape(shape)).renamed(target) }
+            let shaped = export.shapes[source].map { parameter.reshaped(Shape($0)) } ?? parameter
             return switch layouts[source] {
-            case .oihw: parameter.permuted([2, 3, 1, 0]).renamed(target)
-            case .outputsFirst: parameter.permuted([1, 0]).renamed(target)
-            default: parameter.renamed(target)
+            case .oihw: shaped.permuted([2, 3, 1, 0]).renamed(target)
+            case .outputsFirst: shaped.permuted([1, 0]).renamed(target)
+            default: shaped.renamed(target)
             }
         }
         var note = note

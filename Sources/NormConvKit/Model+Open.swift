@@ -7,9 +7,10 @@ extension Model {
     /// - Parameters:
     ///   - path: a Keras, PyTorch, safetensors or Big Transfer file; see Documentation/Formats.md.
     ///   - architecture: a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
+    ///   - key: which of several networks in a PyTorch checkpoint: `state_dict_ema`, `model.ema`.
     /// - Throws: `NormConvError` where the file is damaged, or nothing in it is known.
-    public init(_ path: String, architecture: String? = nil) throws {
-        self = try reporting { try Model(path: path, architecture: architecture) }
+    public init(_ path: String, architecture: String? = nil, key: String? = nil) throws {
+        self = try reporting { try Model(path: path, architecture: architecture, key: key) }
     }
 
     /// Works out the network with group norms in place of its batch norms. Reads and checks every parameter.

@@ -105,8 +105,10 @@ extension Model {
     /// Opens a split for this network. Image files are resized to its input. If labels are needed and the network's file has
     /// class names, the split's class names are looked up among them.
     ///
-    /// Throws `DatasetError`, and `SplitFailure` if the split does not fit the network.
+    /// Throws `DatasetError`, `SplitFailure` if the split does not fit the network, and `EvaluationRefusal` if the network
+    /// cannot be computed.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+        try naming(self.path) { try checkLayers() }
         let named = try (options.requiresLabels ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
         }

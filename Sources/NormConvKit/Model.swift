@@ -10,7 +10,7 @@ public struct Model: Sendable {
     /// The file.
     package let checkpoint: any Checkpoint
     /// What the file's configuration or names describe.
-    package let network: Network
+    package internal(set) var network: Network
     /// Parameters that the network does not use, in file order.
     public let unusedParameters: [String]
     /// What the network was recognised by.
@@ -30,6 +30,8 @@ public struct Model: Sendable {
     var readsSigmoid = false
     /// The configuration, in layouts that have one.
     let config: JSON?
+    /// The key of the network in a file of several, where one was given.
+    private let key: String?
 
     /// Opens a file and recognises its network. Reads no weights.
     ///
@@ -37,10 +39,13 @@ public struct Model: Sendable {
     ///   - path: the file.
     ///   - architecture: a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
     ///   - norms: what norms without running statistics are, where neither a configuration nor a note says.
+    ///   - key: the one of several networks in a pickle: `state_dict_ema`, `model.ema`.
     ///
     /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError`, `PickleError`, `CheckpointError`, or a `FileFailure`
     /// around a `JSONError` or `NetworkError`.
-    package init(path: String, architecture: String? = nil, norms: NormKind? = nil) throws {
+    package init(
+        path: String, architecture: String? = nil, norms: NormKind? = nil, key: String? = nil
+    ) throws {
         let given = { (note: String?) in
             try naming(path) {
                 try architecture.map {
@@ -48,7 +53,7 @@ public struct Model: Sendable {
                 }
             }
         }
-        let checkpoint = try openCheckpoint(path) { try given($0)?.text }
+        let checkpoint = try openCheckpoint(path, key: key) { try given($0)?.text }
         let config = try naming(path) {
             try checkpoint.modelConfig.map { try JSON.parse($0) } ?? given(checkpoint.note)
         }
@@ -69,7 +74,7 @@ public struct Model: Sendable {
         }
         self.checkpoint = checkpoint
         self.note = note
-        self.config = config
+        (self.config, self.key) = (config, key)
         network = recognition.network
         unusedParameters = recognition.unused
         basis = recognition.basis
@@ -77,6 +82,9 @@ public struct Model: Sendable {
         unknownNorms = recognition.unknownNorms
         normKind = norms
     }
+
+    /// Whether a file is a PyTorch checkpoint or another pickle, in which a key may choose one of several networks.
+    package static func takesKey(_ path: String) -> Bool { isPickle(path) }
 
     /// The architecture that a file of weights alone was made for, with the norms that its note says it has now.
     private static func converted(
@@ -146,8 +154,11 @@ public struct Model: Sendable {
     /// The path as it was given.
     public var path: String { checkpoint.path }
 
-    /// The path, and the precision where it is not the usual one.
-    public var title: String { precision == .float32 ? path : "\(path) (\(precision.rawValue))" }
+    /// The path, and beside it the key of the network in the file and the precision, where these are not the usual ones.
+    public var title: String {
+        let details = [key, precision == .float32 ? nil : precision.rawValue].compactMap { $0 }
+        return details.isEmpty ? path : "\(path) (\(details.joined(separator: ", ")))"
+    }
 
     /// What the file remembers, else what the network's family was trained with.
     public var preprocessing: Preprocessing {

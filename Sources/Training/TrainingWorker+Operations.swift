@@ -33,7 +33,7 @@ extension TrainingWorker {
             MapOperations.concatenate(operands, node.inputs.map { plan.shapes[$0][-1] }, y)
         case .batchNorm, .scaleShift, .standardizeInput:
             program.affines[index].map { normalizer.affine($0, .none, operands, y) }
-        case .input, .convolution, .dense, .layerNorm, .flatten, .reshape:
+        case .input, .convolution, .dense, .layerNorm, .flatten, .reshape, .opaque:
             // Convolutions have passes of their own, the others share their operand's values or cannot be trained.
             break
         }
@@ -116,7 +116,7 @@ extension TrainingWorker {
                 before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
         case .batchNorm, .scaleShift, .standardizeInput:
             program.affines[index].map { MapGradients.scale($0.scale, dy, dx) }
-        case .input, .convolution, .dense, .groupNorm, .layerNorm: break
+        case .input, .convolution, .dense, .groupNorm, .layerNorm, .opaque: break
         }
     }
 

@@ -38,6 +38,15 @@ struct ArchitectureOptions: ParsableArguments {
     @Option(help: "Number of groups in norms that have no running statistics. Implies --norm group.")
     var normGroups: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Which network of a PyTorch checkpoint that holds several: a key, or a path of keys such as model.ema. Without this \
+            option: the state_dict or model, otherwise the largest network, and averaged weights (EMA) only where there are \
+            no others.
+            """, valueName: "key"))
+    var key: String?
+
     func validate() throws {
         if norm == .group, normGroups == nil {
             throw ValidationError(
@@ -63,13 +72,16 @@ struct ArchitectureOptions: ParsableArguments {
     }
 
     func model(_ path: String) throws -> Model {
-        try Model(path: path, architecture: try text, norms: normKind)
+        try Model(path: path, architecture: try text, norms: normKind, key: key)
     }
 
-    /// Opens models to be scored. Prints assumptions and doubts about them to standard error.
+    /// Opens models to be scored. Prints assumptions and doubts about them to standard error. A key is for those that are
+    /// PyTorch checkpoints, at least one.
     func models(_ paths: [String], quiet: Bool) throws -> [Model] {
-        try paths.map { path in
-            let model = try model(path)
+        let keyed = key == nil ? [] : paths.filter(Model.takesKey)
+        return try paths.map { path in
+            let key = keyed.isEmpty || keyed.contains(path) ? key : nil
+            let model = try Model(path: path, architecture: text, norms: normKind, key: key)
             if quiet { return model }
             if !model.assumptions.isEmpty {
                 Terminal.note("warning: \(path): assumed: \(model.assumptions.joined(separator: "; "))")
@@ -98,8 +110,16 @@ struct HeadOptions: ParsableArguments {
             """)
     var sigmoid = false
 
-    /// The networks with this option applied.
-    func applied(to models: [Model]) -> [Model] { sigmoid ? models.map { $0.readingSigmoid() } : models }
+    @Option(
+        name: .customLong("output"),
+        help: "The output to score, if the network has several: its key or its layer's name.")
+    var outputName: String?
+
+    /// The networks with these options applied.
+    func applied(to models: [Model]) throws -> [Model] {
+        let models = sigmoid ? models.map { $0.readingSigmoid() } : models
+        return try outputName.map { name in try models.map { try $0.reading(output: name) } } ?? models
+    }
 }
 
 enum TargetArgument: String, ExpressibleByArgument, CaseIterable {

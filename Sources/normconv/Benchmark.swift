@@ -66,7 +66,9 @@ struct Benchmark: ParsableCommand {
 
     func run() throws {
         let job = try BenchmarkJob(
-            path: model, architecture: try architecture.text, norms: architecture.normKind, options: options)
+            path: model, architecture: try architecture.text, norms: architecture.normKind,
+            key: architecture.key,
+            options: options)
         let progress = ProgressLine(
             URL(fileURLWithPath: model).lastPathComponent, total: job.totalImages, isOn: !output.quiet)
         defer { progress.finish() }

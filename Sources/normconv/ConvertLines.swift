@@ -24,6 +24,11 @@ extension ConvertReport {
         if !listed.isEmpty { lines.append("Convolutions that are not standardized:") }
         lines += listed.prefix(3).map { "  \($0.layer): \($0.reason)" }
         if listed.count > 3 { lines.append("  … and \(listed.count - 3) more (--json lists them)") }
+        if !momentsRestart.isEmpty {
+            let count = Formatting.counted(momentsRestart.count, "layer")
+            lines.append(
+                "Moments restart after \(count) that normconv does not compute: \(momentsRestart.listed())")
+        }
         if !biased.isEmpty {
             lines.append("\(Formatting.counted(biased.count, "convolution")) got a new bias")
         }

@@ -124,7 +124,7 @@ struct Eval: ParsableCommand {
     func run() throws {
         try checkFiles()
         try precision.check()
-        let networks = head.applied(to: try architecture.models(paths, quiet: output.quiet))
+        let networks = try head.applied(to: architecture.models(paths, quiet: output.quiet))
         let split = try images.split(
             data, for: networks, options: labels.splitOptions, quiet: output.quiet)
         let job = try job(networks, on: split)

@@ -38,6 +38,10 @@ extension InspectReport {
         ]
         if let converted { lines.append("  converted     \(converted)") }
         for assumption in assumptions { lines.append("  assumed       \(assumption)") }
+        if !outputs.isEmpty { lines.append("  outputs       \(outputs.listed(8))") }
+        for layer in notComputed {
+            lines.append("  not computed  \(layer)" + (layer.reason.map { ": \($0)" } ?? ""))
+        }
         for name in unused { lines.append("  not used      \(name)") }
         lines.append("")
         if norms.isEmpty {

@@ -78,7 +78,7 @@ struct Sweep: ParsableCommand {
 
     func run() throws {
         try checkPage()
-        let networks = head.applied(to: try architecture.models(models, quiet: output.quiet))
+        let networks = try head.applied(to: architecture.models(models, quiet: output.quiet))
         let split = try images.split(
             data, for: networks, options: labels.splitOptions, quiet: output.quiet)
         let progress = ProgressLine(

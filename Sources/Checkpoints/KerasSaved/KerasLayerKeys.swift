@@ -92,6 +92,11 @@ enum KerasVariables {
         }
     }
 
+    /// Classes whose variables have to be told apart.
+    static let norms: Set = [
+        "batch_normalization", "group_normalization", "layer_normalization", "normalization",
+    ]
+
     private static func prefix(_ roles: [String], _ count: Int) -> [String]? {
         count <= roles.count ? Array(roles.prefix(count)) : nil
     }

@@ -78,18 +78,30 @@ struct KerasSavedTree {
         _ key: String, _ datasets: [Dataset], _ keys: [String: KerasLayerKey], _ file: HDF5File
     ) throws -> Layer {
         let known = keys[configurationKey(key)]
-        let name = try known?.path ?? storedName(key, file)
+        let name = try known?.path ?? innerName(key, keys) ?? storedName(key, file)
         let last = key.split(separator: "/").last.map(String.init) ?? key
         let snakeClass = known?.snakeClass ?? KerasLayerKeys.parts(of: last).snakeClass
         let roles = KerasVariables.roles(
             snakeClass, count: datasets.count, settings: known?.settings ?? .null)
-        if roles == nil, snakeClass.hasSuffix("normalization") {
+        if roles == nil, KerasVariables.norms.contains(snakeClass) {
             throw CheckpointError.unsupportedLayout(
                 path: file.path, found: "\(datasets.count) variables in '\(key)', but no configuration",
                 remedy: "save the whole model: model.save('model.keras')")
         }
         let names = roles ?? datasets.indices.map(String.init)
         return Layer(key: key, variables: zip(names, datasets).map { ("\(name)/\($0)", $1) })
+    }
+
+    /// The name of a layer inside a layer of the configuration that is no model: `lstm/cell`. Nil where there is none around.
+    private static func innerName(_ key: String, _ keys: [String: KerasLayerKey]) -> String? {
+        let parts = configurationKey(key).split(separator: "/")
+        for count in (1..<max(parts.count, 1)).reversed() {
+            guard let outer = keys[parts.prefix(count).joined(separator: "/")] else { continue }
+            if KerasLayerKeys.isModel(outer.snakeClass) { return nil }
+            let inner = parts.dropFirst(count).filter { $0 != "layers" }
+            return outer.path + "/" + inner.joined(separator: "/")
+        }
+        return nil
     }
 
     /// The group as Keras names it since 3.0 for the one in the file.

@@ -1,46 +1,82 @@
-import Tensors
-
-/// The values that a restricted pickle can build.
+/// The values that normconv builds from a pickle. Nothing of it is ever run: what a class or function would have made is
+/// an object with a name.
 enum PickleValue {
     case none
     case bool(Bool)
     case int(Int)
+    /// An integer of more than 64 bits, such as a seed.
+    case wideInt
     case float(Double)
     case string(String)
-    case bytes([UInt8])
+    indirect case bytes(PickleBytes)
     case tuple(PickleList)
+    /// A list or a set.
     case list(PickleList)
     case dictionary(PickleDictionary)
-    case global(PickleGlobal)
-    case storage(TorchStorage)
-    case tensor(TorchTensor)
+    case object(PickleObject)
+    indirect case global(PickleGlobal)
+    indirect case storage(TorchStorage)
+    indirect case tensor(TorchTensor)
+    /// Numbers in a form that is not read, such as `a quantized tensor`. An error only where a network has it.
+    case unreadable(String)
 
     /// The kind of value, for errors.
     var kind: String {
         switch self {
         case .none: "None"
         case .bool: "a bool"
-        case .int: "an int"
+        case .int, .wideInt: "an int"
         case .float: "a float"
         case .string: "a string"
         case .bytes: "bytes"
         case .tuple: "a tuple"
         case .list: "a list"
         case .dictionary: "a dict"
+        case .object(let object): "an object of '\(object.global.name.prefix(200))'"
         case .global: "a class or function"
         case .storage: "a storage"
         case .tensor: "a tensor"
+        case .unreadable(let kind): kind
         }
     }
 
     var int: Int? { if case .int(let value) = self { value } else { nil } }
     var string: String? { if case .string(let value) = self { value } else { nil } }
+    var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     var tuple: [PickleValue]? { if case .tuple(let list) = self { list.values } else { nil } }
-    /// A tuple of integers, such as a shape.
+    var global: PickleGlobal? { if case .global(let global) = self { global } else { nil } }
+    var object: PickleObject? { if case .object(let object) = self { object } else { nil } }
+    /// A list, set or tuple.
+    var elements: PickleList? {
+        switch self {
+        case .tuple(let list), .list(let list): list
+        default: nil
+        }
+    }
+
+    /// A dictionary, or an object that is one.
+    var dictionary: PickleDictionary? {
+        switch self {
+        case .dictionary(let dictionary): dictionary
+        case .object(let object): object.items
+        default: nil
+        }
+    }
+
+    /// A tuple of integers, such as a shape; PyTorch's and numpy's have at most 64.
     var ints: [Int]? {
-        guard let values = tuple else { return nil }
+        guard let values = elements?.values, values.count <= 64 else { return nil }
         let ints = values.compactMap(\.int)
         return ints.count == values.count ? ints : nil
+    }
+
+    /// A tensor or an array, or what stands for one that is not read.
+    var numbers: PickleValue? {
+        switch self {
+        case .tensor, .unreadable: self
+        case .object(let object): object.array
+        default: nil
+        }
     }
 }
 
@@ -63,6 +99,8 @@ final class PickleList: PickleContainer {
 /// keys of interest; entries under other keys are kept without one.
 final class PickleDictionary: PickleContainer {
     private(set) var entries: [(key: String?, value: PickleValue)] = []
+    /// Whether a key is a number, as an optimizer's are.
+    private(set) var hasNumbers = false
     private var index: [String: Int] = [:]
 
     func clear() { (entries, index) = ([], [:]) }
@@ -70,6 +108,7 @@ final class PickleDictionary: PickleContainer {
     subscript(_ key: String) -> PickleValue? { index[key].map { entries[$0].value } }
 
     func set(_ key: PickleValue, _ value: PickleValue) {
+        if key.int != nil { hasNumbers = true }
         guard let name = key.string ?? key.int.map(String.init) else {
             return entries.append((nil, value))
         }
@@ -82,93 +121,35 @@ final class PickleDictionary: PickleContainer {
     }
 }
 
-/// The classes and functions that a pickle may name. None of them is ever run; they select a value to build.
-enum PickleGlobal: Equatable {
-    case orderedDictionary
-    case rebuildTensor
-    case rebuildParameter
-    case storage(ElementType)
+/// What a class or function, of which only the name is known, would have made of its arguments.
+final class PickleObject: PickleContainer {
+    /// The class or function.
+    let global: PickleGlobal
+    private(set) var arguments: [PickleValue]
+    /// Its attributes, or what else it was given as its state.
+    private(set) var state: PickleValue = .none
+    /// Entries of an object that is a dictionary.
+    var items: PickleDictionary?
+    /// The numbers of an array.
+    var array: PickleValue?
 
-    init?(module: String, name: String) {
-        switch (module, name) {
-        case ("collections", "OrderedDict"): self = .orderedDictionary
-        case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensor
-        case ("torch._utils", "_rebuild_parameter"): self = .rebuildParameter
-        case ("torch", _), ("torch.storage", _):
-            guard let type = Self.storages[name] else { return nil }
-            self = .storage(type)
-        default: return nil
+    init(_ global: PickleGlobal, _ arguments: [PickleValue]) {
+        (self.global, self.arguments) = (global, arguments)
+    }
+
+    func clear() { (arguments, state, items, array) = ([], .none, nil, nil) }
+
+    /// Sets the state: a dictionary of attributes, or a pair of one and of what stands in slots.
+    func setState(_ value: PickleValue) {
+        if let pair = value.tuple, pair.count == 2, case .dictionary = pair[0] {
+            state = pair[0]
+        } else {
+            state = value
         }
     }
 
-    private static let storages: [String: ElementType] = [
-        "DoubleStorage": .float64, "FloatStorage": .float32, "HalfStorage": .float16,
-        "BFloat16Storage": .bfloat16, "LongStorage": .int64, "IntStorage": .int32, "ShortStorage": .int16,
-        "CharStorage": .int8, "ByteStorage": .uint8,
-    ]
-}
-
-/// Numbers that tensors are views of: one member of the archive.
-struct TorchStorage {
-    /// The member's name below `data/`.
-    let key: String
-    let type: ElementType
-    /// The number of elements.
-    let count: Int
-}
-
-/// A view of a storage, checked against it: every element that it reaches is there.
-struct TorchTensor {
-    let storage: TorchStorage
-    /// Elements before the first one.
-    let offset: Int
-    let shape: Shape
-    /// Elements from one position of a dimension to the next.
-    let strides: [Int]
-
-    /// Nil where the view reaches beyond the storage, or has more elements than it: an expanded view.
-    init?(storage: TorchStorage, offset: Int, extents: [Int], strides: [Int]) {
-        guard let shape = Shape(checking: extents), strides.count == extents.count, offset >= 0,
-            strides.allSatisfy({ $0 >= 0 }), shape.count <= storage.count
-        else { return nil }
-        if shape.count > 0 {
-            var last = offset
-            for (extent, stride) in zip(extents, strides) {
-                let (step, tooFar) = (extent - 1).multipliedReportingOverflow(by: stride)
-                let (sum, beyond) = last.addingReportingOverflow(step)
-                if tooFar || beyond { return nil }
-                last = sum
-            }
-            guard last < storage.count else { return nil }
-        }
-        (self.storage, self.offset, self.shape, self.strides) = (storage, offset, shape, strides)
-    }
-
-    /// The tensor's elements in row-major order, from all bytes of its storage.
-    func elements(of bytes: [UInt8]) -> [UInt8] {
-        let size = storage.type.size
-        if isContiguous { return Array(bytes[offset * size..<(offset + shape.count) * size]) }
-        var result: [UInt8] = []
-        result.reserveCapacity(shape.count * size)
-        var position = [Int](repeating: 0, count: shape.rank)
-        for _ in 0..<shape.count {
-            let place = offset + zip(position, strides).reduce(0) { $0 + $1.0 * $1.1 }
-            result += bytes[place * size..<(place + 1) * size]
-            for dimension in position.indices.reversed() {
-                position[dimension] += 1
-                if position[dimension] < shape[dimension] { break }
-                position[dimension] = 0
-            }
-        }
-        return result
-    }
-
-    private var isContiguous: Bool {
-        var expected = 1
-        for dimension in shape.extents.indices.reversed() where shape[dimension] != 1 {
-            if strides[dimension] != expected { return false }
-            expected *= shape[dimension]
-        }
-        return true
+    /// Attributes by name.
+    var attributes: PickleDictionary? {
+        if case .dictionary(let attributes) = state { attributes } else { nil }
     }
 }

@@ -53,7 +53,7 @@ extension ChannelAffine {
                     }
                 }
             }
-        case .oihw:
+        case .oihw, .flattened:
             let taps = kernel.count / outputs
             kernel.withUnsafeMutableBufferPointer { kernel in
                 for output in 0..<outputs {

@@ -84,6 +84,8 @@ package struct Lowering {
         case .concatenate: emit(.concatenate(node.inputs.map { shapes[$0][-1] }), for: index)
         case .flatten, .reshape: values[index] = value(of: node.inputs[0])
         case .input: break
+        // `Network.shapes` has refused it.
+        case .opaque: preconditionFailure("a layer that is not computed has no shape")
         }
     }
 

@@ -59,7 +59,7 @@ package enum PreparedLayer {
         case (.concatenate, _): return Reference.concatenate(operands, shape)
         case (.flatten, _), (.reshape, _): return x.reshaped(shape)
         case (.input, _), (.convolution, _), (.dense, _), (.batchNorm, _), (.groupNorm, _),
-            (.layerNorm, _), (.scaleShift, _), (.standardizeInput, _):
+            (.layerNorm, _), (.scaleShift, _), (.standardizeInput, _), (.opaque, _):
             preconditionFailure("a layer is prepared for its own operation")
         }
     }

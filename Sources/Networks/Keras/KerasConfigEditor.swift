@@ -118,7 +118,8 @@ private struct KerasConfigEdit {
         let old = layer["config"] ?? .object([])
         var config = old.removing(batchNormSettings)
         let written: [String: JSON] = [
-            "groups": .int(norm.groups), "axis": .int(isChannelsFirst(old["axis"]) ? 1 : -1),
+            "groups": .int(norm.groups),
+            "axis": .int(norm.axis ?? (isChannelsFirst(old["axis"]) ? 1 : -1)),
             "epsilon": .double(norm.epsilon),
             "center": .bool(norm.beta != nil), "scale": .bool(norm.gamma != nil),
         ]

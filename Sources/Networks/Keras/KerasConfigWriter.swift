@@ -13,7 +13,7 @@ package struct KerasExport: Sendable, Equatable {
     fileprivate var targets: [String] = []
     /// Norm's or convolution's layer in the network → its layer in the configuration.
     package var layers: [String: String] = [:]
-    /// Kernels that a Keras layer holds under another shape: source name → shape.
+    /// Kernels that a Keras layer holds under another shape: source name → shape, in the order of the file's values.
     package var shapes: [String: [Int]] = [:]
 }
 
@@ -91,6 +91,8 @@ private struct KerasConfigWriter {
             throw .noKerasLayer(layer: node.layer, for: "a shortcut that pads channels with zeros")
         case .standardizeInput:
             throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
+        case .opaque(let opaque):
+            throw .cannotRewrite(layer: node.layer, className: opaque.className)
         }
         let last = layers.last?["name"]?.string ?? name
         switch node.operation {
@@ -108,6 +110,10 @@ private struct KerasConfigWriter {
         if convolution.kernelLayout == .hwim {
             result.shapes[convolution.kernel] = [
                 convolution.size.height, convolution.size.width, 1, convolution.outputs,
+            ]
+        } else if convolution.kernelLayout == .flattened {
+            result.shapes[convolution.kernel] = [
+                convolution.outputs, convolution.inputs, convolution.size.height, convolution.size.width,
             ]
         }
         keep([(convolution.kernel, "kernel"), (convolution.bias, "bias")], name)

@@ -16,7 +16,7 @@ enum KerasDataFormat: String {
     private static func isFirst(_ model: KerasModel) -> Bool {
         model.layers.contains { layer in
             switch layer.content {
-            case .input: false
+            case .input, .custom: false
             case .layer("Flatten", _): false
             case .layer(_, let settings): settings["data_format"]?.string == channelsFirst.rawValue
             case .model(let inner): isFirst(inner)
@@ -40,13 +40,14 @@ extension KerasSettings {
 
     /// Refuses an `axis` (a number, or a list of one) that is not the channels'.
     func requireChannelAxis(_ key: String = "axis") throws(NetworkError) {
-        let isFirst = dataFormat == .channelsFirst && operand.rank == 3
+        let rank = operands.lazy.compactMap(\.rank).first
+        let isFirst = dataFormat == .channelsFirst && rank == 3
         guard let json = config[key] else {
             if isFirst { throw unsupported(key, expected: "1, the channels") }
             return
         }
         let axes = json.kerasList ?? [json]
-        let allowed = isFirst ? [1, -3] : [-1, operand.rank]
+        let allowed = isFirst ? [1, -3] : rank.map { [-1, $0] } ?? [-1]
         guard axes.count == 1, let axis = axes[0].int, allowed.contains(axis) else {
             throw unsupported(key, expected: "\(allowed[0]), the channels")
         }
@@ -54,7 +55,7 @@ extension KerasSettings {
 
     /// Refuses a map with channels first before a layer that works on its last dimension.
     func requireChannelsLastMap() throws(NetworkError) {
-        guard dataFormat == .channelsFirst, operand.rank == 3 else { return }
+        guard dataFormat == .channelsFirst, (operand.rank ?? 3) == 3 else { return }
         throw notOnMaps(expected: "channels last before \(className): \(Self.remedy)")
     }
 
@@ -67,12 +68,13 @@ extension KerasSettings {
     /// Refuses to flatten channels-first maps in their own order. Keras puts the channels last where the layer says
     /// `channels_first`.
     func requireFlattening() throws(NetworkError) {
-        guard operand.rank > 1 else { return }
+        guard operand.rank != 1, operand.rank != 0 else { return }
+        guard let rank = operand.rank else { return try requireDataFormat() }
         let found = config["data_format"]?.string ?? KerasDataFormat.channelsLast.rawValue
-        guard operand.rank == 3 || found == KerasDataFormat.channelsLast.rawValue else {
+        guard rank == 3 || found == KerasDataFormat.channelsLast.rawValue else {
             throw unsupported("data_format", expected: "channels_last for an input that is not a feature map")
         }
-        guard operand.rank != 3 || found == dataFormat.rawValue else {
+        guard rank != 3 || found == dataFormat.rawValue else {
             throw unsupported(
                 "data_format",
                 expected: "\(dataFormat.rawValue), as in the model's other layers: \(Self.remedy)")

@@ -14,57 +14,90 @@ struct KerasExpansion {
         self.dataFormat = dataFormat
     }
 
-    /// The input's node, which is to be the first.
-    mutating func addInput(_ layer: String, channels: Int) -> Int {
-        nodes.append(Node(layer: layer, operation: .input, inputs: []))
-        extents.append(KerasSettings.Extents(rank: 3, innermost: channels))
+    /// Adds the value of an input layer.
+    mutating func addInput(_ layer: String, _ operation: Operation, _ value: KerasSettings.Extents) -> Int {
+        nodes.append(Node(layer: layer, operation: operation, inputs: []))
+        extents.append(value)
         return nodes.count - 1
     }
 
-    /// Inlines a model whose input is the node `input`; `path` names the models around its layers. Returns the
-    /// output's node.
-    mutating func expand(_ model: KerasModel, path: [String], input: Int) throws(NetworkError) -> Int {
-        var values: [[Int?]] = model.layers.map { Array(repeating: nil, count: max($0.calls.count, 1)) }
-        var isOpen = model.layers.map { Array(repeating: false, count: max($0.calls.count, 1)) }
-        values[model.input][0] = input
+    /// Inlines a model whose inputs are these nodes; `path` names the models around its layers. Returns the outputs' nodes.
+    mutating func expand(_ model: KerasModel, path: [String], inputs: [Int]) throws(NetworkError) -> [Int] {
+        var scope = Scope(model, path: path)
+        for (layer, node) in zip(model.inputs, inputs) {
+            scope.values[KerasModel.Reference(layer: layer, call: 0)] = node
+            scope.isDone[layer][0] = true
+        }
         try requireUse(of: model, path: path)
         for (index, layer) in model.layers.enumerated() {
             for call in layer.calls.indices {
                 // Depth first, on a stack of our own: a chain may be as long as the file.
                 var pending = [KerasModel.Reference(layer: index, call: call)]
                 while let next = pending.last {
-                    if values[next.layer][next.call] != nil {
+                    if scope.isDone[next.layer][next.call] {
                         pending.removeLast()
                         continue
                     }
-                    let operands = model.layers[next.layer].calls[next.call]
-                    let missing = operands.filter { values[$0.layer][$0.call] == nil }
+                    let operands = model.layers[next.layer].calls[next.call].operands
+                    let missing = operands.filter { !scope.isDone[$0.layer][$0.call] }
                     if missing.isEmpty {
-                        let known = operands.compactMap { values[$0.layer][$0.call] }
-                        values[next.layer][next.call] = try value(
-                            of: model.layers[next.layer], path: path, operands: known)
+                        try evaluate(next, in: &scope)
                         pending.removeLast()
-                    } else if isOpen[next.layer][next.call] {
+                    } else if scope.isOpen[next.layer][next.call] {
                         throw .malformedConfiguration(
                             at: "layer '\(model.layers[next.layer].name)'",
                             expected: "a graph without cycles")
                     } else {
-                        isOpen[next.layer][next.call] = true
+                        scope.isOpen[next.layer][next.call] = true
                         pending += missing.reversed()
                     }
                 }
             }
         }
-        guard let output = values[model.output.layer][model.output.call] else {
-            throw .malformedConfiguration(at: "model '\(model.name)'", expected: "an output that is computed")
+        return try model.outputs.map { output throws(NetworkError) in
+            try scope.node(output.value, of: "model '\(model.name)'")
         }
-        return output
     }
 
-    /// Every call but the output's has a consumer, so that all of the graph leads to the output.
+    /// The values of a model that is being inlined.
+    private struct Scope {
+        let model: KerasModel
+        let path: [String]
+        var values: [KerasModel.Reference: Int] = [:]
+        var isDone: [[Bool]]
+        var isOpen: [[Bool]]
+        private var tensors: [KerasModel.Reference: Set<Int>] = [:]
+
+        init(_ model: KerasModel, path: [String]) {
+            (self.model, self.path) = (model, path)
+            isDone = model.layers.map { Array(repeating: false, count: max($0.calls.count, 1)) }
+            isOpen = isDone
+            let used = model.layers.flatMap { $0.calls.flatMap(\.operands) } + model.outputs.map(\.value)
+            for value in used {
+                tensors[KerasModel.Reference(layer: value.layer, call: value.call), default: []]
+                    .insert(value.tensor)
+            }
+        }
+
+        /// The outputs of a call that other layers take, or the model returns.
+        func tensors(of call: KerasModel.Reference) -> Set<Int> { tensors[call] ?? [] }
+
+        mutating func set(_ call: KerasModel.Reference, _ tensor: Int, _ node: Int) {
+            values[KerasModel.Reference(layer: call.layer, call: call.call, tensor: tensor)] = node
+        }
+
+        func node(_ value: KerasModel.Reference, of place: String) throws(NetworkError) -> Int {
+            guard let node = values[value] else {
+                throw .malformedConfiguration(at: place, expected: "a value that is computed")
+            }
+            return node
+        }
+    }
+
+    /// Every call but the outputs' has a consumer, so that all of the graph leads to an output.
     private func requireUse(of model: KerasModel, path: [String]) throws(NetworkError) {
-        var used = Set(model.layers.flatMap { $0.calls.joined() })
-        used.insert(model.output)
+        let values = model.layers.flatMap { $0.calls.flatMap(\.operands) } + model.outputs.map(\.value)
+        let used = Set(values.map { KerasModel.Reference(layer: $0.layer, call: $0.call) })
         for (index, layer) in model.layers.enumerated() {
             for call in layer.calls.indices
             where !used.contains(KerasModel.Reference(layer: index, call: call)) {
@@ -75,25 +108,58 @@ struct KerasExpansion {
         }
     }
 
-    private mutating func value(
-        of layer: KerasModel.Layer, path: [String], operands: [Int]
-    ) throws(NetworkError) -> Int {
-        let layerPath = KerasPath(models: path, layer: layer.name)
+    private mutating func evaluate(
+        _ reference: KerasModel.Reference, in scope: inout Scope
+    ) throws(NetworkError) {
+        let layer = scope.model.layers[reference.layer]
+        let call = layer.calls[reference.call]
+        let path = KerasPath(models: scope.path, layer: layer.name)
+        let operands = try call.operands.map { value throws(NetworkError) in
+            try scope.node(value, of: "layer '\(path)'")
+        }
         switch layer.content {
         case .input:
-            throw .malformedConfiguration(at: "layer '\(layerPath)'", expected: "no second input layer")
+            throw .malformedConfiguration(at: "layer '\(path)'", expected: "no second input layer")
         case .model(let model):
-            guard operands.count == 1 else { throw Self.operandCount(layerPath, operands.count, "1") }
-            return try expand(model, path: path + [layer.name], input: operands[0])
-        case .layer(let className, let config):
-            guard let builder = KerasSettings.builders[className] else {
-                throw .unsupportedLayer(layer: layerPath.description, className: className)
-            }
+            try check(call, of: model, path)
+            let outputs = try expand(model, path: scope.path + [layer.name], inputs: operands)
+            for (tensor, node) in outputs.enumerated() { scope.set(reference, tensor, node) }
+        case .layer(let className, let config), .custom(let className, let config):
             let settings = KerasSettings(
-                path: layerPath, className: className, config: config, operands: operands.map { extents[$0] },
+                path: path, className: className, config: config, operands: operands.map { extents[$0] },
                 parameters: parameters, dataFormat: dataFormat)
-            try settings.requireKeras2()
-            return try append(try builder(settings)(), layer: layerPath, operands: operands)
+            let operations: [Operation]
+            if case .custom = layer.content {
+                operations = [settings.opaque()]
+            } else {
+                operations = try settings.operations(for: call)
+            }
+            for tensor in scope.tensors(of: reference).sorted() {
+                let operations = try operations.map { operation throws(NetworkError) in
+                    try operation.output(tensor, of: path)
+                }
+                scope.set(reference, tensor, try append(operations, layer: path, operands: operands))
+            }
+        }
+        scope.isDone[reference.layer][reference.call] = true
+    }
+
+    /// Refuses a call of a model whose values cannot be matched with its inputs.
+    private func check(
+        _ call: KerasModel.Call, of model: KerasModel, _ path: KerasPath
+    ) throws(NetworkError) {
+        guard call.operands.count == model.inputs.count else {
+            throw Self.operandCount(path, call.operands.count, "\(model.inputs.count)")
+        }
+        if let argument = call.argument {
+            throw .unsupportedSetting(
+                layer: path.description, setting: argument.name, found: argument.found, expected: "none")
+        }
+        guard model.inputs.count == 1 || call.keys == model.inputKeys else {
+            throw .unsupportedSetting(
+                layer: path.description, setting: "form of its inputs",
+                found: call.keys.map { "a dictionary of \($0.listed())" } ?? "a list",
+                expected: model.inputKeys.map { "a dictionary of \($0.listed())" } ?? "a list")
         }
     }
 
@@ -103,7 +169,9 @@ struct KerasExpansion {
     ) throws(NetworkError) -> Int {
         var operands = operands
         let isMerge = operations.first?.mergesOperands == true
-        guard isMerge ? operands.count >= 2 : operands.count == 1 else {
+        if case .opaque? = operations.first {
+            // Any number will do.
+        } else if isMerge ? operands.count < 2 : operands.count != 1 {
             throw Self.operandCount(layer, operands.count, isMerge ? "2 or more" : "1")
         }
         for operation in operations {
@@ -133,25 +201,27 @@ extension Operation {
 
     /// The value's shape, without the image's size.
     fileprivate func extents(of operands: [KerasSettings.Extents]) -> KerasSettings.Extents {
-        let rank = operands.map(\.rank).max() ?? 0
+        let ranks = operands.compactMap(\.rank)
+        let rank = ranks.count == operands.count ? ranks.max() : nil
         let innermost = operands.compactMap(\.innermost)
         let areKnown = innermost.count == operands.count
-        func extents(_ rank: Int, _ innermost: Int?) -> KerasSettings.Extents {
+        func extents(_ rank: Int?, _ innermost: Int?) -> KerasSettings.Extents {
             KerasSettings.Extents(rank: rank, innermost: innermost)
         }
         switch self {
-        case .convolution(let convolution): return extents(rank, convolution.outputs)
+        case .convolution(let convolution): return extents(3, convolution.outputs)
         case .dense(let dense): return extents(rank, dense.outputs)
         case .globalPool(_, let keepsDimensions): return extents(keepsDimensions ? 3 : 1, innermost.first)
         case .flatten: return extents(1, nil)
         case .reshape(let target): return extents(target.count, target.last.flatMap { $0 > 0 ? $0 : nil })
-        case .concatenate: return extents(rank, areKnown ? checkedSum(innermost) : nil)
+        case .concatenate: return extents(ranks.first, areKnown ? checkedSum(innermost) : nil)
         case .padChannels(let before, let after):
             return extents(rank, areKnown ? checkedSum(innermost + [before, after]) : nil)
         case .add, .multiply: return extents(rank, areKnown ? innermost.max() : nil)
         case .input, .batchNorm, .groupNorm, .layerNorm, .activation, .pool, .zeroPad, .scaleShift,
             .standardizeInput:
             return extents(rank, innermost.first)
+        case .opaque: return extents(nil, nil)
         }
     }
 }

@@ -6,28 +6,51 @@ struct KerasModel {
     var name: String
     var className: String
     var layers: [Layer]
-    /// The one input layer's index.
-    var input: Int
-    var output: Reference
+    /// The input layers' indices, in the order in which calls of the model pass values.
+    var inputs: [Int]
+    /// The keys of the inputs, sorted as the inputs are, if the model takes a dictionary.
+    var inputKeys: [String]?
+    var outputs: [Output]
 
     struct Layer {
         var name: String
         var content: Content
         /// One element per time the layer is called; none for an input layer.
-        var calls: [[Reference]]
+        var calls: [Call]
+    }
+
+    /// One call of a layer.
+    struct Call {
+        /// The values of other layers that it takes, in order.
+        var operands: [Reference] = []
+        /// The keys of the operands if they are passed as one dictionary, sorted.
+        var keys: [String]?
+        /// The first argument that is no plain operand: a constant, or a value that is passed by name.
+        var argument: OpaqueLayer.Setting?
     }
 
     /// The kind of a layer.
     indirect enum Content {
         case input(shape: [Int?])
         case layer(className: String, settings: JSON)
+        /// A class that is not Keras', whatever its name.
+        case custom(className: String, settings: JSON)
         case model(KerasModel)
     }
 
-    /// The value of one call of a layer.
+    /// One value of one call of a layer.
     struct Reference: Hashable {
         var layer: Int
         var call: Int
+        /// Which of the call's outputs.
+        var tensor = 0
+    }
+
+    /// One of the model's outputs.
+    struct Output {
+        /// Its key, or the layer that computes it.
+        var name: String
+        var value: Reference
     }
 
     static let functionalClasses: Set<String> = ["Functional", "Model"]
@@ -44,7 +67,7 @@ struct KerasModel {
         }
         self.className = className
         name = config["name"]?.string ?? (path.isEmpty ? "model" : path)
-        (layers, input, output) = ([], 0, Reference(layer: 0, call: 0))
+        (layers, inputs, outputs) = ([], [0], [])
         if className == "Sequential" {
             try readSequential(config, path: path, place: place)
         } else {
@@ -79,15 +102,17 @@ struct KerasModel {
                 continue
             }
             let previous = Reference(layer: layers.count - 1, call: 0)
-            layers.append(Layer(name: layerName, content: content, calls: [[previous]]))
+            layers.append(Layer(name: layerName, content: content, calls: [Call(operands: [previous])]))
         }
         // Old versions leave the input's shape to the first layer, which may be a model.
         if case .input(shape: []) = layers[0].content, layers.count > 1,
-            case .model(let model) = layers[1].content
+            case .model(let model) = layers[1].content, let input = model.inputs.first
         {
-            layers[0].content = model.layers[model.input].content
+            layers[0].content = model.layers[input].content
         }
-        output = Reference(layer: layers.count - 1, call: 0)
+        outputs = [
+            Output(name: layers[layers.count - 1].name, value: Reference(layer: layers.count - 1, call: 0))
+        ]
         _ = try Self.indices(of: layers, place: place)
     }
 
@@ -116,18 +141,27 @@ struct KerasModel {
                     at: "layer '\(layers[index].name)'", expected: "no inbound_nodes of an input layer")
             }
         }
-        let inputs = try resolver.ends(config["input_layers"], named: "inputs", of: name)
-        let outputs = try resolver.ends(config["output_layers"], named: "outputs", of: name)
-        guard case .input = layers[inputs.layer].content else {
+        let ends = try resolver.ends(config["input_layers"], named: "inputs", of: name)
+        for (_, value) in ends {
+            guard case .input = layers[value.layer].content else {
+                throw .malformedConfiguration(
+                    at: "\(place), input_layers", expected: "the names of input layers")
+            }
+        }
+        inputs = ends.map(\.value.layer)
+        inputKeys = ends.allSatisfy { $0.key != nil } ? ends.compactMap(\.key) : nil
+        let declared = Set(inputs)
+        guard declared.count == inputs.count else {
+            throw .malformedConfiguration(at: "\(place), input_layers", expected: "each input layer once")
+        }
+        for (index, layer) in layers.enumerated() where !declared.contains(index) {
+            guard case .input = layer.content else { continue }
             throw .malformedConfiguration(
-                at: "\(place), input_layers", expected: "the name of an input layer")
+                at: "\(place), input_layers", expected: "the input layer '\(layer.name)'")
         }
-        for layer in layers.enumerated() where layer.offset != inputs.layer {
-            guard case .input = layer.element.content else { continue }
-            throw .unsupportedSetting(
-                layer: name, setting: "number of input layers", found: "more than one", expected: "one")
+        outputs = try resolver.ends(config["output_layers"], named: "outputs", of: name).map { key, value in
+            Output(name: key ?? layers[value.layer].name, value: value)
         }
-        (input, output) = (inputs.layer, outputs)
     }
 
     // MARK: Parts
@@ -143,8 +177,10 @@ struct KerasModel {
         if isOurs { className = StandardizedConvolutionLayer.className }
         let name = record["name"]?.string ?? settings["name"]?.string ?? ""
         let layerPath = path.appending(layer: name)
-        if !isOurs { try requireKerasClass(record, className, layerPath) }
         try requirePlainNumbers(settings, layerPath)
+        if !isOurs, let custom = customClass(record, className) {
+            return .custom(className: custom, settings: settings)
+        }
         if modelClasses.contains(className) { return .model(try KerasModel(record, path: layerPath)) }
         guard className == "InputLayer" else { return .layer(className: className, settings: settings) }
         guard let shape = settings["batch_shape"] ?? settings["batch_input_shape"],
@@ -153,21 +189,18 @@ struct KerasModel {
         return .input(shape: extents)
     }
 
-    /// Refuses custom classes, even if they have the name of a Keras class.
-    private static func requireKerasClass(
-        _ record: JSON, _ className: String, _ layer: String
-    ) throws(NetworkError) {
+    /// The name of a class that is not Keras', even if it is the name of a Keras class; nil for Keras' own.
+    private static func customClass(_ record: JSON, _ className: String) -> String? {
         let module = record["module"]?.string
         // `package>Class`, or a class of the program that saved the file, which has no module.
         if let registered = record["registered_name"]?.string, registered.contains(">") || module == nil {
-            throw .unsupportedLayer(layer: layer, className: registered)
+            return registered
         }
         if let module, !["keras", "tf_keras", "tensorflow"].contains(module.prefix { $0 != "." }) {
-            throw .unsupportedLayer(layer: layer, className: "\(module).\(className)")
+            return "\(module).\(className)"
         }
-        if className == StandardizedConvolutionLayer.className {
-            throw .unsupportedLayer(layer: layer, className: className)
-        }
+        return className == StandardizedConvolutionLayer.className || className.contains(">")
+            ? className : nil
     }
 
     /// Refuses weights of few bits, which have scales of their own (`model.quantize`).

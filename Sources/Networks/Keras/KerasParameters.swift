@@ -5,6 +5,7 @@ import Tensors
 struct KerasParameters {
     private let table: ParameterTable
     private var byGroupAndRole: [GroupAndRole: [String]] = [:]
+    private var byGroup: [Substring: [String]] = [:]
 
     private struct GroupAndRole: Hashable {
         var group: Substring
@@ -18,6 +19,7 @@ struct KerasParameters {
             guard let first = stem.firstIndex(of: "/"), let last = stem.lastIndex(of: "/") else { continue }
             let key = GroupAndRole(group: stem[..<first], role: stem[stem.index(after: last)...])
             byGroupAndRole[key, default: []].append(name)
+            byGroup[key.group, default: []].append(name)
         }
     }
 
@@ -26,6 +28,14 @@ struct KerasParameters {
 
     /// Whether the layer has parameters with this role.
     func has(_ role: String, of path: KerasPath) -> Bool { !candidates(role, of: path).isEmpty }
+
+    /// All parameters of the layer at `path`, in file order.
+    func names(of path: KerasPath) -> [String] {
+        let group =
+            path.group.contains("/")
+            ? table.names.filter { $0.hasPrefix(path.group + "/") } : byGroup[path.group[...]] ?? []
+        return path.isNested ? group.filter { $0.contains("/\(path.layer)/") } : group
+    }
 
     /// The one parameter with this role of the layer at `path` (`outer/inner` inside models).
     func name(_ role: String, of path: KerasPath) throws(NetworkError) -> String {

@@ -10,20 +10,35 @@ import Tensors
 package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(NetworkError) -> Recognition {
     let model = try KerasModel(config, path: "")
     let dataFormat = KerasDataFormat(of: model)
-    let input = try networkInput(of: model, dataFormat)
+    let inputs = model.inputs.map { KerasInput(model.layers[$0], dataFormat) }
+    let image = inputs.firstIndex { $0.image != nil } ?? 0
+    guard inputs.indices.contains(image) else {
+        throw .malformedConfiguration(at: "the model", expected: "an input layer")
+    }
+    let input = inputs[image].networkInput
     var expansion = KerasExpansion(parameters: KerasParameters(parameters), dataFormat: dataFormat)
-    let first = expansion.addInput(model.layers[model.input].name, channels: input.channels)
-    let output = try expansion.expand(model, path: [], input: first)
+    // The image comes first, whatever its place among the inputs.
+    var values = [Int](repeating: 0, count: inputs.count)
+    for place in [image] + inputs.indices.filter({ $0 != image }) {
+        let isImage = place == image && inputs[place].image != nil
+        let operation = isImage ? Operation.input : inputs[place].opaque(of: inputs.count)
+        values[place] = expansion.addInput(inputs[place].layer, operation, inputs[place].extents)
+    }
+    let outputs = try expansion.expand(model, path: [], inputs: values)
+    let output = outputs[0]
     let convolutions = expansion.nodes.count {
         if case .convolution = $0.operation { true } else { false }
     }
-    let network = Network(
+    var network = Network(
         name: model.name,
         architecture: "Keras \(model.className) '\(model.name)', \(convolutions.counted("convolution"))"
             + (dataFormat == .channelsFirst ? ", channels first" : ""),
         family: family(of: expansion.nodes), input: input, nodes: expansion.nodes, output: output)
+    if outputs.count > 1 {
+        network.outputs = zip(model.outputs, outputs).map { Network.Output(name: $0.name, node: $1) }
+    }
     if let height = input.height, let width = input.width {
-        _ = try network.shapes(height: height, width: width)
+        _ = try network.knownShapes(height: height, width: width)
     }
     try requireOneKernelLayout(network, parameters)
     let used = Set(network.nodes.flatMap(\.operation.parameters)).union(network.nodes.compactMap(counter))
@@ -52,25 +67,6 @@ private func requireOneKernelLayout(
             throw .outputsFirstKernel(parameter: convolution.kernel, found: shape.description)
         }
     }
-}
-
-/// The extents of the model's input layer: `[batch, height, width, channels]`, or the channels first.
-private func networkInput(
-    of model: KerasModel, _ dataFormat: KerasDataFormat
-) throws(NetworkError) -> Network.Input {
-    let layer = model.layers[model.input]
-    let places = dataFormat == .channelsLast ? [1, 2, 3] : [2, 3, 1]
-    guard case .input(let shape) = layer.content, shape.count == 4, let channels = shape[places[2]] else {
-        var found = "unknown"
-        if case .input(let shape) = layer.content, !shape.isEmpty {
-            found = "[" + shape.map { $0.map(String.init) ?? "null" }.joined(separator: ", ") + "]"
-        }
-        throw .unsupportedSetting(
-            layer: layer.name, setting: "batch_shape", found: found,
-            expected: dataFormat == .channelsLast
-                ? "[null, height, width, channels]" : "[null, channels, height, width]")
-    }
-    return Network.Input(height: shape[places[0]], width: shape[places[1]], channels: channels)
 }
 
 /// keras.applications' ResNets by the names of their layers. A network that scales its input itself takes pixels as they

@@ -12,9 +12,10 @@ struct KerasSettings {
     /// The order of the model's maps.
     var dataFormat = KerasDataFormat.channelsLast
 
-    /// What is known of a value before an image's size is: dimensions without the batch, and the innermost extent.
+    /// What is known of a value before an image's size is: dimensions without the batch, and the innermost extent. Nothing is
+    /// known of what a layer makes that is not computed.
     struct Extents: Equatable {
-        var rank: Int
+        var rank: Int?
         var innermost: Int?
     }
 
@@ -117,9 +118,9 @@ struct KerasSettings {
 
     /// The channels of a map.
     func mapChannels() throws(NetworkError) -> Int? {
-        guard operand.rank == 3 else {
+        if let rank = operand.rank, rank != 3 {
             throw .shapeMismatch(
-                layer: path.description, found: "a value of \(operand.rank) dimensions",
+                layer: path.description, found: "a value of \(rank) dimensions",
                 expected: "height×width×channels")
         }
         return operand.innermost
@@ -131,8 +132,9 @@ struct KerasSettings {
         if let role, let shape = parameters.shape(try parameters.name(role, of: path)), shape.rank > 0 {
             return shape[0]
         }
-        throw .shapeMismatch(
-            layer: path.description, found: "an unknown number of channels", expected: "a known one")
+        throw .unsupportedSetting(
+            layer: path.description, setting: "number of channels", found: "unknown",
+            expected: "one that the graph or a parameter tells")
     }
 
     /// The parameter with this role, whose shape has to be this.

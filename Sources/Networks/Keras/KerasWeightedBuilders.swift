@@ -18,7 +18,7 @@ extension KerasSettings {
             kernel: kernel, kernelLayout: layout, bias: try bias(filters), inputs: inputs, outputs: filters,
             size: size, strides: try strides(), dilation: try dilation(), groups: groups,
             padding: try padding())
-        return [.convolution(convolution)] + (try activation())
+        return [.convolution(convolution)] + (try ownActivation())
     }
 
     /// Keras 2 names the kernel `depthwise_kernel`, Keras 3 `kernel`.
@@ -26,7 +26,7 @@ extension KerasSettings {
         let role = parameters.has("depthwise_kernel", of: path) ? "depthwise_kernel" : "kernel"
         var depthwise = try depthwisePart(kernel: role)
         depthwise.bias = try bias(depthwise.outputs)
-        return [.convolution(depthwise)] + (try activation())
+        return [.convolution(depthwise)] + (try ownActivation())
     }
 
     /// A depthwise convolution, then a 1×1 convolution that has the bias.
@@ -37,7 +37,7 @@ extension KerasSettings {
             kernel: try parameter("pointwise_kernel", [1, 1, depthwise.outputs, filters]),
             kernelLayout: .hwio, bias: try bias(filters), inputs: depthwise.outputs, outputs: filters,
             size: Extent(1), strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)
-        return [.convolution(depthwise), .convolution(pointwise)] + (try activation())
+        return [.convolution(depthwise), .convolution(pointwise)] + (try ownActivation())
     }
 
     private func depthwisePart(kernel role: String) throws(NetworkError) -> Convolution {
@@ -64,7 +64,7 @@ extension KerasSettings {
         let dense = Dense(
             kernel: try parameter("kernel", [inputs, units]), kernelIsTransposed: false,
             bias: try bias(units), inputs: inputs, outputs: units)
-        return [.dense(dense)] + (try activation())
+        return [.dense(dense)] + (try ownActivation())
     }
 
     /// A kernel's name, and the order of its dimensions by its shape: Keras' own, or outputs first, as Keras 1 kept them
@@ -115,32 +115,59 @@ extension KerasSettings {
 
 extension KerasSettings {
     func batchNormalization() throws(NetworkError) -> [Operation] {
-        try requireChannelAxis()
         try require("renorm", oneOf: .bool(false))
+        // Its `axis` counts one more dimension.
         try require("virtual_batch_size")
-        let channels = try channels(orFrom: "moving_mean")
+        let axis = try normAxis()
+        let channels = try channels(along: axis, orFrom: "moving_mean")
         let (gamma, beta) = try affine(channels)
-        let norm = BatchNorm(
+        var norm = BatchNorm(
             gamma: gamma, beta: beta, mean: try parameter("moving_mean", [channels]),
             variance: try parameter("moving_variance", [channels]), epsilon: try epsilon(),
             channels: channels)
+        norm.axis = axis
         return [.batchNorm(norm)]
     }
 
     func groupNormalization() throws(NetworkError) -> [Operation] {
-        try requireChannelAxis()
-        let channels = try channels(orFrom: affineRole())
+        let axis = try normAxis()
+        let channels = try channels(along: axis, orFrom: affineRole())
         let groups =
             config["groups"] == nil ? 32 : config["groups"]?.int == -1 ? channels : try positive("groups")
         guard channels % groups == 0 else {
             throw unsupported("groups", expected: "a divisor of \(channels) channels")
         }
         let (gamma, beta) = try affine(channels)
-        return [
-            .groupNorm(
-                GroupNorm(
-                    gamma: gamma, beta: beta, groups: groups, epsilon: try epsilon(), channels: channels))
-        ]
+        var norm = GroupNorm(
+            gamma: gamma, beta: beta, groups: groups, epsilon: try epsilon(), channels: channels)
+        norm.axis = axis
+        return [.groupNorm(norm)]
+    }
+
+    /// A norm's `axis` if it is not the channels', or may not be; nil for the channels.
+    private func normAxis() throws(NetworkError) -> Int? {
+        let json = config["axis"] ?? .int(-1)
+        let axes = json.kerasList ?? [json]
+        guard axes.count == 1, let axis = axes[0].int, axis != 0, (-8...8).contains(axis) else {
+            throw unsupported("axis", expected: "the number of one dimension")
+        }
+        guard let rank = operand.rank else {
+            return dataFormat == .channelsLast && axis == -1 ? nil : axis
+        }
+        let place = axis < 0 ? axis + rank + 1 : axis
+        guard (1...max(rank, 1)).contains(place) else {
+            throw unsupported("axis", expected: "one of \(rank) dimensions after the batch")
+        }
+        let isFirst = dataFormat == .channelsFirst && rank == 3
+        return place == (isFirst ? 1 : rank) ? nil : axis
+    }
+
+    /// The elements along a norm's axis.
+    private func channels(along axis: Int?, orFrom role: String?) throws(NetworkError) -> Int {
+        guard axis != nil else { return try channels(orFrom: role) }
+        var settings = self
+        settings.operands = [Extents(rank: nil, innermost: nil)]
+        return try settings.channels(orFrom: role)
     }
 
     func layerNormalization() throws(NetworkError) -> [Operation] {

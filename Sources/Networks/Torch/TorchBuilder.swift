@@ -66,6 +66,9 @@ struct TorchBuilder {
             value = try graph.convolution("\(name).conv\(index + 1)", value, size: size, stride: stride)
             value = try graph.norm("\(name).bn\(index + 1)", value)
         }
+        if layout.hasSqueeze {
+            value = try graph.squeezeExcitation(SqueezeExcitation(name: "\(name).se"), value)
+        }
         let shortcut = try shortcut(name, input, outputs: value.channels, stride: stride)
         value.node = graph.append("\(name).add", .add, [value.node, shortcut.node])
         return graph.relu("\(name).relu", value)

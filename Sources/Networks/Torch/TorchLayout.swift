@@ -6,6 +6,8 @@ struct TorchLayout {
     var blocks: [Int]
     /// Whether blocks have three convolutions (1×1, 3×3, 1×1) rather than two 3×3.
     var isBottleneck: Bool
+    /// Whether squeeze-and-excitation stands before each block's sum, as in timm's SE-ResNets.
+    var hasSqueeze: Bool
     /// The layers before the blocks.
     var stem: Stem
     /// The classifier's layer; nil in a backbone, or where it could be one of two.
@@ -41,6 +43,7 @@ struct TorchLayout {
     init(_ names: TorchNames) throws(NetworkError) {
         blocks = Self.blockCounts(names)
         isBottleneck = names["layer1.0.conv3.weight"] != nil
+        hasSqueeze = names["layer1.0.se.fc1.weight"] != nil && names["layer1.0.se.fc2.weight"] != nil
         let classifiers = Self.classifiers(names)
         classifier = classifiers.count == 1 ? classifiers[0] : nil
         let submodule = ["downsample", "shortcut"].first { submodule in
@@ -97,6 +100,9 @@ struct TorchLayout {
         return counts
     }
 
+    /// The assumed source of strides, pools and activations.
+    var geometry: String { hasSqueeze ? "timm's" : stem.geometry }
+
     /// Layers with weights as papers count them: the stem, the blocks' convolutions, the classifier.
     var depth: Int { 2 + blocks.reduce(0, +) * (isBottleneck ? 3 : 2) }
 
@@ -112,8 +118,9 @@ struct TorchLayout {
                 title = "Wide ResNet-\(depth)-\(first3x3.outputs / 64)"
             }
         }
+        if hasSqueeze { title = "SE-" + title }
         switch stem {
-        case .plain: title += " (torchvision names)"
+        case .plain: title += hasSqueeze ? " (timm names)" : " (torchvision names)"
         case .deep: title += "-D (timm names)"
         case .small: title += " (CIFAR)"
         }

@@ -14,9 +14,9 @@ package struct GroupNormSettings: Sendable, Equatable {
     }
 }
 
-/// The ResNet that PyTorch's parameter names and shapes describe.
+/// The network that PyTorch's parameter names and shapes describe: a ResNet, or a member of another `TorchFamily`.
 ///
-/// Takes torchvision's and timm's family (ResNet, ResNeXt and Wide ResNet of any depth: 7×7 stem or ResNet-D's three
+/// Of ResNets it takes torchvision's and timm's family (ResNet, ResNeXt and Wide ResNet of any depth: 7×7 stem or ResNet-D's three
 /// 3×3, `layer1`–`layer4`, `downsample` with or without a pool before it) and CIFAR ResNets: `layer1`–`layer3` with shortcuts of `shortcut`, `downsample` or no parameters
 /// (He et al. 2016, option A), or `layer1`–`layer4` with `shortcut`. Names may have a prefix (`module.`) and `/` for
 /// dots. Strides are torchvision's: the first block of `layer2` and later, on the 3×3 (the first 3×3 of a basic
@@ -31,42 +31,47 @@ package struct GroupNormSettings: Sendable, Equatable {
 package func recognizeTorch(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil
 ) throws(NetworkError) -> Recognition {
-    let names = try TorchNames(parameters, groupNorms: groupNorms ?? [:], kind: kind)
+    let prefix = NamedParts.shortestPrefix(of: [.torch], in: parameters.names.map(TorchNames.dotted))
+    if prefix == nil, let found = try recognizeTorchFamily(parameters, groupNorms ?? [:], kind) {
+        return found
+    }
+    guard let prefix else {
+        throw .unrecognized(
+            reason: "no parameters named conv1.weight and layer1.0.conv1.weight, as PyTorch's ResNets have")
+    }
+    let names = try TorchNames(parameters, prefix: prefix, groupNorms: groupNorms ?? [:], kind: kind)
     let layout = try TorchLayout(names)
     var builder = TorchBuilder(names: names, layout: layout)
     let network = try builder.network()
     return try Recognition(
-        network, of: parameters, isInTrunk: names.isInTrunk, geometry: layout.stem.geometry,
-        assumptions: names.assumptions(of: network),
-        unknownNorms: names.groupNorms.isEmpty && kind == nil ? network.groupNormLayers : [])
+        network, of: parameters, isInTrunk: names.isInTrunk, geometry: layout.geometry,
+        assumptions: names.assumptions(of: network), unknownNorms: names.unknownNorms(of: network))
 }
 
 /// Parameters by their dotted names, without their common prefix.
 struct TorchNames {
-    /// The prefix of `conv1.weight` in the file: empty, or for example `module.`.
+    /// What stands before the network's own names in the file: nothing, or for example `module.`.
     let prefix: String
     /// The recorded settings of norms without running statistics.
     let groupNorms: [String: GroupNormSettings]
     /// Their kind if nothing is recorded.
     private let kind: NormKind?
+    /// ε of batch norms, and whose convention it is.
+    var batchNormEpsilon = 1e-5
+    var epsilonSource = "PyTorch's default"
     private let parameters: ParameterTable
     /// Dotted name without the prefix → name in the file.
     private var stored: [String: String] = [:]
 
     init(
-        _ parameters: ParameterTable, groupNorms: [String: GroupNormSettings] = [:], kind: NormKind? = nil
+        _ parameters: ParameterTable, prefix: String, groupNorms: [String: GroupNormSettings],
+        kind: NormKind?
     ) throws(NetworkError) {
         self.parameters = parameters
+        self.prefix = prefix
         self.groupNorms = groupNorms
         self.kind = kind
         let dotted = parameters.names.map(Self.dotted)
-        let prefixes = NamedParts.prefixes(of: .torch, in: dotted)
-        guard let prefix = prefixes.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) else {
-            throw .unrecognized(
-                reason:
-                    "no parameters named conv1.weight and layer1.0.conv1.weight, as PyTorch's ResNets have")
-        }
-        self.prefix = prefix
         for (name, dotted) in zip(parameters.names, dotted) where dotted.hasPrefix(prefix) {
             let short = String(dotted.dropFirst(prefix.count))
             if let other = stored.updateValue(name, forKey: short) {
@@ -75,7 +80,7 @@ struct TorchNames {
         }
     }
 
-    private static func dotted(_ name: String) -> String {
+    static func dotted(_ name: String) -> String {
         String(name.map { $0 == "/" ? "." : $0 })
     }
 
@@ -85,21 +90,31 @@ struct TorchNames {
     /// Dotted names without the prefix, in no order.
     var all: Dictionary<String, String>.Keys { stored.keys }
 
-    /// Whether a name in the file is one of the stem's or the stages'.
-    func isInTrunk(_ name: String) -> Bool {
+    /// The module of the network that a parameter in the file belongs to; nil if it stands outside.
+    func module(of name: String) -> Substring? {
         let dotted = Self.dotted(name)
-        guard dotted.hasPrefix(prefix), let part = dotted.dropFirst(prefix.count).split(separator: ".").first
-        else { return false }
-        return ["conv1", "bn1", "maxpool"].contains(part)
-            || part.hasPrefix("layer") && Int(part.dropFirst("layer".count)) != nil
+        return dotted.hasPrefix(prefix) ? dotted.dropFirst(prefix.count).prefix { $0 != "." } : nil
+    }
+
+    /// Whether a name in the file is one of a ResNet's stem or stages.
+    func isInTrunk(_ name: String) -> Bool {
+        guard let module = module(of: name) else { return false }
+        return ["conv1", "bn1", "maxpool"].contains(module)
+            || module.hasPrefix("layer") && Int(module.dropFirst("layer".count)) != nil
+    }
+
+    /// Whether the file has a kernel of a convolution for this layer.
+    func hasConvolution(_ layer: String) -> Bool { parameter(.kernel, of: layer)?.shape.rank == 4 }
+
+    /// Rows of a convolution's kernel; nil if there is no such convolution.
+    func kernelSize(of layer: String) -> Int? {
+        parameter(.kernel, of: layer).flatMap { $0.shape.rank == 4 ? $0.shape[2] : nil }
     }
 }
 
 extension TorchNames: LayerNames {
     var kernelLayout: KernelLayout { .oihw }
     var requiresAffine: Bool { true }
-    /// PyTorch's default.
-    var batchNormEpsilon: Double { 1e-5 }
 
     func parameter(_ role: LayerRole, of layer: String) -> (name: String, shape: Shape)? {
         guard let name = stored["\(layer).\(role.torchName)"], let shape = parameters[name]?.shape else {
@@ -122,10 +137,15 @@ extension TorchNames: LayerNames {
         return try .guess(layer: prefix + layer, channels: channels)
     }
 
+    /// Norms of which neither the file nor its reader says what they are.
+    func unknownNorms(of network: Network) -> [String] {
+        groupNorms.isEmpty && kind == nil ? network.groupNormLayers : []
+    }
+
     /// Settings that PyTorch files do not record.
     func assumptions(of network: Network) -> [String] {
         network.conventions(
-            batchNorm: "PyTorch's default",
+            batchNorm: epsilonSource,
             groupNorm: groupNorms.isEmpty ? "a guess: the convention of Wu & He 2018 and of timm" : nil,
             kind: kind)
     }

@@ -33,15 +33,15 @@ package struct BenchmarkJob: Sendable {
 
     /// Opens a file, prepares the network and runs it once.
     ///
-    /// `architecture` is a Keras configuration, for files that hold only weights; `norms` as `Model.init` takes it. Throws what
-    /// `Model.init` and `Model.engine` throw.
+    /// `architecture` is a Keras configuration, for files that hold only weights; `norms` and `key` as `Model.init` takes them.
+    /// Throws what `Model.init` and `Model.engine` throw.
     package init(
-        path: String, architecture: String? = nil, norms: NormKind? = nil,
+        path: String, architecture: String? = nil, norms: NormKind? = nil, key: String? = nil,
         options: BenchmarkOptions = BenchmarkOptions()
     ) throws {
         let clock = ContinuousClock()
         let start = clock.now
-        var model = try Model(path: path, architecture: architecture, norms: norms)
+        var model = try Model(path: path, architecture: architecture, norms: norms, key: key)
             .running(in: options.precision)
         // The number of groups hardly changes the speed of a norm.
         model.unknownNorms = []

@@ -1,0 +1,171 @@
+"""Scores torchvision's and timm's networks from their parameter names alone, and compares the outputs with PyTorch's.
+
+    check_scored_families.py --normconv normconv [--only vgg16_bn] [--images 4]
+
+Each network gets random weights, affine parameters and running statistics. normconv reads the file of its state_dict
+and writes the logits of random images; so it does after a conversion to group norms, which PyTorch computes from the
+converted file. Ends with 1 where logits differ by more than 1e-4 of the largest one.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+import torchvision
+from safetensors.torch import load_file, save_file
+
+TOLERANCE = 1e-4
+TORCHVISION = (
+    "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg11", "mobilenet_v2",
+    "densenet121", "densenet161", "densenet169", "densenet201",
+    "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5",
+    "efficientnet_b7", "efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l",
+    "regnet_x_400mf", "regnet_x_8gf", "regnet_y_400mf", "regnet_y_3_2gf",
+)  # fmt: skip
+TIMM = (
+    "vgg16_bn", "densenet121", "mobilenetv2_100", "mobilenetv2_050", "mobilenetv2_110d", "mobilenetv2_120d",
+    "regnetx_032", "regnety_032", "seresnet18", "seresnet50", "seresnext50_32x4d", "seresnet152d", "efficientnet_b0",
+    "tf_efficientnet_b4",
+)  # fmt: skip
+# Names and shapes that networks of other functions share: they convert, and are not scored.
+REFUSED = (("timm", "efficientnet_b0"), ("timm", "tf_efficientnet_b4"))
+
+
+def normconv(options, *arguments):
+    command = [*shlex.split(options.normconv), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"{shlex.join(command)}: exit code {result.returncode}\n{result.stderr.strip()}")
+
+
+def build(library, name):
+    torch.manual_seed(0)
+    if library == "torchvision":
+        network = getattr(torchvision.models, name)(num_classes=10)
+    else:
+        network = timm.create_model(name, num_classes=10)
+    return randomized(network.eval())
+
+
+def randomized(network):
+    """Random norms, and weights that keep the size of values: each norm's input has about its running statistics."""
+    generator = torch.Generator().manual_seed(1)
+
+    def draw(tensor, low, high):
+        tensor.copy_(torch.rand(tensor.shape, generator=generator) * (high - low) + low)
+
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                draw(module.weight, 0.5, 1.5)
+                draw(module.bias, -0.5, 0.5)
+                draw(module.running_mean, -0.5, 0.5)
+                draw(module.running_var, 0.5, 1.5)
+            elif isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+                torch.nn.init.normal_(module.weight, 0, module.weight[0].numel() ** -0.5, generator=generator)
+                if module.bias is not None:
+                    draw(module.bias, -0.5, 0.5)
+    return network
+
+
+def with_group_norms(network, tensors):
+    """The network with GroupNorm of the default groups where the converted file has no running statistics."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, torch.nn.BatchNorm2d):
+            channels = module.num_features
+            groups = 32 if channels >= 64 and channels % 32 == 0 else max(
+                g for g in range(1, 33) if channels % g == 0 and (channels // g >= 8 or g == 1)
+            )  # fmt: skip
+            norm = torch.nn.GroupNorm(groups, channels, eps=1e-5)
+            # timm's norms hold their activation.
+            activation = getattr(module, "act", None)
+            network.set_submodule(name, NormAct(norm, activation) if activation is not None else norm)
+    network.load_state_dict(tensors, strict=True)
+    return network.eval()
+
+
+class NormAct(torch.nn.Module):
+    """A norm and its activation, with the norm's own parameter names."""
+
+    def __init__(self, norm, activation):
+        super().__init__()
+        self.weight, self.bias, self.act = norm.weight, norm.bias, activation
+        self.groups, self.eps = norm.num_groups, norm.eps
+
+    def forward(self, x):
+        return self.act(torch.nn.functional.group_norm(x, self.groups, self.weight, self.bias, self.eps))
+
+
+def our_logits(options, network, split, folder):
+    outputs = folder / "outputs.npy"
+    normconv(options, "eval", network, "--data", split, "--preprocess", "raw", "--outputs", outputs, "--force")
+    return np.load(outputs)
+
+
+def difference(ours, network, images):
+    with torch.no_grad():
+        theirs = network(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+    if not np.isfinite(theirs).all():
+        raise RuntimeError("PyTorch's logits are not finite")
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def check(options, library, name, folder):
+    network = build(library, name)
+    source, target, split = folder / "source.safetensors", folder / "target.safetensors", folder / "split.npz"
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, source)
+    images = np.random.default_rng(2).normal(0, 1, (options.images, 224, 224, 3)).astype(np.float32)
+    np.savez(split, images=images, labels=np.zeros(len(images), np.int64))
+    if (library, name) in REFUSED:
+        normconv(options, "convert", source, target, "--quiet", "--force")
+        try:
+            our_logits(options, source, split, folder)
+        except RuntimeError as error:
+            if "the graph is unknown" not in str(error):
+                raise
+            return None
+        raise RuntimeError("scored, although the names do not tell the padding")
+    found = [difference(our_logits(options, source, split, folder), network, images)]
+    if any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules()):
+        normconv(options, "convert", source, target, "--quiet", "--force")
+        converted = with_group_norms(network, load_file(target))
+        found.append(difference(our_logits(options, target, split, folder), converted, images))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--normconv", default="normconv", help="the program (default: normconv)")
+    parser.add_argument("--images", type=int, default=4, help="random images to compare (default: 4)")
+    parser.add_argument("--only", help="names that contain this, of one library: timm:densenet (default: all)")
+    options = parser.parse_args()
+    cases = [("torchvision", name) for name in TORCHVISION] + [("timm", name) for name in TIMM]
+    cases = [case for case in cases if (options.only or "") in ":".join(case)]
+    agreed = 0
+    for library, name in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                found = check(options, library, name, Path(folder))
+            except Exception as error:  # one case that fails must not hide the others
+                print(f"FAIL {library} {name}: {error}", flush=True)
+                continue
+        if found is None:
+            agrees, text = True, "converted, not scored"
+        else:
+            agrees = all(value <= TOLERANCE for value in found)  # False for NaN
+            text = ", converted ".join(f"{value:.1e}" for value in found)
+        print(f"{'ok  ' if agrees else 'FAIL'} {library} {name}: {text}", flush=True)
+        agreed += agrees
+    print(f"{agreed} of {len(cases)} agree")
+    return 0 if agreed == len(cases) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

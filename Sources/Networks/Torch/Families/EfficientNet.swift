@@ -1,0 +1,142 @@
+extension TorchFamily {
+    /// EfficientNet B0 to B7 (Tan & Le 2019) and V2 S, M and L (Tan & Le 2021) in torchvision's names.
+    static let efficientNet = TorchFamily(
+        marks: [NamedParts.Mark(block: "features.1.0.block.0.0.weight", stems: ["features.0.0.weight"])],
+        trunk: ["features"]
+    ) { names throws(NetworkError) in
+        let variant = try EfficientNet(names) { "features.\($0 + 1).\($1).block.0.0" }
+        var builder = EfficientNetBuilder(variant, names)
+        return try builder.member()
+    }
+}
+
+/// A variant of EfficientNet: what the papers give (table 1; table 4 and torchvision for V2) and names do not.
+struct EfficientNet: Sendable {
+    /// A stage of blocks that have the same shapes.
+    struct Stage: Sendable {
+        /// Blocks.
+        var count: Int
+        /// Rows and columns of the depthwise kernel, or of the whole one in a fused block.
+        var size: Int
+        /// Stride of the first block.
+        var stride: Int
+        /// Whether one convolution stands for the first 1×1 and the depthwise one, without squeeze-and-excitation.
+        var isFused = false
+    }
+
+    /// `B0`, `V2-S`
+    let name: String
+    let stages: [Stage]
+
+    /// The variant with as many blocks in each stage as the file has. B1 and B2 have the same; B2 is wider.
+    init(
+        _ names: TorchNames, convolution: (_ stage: Int, _ block: Int) -> String
+    ) throws(NetworkError) {
+        var counts: [Int] = []
+        while true {
+            let count = names.count { convolution(counts.count, $0) }
+            if count == 0 { break }
+            counts.append(count)
+        }
+        guard let variant = Self.variants.first(where: { $0.stages.map(\.count) == counts }) else {
+            throw .unrecognized(reason: "stages of \(counts) blocks, expected those of an EfficientNet")
+        }
+        self = variant
+    }
+
+    private init(_ name: String, _ stages: [Stage]) { (self.name, self.stages) = (name, stages) }
+
+    static let activation = Activation.swish
+    static let strides = [1, 2, 2, 2, 1, 2, 1]
+    private static let sizes = [3, 3, 5, 3, 5, 5, 3]
+
+    private static let variants =
+        [
+            ("B0", [1, 2, 2, 3, 3, 4, 1]), ("B1 or B2", [2, 3, 3, 4, 4, 5, 2]),
+            ("B3", [2, 3, 3, 5, 5, 6, 2]),
+            ("B4", [2, 4, 4, 6, 6, 8, 2]), ("B5", [3, 5, 5, 7, 7, 9, 3]), ("B6", [3, 6, 6, 8, 8, 11, 3]),
+            ("B7", [4, 7, 7, 10, 10, 13, 4]),
+        ].map { name, counts in
+            EfficientNet(
+                name, counts.indices.map { Stage(count: counts[$0], size: sizes[$0], stride: strides[$0]) })
+        }
+        + [
+            ("V2-S", [2, 4, 4, 6, 9, 15]), ("V2-M", [3, 5, 5, 7, 14, 18, 5]),
+            ("V2-L", [4, 7, 7, 10, 19, 25, 7]),
+        ].map { name, counts in
+            EfficientNet(
+                name,
+                counts.indices.map { Stage(count: counts[$0], size: 3, stride: strides[$0], isFused: $0 < 3) }
+            )
+        }
+
+    /// ε in torchvision: PyTorch's default up to B4, TensorFlow's in the larger ones and in V2.
+    var torchvisionEpsilon: Double { ["B0", "B1 or B2", "B3", "B4"].contains(name) ? 1e-5 : 1e-3 }
+}
+
+private struct EfficientNetBuilder {
+    private let variant: EfficientNet
+    private let names: TorchNames
+    private var graph: GraphBuilder<TorchNames>
+
+    private typealias Value = GraphBuilder<TorchNames>.Value
+
+    init(_ variant: EfficientNet, _ names: TorchNames) {
+        var names = names
+        names.batchNormEpsilon = variant.torchvisionEpsilon
+        names.epsilonSource = "torchvision's for EfficientNet-\(variant.name)"
+        self.variant = variant
+        self.names = names
+        graph = GraphBuilder(names: names)
+    }
+
+    mutating func member() throws(NetworkError) -> TorchMember {
+        let activation = EfficientNet.activation
+        let input = try graph.input(before: "features.0.0")
+        var value = try graph.normalized(
+            ("features.0.0", "features.0.1"), input, size: 3, stride: 2, activation: activation)
+        for (index, stage) in variant.stages.enumerated() {
+            for block in 0..<stage.count {
+                let name = "features.\(index + 1).\(block)"
+                let stride = block == 0 ? stage.stride : 1
+                value =
+                    stage.isFused
+                    ? try fusedBlock(name, value, size: stage.size, stride: stride)
+                    : try self.block(name, value, size: stage.size, stride: stride)
+            }
+        }
+        let last = "features.\(variant.stages.count + 1)"
+        value = try graph.normalized(("\(last).0", "\(last).1"), value, size: 1, activation: activation)
+        var member = TorchMember(
+            name: "efficientnet", title: "EfficientNet-\(variant.name) (torchvision names)", graph: graph,
+            input: input, output: value, geometry: "torchvision's")
+        try member.append(classifier: "classifier.1", after: "avgpool")
+        return member
+    }
+
+    private mutating func block(
+        _ name: String, _ input: Value, size: Int, stride: Int
+    ) throws(NetworkError) -> Value {
+        var block = InvertedResidual(torchvision: name, names)
+        guard block.squeeze != nil else {
+            throw .missingParameter(
+                name: "\(names.prefix)\(name).block.2.fc1.weight", neededBy: names.prefix + name)
+        }
+        block.squeeze?.activation = EfficientNet.activation
+        return try graph.invertedResidual(
+            block, input, size: size, stride: stride, activation: EfficientNet.activation)
+    }
+
+    /// A whole convolution, and a 1×1 one where the map was widened.
+    private mutating func fusedBlock(
+        _ name: String, _ input: Value, size: Int, stride: Int
+    ) throws(NetworkError) -> Value {
+        var value = try graph.normalized(
+            ("\(name).block.0.0", "\(name).block.0.1"), input, size: size, stride: stride,
+            activation: EfficientNet.activation)
+        if names.hasConvolution("\(name).block.1.0") {
+            value = try graph.normalized(("\(name).block.1.0", "\(name).block.1.1"), value, size: 1)
+        }
+        return stride == 1 ? graph.added(name, value, to: input) : value
+    }
+}
