@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes PyTorch checkpoints in the ways that people save them, and compares what normconv reads from each with what PyTorch
-does: names, shapes, types and every bit.
+"""Makes PyTorch checkpoints in the ways that people save them, and compares what normconv reads from each with what
+PyTorch does: names, shapes, types and every bit.
 
     check_pickles.py --normconv normconv
 
@@ -115,7 +115,8 @@ def kinds(made):
     state = model.state_dict()
     args = argparse.Namespace(lr=0.1, mode=Mode.FAST, output=pathlib.Path("out"), device=torch.device("cpu"))
     logs = {"best_acc1": numpy.float64(71.2), "lrs": numpy.arange(3.0), "when": datetime.datetime(2024, 1, 2),
-            "seed": 1 << 100, "shape": torch.Size([1, 2]), "dtype": torch.float16, "set": {1, 2}, "frozen": frozenset("ab"),
+            "seed": 1 << 100, "shape": torch.Size([1, 2]), "dtype": torch.float16, "set": {1, 2},
+            "frozen": frozenset("ab"),
             "counts": collections.Counter("abca"), "lists": collections.defaultdict(list, a=[1]),
             "random": numpy.random.get_state(), "torch": torch.get_rng_state(), "call": functools.partial(int, "1"),
             "sparse": torch.eye(2).to_sparse(), "complex": torch.ones(2, dtype=torch.complex64),
@@ -193,6 +194,10 @@ def convert(normconv, file, output, key):
     return subprocess.run(command, capture_output=True, text=True)
 
 
+def bits(tensor):
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
 def differences(wanted, found):
     """What is not the same, in words."""
     wanted = {name: value.detach() for name, value in wanted.items()}
@@ -204,8 +209,7 @@ def differences(wanted, found):
         value = value.to(torch.uint8) if value.dtype == torch.bool else value
         if (found[name].dtype, found[name].shape) != (value.dtype, value.shape):
             problems.append(f"{name}: {found[name].dtype} {found[name].shape}, expected {value.dtype} {value.shape}")
-        elif found[name].numpy(force=True).tobytes() != value.contiguous().numpy(force=True).tobytes() if \
-                value.dtype != torch.bfloat16 else not torch.equal(found[name], value):
+        elif bits(found[name]) != bits(value):
             problems.append(f"{name}: other values")
     return problems
 

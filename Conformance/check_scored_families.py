@@ -23,17 +23,20 @@ from safetensors.torch import load_file, save_file
 
 TOLERANCE = 1e-4
 TORCHVISION = (
-    "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg11", "mobilenet_v2",
+    "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg11", "mobilenet_v2", "mobilenet_v3_large",
+    "mobilenet_v3_small",
     "densenet121", "densenet161", "densenet169", "densenet201",
     "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5",
     "efficientnet_b7", "efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l",
     "regnet_x_400mf", "regnet_x_8gf", "regnet_y_400mf", "regnet_y_3_2gf",
 )  # fmt: skip
 TIMM = (
-    "vgg16_bn", "densenet121", "mobilenetv2_100", "mobilenetv2_050", "mobilenetv2_110d", "mobilenetv2_120d",
+    "vgg11_bn", "densenet121", "mobilenetv2_100", "mobilenetv2_050", "mobilenetv2_110d", "mobilenetv2_120d",
     "regnetx_032", "regnety_032", "seresnet18", "seresnet50", "seresnext50_32x4d", "seresnet152d", "efficientnet_b0",
-    "tf_efficientnet_b4",
+    "tf_efficientnet_b4", "legacy_seresnet50", "legacy_seresnext26_32x4d", "legacy_senet154",
 )  # fmt: skip
+# efficientnet_pytorch's network, as segmentation_models_pytorch has it.
+SEGMENTATION_MODELS = ("efficientnet-b0", "efficientnet-b2", "efficientnet-b3")
 # Names and shapes that networks of other functions share: they convert, and are not scored.
 REFUSED = (("timm", "efficientnet_b0"), ("timm", "tf_efficientnet_b4"))
 
@@ -49,9 +52,21 @@ def build(library, name):
     torch.manual_seed(0)
     if library == "torchvision":
         network = getattr(torchvision.models, name)(num_classes=10)
+    elif library == "segmentation_models":
+        network = efficientnet(name, num_classes=10)
     else:
         network = timm.create_model(name, num_classes=10)
     return randomized(network.eval())
+
+
+def efficientnet(name, num_classes):
+    from segmentation_models_pytorch.encoders import _efficientnet
+
+    width, depth, side, dropout = _efficientnet.efficientnet_params(name)
+    blocks, settings = _efficientnet.efficientnet(
+        width_coefficient=width, depth_coefficient=depth, dropout_rate=dropout, image_size=side, num_classes=num_classes
+    )
+    return _efficientnet.EfficientNet(blocks, settings)
 
 
 def randomized(network):
@@ -147,6 +162,7 @@ def main():
     parser.add_argument("--only", help="names that contain this, of one library: timm:densenet (default: all)")
     options = parser.parse_args()
     cases = [("torchvision", name) for name in TORCHVISION] + [("timm", name) for name in TIMM]
+    cases += [("segmentation_models", name) for name in SEGMENTATION_MODELS]
     cases = [case for case in cases if (options.only or "") in ":".join(case)]
     agreed = 0
     for library, name in cases:

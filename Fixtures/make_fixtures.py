@@ -17,9 +17,13 @@ SCRIPTS = (
     "make_format_fixtures.py",
     "make_pickle_fixtures.py",
     "make_named_fixtures.py",
+    "make_family_fixtures.py",
     "make_layout_fixtures.py",
+    "make_layer_fixtures.py",
     "make_calibration_fixtures.py",
     "make_image_fixtures.py",
+    "make_bitmap_fixtures.py",
+    "make_split_fixtures.py",
 )
 
 

@@ -91,8 +91,9 @@ def make_checkpoints(folder, network):
     averaged = {name: value + 1 if value.dtype.is_floating_point else value for name, value in state.items()}
     store(folder / "state.safetensors", state)
     store(folder / "averaged.safetensors", averaged)
-    beside = {"epoch": 3, "args": argparse.Namespace(lr=0.1, settings=Settings()), "best": numpy.float64(71.2), "seed": 1 << 100,
-              "history": numpy.arange(3.0), "sizes": {torch.Size([2, 3])}, "sparse": torch.eye(2).to_sparse(),
+    beside = {"epoch": 3, "args": argparse.Namespace(lr=0.1, settings=Settings()), "best": numpy.float64(71.2),
+              "seed": 1 << 100, "history": numpy.arange(3.0), "sizes": {torch.Size([2, 3])},
+              "sparse": torch.eye(2).to_sparse(),
               "quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}
     torch.save({**beside, "state_dict": state, "model_ema": averaged, "optimizer": make_optimizer(network)},
                folder / "checkpoint.pth")

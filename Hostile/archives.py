@@ -1,4 +1,4 @@
-"""Zip archives: Keras 3's, PyTorch's and numpy's; and pickles in them."""
+"""Zip archives: Keras 3's, PyTorch's and numpy's. What is in PyTorch's is in pickles.py."""
 
 import io
 import pickle
@@ -10,7 +10,6 @@ import numpy
 from corpus import FIXTURES, case, deflated_zeros, fixture, replace
 
 KERAS = "mnist-sequential.keras"
-TORCH = "torchvision-bottleneck.pth"
 
 
 def members(name):
@@ -215,166 +214,6 @@ def metadata_not_json(path):
     keras(path, metadata=b"\0")
 
 
-# MARK: Pickle
-
-
-def torch(path, data, others=(("version", b"3\n"),)):
-    write(path, [("archive/data.pkl", data), *[("archive/" + name, content) for name, content in others]])
-
-
-def call_case(name, function, *arguments):
-    @case(f"pickle-{name}.pth", f"the pickle needs '{function}'")
-    def call(path):
-        module, _, attribute = function.rpartition(".")
-        data = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b"(X" + struct.pack("<I", 7) + b"touch x" + b"tR."
-        torch(path, data)
-
-
-for name, function in [
-    ("os-system", "os.system"), ("posix-system", "posix.system"), ("eval", "builtins.eval"),
-    ("exec", "builtins.exec"), ("getattr", "builtins.getattr"), ("popen", "subprocess.Popen"),
-    ("torch-load", "torch.load"), ("torch-jit", "torch.jit.load"), ("numpy-scalar", "numpy._core.multiarray.scalar"),
-    ("codecs", "_codecs.encode"), ("attribute-path", "torch._utils._rebuild_tensor_v2.__globals__"),
-]:
-    call_case(name, function)
-
-
-@case("pickle-stack-global.pth", "the pickle needs 'os.system'")
-def stack_global(path):
-    torch(path, b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.")
-
-
-@case("pickle-inst.pth", "opcode 0x69")
-def inst(path):
-    torch(path, b"(X\x04\0\0\0trueios\nsystem\n.")
-
-
-@case("pickle-obj.pth", "opcode 0x6f")
-def obj(path):
-    torch(path, b"(ccollections\nOrderedDict\nX\x04\0\0\0trueo.")
-
-
-@case("pickle-newobj.pth", "opcode 0x81")
-def newobj(path):
-    torch(path, b"\x80\x02ccollections\nOrderedDict\n)\x81.")
-
-
-@case("pickle-extension.pth", "opcode 0x82")
-def extension(path):
-    torch(path, b"\x80\x02\x82\x01.")
-
-
-@case("pickle-memo-cycle.pth", "expected a dictionary of tensors")
-def memo_cycle(path):
-    torch(path, b"\x80\x02]q\x00h\x00a.")
-
-
-@case("pickle-dictionary-cycle.pth", "nested deeper than 32 levels")
-def dictionary_cycle(path):
-    torch(path, b"\x80\x02}q\x00X\x01\0\0\0ah\x00s.")
-
-
-@case("pickle-dictionaries-of-2-to-31.pth", "nested deeper than 32 levels")
-def dictionaries(path):
-    data = b"\x80\x02}q\x00"
-    for level in range(31):
-        data += b"}q" + bytes([level + 1]) + b"(X\1\0\0\0ah" + bytes([level]) + b"X\1\0\0\0bh" + bytes([level]) + b"u"
-    torch(path, data + b".")
-
-
-@case("pickle-lists-10-million-deep.pth", "expected a dictionary of tensors")
-def deep_lists(path):
-    torch(path, b"\x80\x02" + b"]" * 1_000_000 + b"a" * 999_999 + b".")
-
-
-@case("pickle-no-stop.pth", "the pickle ends early")
-def no_stop(path):
-    torch(path, b"\x80\x02}")
-
-
-@case("pickle-empty.pth", "the pickle ends early")
-def empty(path):
-    torch(path, b"")
-
-
-@case("pickle-string-of-2-gib.pth", "the pickle ends early")
-def long_string(path):
-    torch(path, b"\x80\x02X" + struct.pack("<I", (1 << 32) - 1) + b"x.")
-
-
-@case("pickle-string-of-2-to-63.pth", "the pickle ends early")
-def longer_string(path):
-    torch(path, b"\x80\x04\x8d" + struct.pack("<Q", 1 << 63) + b"x.")
-
-
-@case("pickle-wide-integer.pth", "an integer of more than 64 bits")
-def wide_integer(path):
-    torch(path, b"\x80\x02\x8a\xff" + bytes(255) + b".")
-
-
-@case("pickle-memo-unknown.pth", "memo 9 is read before")
-def memo_unknown(path):
-    torch(path, b"\x80\x02h\x09.")
-
-
-@case("pickle-no-mark.pth", "found no mark")
-def no_mark(path):
-    torch(path, b"\x80\x02t.")
-
-
-@case("pickle-string-not-utf8.pth", "a string that is not UTF-8")
-def string_not_utf8(path):
-    torch(path, b"\x80\x02X\x02\0\0\0\xff\xfe.")
-
-
-def tensor_case(name, expected, shape, strides, offset=0, count=4, stored=None):
-    @case(f"pickle-tensor-{name}.pth", expected)
-    def tensor(path):
-        def number(value):
-            return b"\x8a\x08" + struct.pack("<q", value)
-
-        def numbers(values):
-            return b"(" + b"".join(map(number, values)) + b"t"
-
-        def text(value):
-            return b"X" + struct.pack("<I", len(value)) + value
-
-        storage = (b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + number(count)
-                   + b"tQ")
-        data = (b"\x80\x02}" + text(b"conv1.weight") + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage
-                + number(offset) + numbers(shape) + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtRs.")
-        torch(path, data, [("version", b"3\n"), ("data/0", bytes(4 * count if stored is None else stored))])
-
-
-tensor_case("beyond-storage", "tensor: found", [5], [1])
-tensor_case("stride-0", "tensor: found", [1 << 20], [0])
-tensor_case("stride-negative", "tensor: found", [4], [-1], offset=3)
-tensor_case("stride-overflow", "tensor: found", [2, 2], [1 << 62, 1 << 62])
-tensor_case("shape-overflow", "tensor: found", [1 << 40, 1 << 40], [1, 1])
-tensor_case("shape-negative", "tensor: found", [-4], [1])
-tensor_case("offset-negative", "tensor: found", [1], [1], offset=-1)
-tensor_case("storage-short", "bytes, expected 4000", [4], [1], count=1000, stored=16)
-tensor_case("storage-of-2-to-62", "bytes, expected", [4], [1], count=1 << 62, stored=16)
-
-
-@case("pickle-tensor-storage-missing.pth", "no member 'archive/data/0'")
-def storage_missing(path):
-    contents = members(TORCH)
-    folder = next(iter(contents)).split("/")[0]
-    write(path, [(name.replace(folder, "archive", 1), content) for name, content in contents.items()
-                 if not name.endswith("/data/0")])
-
-
-@case("pickle-bare.pth", "a Python pickle")
-def bare(path):
-    path.write_bytes(b"\x80\x02cos\nsystem\n(X\x04\0\0\0truetR.")
-
-
-@case("pickle-big-endian.pth", "big-endian numbers")
-def big_endian(path):
-    torch(path, b"\x80\x02}.", [("byteorder", b"big")])
-
-
 # MARK: npy, npz
 
 
@@ -400,7 +239,7 @@ npz_case("shape-overflow", "npy header has", npy(header(f"({1 << 60}, {1 << 60})
 npz_case("shape-beyond-63-bits", "expected an extent", npy(header(f"({1 << 80},)"), b"x"))
 npz_case("shape-negative", "expected an extent", npy(header("(-1, 28)"), b"x"))
 npz_case("shape-code", "expected an extent", npy(header("(__import__('os'),)"), b"x"))
-npz_case("object", "elements of type '|O'", npy(header(kind="'|O'"), pickle.dumps({})))
+npz_case("object", "found Python objects (a pickle)", npy(header(kind="'|O'"), pickle.dumps({})))
 npz_case("record", "elements of type a record", npy(header(kind="[('a', '<f4')]"), b"x"))
 npz_case("string", "elements of type '<U8'", npy(header(kind="'<U8'"), b"x"))
 npz_case("version-9", "npy format version 9", npy(header(), bytes(1568), b"\x09\0"))

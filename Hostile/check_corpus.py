@@ -30,6 +30,9 @@ def commands(use, file, output):
             ["inspect", file], ["convert", file, output], ["eval", file, "--data", SPLIT],
             ["diff", NETWORK, file, "--data", SPLIT],
         ]
+    if use == "computed":
+        # Layers that inspect and convert keep as they are.
+        return [["eval", file, "--data", SPLIT], ["diff", NETWORK, file, "--data", SPLIT]]
     if use == "split":
         return [
             ["eval", NETWORK, "--data", file], ["diff", NETWORK, NETWORK, "--data", file],

@@ -18,7 +18,7 @@ class Case:
     name: str
     expected: tuple[str, ...]
     make: Callable[[pathlib.Path], None]
-    # network | split | image | classes | architecture
+    # network | computed | split | image | classes | architecture
     use: str
     # Only the values are hurt: `inspect`, which reads none, may pass.
     values: bool

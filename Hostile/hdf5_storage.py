@@ -292,7 +292,7 @@ def images_of_strings(path):
         file["labels"] = [0, 1]
 
 
-@case("h5-images-big-endian-int32.h5", "elements are int32, expected uint8 or floats", use="split")
+@case("h5-images-big-endian-int32.h5", "elements are int32 from 0 to 0, expected uint8", use="split")
 def images_of_integers(path):
     with h5py.File(path, "w") as file:
         file["images"] = numpy.zeros((2, 28, 28, 1), ">i4")
@@ -311,6 +311,26 @@ def labels_huge(path):
     with h5py.File(path, "w") as file:
         file["images"] = numpy.zeros((2, 28, 28, 1), "u1")
         file["labels"] = numpy.array([0, (1 << 64) - 1], "u8")
+
+
+@case("h5-labels-strings-in-one-place.h5", "declares", use="split")
+def strings_in_one_place(path):
+    # A thousand references to the same megabyte.
+    with h5py.File(path, "w") as file:
+        file["images"] = numpy.zeros((1000, 28, 28, 1), "u1")
+        labels = file.create_dataset("labels", data=["x" * 1_000_000] + ["y"] * 999, dtype=h5py.string_dtype())
+        offset = labels.id.get_offset()
+    content = bytearray(path.read_bytes())
+    content[offset:offset + 16_000] = content[offset:offset + 16] * 1000
+    path.write_bytes(content)
+
+
+@case("h5-labels-many-null-strings.h5", "strings of shape", use="split")
+def null_strings(path):
+    with h5py.File(path, "w") as file:
+        file["images"] = numpy.zeros((2, 28, 28, 1), "u1")
+        file.create_dataset("labels", (2000, 2000), h5py.string_dtype(), chunks=(2000, 2000), compression=9)
+        file["labels"][:1] = "x"
 
 
 @case("h5-images-linked.h5", "found an external link, expected a hard link", use="split")

@@ -81,6 +81,29 @@ image_case("svg.png", "not a known image format", b"<svg onload='x'/>")
 image_case("empty.png", "an empty file", b"")
 
 
+def bmp(size=40, width=4, height=4, bits=24, compression=0, colours=0, start=54, data=bytes(48)):
+    header = struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, compression, 0, 0, 0, colours, 0)
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(data), 0, 0, start) + header + data
+
+
+image_case("bmp-2-to-31.bmp", "2147483647×2147483647 pixels", bmp(width=0x7FFFFFFF, height=0x7FFFFFFF))
+image_case("bmp-height-minus-2-to-31.bmp", "4×2147483648 pixels", bmp(height=-(1 << 31)))
+image_case("bmp-0-by-0.bmp", "0×0 pixels", bmp(width=0, height=0))
+image_case("bmp-width-negative.bmp", "-4×4 pixels", bmp(width=-4))
+image_case("bmp-cut-off.bmp", "BMP ends early", bmp(data=bytes(47)))
+image_case("bmp-pixels-beyond-end.bmp", "BMP ends early", bmp(start=0xFFFFFFFF))
+image_case("bmp-palette-of-2-to-32.bmp", "a palette of 4294967295 colours", bmp(bits=8, colours=0xFFFFFFFF))
+image_case("bmp-colour-beyond-palette.bmp", "colour 200 of a palette of 2", bmp(bits=8, colours=2, start=62, data=bytes(8) + b"\xc8" * 16))
+image_case("bmp-header-of-2-to-32.bmp", "BMP ends early", bmp(size=0xFFFFFFFF))
+image_case("bmp-run-length.bmp", "compression 1, expected 0", bmp(bits=8, compression=1, colours=2))
+image_case("ppm-99999-squared.ppm", "99999×99999 pixels", b"P6 99999 99999 255\n" + bytes(100))
+image_case("ppm-cut-off.ppm", "PPM ends early", b"P6 4 4 255\n" + bytes(47))
+image_case("ppm-number-of-1000-digits.ppm", "no number for a width", b"P6 " + b"9" * 1000 + b" 4 255\n")
+image_case("ppm-comment-without-end.ppm", "PPM ends early", b"P6 4 4 #" + b"x" * 1_000_000)
+image_case("pgm-maximum-0.pgm", "a largest value of 0", b"P5 4 4 0\n" + bytes(16))
+image_case("pgm-plain-of-9-times-9000.pgm", "PGM ends early", b"P2 9000 9000 255\n" + b"1 " * 1000)
+
+
 @case("image-of-300-mb.png", "at most 268435456", use="image")
 def large(path):
     with open(path, "wb") as file:

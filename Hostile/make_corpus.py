@@ -12,6 +12,8 @@ import archives  # noqa: F401
 import hdf5_links  # noqa: F401
 import hdf5_storage  # noqa: F401
 import images  # noqa: F401
+import pickles  # noqa: F401
+import pickles_of_networks  # noqa: F401
 import texts  # noqa: F401
 from corpus import CASES
 

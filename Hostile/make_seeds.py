@@ -20,12 +20,16 @@ SMALL = 130_000
 
 
 def fixtures(folder):
-    for pattern in ["*.h5", "*.keras", "*.pth", "*.npz", "*.safetensors", "zoo/*.h5", "formats/*", "images/*.jpg",
-                    "images/*.png"]:
+    for pattern in ["*.h5", "*.keras", "*.pth", "*.npz", "*.safetensors", "zoo/*.h5", "formats/*", "pickles/*",
+                    "images/*.jpg", "images/*.png"]:
         for file in sorted(FIXTURES.glob(pattern)):
             if file.stat().st_size < SMALL:
                 shutil.copyfile(file, folder / file.name)
     shutil.copyfile(FIXTURES / "mnist-sequential.keras2-weights.h5", folder / "weights.h5")
+    with numpy.load(FIXTURES / "images/bitmaps.npz") as bitmaps:
+        for name in bitmaps:
+            if name.startswith("file/"):
+                (folder / name.removeprefix("file/")).write_bytes(bitmaps[name].tobytes())
 
 
 def storage(folder, version):
@@ -63,6 +67,8 @@ def splits(folder):
         file.attrs["class_names"] = ["a", "b", "c"]
     numpy.savez(folder / "split.npz", images=images, labels=labels)
     numpy.savez_compressed(folder / "split-deflated.npz", images=images.astype("f4"), labels=numpy.eye(3)[labels])
+    numpy.savez(folder / "split-strings.npz", test_x=images.astype("i8"), test_y=numpy.array(["a", "bü", "c"])[labels])
+    numpy.save(folder / "images.npy", images)
     rows = b"".join(bytes([label]) + generator.bytes(3072) for label in range(3))
     (folder / "cifar10.bin").write_bytes(rows)
     idx = struct.pack(">4B3I", 0, 0, 8, 3, 4, 8, 8) + generator.bytes(256)
@@ -76,6 +82,9 @@ def texts(folder):
         with h5py.File(FIXTURES / name) as file:
             (folder / f"{pathlib.Path(name).stem}.json").write_text(file.attrs["model_config"])
     (folder / "list.csv").write_text("path,label\n\"a, b.jpg\",0\nc.jpg,1\n# d\ne.jpg,2\n")
+    (folder / "semicolons.csv").write_text("\ufeffWidth;Path;ClassId\n8;\"a;b.png\";0.0\n8;c\\d.png;1.0\n")
+    (folder / "one-hot.csv").write_text("image,a,b,c\nx,1,0,0\ny,0.0,0.0,1.0\n")
+    (folder / "metadata.jsonl").write_text('{"file_name": "a.png", "label": 1}\n{"label": "x", "file_name": "b.png"}\n')
     (folder / "pets.txt").write_text("Abyssinian_201 1 1 1\nbeagle_5 2 2 1\n")
     (folder / "classes.txt").write_text("cat 0\ndog 1\nGrüße 2\n")
     (folder / "names.txt").write_text("n01440764 tench, Tinca tinca\nn01443537 goldfish\n")

@@ -75,9 +75,9 @@ def with_config(path, config):
         file.attrs["model_config"] = text
 
 
-def config_case(name, expected):
+def config_case(name, expected, use="network"):
     def register(change):
-        @case(f"config-{name}.h5", expected)
+        @case(f"config-{name}.h5", expected, use=use)
         def make(path):
             config = configuration()
             changed = change(config["config"]["layers"], config)
@@ -92,13 +92,13 @@ def layer(layers, name):
     return next(layer for layer in layers if layer["config"]["name"] == name)
 
 
-def layer_case(name, expected, target="stem_conv", **settings):
-    @config_case(name, expected)
+def layer_case(name, expected, target="stem_conv", use="network", **settings):
+    @config_case(name, expected, use)
     def change(layers, _):
         layer(layers, target)["config"].update(settings)
 
 
-@config_case("lambda", "layer 'stem_relu'")
+@config_case("lambda", "layer 'stem_relu'", use="computed")
 def lambda_layer(layers, _):
     found = layer(layers, "stem_relu")
     found["class_name"] = "Lambda"
@@ -106,7 +106,7 @@ def lambda_layer(layers, _):
         "class_name": "__lambda__", "config": {"code": "4wEAAAAAAAAA", "defaults": None, "closure": None}}}
 
 
-@config_case("other-module", "layer 'stem_relu'")
+@config_case("other-module", "layer 'stem_relu'", use="computed")
 def other_module(layers, _):
     found = layer(layers, "stem_relu")
     found.update(class_name="system", module="os", registered_name="os.system")
@@ -184,7 +184,7 @@ layer_case("groups-7", "stem_conv", groups=7)
 layer_case("epsilon-text", "stem_bn", target="stem_bn", epsilon="1e-3")
 layer_case("epsilon-negative", "stem_bn", target="stem_bn", epsilon=-1.0)
 layer_case("axis-9", "stem_bn", target="stem_bn", axis=[9])
-layer_case("activation-unknown", "stem_relu", target="stem_relu", activation="os.system")
+layer_case("activation-unknown", "stem_relu", target="stem_relu", use="computed", activation="os.system")
 layer_case("units-2-to-62", "classifier", target="classifier", units=1 << 62)
 layer_case("input-2-to-40", "image", target="image", batch_shape=[None, 1 << 40, 1 << 40, 1])
 
@@ -236,6 +236,11 @@ def list_ragged(path):
 @case("list-missing-image.csv", "there is no 'nowhere.jpg'", use="split")
 def list_missing(path):
     path.write_text("nowhere.jpg,0\n")
+
+
+@case("list-deep.jsonl", "expected a JSON object", use="split")
+def list_deep(path):
+    path.write_text('{"file_name":' * 3000 + "0" + "}" * 3000)
 
 
 @case("list-label-negative.csv", "'-1', expected a class number", use="split")

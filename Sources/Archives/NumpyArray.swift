@@ -152,6 +152,21 @@ extension ZipArchive {
         members.map(\.name).filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
     }
 
+    /// What stands before the elements of the array of that name, without reading these.
+    package func preamble(named name: String) throws(ArchiveError) -> NumpyPreamble {
+        let member = name + ".npy"
+        guard let found = self[member] else { throw .missingMember(file: path, member: member) }
+        return try NumpyPreamble(
+            start(of: found, count: NumpyPreamble.maximumLength + 12), file: path, member: member)
+    }
+
+    /// The strings of that name in an npz file; nil where there are other elements.
+    package func texts(named name: String) throws(ArchiveError) -> NumpyTexts? {
+        let member = name + ".npy"
+        guard let found = self[member] else { throw .missingMember(file: path, member: member) }
+        return try NumpyTexts(read(found), file: path, member: member)
+    }
+
     /// The array of that name in an npz file.
     package func array(named name: String) throws(ArchiveError) -> NumpyArray {
         let member = name + ".npy"

@@ -1,20 +1,22 @@
 import Tensors
 
-/// The header of an npy file, versions 1 to 3: a Python dictionary of element type, order and shape.
+/// What stands before the elements in an npy file, versions 1 to 3: a Python dictionary of element type, order and shape.
 /// The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-struct NumpyHeader: Equatable {
-    let elementType: ElementType
-    let isBoolean: Bool
-    let isBigEndian: Bool
-    let isFortranOrder: Bool
-    let shape: [Int]
+package struct NumpyPreamble: Equatable {
+    /// The element type as numpy writes it: `<f4`, `|S7`.
+    package let description: String
+    /// Extents, outermost first.
+    package let shape: [Int]
     /// Where the elements begin.
-    let length: Int
+    package let length: Int
+    /// Whether the array is stored column by column.
+    package let isFortranOrder: Bool
 
     /// numpy itself reads no longer headers from untrusted files.
-    static let maximumLength = 10_000
+    package static let maximumLength = 10_000
 
-    init(_ bytes: [UInt8], file: String, member: String) throws(ArchiveError) {
+    /// Reads the first bytes of an npy file; `file` and `member` name it in errors.
+    package init(_ bytes: [UInt8], file: String, member: String) throws(ArchiveError) {
         guard bytes.count >= 12, bytes.starts(with: [0x93] + Array("NUMPY".utf8)) else {
             throw .notNumpy(file: file, member: member)
         }
@@ -31,11 +33,47 @@ struct NumpyHeader: Equatable {
         }
         var parser = NumpyHeaderParser(bytes[start..<start + count], file: file, member: member)
         let fields = try parser.dictionary()
-        (elementType, isBigEndian) = try Self.element(fields.description, file: file, member: member)
-        isBoolean = fields.description.hasSuffix("b1")
+        description = fields.description
         isFortranOrder = fields.isFortranOrder
         shape = fields.shape
         length = start + count
+    }
+
+    /// Checks that a file's bytes are what the shape asks for, with elements of a size in bytes.
+    package func check(
+        fileSize: Int, elementSize: Int, file: String, member: String
+    ) throws(ArchiveError) {
+        var expected = elementSize
+        for extent in shape {
+            let (product, overflow) = expected.multipliedReportingOverflow(by: extent)
+            guard !overflow else {
+                throw .malformedNumpyHeader(
+                    file: file, member: member, found: "shape \(shape)", expected: "a smaller one")
+            }
+            expected = product
+        }
+        guard fileSize - length == expected else {
+            throw .wrongPayload(file: file, member: member, found: fileSize - length, expected: expected)
+        }
+    }
+}
+
+/// The header of an npy file of numbers or truth values.
+struct NumpyHeader: Equatable {
+    let elementType: ElementType
+    let isBoolean: Bool
+    let isBigEndian: Bool
+    let isFortranOrder: Bool
+    let shape: [Int]
+    /// Where the elements begin.
+    let length: Int
+
+    init(_ bytes: [UInt8], file: String, member: String) throws(ArchiveError) {
+        let preamble = try NumpyPreamble(bytes, file: file, member: member)
+        (elementType, isBigEndian) = try Self.element(preamble.description, file: file, member: member)
+        isBoolean = preamble.description.hasSuffix("b1")
+        isFortranOrder = preamble.isFortranOrder
+        (shape, length) = (preamble.shape, preamble.length)
     }
 
     /// `<f4`, `>i8`, `|u1`: byte order, kind, width.

@@ -68,6 +68,19 @@ package struct ZipArchive: Sendable {
         return bytes
     }
 
+    /// The first bytes of a member, at most `count`; fewer where they do not inflate. Nothing is checked.
+    func start(of member: Member, count: Int) throws(ArchiveError) -> [UInt8] {
+        let count = min(count, member.size)
+        guard member.method == .deflated else { return try file.read(at: member.offset, count: count) }
+        // Headers deflate at least a little: as many bytes and the blocks' own tables suffice.
+        let input = try file.read(at: member.offset, count: min(member.storedSize, count + 4096))
+        var output = [UInt8](repeating: 0, count: count)
+        let made = input.withUnsafeBytes { source in
+            output.withUnsafeMutableBytes { Inflater().step(source, into: $0).made }
+        }
+        return Array(output.prefix(made))
+    }
+
     /// Inflates block by block, so that the stored bytes are never all in memory.
     private func inflate(_ member: Member) throws(ArchiveError) -> [UInt8] {
         let blockSize = 1 << 20

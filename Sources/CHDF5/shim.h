@@ -189,14 +189,16 @@ static herr_t chdf5_keep(
     return 0;
 }
 
-/* Reads an attribute of variable-length strings as the references in the file, `size` bytes each. The library itself gives
- * no lengths: it allocates what the file declares. */
-static inline herr_t chdf5_read_references(hid_t attribute, hid_t type, size_t size, void *buffer) {
+/* Reads an attribute or a dataset of variable-length strings as the references in the file, `size` bytes each. The library
+ * itself gives no lengths: it allocates what the file declares. */
+static inline herr_t chdf5_read_references(hid_t object, hid_t type, size_t size, void *buffer) {
     hid_t opaque = H5Tcreate(H5T_OPAQUE, size);
     if (opaque < 0) return -1;
     herr_t status = H5Tregister(H5T_PERS_SOFT, "normconv-keep", type, opaque, chdf5_keep);
     if (status >= 0) {
-        status = H5Aread(attribute, opaque, buffer);
+        status = H5Iget_type(object) == H5I_DATASET
+            ? H5Dread(object, opaque, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer)
+            : H5Aread(object, opaque, buffer);
         H5Tunregister(H5T_PERS_SOFT, "normconv-keep", type, opaque, chdf5_keep);
     }
     H5Tclose(opaque);

@@ -4,11 +4,11 @@ import OrderedJSON
 
 /// Opens a file in any layout. The layout is recognized by content, never by name.
 ///
-/// Throws `HDF5Error`, `SafetensorsError`, `ShardError`, `ArchiveError` or `PickleError` where it is damaged or of no
-/// kind that is known, `CheckpointError` where its layout is not understood.
+/// Throws `HDF5Error`, `SafetensorsError`, `ShardError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
+/// known, `CheckpointError` where its layout is not understood.
 ///
-/// A folder stands for the index of shards (`model.safetensors.index.json`) in it. `key` chooses one of several networks
-/// in a pickle; it is refused for files of other kinds.
+/// A folder stands for the index of shards (`model.safetensors.index.json`) in it. `key` chooses one of several networks in
+/// a pickle; it is refused for files of other kinds.
 ///
 /// `modelConfig` gives the configuration of a Keras model in JSON, for files of its weights alone, from the file's note
 /// of a conversion.

@@ -64,8 +64,12 @@ package struct ConversionReport: Sendable, Equatable {
         case exempt(ConvolutionExemption)
         /// The norm after it has been a group norm before, so nothing tells its statistics.
         case beforeGroupNorm(layer: String)
+        /// It is behind a layer that is not computed, and its statistics do not tell the mean of its input.
+        case unknownInput
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
+        /// Weights of a transposed convolution are standardized nowhere: its outputs see different parts of the kernel.
+        case transposed
     }
 }
 
@@ -103,7 +107,10 @@ extension ConversionReport.Reason: CustomStringConvertible {
         switch self {
         case .exempt(let exemption): exemption.description
         case .beforeGroupNorm(let layer): "it is followed by '\(layer)', which is already a GroupNorm"
+        case .unknownInput:
+            "it is behind a layer that normconv does not compute, and nothing else tells the mean of its input"
         case .singleWeightFilters: "its filters have a single weight"
+        case .transposed: "it is a transposed convolution"
         }
     }
 }
@@ -147,7 +154,9 @@ extension ConversionWarning: CustomStringConvertible {
         case .unprovenPairs(let norms, let isKeras, let canBeAssumed):
             "nothing proves which convolution directly precedes \(norms.map { "'\($0)'" }.listed(limit)): such "
                 + "convolutions stay unchanged, without standardization or a new bias"
-                + (isKeras ? "; give the graph with --architecture FILE (model.to_json())" : "")
+                + (isKeras
+                    ? "; give the graph with --architecture FILE (model.to_json())"
+                    : "; give the pairs with --pairs FILE")
                 + (canBeAssumed
                     ? "; --assume-adjacent assumes it for pairs by name, order or number of channels" : "")
         case .contradictedAdjacency(let norms):

@@ -19,23 +19,50 @@ extension KernelGeometry {
 }
 
 /// The mean of each input channel of a convolution, by least squares from the mean of its outputs without bias:
-/// μₒ = Σᵢ (ΣₖW)ₒᵢ·E[xᵢ]. Nil for a grouped convolution and for more inputs than outputs.
+/// μₒ = Σᵢ (ΣₖW)ₒᵢ·E[xᵢ]. With more inputs than outputs, the shortest of the solutions. Nil for a grouped convolution, and
+/// where both are more than 1,024.
 func inputMean(_ kernel: Tensor, _ geometry: KernelGeometry, outputMean: [Double]) -> [Double]? {
-    guard geometry.groups == 1, geometry.inputs <= min(geometry.outputs, 64) else { return nil }
-    let (sums, count) = (geometry.tapSums(kernel), geometry.inputs)
-    var normal = [Double](repeating: 0, count: count * count)
-    var right = [Double](repeating: 0, count: count)
-    for output in 0..<geometry.outputs {
-        for row in 0..<count {
-            let factor = sums[output * count + row]
-            right[row] += factor * outputMean[output]
-            for column in 0..<count { normal[row * count + column] += factor * sums[output * count + column] }
+    let (inputs, outputs) = (geometry.inputs, geometry.outputs)
+    guard geometry.groups == 1, min(inputs, outputs) <= 1024 else { return nil }
+    let sums = geometry.tapSums(kernel)
+    func sum(_ output: Int, _ input: Int) -> Double { sums[output * inputs + input] }
+    guard inputs <= outputs else {
+        // E = Sᵀ(SSᵀ)⁻¹μ
+        guard
+            let weights = solveWithRidge(
+                gram(sums, count: outputs, stride: inputs, terms: inputs, step: 1), outputMean)
+        else { return nil }
+        return (0..<inputs).map { input in (0..<outputs).reduce(0) { $0 + sum($1, input) * weights[$1] } }
+    }
+    // E = (SᵀS)⁻¹Sᵀμ
+    let right = (0..<inputs).map { input in (0..<outputs).reduce(0) { $0 + sum($1, input) * outputMean[$1] } }
+    return solveWithRidge(gram(sums, count: inputs, stride: 1, terms: outputs, step: inputs), right)
+}
+
+/// The products of a matrix' rows, or columns, with each other: vector i begins at i·stride and has `terms` elements, `step`
+/// apart.
+private func gram(_ matrix: [Double], count: Int, stride: Int, terms: Int, step: Int) -> [Double] {
+    var products = [Double](repeating: 0, count: count * count)
+    for row in 0..<count {
+        for column in 0...row {
+            var product = 0.0
+            for term in 0..<terms {
+                product += matrix[row * stride + term * step] * matrix[column * stride + term * step]
+            }
+            products[row * count + column] = product
+            products[column * count + row] = product
         }
     }
-    // Colours with equal weights in all filters share the mean; otherwise the system would be singular.
-    let ridge = 1e-9 * (0..<count).reduce(0) { $0 + normal[$1 * count + $1] } / Double(count)
-    for row in 0..<count { normal[row * count + row] += ridge }
-    return solveSymmetric(normal, right)
+    return products
+}
+
+/// Channels with equal weights in all filters share the mean; otherwise the system would be singular.
+private func solveWithRidge(_ matrix: [Double], _ right: [Double]) -> [Double]? {
+    let count = right.count
+    var matrix = matrix
+    let ridge = 1e-9 * (0..<count).reduce(0) { $0 + matrix[$1 * count + $1] } / Double(count)
+    for row in 0..<count { matrix[row * count + row] += ridge }
+    return solveSymmetric(matrix, right)
 }
 
 /// Solves a symmetric positive definite system by Cholesky's decomposition; nil if it is not definite.

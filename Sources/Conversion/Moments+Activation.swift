@@ -2,41 +2,40 @@ import Foundation
 import Networks
 
 extension Moments {
-    /// The moments of a function of Gaussian values: in closed form where the function is piecewise linear.
+    /// The moments of a function of Gaussian values: in closed form where the function is piecewise linear or an
+    /// exponential, else by quadrature.
     func activated(_ activation: Activation) -> Moments {
         switch activation {
         case .relu:
-            mapped { mean, variance in
+            return mapped { mean, variance in
                 centred(reluMoments(mean: mean, variance: variance))
             }
         case .clippedReLU(let limit):
-            mapped { clipped(mean: $0, variance: $1, limit: Double(limit)) }
+            return mapped { clipped(mean: $0, variance: $1, limit: Double(limit)) }
         case .leakyReLU(let slope):
-            mapped { leaky(mean: $0, variance: $1, slope: Double(slope)) }
-        case .sigmoid: integrated { 1 / (1 + exp(-$0)) }
-        case .tanh: integrated { tanh($0) }
-        case .swish: integrated { $0 / (1 + exp(-$0)) }
-        case .softmax:
-            // Sums to 1; nothing that needs moments follows it in practice.
-            mapped { _, _ in (1 / Double(channels), 0) }
+            return mapped { leaky(mean: $0, variance: $1, slope: Double(slope)) }
+        case .exponential: return mapped { exponential(mean: $0, variance: $1) }
+        default:
+            // A softmax sums to 1; nothing that needs moments follows it in practice.
+            guard let function = activation.function else {
+                return mapped { _, _ in (1 / Double(channels), 0) }
+            }
+            let cuts = activation.breaks + GaussianQuadrature.bends
+            return mapped { mean, variance in
+                centred(
+                    GaussianQuadrature.moments(mean: mean, variance: variance, cuts: cuts, of: function))
+            }
         }
     }
 
-    /// E[f] and Var[f] by the trapezoidal rule over ±8 standard deviations, which converges exponentially.
-    private func integrated(_ function: (Double) -> Double) -> Moments {
-        let step = 0.125
-        let nodes = (-64...64).map { Double($0) * step }
-        let weights = nodes.map { exp(-$0 * $0 / 2) / (2 * Double.pi).squareRoot() * step }
-        return mapped { mean, variance in
-            let deviation = variance.squareRoot()
-            var (first, second) = (0.0, 0.0)
-            for (node, weight) in zip(nodes, weights) {
-                let value = function(mean + deviation * node)
-                first += weight * value
-                second += weight * value * value
-            }
-            return centred((first, second))
+    /// The moments of x where positive, slope·x elsewhere, with a slope for each channel.
+    func rectified(slopes: [Double]) -> Moments {
+        var result = self
+        for channel in mean.indices where !slopes.isEmpty {
+            (result.mean[channel], result.variance[channel]) = leaky(
+                mean: mean[channel], variance: variance[channel], slope: slopes[channel % slopes.count])
         }
+        return result
     }
 }
 
@@ -60,4 +59,11 @@ private func leaky(mean: Double, variance: Double, slope: Double) -> (mean: Doub
             slope * mean + (1 - slope) * positive.first,
             slope * slope * negativeSquare + positive.second
         ))
+}
+
+/// A log-normal value's moments, e^(m+v/2) and (eᵛ − 1)·e^(2m+v), kept finite.
+private func exponential(mean: Double, variance: Double) -> (mean: Double, variance: Double) {
+    let largest = Double(Float.greatestFiniteMagnitude)
+    let first = min(exp(mean + variance / 2), largest)
+    return (first, min(expm1(min(variance, 100)) * first * first, largest))
 }

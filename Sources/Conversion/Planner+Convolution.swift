@@ -29,8 +29,9 @@ extension Planner {
         let norm = try batchNormBehind(index)
         let inputs = inputMoments(input, kernel, geometry, bias: bias, statistics: norm?.statistics)
 
-        let treatment = treatment(of: index, geometry)
-        let standardizer = standardizer(for: treatment, kernel, geometry, inputs)
+        let treatment = treatment(of: index, geometry, hasMoments: inputs != nil || !needsMoments)
+        let standardizer = standardizer(
+            for: treatment, kernel, geometry, inputs ?? .standard(channels: geometry.inputs))
         if let standardizer {
             let recipe = standardizer.recipe
             plan.edits.set(convolution.kernel, .replace { recipe.apply(to: $0) })
@@ -39,7 +40,7 @@ extension Planner {
 
         if let norm {
             try centre(index, convolution, bias: bias, norm, standardizer)
-        } else if needsMoments {
+        } else if needsMoments, let inputs {
             let sums = FilterSums(kernel, geometry, linear: inputs.mean, quadratic: inputs.variance)
             let offset = bias ?? [Double](repeating: 0, count: geometry.outputs)
             moments[index] = Moments(
@@ -65,7 +66,9 @@ extension Planner {
         return (behind, try storedStatistics(norm, layer: layer))
     }
 
-    private func treatment(of index: Int, _ geometry: KernelGeometry) -> Treatment {
+    private func treatment(
+        of index: Int, _ geometry: KernelGeometry, hasMoments: Bool
+    ) -> Treatment {
         if options.standardization == .off { return .leave(nil) }
         if geometry.filterSize == 1 { return .leave(.singleWeightFilters) }
         switch contradicted[index] ?? pairs.exemptions[index] {
@@ -75,7 +78,10 @@ extension Planner {
         }
         let reason: ConversionReport.Reason
         if let behind = pairs.normBehind[index] {
-            if case .batchNorm = source.nodes[behind].operation { return .standardizeBeforeNorm }
+            if case .batchNorm = source.nodes[behind].operation {
+                return hasMoments || options.standardization == .all
+                    ? .standardizeBeforeNorm : .leave(.unknownInput)
+            }
             reason = .beforeGroupNorm(layer: source.nodes[behind].layer)
         } else if let exemption = pairs.exemptions[index] {
             reason = .exempt(exemption)

@@ -31,7 +31,10 @@ struct Planner {
     /// Each node's shape, nil behind a layer that is not computed; nil if the input's extents are unknown.
     let shapes: [Shape?]?
     var plan: ConversionPlan
-    /// What is known of each visited node's value; nil for the input and what follows it without a convolution.
+    /// Whether each node depends on a layer that is not computed.
+    let isBehindOpaque: [Bool]
+    /// What is known of each visited node's value; nil for the input and for a layer that is not computed, and for what follows
+    /// them without a convolution or a norm.
     var moments: [Moments?]
     /// Index of a norm → statistics of what enters it once the convolution before it is converted.
     var statistics: [Int: ChannelStatistics] = [:]
@@ -61,6 +64,7 @@ struct Planner {
             report: ConversionReport())
         plan.report.pairs = Self.reported(network, connected: source, contradicted)
         moments = [Moments?](repeating: nil, count: network.nodes.count)
+        isBehindOpaque = source.isBehindOpaque
         if needsMoments { plan.report.momentsRestart = source.layersWithoutMoments }
     }
 
@@ -73,6 +77,7 @@ struct Planner {
         let node = source.nodes[index]
         switch node.operation {
         case .convolution(let convolution): try visitConvolution(index, convolution)
+        case .transposedConvolution(let convolution): try visitTransposed(index, convolution)
         case .batchNorm(let norm): try visitBatchNorm(index, norm)
         default: moments[index] = try propagatedMoments(index)
         }

@@ -9,13 +9,25 @@ package enum DatasetError: Error, Equatable {
     /// The npz archive or an array in it is refused.
     case archive(ArchiveError)
     /// No array has a known name for images.
-    case noImages(file: String, found: [String], expected: [String])
-    /// Several arrays have a known name for images.
-    case severalImages(file: String, found: [String])
+    case noImages(file: String, found: [String], expected: String)
+    /// Several arrays have a known name for images, or for labels.
+    case severalArrays(file: String, role: String, found: [String])
+    /// No array of the name that was asked for.
+    case noArray(file: String, name: String, found: [String])
     /// No labels where labels are needed.
-    case noLabels(file: String, expected: String)
-    /// Images of elements other than uint8 and floats.
+    case noLabels(file: String, found: [String], expected: String)
+    /// An array of Python objects.
+    case pickledArray(file: String, object: String)
+    /// A Python pickle, such as a batch of CIFAR for Python.
+    case pythonPickle(file: String)
+    /// An option that does not go with this kind of split.
+    case optionDoesNotFit(file: String, option: String, found: String, expected: String)
+    /// Images of truth values.
     case wrongImageType(file: String, object: String, found: String)
+    /// Integer images of which nothing says what white is.
+    case scaleUnknown(file: String, object: String, found: String, low: Float, high: Float)
+    /// Images that are neither grey nor of three colours, where a change between these is asked for.
+    case channelsFixed(file: String, object: String, found: Int)
     /// A shape that is not that of images.
     case wrongImageShape(file: String, object: String, found: [Int])
     /// Whether the channels stand first or last cannot be told from the shape.
@@ -28,6 +40,8 @@ package enum DatasetError: Error, Equatable {
     case labelOutOfRange(file: String, object: String, image: Int, found: Int, classes: Int?)
     /// A float label that is not a whole number.
     case labelNotWhole(file: String, object: String, image: Int, found: Float)
+    /// A label in an array of strings that is missing or of another kind than the others.
+    case malformedLabel(file: String, object: String, image: Int, found: String, expected: String)
     /// A row of labels of other values than zeros and ones.
     case notOneHot(file: String, object: String, image: Int)
     /// A row of zeros and ones without a one or with several: an image of several labels or none.
@@ -74,7 +88,7 @@ package enum DatasetError: Error, Equatable {
     /// A list of which no column, or more than one, can be the path or the label.
     case columnsUnclear(file: String, line: Int, found: [String], expected: String)
     /// The first image of a list does not exist.
-    case listedImageMissing(file: String, line: Int, image: String)
+    case listedImageMissing(file: String, line: Int, image: String, root: String? = nil)
     /// A list of classes that contradicts itself.
     case malformedClasses(file: String, found: String, expected: String)
     /// A class that is not among the network's class names.
@@ -87,22 +101,15 @@ extension DatasetError: CustomStringConvertible {
         switch self {
         case .hdf5(.notHDF5(let path, let kind)):
             HDF5Error.notHDF5(path: path, looksLike: kind).description
-                + "; expected HDF5, .npz, IDX, CIFAR's .bin, a list (.csv, .txt) or a folder of images"
+                + "; expected HDF5, .npz, .npy, IDX, CIFAR's .bin, a list (.csv, .txt) or a folder of images"
         case .hdf5(let error): error.description
         case .archive(let error): error.description
-        case .noImages(let file, let found, let expected):
-            "\(file): no images: found \(Self.list(found)), expected one of \(Self.list(expected, .max))"
-        case .severalImages(let file, let found):
-            "\(file): found images in several arrays: \(Self.list(found, .max)), expected one"
-        case .noLabels(let file, let expected): "\(file): no labels, expected '\(expected)' in the same file"
-        case .wrongImageType(let file, let object, let found):
-            "\(file): '\(object)': elements are \(found), expected uint8 or floats of 16, 32 or 64 bits"
         case .wrongImageShape(let file, let object, let found):
             "\(file): '\(object)': shape is \(found), expected [N, H, W, C], [N, C, H, W] or [N, H, W] with no dimension of size 0"
         case .layoutUnclear(let file, let object, let found):
             "\(file): '\(object)': shape is \(found), expected 1 or 3 channels at one end only, first or last; choose the order with --layout nhwc or nchw (--image-layout in convert)"
         case .wrongLabels(let file, let object, let found):
-            "\(file): '\(object)': labels are \(found), expected whole numbers of shape [N] or [N, 1], "
+            "\(file): '\(object)': labels are \(found), expected whole numbers or names of shape [N], [N, 1] or [1, N], "
                 + "or one-hot rows [N, classes]"
         case .lengthsDiffer(let file, let object, let found, let expected):
             "\(file): '\(object)': \(found) labels, expected \(expected), one per image"
@@ -111,10 +118,12 @@ extension DatasetError: CustomStringConvertible {
                 + (classes.map { "0…\($0 - 1), as there are \($0) class names" } ?? "0 or more")
         case .labelNotWhole(let file, let object, let image, let found):
             "\(file): '\(object)': label \(found) at image \(image), expected a whole number, the class"
+        case .malformedLabel(let file, let object, let image, let found, let expected):
+            "\(file): '\(object)': label '\(found.prefix(60))' at image \(image), expected \(expected)"
         case .severalLabels(let file, let object, let image, let found):
             "\(file): '\(object)': \(found) labels at image \(image), expected a single 1 among zeros. Multi-label data cannot be scored; convert, diff and benchmark need no labels"
         case .notOneHot(let file, let object, let image):
-            "\(file): '\(object)': row \(image) is not one-hot, expected a single 1 among zeros"
+            "\(file): '\(object)': row \(image) is not one-hot, expected a single 1 among zeros. Soft labels cannot be scored; if the largest is the class, save labels.argmax(1)"
         case .unknownPreprocessing(let found, let expected):
             "unknown preprocessing '\(found)', expected \(expected)"
         case .wrongChannels(let file, let object, let found, let preprocessing, let expected):
@@ -137,8 +146,8 @@ extension DatasetError: CustomStringConvertible {
             "\(file): none of \(count) images can be read; the first: \(first)"
         case .unreadableFolder(let folder): "\(folder): cannot list the folder; check its permissions"
         case .noImageFiles(let folder, let found):
-            "\(folder): found \(Self.list(found)), expected folders of JPEG or PNG files, one for each class, or the "
-                + "test files of CIFAR or MNIST"
+            "\(folder): found \(Self.list(found)), expected folders of image files, one for each class, images with a "
+                + "metadata.csv, or the test files of CIFAR or MNIST"
         case .noClassFolders(let folder, let images):
             "\(folder): found \(images) images directly in the folder, expected a folder for each class, because labels are needed"
         case .emptyClass(let folder, let name):
@@ -153,14 +162,17 @@ extension DatasetError: CustomStringConvertible {
             "\(file):\(line): '\(found.prefix(60))', expected \(expected)"
         case .columnsUnclear(let file, let line, let found, let expected):
             "\(file):\(line): columns \(Self.list(found)), expected \(expected)"
-        case .listedImageMissing(let file, let line, let image):
-            "\(file):\(line): there is no '\(image)', expected a path relative to the list's folder, or to a folder "
-                + "'images' in it or next to it; the extensions .jpg, .jpeg and .png may be omitted"
+        case .listedImageMissing(let file, let line, let image, let root):
+            "\(file):\(line): there is no '\(image)', expected a path relative to "
+                + (root.map { "'\($0)'" }
+                    ?? "the list's folder, or to a folder 'images' in it or next to it; give another folder with --image-root")
+                + ". The extension may be omitted"
         case .malformedClasses(let file, let found, let expected):
             "\(file): \(found), expected \(expected)"
         case .unknownClass(let file, let name, let classes):
             "\(file): class '\(name)' is not in \(classes), expected every class there; give the output of each class "
                 + "with --classes FILE, a line 'NAME INDEX' for each"
+        default: arrayDescription
         }
     }
 

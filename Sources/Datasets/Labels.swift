@@ -1,29 +1,44 @@
-/// Class numbers from an array of labels: whole numbers or booleans [N] or [N, 1], or one-hot rows [N, classes].
+/// Class numbers from an array of labels, and the number of classes where the array gives it: one-hot rows and booleans do.
+///
+/// Extents of 1 do not count: [N, 1], [1, N] and [N, 1, 1, 1] are N labels. Rows of several columns, [N, classes], are one-hot.
 func readLabels(
     _ array: any StoredArray, file: String, images: Int, classNames: [String]?
-) throws(DatasetError) -> [Int] {
+) throws(DatasetError) -> (labels: [Int], classes: Int?) {
     let object = array.name
-    guard let found = array.shape.first, array.shape.count <= 2 else {
-        throw .wrongLabels(file: file, object: object, found: "\(array.elementName) of shape \(array.shape)")
-    }
+    let (found, columns) = try labelExtents(array, file: file, images: images)
     guard found == images else {
         throw .lengthsDiffer(file: file, object: object, found: found, expected: images)
     }
-    let columns = array.shape.count == 2 ? array.shape[1] : 1
     let labels: [Int]
-    if columns > 1 {
+    if let columns {
         labels = try readOneHot(array, file: file, columns: columns)
-    } else if columns == 1 {
-        labels = array.isFloat ? try readWholeFloats(array, file: file) : try array.integers()
     } else {
-        throw .wrongLabels(file: file, object: object, found: "\(array.elementName) of shape \(array.shape)")
+        labels = array.isFloat ? try readWholeFloats(array, file: file) : try array.integers()
     }
     let classes = classNames?.count
     if let image = labels.firstIndex(where: { $0 < 0 || $0 >= classes ?? .max }) {
         throw .labelOutOfRange(
             file: file, object: object, image: image, found: labels[image], classes: classes)
     }
-    return labels
+    return (labels, columns ?? (array.isBoolean ? 2 : nil))
+}
+
+/// The number of labels, and the columns of one-hot rows.
+private func labelExtents(
+    _ array: any StoredArray, file: String, images: Int
+) throws(DatasetError) -> (count: Int, columns: Int?) {
+    let shape = array.shape
+    let extents = shape.filter { $0 != 1 }
+    // One row is of one image: its columns are no labels.
+    let isRow = images == 1 && shape.count > 1 && shape[0] == 1 && extents.count == 1
+    switch extents.count {
+    case _ where shape.isEmpty || shape.dropFirst().contains(0): break
+    case 1 where isRow: return (1, extents[0])
+    case 0, 1: return (extents.first ?? 1, nil)
+    case 2 where shape[0] != 1: return (extents[0], extents[1])
+    default: break
+    }
+    throw .wrongLabels(file: file, object: array.name, found: "\(array.elementName) of shape \(shape)")
 }
 
 /// Floats that are whole numbers, as pandas writes a column with gaps.

@@ -112,12 +112,17 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// The range of float images.
-public enum PixelScale: String, Sendable, CaseIterable {
-    /// 0…255, as uint8 images always do.
+/// The range of images that are no bytes.
+public enum PixelScale: Sendable, Equatable {
+    /// 0…255, as uint8 images always are.
     case bytes
     /// 0…1
     case unit
+    /// Values that this factor takes to 0…255, as 1/257 does 16-bit images. Applies to images of any type, in Float32.
+    case factor(Float)
+
+    /// The factor, if there is one.
+    var factor: Float? { if case .factor(let factor) = self { factor } else { nil } }
 
     func unit(_ x: Float) -> Float { self == .unit ? x : x / 255 }
     func bytes(_ x: Float) -> Float { self == .unit ? x * 255 : x }

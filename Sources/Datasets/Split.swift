@@ -4,12 +4,12 @@ import Synchronization
 /// Images of one size, with labels or without; read in pieces from any thread.
 ///
 /// A split is recognized by content or name. It is one of
-/// - an HDF5 or npz file: images are `images`, `x_test`, `X` or `data`, uint8, or floats of 0…255 unless
-///   `PixelScale.unit` is asked for; labels are `labels`, `y_test`, `y` or `targets`. An HDF5 file may name the classes
-///   in the root attribute `class_names`;
+/// - an HDF5, npz or npy file: uint8, or other integers and floats on a `PixelScale`. Arrays are found by names that say what
+///   they hold (`images`, `x`, `data`; `labels`, `y`, `targets`) and of which part (`test_images`, `x_val`, `train/images`);
+///   of several parts the test part is taken. An HDF5 file may name the classes in the root attribute `class_names`;
 /// - CIFAR-10's or CIFAR-100's binary files, one of them or the folder with the test file;
 /// - MNIST's IDX file of images, plain or gzipped, in one folder with that of the labels, or the folder with the test files;
-/// - a folder with a folder of JPEG or PNG files for each class;
+/// - a folder with a folder of image files for each class, or with a `metadata.csv` or `metadata.jsonl` that lists them;
 /// - a text or CSV file (`.txt`, `.csv`, `.tsv`, `.lst`) that lists image files and labels.
 public struct Split: Sendable {
     /// The path of the file or folder, for errors.
@@ -34,6 +34,9 @@ public struct Split: Sendable {
     /// Image files that were left out because they cannot be read.
     package let broken: [BrokenImage]
 
+    /// What names alone decided, for people to check: which of several parts was taken.
+    package let assumptions: [String]
+
     private let images: any ImageStore
 
     /// An image file that cannot be read.
@@ -48,35 +51,46 @@ public struct Split: Sendable {
     ///
     /// - Parameters:
     ///   - path: the file or folder.
+    ///   - sources: which arrays or folders, where names do not say it.
     ///   - layout: the order of dimensions in arrays; needed if the channels are not recognized by being 1 or 3.
-    ///   - scale: the range of float images; ignored for others.
+    ///   - scale: the range of array images that are not uint8.
+    ///   - channels: 1 to read array images as grey, 3 as colour; nil for what they are.
     ///   - requiresLabels: whether images without labels are refused.
     ///   - transform: how image files are resized; ignored for arrays.
     ///   - classes: the output of each class name; nil for the split's own order, which is sorted for folders and lists of
     ///     names.
     package init(
-        path: String, layout: ImageLayout? = nil, scale: PixelScale = .bytes, requiresLabels: Bool = true,
+        path: String, sources: SplitSources = SplitSources(), layout: ImageLayout? = nil,
+        scale: PixelScale = .bytes, channels: Int? = nil, requiresLabels: Bool = true,
         transform: ImageTransform = .torch, classes: ClassIndices? = nil
     ) throws(DatasetError) {
-        if let listing = try ImageListing(path: path, requiresLabels: requiresLabels) {
+        if let listing = try ImageListing(path: path, requiresLabels: requiresLabels, sources: sources) {
+            try sources.checkFiles(path, scale: scale, channels: channels)
             self.init(
                 file: path, labels: try listing.resolvedLabels(classes), from: listing.labelSource,
-                images: FileImages(files: listing.files, transform: transform, source: path))
+                images: FileImages(files: listing.files, transform: transform, source: path),
+                assumptions: listing.assumptions)
             return
         }
-        let contents = try SplitFile(path: path)
-        let images = try ArrayImages(contents.images, layout: layout, scale: scale, file: path)
-        let labels = try contents.classLabels(
-            images: images.format.count, requiresLabels: requiresLabels, file: path)
-        if labels == nil, requiresLabels { throw .noLabels(file: path, expected: contents.labelsName) }
+        guard sources.imageRoot == nil else {
+            throw .optionDoesNotFit(
+                file: path, option: "--image-root", found: "a file of arrays",
+                expected: "a list of image files")
+        }
+        let contents = try SplitFile(path: path, sources: sources)
+        let images = try ArrayImages(
+            contents.images, layout: layout, scale: scale, channels: channels, file: path)
+        let labels = try contents.classLabels(images: images.format.count, requiresLabels: requiresLabels)
         self.init(
-            file: path, labels: try labels?.resolved(by: classes, in: path),
-            from: "array '\(contents.labelsName)'", images: images)
+            file: path, labels: try labels?.resolved(by: classes, in: path), from: contents.labelSource,
+            images: images, assumptions: contents.assumptions + images.assumptions)
     }
 
     private init(
-        file: String, labels: ClassLabels.Resolved?, from source: String, images: any ImageStore
+        file: String, labels: ClassLabels.Resolved?, from source: String, images: any ImageStore,
+        assumptions: [String]
     ) {
+        self.assumptions = assumptions
         (self.file, self.labels, classNames) = (file, labels?.labels, labels?.names)
         (unplacedClasses, self.images, broken) = (labels?.unplaced, images, [])
         labelReading = labels.map { LabelReading(source: source, order: $0.order) }
@@ -84,7 +98,7 @@ public struct Split: Sendable {
 
     /// A split with some of its images left out.
     private init(_ split: Split, keeping kept: [Int], of all: FileImages, without broken: [BrokenImage]) {
-        (file, classNames) = (split.file, split.classNames)
+        (file, classNames, assumptions) = (split.file, split.classNames, split.assumptions)
         labels = split.labels.map { labels in kept.map { labels[$0] } }
         (unplacedClasses, labelReading) = (split.unplacedClasses, split.labelReading)
         self.broken = split.broken + broken
@@ -163,5 +177,27 @@ public struct Split: Sendable {
         }
         if let failure { throw failure }
         return values
+    }
+}
+
+extension SplitSources {
+    /// Throws where something was said about arrays and the images are files.
+    fileprivate func checkFiles(
+        _ path: String, scale: PixelScale, channels: Int?
+    ) throws(DatasetError) {
+        let option: String? =
+            if images != nil {
+                "--images NAME"
+            } else if labels != nil || labelsFile != nil {
+                "--labels"
+            } else if channels != nil {
+                "--channels"
+            } else {
+                scale.factor == nil ? nil : "--scale FACTOR"
+            }
+        guard let option else { return }
+        throw .optionDoesNotFit(
+            file: path, option: option, found: "image files, which are read as the network takes them",
+            expected: "arrays")
     }
 }

@@ -55,7 +55,7 @@ package struct Dataset: Sendable {
     }
 
     /// Extents and their product, of which the bytes fit an `Int` too.
-    private static func readShape(
+    static func readShape(
         _ handle: Handle, _ location: HDF5Location, elementSize: Int
     ) throws(HDF5Error) -> ([Int], Int) {
         let space = try Handle.space(H5Dget_space(handle.id), location)

@@ -75,6 +75,16 @@ package struct Group: Sendable {
         }
     }
 
+    /// The dataset of strings at a path below this one; nil where there is something else.
+    package func texts(_ path: String) throws(HDF5Error) -> TextDataset? {
+        try Library.locked { () throws(HDF5Error) in
+            let (parent, name) = try parent(of: path)
+            let (object, info, place) = try parent.openObject(name, expected: "a dataset")
+            guard info.type == H5O_TYPE_DATASET else { return nil }
+            return try TextDataset(file: file, handle: object, location: place, address: info.address)
+        }
+    }
+
     /// Group or dataset at a path below this one.
     package func child(_ path: String) throws(HDF5Error) -> Child {
         try child(path, expected: "a group or dataset")
@@ -84,24 +94,30 @@ package struct Group: Sendable {
         _ path: String, expected: String, acceptsBooleans: Bool = false
     ) throws(HDF5Error) -> Child {
         try Library.locked { () throws(HDF5Error) in
-            var steps = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-            let last = steps.removeLast()
-            var group = self
-            for step in steps {
-                switch try group.open(step, expected: "a group") {
-                case .group(let next): group = next
-                case .dataset(let dataset):
-                    throw .wrongObject(dataset.location, found: "a dataset", expected: "a group")
-                }
-            }
-            return try group.open(last, expected: expected, acceptsBooleans: acceptsBooleans)
+            let (parent, name) = try parent(of: path)
+            return try parent.open(name, expected: expected, acceptsBooleans: acceptsBooleans)
         }
     }
 
-    /// Opens one link, after a look at what kind of link it is.
-    private func open(
-        _ name: String, expected: String, acceptsBooleans: Bool = false
-    ) throws(HDF5Error) -> Child {
+    /// The group in which the last step of a path is, and that step.
+    private func parent(of path: String) throws(HDF5Error) -> (group: Group, name: String) {
+        var steps = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let last = steps.removeLast()
+        var group = self
+        for step in steps {
+            switch try group.open(step, expected: "a group") {
+            case .group(let next): group = next
+            case .dataset(let dataset):
+                throw .wrongObject(dataset.location, found: "a dataset", expected: "a group")
+            }
+        }
+        return (group, last)
+    }
+
+    /// Opens an object, after a look at what kind of link leads to it.
+    private func openObject(
+        _ name: String, expected: String
+    ) throws(HDF5Error) -> (object: Handle, info: ObjectInfo, place: HDF5Location) {
         let place = location.appending(name)
         Library.approach(place)
         guard try contains(name) else { throw .missing(place, expected: expected) }
@@ -111,7 +127,14 @@ package struct Group: Sendable {
         let object = try Handle(H5Oopen(handle.id, name, chdf5_default()), "opening the object", place) {
             H5Oclose($0)
         }
-        let info = try ObjectInfo(object, place)
+        return (object, try ObjectInfo(object, place), place)
+    }
+
+    /// Opens one link.
+    private func open(
+        _ name: String, expected: String, acceptsBooleans: Bool = false
+    ) throws(HDF5Error) -> Child {
+        let (object, info, place) = try openObject(name, expected: expected)
         switch info.type {
         case H5O_TYPE_GROUP:
             if let level = addresses.firstIndex(of: info.address) {

@@ -50,6 +50,8 @@ package enum HDF5Error: Error, Equatable {
     case shapeOverflow(HDF5Location, extents: [UInt64])
     /// Elements of a type that is not read here.
     case wrongType(HDF5Location, found: String, expected: String)
+    /// A string of variable length whose data is missing or damaged.
+    case damagedStrings(HDF5Location, index: Int, reason: String)
     /// Rows outside the first dimension, or a buffer of another size.
     case wrongRange(HDF5Location, found: String, expected: String)
 
@@ -127,6 +129,8 @@ extension HDF5Error: CustomStringConvertible {
             "\(place): declares \(found) bytes, but its stored data can hold at most \(limit)"
         case .totalTooLarge(let place, let limit):
             "\(place): the datasets up to this one declare more than \(limit) bytes in total"
+        case .damagedStrings(let place, let index, let reason):
+            "\(place): string \(index) \(reason): the file is damaged"
         case .shapeOverflow(let place, let extents): "\(place): shape \(extents) is impossibly large"
         default: "HDF5 error"
         }

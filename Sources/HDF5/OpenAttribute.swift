@@ -47,7 +47,11 @@ struct OpenAttribute {
     func strings(_ location: HDF5Location) throws(HDF5Error) -> [String] {
         let isVariable = H5Tis_variable_str(type.id) > 0
         return try withRawValues(location) { (bytes) throws(HDF5Error) in
-            isVariable ? variableStrings(bytes) : fixedStrings(bytes)
+            isVariable
+                ? StoredText.variable(bytes)
+                : StoredText.fixed(
+                    bytes, size: H5Tget_size(type.id),
+                    isSpacePadded: H5Tget_strpad(type.id) == H5T_STR_SPACEPAD)
         }
     }
 
@@ -124,19 +128,5 @@ struct OpenAttribute {
 
     func mismatch(_ location: HDF5Location, expected: String) -> HDF5Error {
         .wrongAttribute(location, name: name, found: ElementType.describe(type.id), expected: expected)
-    }
-
-    private func variableStrings(_ bytes: UnsafeMutableRawBufferPointer) -> [String] {
-        bytes.bindMemory(to: UnsafeMutablePointer<CChar>?.self).map { $0.map { String(cString: $0) } ?? "" }
-    }
-
-    private func fixedStrings(_ bytes: UnsafeMutableRawBufferPointer) -> [String] {
-        let size = H5Tget_size(type.id)
-        let isSpacePadded = H5Tget_strpad(type.id) == H5T_STR_SPACEPAD
-        return (0..<count).map { index in
-            var field = bytes[index * size..<(index + 1) * size].prefix { $0 != 0 }
-            while isSpacePadded, field.last == UInt8(ascii: " ") { field.removeLast() }
-            return String(decoding: field, as: UTF8.self)
-        }
     }
 }

@@ -41,6 +41,21 @@ package struct Weights {
         return try read(convolution.kernel, count: count)
     }
 
+    /// The slopes of a PReLU.
+    package func slopes(of prelu: PReLU) throws -> Tensor {
+        let shape = Shape(prelu.shape)
+        return Tensor(shape: shape, values: try read(prelu.slopes, count: shape.count))
+    }
+
+    /// The slopes for every element of a map, or for each channel alone where positions share them.
+    package func slopes(of prelu: PReLU, map: Shape) throws -> [Float] {
+        let slopes = try slopes(of: prelu)
+        let isPerChannel = prelu.shape.dropLast().allSatisfy { $0 == 1 }
+        let spread: Shape = isPerChannel ? [map[-1]] : map
+        let strides = BroadcastStrides(isPerChannel ? [slopes.shape[-1]] : slopes.shape, to: spread)
+        return (0..<spread.count).map { slopes.values[strides.source(of: $0)] }
+    }
+
     /// Batch normalization at inference as y = x·scale + shift, in Double.
     package func affine(of norm: BatchNorm) throws -> ChannelAffine {
         let gamma = try read(norm.gamma, count: norm.channels, else: 1)

@@ -58,9 +58,10 @@ struct GraphBuilder<Names: LayerNames> {
         return Value(node: append("input", .input, []), channels: channels)
     }
 
-    /// A convolution; groups are the input's channels over the kernel's, and have to be `groups` where it is given.
+    /// A convolution; groups are the input's channels over the kernel's, and have to be `groups` where it is given. Without
+    /// `padding` it has margins of half the kernel, as PyTorch's networks do.
     mutating func convolution(
-        _ layer: String, _ input: Value, size: Int, stride: Int, margin: Int? = nil, groups: Int? = nil
+        _ layer: String, _ input: Value, size: Int, stride: Int, padding: Padding? = nil, groups: Int? = nil
     ) throws(NetworkError) -> Value {
         let (kernel, shape) = try require(.kernel, of: layer)
         let dimensions = names.kernelLayout == .oihw ? [0, 1, 2, 3] : [3, 2, 0, 1]
@@ -81,7 +82,7 @@ struct GraphBuilder<Names: LayerNames> {
             kernel: kernel, kernelLayout: names.kernelLayout,
             bias: try optional(.bias, [extents[0]], of: layer), inputs: input.channels, outputs: extents[0],
             size: Extent(size), strides: Extent(stride), dilation: Extent(1),
-            groups: input.channels / extents[1], padding: .margins(Margins(margin ?? size / 2)))
+            groups: input.channels / extents[1], padding: padding ?? .margins(Margins(size / 2)))
         convolution.standardization = standardization
         return Value(node: append(layer, .convolution(convolution), [input.node]), channels: extents[0])
     }

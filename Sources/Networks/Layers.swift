@@ -111,20 +111,16 @@ package struct LayerNorm: Sendable, Equatable {
     }
 }
 
-/// A function of each element, softmax apart.
-package enum Activation: Sendable, Equatable {
-    /// max(x, 0)
-    case relu
-    /// min(max(x, 0), limit)
-    case clippedReLU(limit: Float)
-    /// x where positive, slope·x elsewhere
-    case leakyReLU(slope: Float)
-    /// 1 / (1 + e⁻ˣ)
-    case sigmoid
-    /// tanh x
-    case tanh
-    /// x / (1 + e⁻ˣ), also called SiLU
-    case swish
-    /// eˣ / Σ eˣ over the innermost dimension
-    case softmax
+/// The rectified linear unit with stored slopes: x where positive, slope·x elsewhere (He et al. 2015).
+package struct PReLU: Sendable, Equatable {
+    /// The slopes' parameter name.
+    package var slopes: String
+    /// The slopes' shape, as many dimensions as the map has: an extent of 1 is shared along its dimension.
+    package var shape: [Int]
+
+    /// A rectified linear unit with stored slopes.
+    package init(slopes: String, shape: [Int]) {
+        self.slopes = slopes
+        self.shape = shape
+    }
 }

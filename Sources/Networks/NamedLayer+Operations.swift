@@ -1,34 +1,50 @@
 import Tensors
 
 extension NamedLayers.Layer {
-    /// The kernel of a convolution that is, by its names, neither transposed nor depthwise.
+    /// The kernel of a convolution of 1 to 3 dimensions that is, by its names, neither transposed nor depthwise in Keras.
     var kernel: Parameter? {
         let name = path.split(whereSeparator: { "/.".contains($0) }).last?.lowercased() ?? ""
-        guard !["transpose", "deconv", "depthwise"].contains(where: name.contains) else { return nil }
-        return (parts["weight"] ?? parts["kernel"]).flatMap { $0.shape.rank == 4 ? $0 : nil }
+        guard !["transpose", "deconv"].contains(where: name.contains) else { return nil }
+        // PyTorch's depthwise kernels are laid out as others.
+        guard let kernel = parts["weight"] ?? (name.contains("depthwise") ? nil : parts["kernel"]) else {
+            return nil
+        }
+        return (3...5).contains(kernel.shape.rank) ? kernel : nil
     }
+
+    private var isTorch: Bool { parts["weight"] != nil }
 
     /// Outputs and inputs (of a group) of a convolution.
     var mapChannels: (outputs: Int, inputs: Int)? {
         guard let extents = kernel?.shape.extents else { return nil }
-        return parts["weight"] != nil ? (extents[0], extents[1]) : (extents[3], extents[2])
+        let last = extents.count - 1
+        return isTorch ? (extents[0], extents[1]) : (extents[last], extents[last - 1])
+    }
+
+    /// The extents of a convolution's kernel without channels.
+    var spatial: [Int]? {
+        guard let extents = kernel?.shape.extents else { return nil }
+        return Array(isTorch ? extents.dropFirst(2) : extents.dropLast(2))
     }
 
     /// The convolution, from its kernel alone. Strides and padding are unknown and not needed.
     var convolution: Convolution? {
-        guard let kernel, let (outputs, inputs) = mapChannels else { return nil }
-        let extents = kernel.shape.extents
-        let isTorch = parts["weight"] != nil
-        let size =
-            isTorch
-            ? Extent(height: extents[2], width: extents[3])
-            : Extent(height: extents[0], width: extents[1])
-        guard outputs > 0, inputs > 0, size.height > 0, size.width > 0 else { return nil }
+        guard let kernel, let (outputs, inputs) = mapChannels, outputs > 0, inputs > 0,
+            let spatial, let size = Convolution.planarSize(spatial)
+        else { return nil }
         // A grouped kernel has fewer inputs than the map has channels; one group gives the same statistics.
         return Convolution(
             kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio, bias: parts["bias"]?.name,
-            inputs: inputs, outputs: outputs, size: size, strides: Extent(1), dilation: Extent(1),
-            groups: 1, padding: .valid)
+            inputs: inputs, outputs: outputs,
+            size: spatial.count == 2 ? Extent(height: spatial[0], width: spatial[1]) : size,
+            strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid,
+            spatial: spatial.count == 2 ? nil : spatial)
+    }
+
+    /// Whether the kernel of even extents may be a transposed convolution's, whose inputs come first.
+    var mayBeTransposed: Bool {
+        guard isTorch, let (outputs, inputs) = mapChannels, let spatial else { return false }
+        return spatial.allSatisfy { $0 % 2 == 0 } && (outputs == inputs || inputs == 1)
     }
 
     var hasStatistics: Bool { parts["running_mean"] != nil || parts["moving_mean"] != nil }
@@ -88,7 +104,9 @@ extension NamedLayers.Layer {
         let extents = (kernels["kernel"] ?? kernels["weight"])?.shape.extents ?? []
         if !isKeras { return Set(extents.prefix(2)) }
         let name = path.split(separator: "/").last ?? ""
-        if extents.count == 2 || name.isNumbered("conv2d") { return Set(extents.suffix(1)) }
+        if extents.count == 2 || ["conv1d", "conv2d", "conv3d"].contains(where: { name.isNumbered($0) }) {
+            return Set(extents.suffix(1))
+        }
         return Set(extents.suffix(2)).union([product(extents.suffix(2))])
     }
 

@@ -14,6 +14,8 @@ struct NamedLayers {
     private(set) var layers: [Layer] = []
     private var index: [String: Int] = [:]
     private let groupNorms: [String: GroupNormSettings]
+    /// The modules; none in Keras' files.
+    private(set) var modules = NamedModules([])
 
     init(_ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]) {
         self.groupNorms = groupNorms
@@ -29,6 +31,7 @@ struct NamedLayers {
             index[path] = place
             layers[place].parts[String(name[name.index(after: separator)...])] = parameter
         }
+        if !isKeras { modules = NamedModules(layers.map(\.path)) }
     }
 
     /// A layer's display name: Keras' legacy names repeat it (`bn/bn/gamma:0`).
@@ -41,10 +44,16 @@ struct NamedLayers {
 
     /// The indices of norms: layers with running statistics, and norms in a note.
     var norms: [Int] {
-        layers.indices.filter {
-            layers[$0].hasStatistics || groupNorms[name(of: layers[$0])] != nil
-        }
+        layers.indices.filter(isNorm)
     }
+
+    /// Whether the layer at a place is a norm.
+    func isNorm(_ place: Int) -> Bool {
+        layers[place].hasStatistics || groupNorms[name(of: layers[place])] != nil
+    }
+
+    /// The place of a layer.
+    subscript(path path: String) -> Int? { index[path] }
 
     /// Nil where the parameters' shapes are not a norm's.
     func operation(of norm: Layer) -> Operation? {
@@ -54,11 +63,6 @@ struct NamedLayers {
         return groupNorms[name(of: norm)].flatMap(norm.groupNorm).map(Operation.groupNorm)
     }
 
-    /// The convolutions whose names go with a norm's.
-    func counterparts(of norm: Layer) -> [Int] {
-        Self.convolutionPaths(of: norm.path).compactMap { index[$0] }.filter { layers[$0].kernel != nil }
-    }
-
     /// The layers that may precede norms.
     func elimination(isTopological: Bool) -> PairElimination {
         let norms = Dictionary(
@@ -66,29 +70,6 @@ struct NamedLayers {
         return PairElimination(
             norms: norms, outputs: layers.map { $0.possibleOutputs(isKeras: isKeras) },
             isTopological: isTopological)
-    }
-
-    /// Patterns of names of norms that stand behind their convolutions: a number of channels of one of them at least is
-    /// that of its convolution's outputs alone, and none that of its inputs alone.
-    func patternsOfFollowing() -> Set<String> {
-        var (behind, before) = (Set<String>(), Set<String>())
-        for norm in norms.map({ layers[$0] }) {
-            guard let channels = norm.channels else { continue }
-            for place in counterparts(of: norm) {
-                guard let (outputs, inputs) = layers[place].mapChannels else { continue }
-                let pattern = Self.pattern(norm.path)
-                if outputs == channels, inputs != channels, !Self.mayBeGrouped(outputs, inputs) {
-                    behind.insert(pattern)
-                }
-                if outputs != channels, inputs == channels { before.insert(pattern) }
-            }
-        }
-        return behind.subtracting(before)
-    }
-
-    /// Whether the kernel may be grouped: its inputs then do not give the map's channels.
-    private static func mayBeGrouped(_ outputs: Int, _ inputs: Int) -> Bool {
-        inputs > 0 && outputs % inputs == 0 && outputs / inputs > 4
     }
 
     /// A path without its numbers.
@@ -101,11 +82,11 @@ struct NamedLayers {
     }
 
     /// Possible names of the convolution before a norm.
-    private static func convolutionPaths(of norm: String) -> [String] {
+    static func convolutionPaths(of norm: String) -> [String] {
         var paths: [String] = []
         for (word, other) in [
             ("batch_normalization", "conv2d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
-            ("bn", "res"),
+            ("bn", "res"), ("norm", "fc"), ("bn", "fc"),
         ] {
             guard let range = norm.ranges(of: word).last else { continue }
             paths.append(norm.replacing(word, with: other, subrange: range))

@@ -9,35 +9,55 @@ import Tensors
 ///   - groupNorms: Settings of norms without statistics by layer name, where a note has them.
 ///   - kind: The kind of other norms without statistics, if it is known.
 ///   - isTopological: Whether the file lists every layer after those that it reads.
-/// - Throws: `NetworkError.unrecognized` where there are no norms either; other cases where names are those of a known
-///   network, shapes are not, and norms cannot all be converted by themselves.
+///   - isKeras: Whether it is a file of Keras.
+///   - facts: What names do not tell: pairs, and ε of batch norms.
+/// - Throws: `GivenPairError` where given pairs are not the file's; `NetworkError.unrecognized` where there are no norms
+///   either; other cases where names are those of a known network, shapes are not, and norms cannot all be converted by
+///   themselves.
 package func recognizeNames(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
-    isTopological: Bool = false
-) throws(NetworkError) -> Recognition {
+    isTopological: Bool = false, isKeras: Bool = false, facts: GivenFacts = GivenFacts()
+) throws -> Recognition {
+    let layers = facts.pairs.map { _ in NamedLayers(parameters, groupNorms ?? [:]) }
+    let given = try facts.pairs.flatMap { try layers?.places(of: $0) }
     let parts = NamedParts(parameters, groupNorms)
-    var found = try recognizePart(parts.main, kind, isTopological: isTopological)
+    let settings = PartSettings(
+        kind: kind, isTopological: isTopological, isKeras: isKeras || parameters.hasKerasNames,
+        given: facts.pairs)
+    var found = try recognizePart(parts.main, settings)
     let others = parts.others.filter(\.isNetwork)
-    for part in others { found.append(try recognizePart(part, kind, isTopological: isTopological)) }
+    for part in others { found.append(try recognizePart(part, settings)) }
     if let first = others.first {
         found.refuseScores(
             "the file holds \(others.count.counted("more network")), the first at '\(first.prefix)'")
     }
+    if let given, let layers { try found.network.check(given, in: layers) }
     let used = Set(found.network.nodes.flatMap(\.operation.parameters))
     found.unused = parameters.names.filter { !used.contains($0) }
+    found.setEpsilons(facts, of: parameters)
     return found
+}
+
+/// What is said of every network in a file.
+private struct PartSettings {
+    let kind: NormKind?
+    let isTopological: Bool
+    let isKeras: Bool
+    let given: GivenPairs?
 }
 
 /// The one network among these parameters.
 private func recognizePart(
-    _ part: NamedParts.Part, _ kind: NormKind?, isTopological: Bool
+    _ part: NamedParts.Part, _ settings: PartSettings
 ) throws(NetworkError) -> Recognition {
     do {
-        return try recognizeResNet(part.parameters, part.groupNorms, kind)
-            .withOtherNorms(of: part, isTopological: isTopological)
+        return try recognizeResNet(part.parameters, part.groupNorms, settings.kind, isKeras: settings.isKeras)
+            .withOtherNorms(of: part, settings)
     } catch {
         guard let reason = error.reasonForPairs(part.parameters),
-            var pairs = recognizePairs(part.parameters, part.groupNorms, isTopological: isTopological),
+            var pairs = recognizePairs(
+                part.parameters, part.groupNorms, isTopological: settings.isTopological, given: settings.given
+            ),
             error.isUnrecognized || pairs.hasAllStatistics
         else { throw error }
         pairs.assumptions.append("\(reason); norms are found by their names")
@@ -46,15 +66,17 @@ private func recognizePart(
 }
 
 private func recognizeResNet(
-    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?, isKeras: Bool
 ) throws(NetworkError) -> Recognition {
     if let found = try recognizeKerasResNet(parameters: parameters, groupNorms: groupNorms, kind: kind) {
         return found
     }
     if let found = try recognizeBiT(parameters: parameters, groupNorms: groupNorms) { return found }
-    guard !parameters.hasKerasNames else {
+    guard !isKeras else {
         throw .unrecognized(
-            reason: "Keras names, but not those of keras.applications' ResNets or Big Transfer")
+            reason:
+                "a Keras file without a configuration, and names that are not those of keras.applications' ResNets or "
+                + "Big Transfer")
     }
     return try recognizeTorch(parameters: parameters, groupNorms: groupNorms, kind: kind)
 }
@@ -72,11 +94,12 @@ extension ParameterTable {
 
 extension Recognition {
     /// This network, with norms that the file, or its note, has beside it.
-    fileprivate func withOtherNorms(of part: NamedParts.Part, isTopological: Bool) -> Recognition {
+    fileprivate func withOtherNorms(of part: NamedParts.Part, _ settings: PartSettings) -> Recognition {
         let unused = Set(unused)
         let rest = ParameterTable(part.parameters.filter { unused.contains($0.name) })
         var whole = self
-        let pairs = recognizePairs(rest, part.groupNorms, isTopological: isTopological)
+        let pairs = recognizePairs(
+            rest, part.groupNorms, isTopological: settings.isTopological, given: settings.given)
         if let pairs { whole.append(pairs) }
         if let norm = pairs?.network.nodes.last?.layer ?? whole.missingNorm(part.groupNorms) {
             whole.refuseScores("a norm is not part of the \(network.architecture): '\(norm)'")

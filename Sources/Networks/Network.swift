@@ -25,6 +25,8 @@ package struct Network: Sendable, Equatable {
     /// Norms that are not connected with what stands before them, and the convolutions that may stand there. Empty where
     /// the graph is known.
     package var looseNorms: [LooseNorm] = []
+    /// Norms that read their convolutions because somebody said so (`GivenPairs`), by their indices.
+    package var givenNorms: Set<Int> = []
 
     /// A network of the given parts.
     package init(
@@ -106,6 +108,8 @@ package enum Operation: Sendable, Equatable {
     case input
     /// 2-D convolution (cross-correlation), grouped and depthwise ones included.
     case convolution(Convolution)
+    /// Transposed 2-D convolution.
+    case transposedConvolution(TransposedConvolution)
     /// Fully connected layer over the innermost dimension.
     case dense(Dense)
     /// Batch normalization at inference: stored statistics.
@@ -116,18 +120,34 @@ package enum Operation: Sendable, Equatable {
     case layerNorm(LayerNorm)
     /// A function of each element, or softmax over the innermost dimension.
     case activation(Activation)
+    /// x where positive, slope·x elsewhere, with stored slopes.
+    case prelu(PReLU)
     /// Maximum or average over windows.
     case pool(Pool)
     /// Maximum or average over all positions; `[features]`, or `[1, 1, features]` where dimensions are kept.
     case globalPool(Pool.Kind, keepsDimensions: Bool)
     /// Zeros around a map.
     case zeroPad(Margins)
+    /// A part of a map.
+    case crop(Crop)
+    /// A map of another number of rows and columns.
+    case resize(Resize)
+    /// These channels, in this order; a single one may leave its dimension out.
+    case selectChannels([Int], keepsDimension: Bool)
+    /// The inputs along a new innermost dimension.
+    case stack
+    /// Dimensions in another order, counted from 0 without the batch.
+    case permute([Int])
+    /// x / ‖x‖ over the innermost dimension, the norm being at least ε.
+    case unitNorm(epsilon: Double)
     /// Zero channels before and after a map's own.
     case padChannels(before: Int, after: Int)
     /// Elementwise sum of two or more inputs, broadcast like Keras' Add.
     case add
     /// Elementwise product of two or more inputs; `[1, 1, C]` or `[C]` is broadcast over a map.
     case multiply
+    /// Another combination of two or more inputs, broadcast like `add`.
+    case merge(Merge)
     /// Concatenation of the inputs' channels.
     case concatenate
     /// All dimensions as one, in channels-last order.

@@ -16,6 +16,8 @@ package enum NetworkError: Error, Equatable {
     case wrongShape(parameter: String, found: String, expected: String)
     /// Something that none of Keras' own layers does, in a network that is to be written as a Keras model.
     case noKerasLayer(layer: String, for: String)
+    /// A model of a class of its own, without a list of layers.
+    case noLayers(className: String)
     /// A layer that is not known, in a network whose configuration has to be written anew.
     case cannotRewrite(layer: String, className: String)
     /// A Keras kernel with outputs before rows and columns where that cannot be told from Keras' own order, or where
@@ -23,6 +25,8 @@ package enum NetworkError: Error, Equatable {
     case outputsFirstKernel(parameter: String, found: String)
     /// The operands of a node do not fit together.
     case shapeMismatch(layer: String, found: String, expected: String)
+    /// ε of batch norms was given, but the file states it.
+    case epsilonIsKnown(found: Double)
     /// Names and shapes are those of no known architecture.
     case unrecognized(reason: String)
 }
@@ -45,6 +49,9 @@ extension NetworkError: CustomStringConvertible {
             "parameter '\(parameter)': shape is \(found), expected \(expected)"
         case .noKerasLayer(let layer, let operation):
             "layer '\(layer)': Keras has no layer for \(operation): choose --layout safetensors or torch"
+        case .noLayers(let className):
+            "the model is of class \(className), whose configuration does not record its layers: save its weights with "
+                + "model.save_weights('x.weights.h5'), and convert these"
         case .cannotRewrite(let layer, let className):
             "layer '\(layer)': a layer of class \(className) can only stay in the configuration that it is in: "
                 + "choose --layout keras, safetensors or torch"
@@ -55,6 +62,8 @@ extension NetworkError: CustomStringConvertible {
                 + "kernel.transpose(2, 3, 1, 0)"
         case .shapeMismatch(let layer, let found, let expected):
             "layer '\(layer)': input is \(found), expected \(expected)"
+        case .epsilonIsKnown(let found):
+            "an epsilon of batch norms was given (\(found)), but the file states its own: leave --batch-epsilon out"
         case .unrecognized(let reason):
             "not a network that normconv knows: \(reason)"
         }

@@ -76,7 +76,8 @@ extension Node {
     private func wrongKernel(_ spatial: [Int]) -> NetworkError {
         .unsupportedSetting(
             layer: layer, setting: "kernel", found: spatial.map(String.init).joined(separator: "×"),
-            expected: "rows and columns; normconv converts 1-D and 3-D convolutions but does not compute them")
+            expected: "rows and columns; normconv converts 1-D and 3-D convolutions but does not compute them"
+        )
     }
 
     private func wrongAxis(_ axis: Int) -> NetworkError {

@@ -1,6 +1,6 @@
 /// The basis of a pair of convolution and norm.
 ///
-/// Only a graph also proves that the two are adjacent (`provesAdjacency`); names, orders and counts never do.
+/// Only a graph, the file's or one from outside, also proves that the two are adjacent; names, orders and counts never do.
 package enum PairBasis: Sendable, Equatable {
     /// No other convolution can be the one.
     case proven(by: Proof)
@@ -11,6 +11,8 @@ package enum PairBasis: Sendable, Equatable {
     package enum Proof: String, Sendable, Equatable, CaseIterable {
         /// The graph: a configuration, or the names of a known family of networks.
         case graph
+        /// Somebody who knows the graph gave the pair (`GivenPairs`).
+        case given
         /// The file lists its layers in topological order, and no other layer before the norm is left for it.
         case order
         /// One layer of the file alone has as many outputs as the norm has channels.
@@ -28,7 +30,7 @@ package enum PairBasis: Sendable, Equatable {
     /// Whether the pair holds where convolutions are known to stand directly before their norms.
     package var holdsIfAdjacent: Bool { self != .assumed(because: .numbers) }
 
-    /// `graph`, `order`, `count`, `names` or `numbers`.
+    /// `graph`, `given`, `order`, `count`, `names` or `numbers`.
     package var word: String {
         switch self {
         case .proven(let proof): proof.rawValue
@@ -67,7 +69,7 @@ package struct NormPair: Sendable, Equatable {
 
     /// Whether a norm reads its convolution's values themselves.
     package enum Adjacency: String, Sendable, Equatable, CaseIterable {
-        /// The graph says so.
+        /// The graph says so, or a pair from outside.
         case proven
         /// An option says so.
         case assumed
@@ -84,8 +86,8 @@ extension Network {
         var found: [Int: NormPair] = [:]
         for (norm, convolution) in ConvolutionNormPairs(self).convolutionBefore {
             found[norm] = NormPair(
-                norm: nodes[norm].layer, convolution: nodes[convolution].layer, basis: .proven(by: .graph),
-                adjacency: .proven)
+                norm: nodes[norm].layer, convolution: nodes[convolution].layer,
+                basis: .proven(by: givenNorms.contains(norm) ? .given : .graph), adjacency: .proven)
         }
         for loose in looseNorms {
             found[loose.norm] = NormPair(
@@ -112,6 +114,7 @@ extension Network {
         nodes += other.nodes.map { node in
             Node(layer: node.layer, operation: node.operation, inputs: node.inputs.map { $0 + count })
         }
+        givenNorms.formUnion(other.givenNorms.map { $0 + count })
         looseNorms += other.looseNorms.map {
             LooseNorm(norm: $0.norm + count, convolution: $0.convolution.map { $0 + count }, basis: $0.basis)
         }

@@ -9,19 +9,24 @@ import Tensors
 ///   `nn.Sequential` (`3`/`4`), and both are in the same module or inner model, or
 /// - Keras numbered them alike (`conv2d_3`/`batch_normalization_3`), which is worth little.
 ///
-/// Where proof and names disagree, there is no pair; nor in networks whose norms stand before the convolutions of their
-/// names (pre-activation), as some number of channels shows. Nothing here tells whether something stands between the two.
+/// Where proof and names disagree, there is no pair; nor where norms stand before the convolutions of their names
+/// (pre-activation), as some number of channels shows (`PairEvidence`): their convolution has the number before (`conv1`
+/// for `norm2`). Nothing here tells whether something stands between the two.
+///
+/// A given pair is taken as it is, and the norm reads its convolution.
 ///
 /// - Parameters:
 ///   - groupNorms: Settings of converted norms by layer name, where a note has them.
 ///   - isTopological: Whether the file lists every layer after those that it reads.
+///   - given: Pairs from outside; those of other layers are left out.
 func recognizePairs(
-    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, isTopological: Bool = false
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, isTopological: Bool = false,
+    given: GivenPairs? = nil
 ) -> Recognition? {
     let layers = NamedLayers(parameters, groupNorms ?? [:])
-    var builder = PairBuilder(layers: layers, isTopological: isTopological)
+    var builder = PairBuilder(layers: layers, isTopological: isTopological, given: given)
     for norm in layers.norms { builder.append(norm) }
-    guard !builder.looseNorms.isEmpty else { return nil }
+    guard builder.nodes.count > 1 else { return nil }
     var network = Network(
         name: "unknown", architecture: "unknown network, norms found by name",
         family: layers.isKeras ? .keras : .torch,
@@ -29,6 +34,7 @@ func recognizePairs(
         output: builder.nodes.count - 1)
     network.isComplete = false
     network.looseNorms = builder.looseNorms
+    network.givenNorms = builder.givenNorms
     let used = Set(network.nodes.flatMap(\.operation.parameters))
     return Recognition(
         network: network, unused: parameters.names.filter { !used.contains($0) }, basis: .names,
@@ -36,41 +42,57 @@ func recognizePairs(
             batchNorm: layers.isKeras ? "Keras' default" : "PyTorch's default", groupNorm: nil))
 }
 
-/// Makes the nodes of norms and of their possible convolutions, none of which reads another.
+/// Makes the nodes of norms and of their possible convolutions. None reads another but in given pairs.
 private struct PairBuilder {
     let layers: NamedLayers
     private let elimination: PairElimination
     private let proof: PairBasis.Proof
-    private let followingNorms: Set<String>
+    private let evidence: PairEvidence
+    /// Norm → the convolution before it, as somebody gave it.
+    private let given: [Int: Int]
+    private let givenConvolutions: Set<Int>
     /// Layers that stand before some norm for sure.
     private let taken: Set<Int>
     private(set) var nodes = [Node(layer: "input", operation: .input, inputs: [])]
     private(set) var looseNorms: [LooseNorm] = []
+    private(set) var givenNorms: Set<Int> = []
     /// Convolutions that have a node, by their places in the file.
     private var convolutions: [Int: Int] = [:]
 
-    init(layers: NamedLayers, isTopological: Bool) {
+    init(layers: NamedLayers, isTopological: Bool, given: GivenPairs?) {
         self.layers = layers
-        elimination = layers.elimination(isTopological: isTopological)
-        taken = Set(elimination.layerBefore.values)
+        let elimination = layers.elimination(isTopological: isTopological)
+        self.elimination = elimination
+        self.given = given.map(layers.placesHere) ?? [:]
+        givenConvolutions = Set(self.given.values)
+        let proven = elimination.layerBefore.filter { norm, layer in
+            layers.layers[layer].mapChannels?.outputs == layers.layers[norm].channels
+        }
+        taken = givenConvolutions.union(proven.values)
         proof = isTopological ? .order : .count
-        followingNorms = layers.patternsOfFollowing()
+        evidence = PairEvidence(layers)
     }
 
     mutating func append(_ place: Int) {
         let norm = layers.layers[place]
         guard let operation = layers.operation(of: norm) else { return }
-        var loose = LooseNorm(norm: 0)
-        if let (candidate, basis) = candidate(before: place),
-            let convolution = layers.layers[candidate].convolution
-        {
-            let name = layers.name(of: layers.layers[candidate])
-            loose.convolution = convolutions[candidate] ?? append(name, .convolution(convolution))
-            loose.basis = basis
-            convolutions[candidate] = loose.convolution
+        let (candidate, basis) = candidate(before: place) ?? (nil, nil)
+        let node = candidate.flatMap { convolutionNode($0) }
+        if given[place] != nil, let node {
+            nodes.append(Node(layer: layers.name(of: norm), operation: operation, inputs: [node]))
+            givenNorms.insert(nodes.count - 1)
+            return
         }
-        loose.norm = append(layers.name(of: norm), operation)
-        looseNorms.append(loose)
+        let index = append(layers.name(of: norm), operation)
+        looseNorms.append(LooseNorm(norm: index, convolution: node, basis: node == nil ? nil : basis))
+    }
+
+    private mutating func convolutionNode(_ place: Int) -> Int? {
+        if let node = convolutions[place] { return node }
+        guard let convolution = layers.layers[place].convolution else { return nil }
+        let node = append(layers.name(of: layers.layers[place]), .convolution(convolution))
+        convolutions[place] = node
+        return node
     }
 
     /// A node after an input of its own.
@@ -81,13 +103,18 @@ private struct PairBuilder {
     }
 
     private func candidate(before place: Int) -> (place: Int, basis: PairBasis)? {
+        if let convolution = given[place] { return (convolution, .proven(by: .given)) }
         let norm = layers.layers[place]
         guard let channels = norm.channels else { return nil }
         let last = elimination.layerBefore[place]
-        if let last, layers.layers[last].mapChannels?.outputs != channels { return nil }
-        let counterparts = layers.counterparts(of: norm)
-        let named = counterparts.first { layers.layers[$0].mapChannels?.outputs == channels }
-            .flatMap { followingNorms.contains(NamedLayers.pattern(norm.path)) ? $0 : nil }
+        if let last, layers.layers[last].mapChannels?.outputs != channels || givenConvolutions.contains(last)
+        {
+            return nil
+        }
+        let counterparts = layers.counterparts(of: place)
+        let named =
+            counterparts.first { evidence.accepts(place, behind: $0) }?.place
+            ?? evidence.convolutionOfNumberBefore(place)
         let isAutomatic = NamedLayers.isAutomatic(norm.path)
         if !isAutomatic, !counterparts.isEmpty {
             // Names tell of a convolution that the norm cannot stand behind, or of another one than the proof.

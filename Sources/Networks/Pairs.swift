@@ -63,6 +63,7 @@ extension PairBasis {
     fileprivate func reason(_ norm: String) -> String {
         switch self {
         case .proven(by: .graph): "'\(norm)' reads it"
+        case .proven(by: .given): "it was given as the one before '\(norm)'"
         case .proven(by: .order): "the order of layers puts '\(norm)' after it"
         case .proven(by: .count): "no other layer has as many channels as '\(norm)'"
         case .assumed(because: .names): "its name matches '\(norm)'"
@@ -161,7 +162,7 @@ extension Network {
             }
             return .success(consumer)
         case .add: return .failure(.feedsAdd(layer: layer))
-        case .activation: return .failure(.activation(layer: layer))
+        case .activation, .prelu: return .failure(.activation(layer: layer))
         case .opaque(let opaque): return .failure(.opaque(layer: layer, className: opaque.className))
         default: return .failure(.notBeforeNorm(layer: layer))
         }
@@ -173,15 +174,19 @@ extension Operation {
     package var parameters: [String] {
         switch self {
         case .convolution(let convolution): [convolution.kernel, convolution.bias].compactMap(\.self)
+        case .transposedConvolution(let convolution):
+            [convolution.kernel, convolution.bias].compactMap(\.self)
         case .dense(let dense): [dense.kernel, dense.bias].compactMap(\.self)
         case .batchNorm(let norm):
             [norm.gamma, norm.beta, norm.mean, norm.variance].compactMap(\.self) + norm.bookkeeping
         case .groupNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
         case .layerNorm(let norm): [norm.gamma, norm.beta].compactMap(\.self)
+        case .prelu(let prelu): [prelu.slopes]
         case .standardizeInput(let mean, let variance): [mean, variance]
         case .opaque(let opaque): opaque.parameters
-        case .input, .activation, .pool, .globalPool, .zeroPad, .padChannels, .add, .multiply, .concatenate,
-            .flatten, .reshape, .scaleShift:
+        case .input, .activation, .pool, .globalPool, .zeroPad, .crop, .resize, .selectChannels, .stack,
+            .permute, .unitNorm, .padChannels, .add, .multiply, .merge, .concatenate, .flatten, .reshape,
+            .scaleShift:
             []
         }
     }

@@ -60,6 +60,9 @@ extension Network {
                 let last = stem.split(separator: "/").last.map(String.init) ?? ""
                 let role = last == "depthwise_kernel" || last == "pointwise_kernel" ? last : "kernel"
                 return place(convolution.kernel, role, layout) + place(convolution.bias, "bias")
+            case .transposedConvolution(let convolution):
+                // [rows, columns, outputs, inputs], PyTorch's [inputs, outputs, rows, columns]: the same exchange.
+                return place(convolution.kernel, "kernel", .hwio) + place(convolution.bias, "bias")
             case .dense(let dense):
                 return place(dense.kernel, "kernel", dense.kernelIsTransposed ? .outputsFirst : .inputsFirst)
                     + place(dense.bias, "bias")
@@ -68,6 +71,7 @@ extension Network {
                     + place(norm.variance, "moving_variance")
             case .groupNorm(let norm): return place(norm.gamma, "gamma") + place(norm.beta, "beta")
             case .layerNorm(let norm): return place(norm.gamma, "gamma") + place(norm.beta, "beta")
+            case .prelu(let prelu): return place(prelu.slopes, "alpha")
             case .standardizeInput(let mean, let variance):
                 return place(mean, "mean") + place(variance, "variance")
             default: return []

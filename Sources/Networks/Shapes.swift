@@ -69,15 +69,22 @@ extension Node {
     /// The value's shape for operands of these shapes.
     fileprivate func shape(of operands: [Shape]) throws(NetworkError) -> Shape {
         switch operation {
-        case .add, .multiply: return try broadcast(operands)
+        case .merge(.subtract) where operands.count > 2:
+            throw mismatch("\(operands.count) inputs", "two inputs")
+        case .add, .multiply, .merge: return try broadcast(operands)
         case .concatenate: return try concatenation(operands)
+        case .stack:
+            guard let first = operands.first, operands.allSatisfy({ $0 == first }) else {
+                throw mismatch(operands.map(\.description).joined(separator: " and "), "equal shapes")
+            }
+            return try checked(first.extents + [operands.count], first)
         default: break
         }
         guard operands.count == 1 else { throw mismatch("\(operands.count) inputs", "one input") }
         let operand = operands[0]
         switch operation {
         case .input: throw mismatch("an input", "no input")
-        case .convolution, .pool, .globalPool, .zeroPad, .padChannels:
+        case .convolution, .transposedConvolution, .pool, .globalPool, .zeroPad, .padChannels, .crop, .resize:
             return try mapShape(operand)
         case .dense(let dense):
             try requireInnermost(operand, dense.inputs)
@@ -90,15 +97,26 @@ extension Node {
             guard norm.groups > 0, norm.channels % norm.groups == 0 else {
                 throw mismatch("\(norm.channels) channels", "a multiple of \(norm.groups) groups")
             }
-        case .activation, .standardizeInput, .opaque:
+        case .activation, .unitNorm, .standardizeInput, .opaque:
             guard operand.rank > 0 else { throw mismatch("\(operand)", "a map or a vector") }
+        case .prelu(let prelu): try requireSlopes(prelu.shape, operand)
         case .scaleShift(let scale, let offset):
             for values in [scale, offset] where values.count != 1 {
                 try requireInnermost(operand, values.count)
             }
         case .flatten: return [operand.count]
         case .reshape(let target): return try reshaped(operand, target)
-        case .add, .multiply, .concatenate: break
+        case .selectChannels(let channels, let keepsDimension):
+            guard operand.rank > 0, !channels.isEmpty, channels.allSatisfy((0..<operand[-1]).contains),
+                keepsDimension || channels.count == 1 && operand.rank > 1
+            else { throw mismatch("\(operand)", "the channels \(channels)") }
+            return try checked(operand.extents.dropLast() + (keepsDimension ? [channels.count] : []), operand)
+        case .permute(let order):
+            guard order.sorted() == Array(0..<operand.rank) else {
+                throw mismatch("\(operand)", "\(order.count) dimensions")
+            }
+            return try checked(order.map { operand[$0] }, operand)
+        case .add, .multiply, .merge, .concatenate, .stack: break
         }
         return operand
     }
@@ -119,6 +137,10 @@ extension Node {
                 throw mismatch("\(operand)", "at least one window of \(convolution.size)")
             }
             return try checked([extent.height, extent.width, convolution.outputs], operand)
+        case .transposedConvolution(let convolution):
+            try requireInnermost(operand, convolution.inputs)
+            let extent = convolution.outputExtent(height: height, width: width)
+            return try checked([extent?.height, extent?.width, convolution.outputs], operand)
         case .pool(let pool):
             guard let extent = pool.outputExtent(height: height, width: width) else {
                 throw mismatch("\(operand)", "at least one window of \(pool.size)")
@@ -127,6 +149,19 @@ extension Node {
         case .globalPool(_, let keepsDimensions):
             guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
             return keepsDimensions ? [1, 1, channels] : [channels]
+        case .crop(let crop):
+            guard let margins = crop.margins(height: height, width: width) else {
+                throw mismatch(
+                    "\(operand)", "a map that is larger than what is cut off, or than the part to keep")
+            }
+            return try checked(
+                [height - margins.top - margins.bottom, width - margins.left - margins.right, channels],
+                operand)
+        case .resize(let resize):
+            guard let extent = resize.outputExtent(height: height, width: width) else {
+                throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
+            }
+            return try checked([extent.height, extent.width, channels], operand)
         case .zeroPad(let margins):
             return try checked(
                 [
@@ -151,6 +186,16 @@ extension Node {
             throw mismatch("\(operand)", "a value that fits in memory")
         }
         return shape
+    }
+
+    /// One slope for each element, or for all along a dimension.
+    private func requireSlopes(_ slopes: [Int], _ operand: Shape) throws(NetworkError) {
+        guard slopes.count == operand.rank,
+            zip(slopes, operand.extents).allSatisfy({ $0 == $1 || $0 == 1 })
+        else {
+            throw mismatch(
+                "\(operand)", "extents of the slopes, \(slopes.map(String.init).joined(separator: "×"))")
+        }
     }
 
     /// Right-aligned, extents of 1 stretched, as NumPy and Keras' merging layers do.
@@ -209,6 +254,8 @@ extension Network {
             needed.formUnion(nodes[index].inputs)
             switch nodes[index].operation {
             case .convolution(let convolution): sum += convolution.multiplyAdds(output: shapes[index])
+            case .transposedConvolution(let convolution):
+                sum += convolution.multiplyAdds(input: shapes[nodes[index].inputs[0]])
             case .dense(let dense): sum += dense.convolution.multiplyAdds(output: shapes[index])
             default: break
             }

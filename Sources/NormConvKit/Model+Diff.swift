@@ -199,7 +199,7 @@ extension Networks.Operation {
     /// The kind of the operation. All norms have one kind, so that they match across a conversion.
     fileprivate var kind: String {
         switch self {
-        case .convolution: "convolution"
+        case .convolution, .transposedConvolution: "convolution"
         case .dense: "dense"
         case .batchNorm, .groupNorm, .layerNorm: "norm"
         case .activation: "activation"

@@ -118,14 +118,19 @@ extension Model {
         return shape.count
     }
 
-    /// Throws `EvaluationRefusal.unknownGraph` where only norms and some convolutions are known, and
-    /// `EvaluationRefusal.unknownNorms` where norms are not known.
+    /// Throws `EvaluationRefusal.unknownGraph` where only norms and some convolutions are known,
+    /// `EvaluationRefusal.unknownNorms` where norms are not known, and what `checkLayers` throws.
     func checkGraph() throws {
+        try checkIsComplete()
+        try checkLayers()
+    }
+
+    /// The same without what only scores and calibration need.
+    func checkIsComplete() throws {
         try checkNorms()
         guard network.isComplete else {
             throw EvaluationRefusal.unknownGraph(reasons: assumptions, isKeras: network.family.isKeras)
         }
-        try checkLayers()
     }
 
     /// Throws `EvaluationRefusal.notComputed` for the first layer that is not computed, and `severalOutputs` where none of

@@ -58,7 +58,7 @@ extension Model {
     private func exported(
         _ plan: ConversionPlan, _ table: ParameterTable, note: ConversionNote
     ) throws -> NewCheckpoint {
-        try checkGraph()
+        try checkIsComplete()
         let export = try plan.network.kerasExport()
         let baked = table.standardizing(for: plan.network)
         let layouts = Dictionary(

@@ -1,5 +1,7 @@
 import Conversion
 import Datasets
+import Networks
+import OrderedJSON
 
 extension Model {
     /// Opens a file and recognises its network. Reads no weights.
@@ -8,9 +10,19 @@ extension Model {
     ///   - path: a Keras, PyTorch, safetensors or Big Transfer file; see Documentation/Formats.md.
     ///   - architecture: a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
     ///   - key: which of several networks in a PyTorch checkpoint: `state_dict_ema`, `model.ema`.
-    /// - Throws: `NormConvError` where the file is damaged, or nothing in it is known.
-    public init(_ path: String, architecture: String? = nil, key: String? = nil) throws {
-        self = try reporting { try Model(path: path, architecture: architecture, key: key) }
+    ///   - pairs: convolutions and the norms that directly follow them, in JSON: `[{"conv": NAME, "norm": NAME}, …]`
+    ///     or `{NAME: NAME, …}`, for files without a graph.
+    ///   - batchEpsilon: ε of the batch norms, 0 or more, for files that do not record it.
+    /// - Throws: `NormConvError` where the file is damaged, nothing in it is known, or pairs or ε do not fit it.
+    public init(
+        _ path: String, architecture: String? = nil, key: String? = nil, pairs: String? = nil,
+        batchEpsilon: Double? = nil
+    ) throws {
+        self = try reporting {
+            let facts = GivenFacts(
+                pairs: try pairs.map { try GivenPairs(json: JSON.parse($0)) }, batchEpsilon: batchEpsilon)
+            return try Model(path: path, architecture: architecture, key: key, facts: facts)
+        }
     }
 
     /// Works out the network with group norms in place of its batch norms. Reads and checks every parameter.

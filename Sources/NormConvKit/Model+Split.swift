@@ -6,8 +6,20 @@ import Tensors
 public struct SplitOptions: Sendable {
     /// The order of the dimensions of arrays; nil to recognize it by the 1 or 3 channels.
     public var layout: ImageLayout?
-    /// The range of float images.
+    /// The range of array images that are not uint8.
     public var scale = PixelScale.bytes
+    /// 1 to read array images as grey (ITU-R 601), 3 as colour (grey repeated); nil for what they are.
+    public var channels: Int?
+    /// The array of images, where its name does not say it.
+    public var imagesName: String?
+    /// The array of labels, where its name does not say it.
+    public var labelsName: String?
+    /// The file of labels, if they are not in the file of images.
+    public var labelsFile: String?
+    /// The folder that the paths of a list start from; nil for the folders near the list.
+    public var imageRoot: String?
+    /// Whether of several parts of a data set the training part is taken, as for calibration; otherwise the test part.
+    public var takesTrainingPart = false
     /// Whether images without labels are refused.
     public var requiresLabels = true
     /// The size that image files are resized to.
@@ -25,6 +37,15 @@ public struct SplitOptions: Sendable {
 
     /// The network's defaults.
     public init() {}
+
+    /// Which arrays or folders hold the split.
+    fileprivate var sources: SplitSources {
+        var sources = SplitSources()
+        (sources.images, sources.labels) = (imagesName, labelsName)
+        (sources.labelsFile, sources.imageRoot) = (labelsFile, imageRoot)
+        sources.takesTrainingPart = takesTrainingPart
+        return sources
+    }
 }
 
 /// Why a split does not fit a network.
@@ -37,6 +58,8 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
     case cropTooLarge(crop: String, resize: String)
     /// A network that takes neither 1 nor 3 channels.
     case noImageChannels(model: String, channels: Int)
+    /// Grey array images for a network that takes colours, or colours for one that takes grey.
+    case channelsDiffer(split: String, found: Int, model: String, expected: Int)
     /// Networks that resize or crop image files differently.
     case imagesDiffer(split: String, models: [String], transforms: [String])
     /// Networks whose outputs are different classes.
@@ -53,6 +76,11 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
             "a crop of \(crop) does not fit into images resized to \(resize); choose a smaller --crop or a larger --resize"
         case .noImageChannels(let model, let channels):
             "\(model): the network takes \(channels) channels, but image files have 1 or 3"
+        case .channelsDiffer(let split, let found, let model, let expected):
+            "\(split): images have \(found.counted("channel")), but \(model) takes \(expected); "
+                + (expected == 3
+                    ? "--channels rgb repeats the grey value"
+                    : "--channels gray takes the brightness (ITU-R 601)")
         case .imagesDiffer(let split, let models, let transforms):
             "\(split): images for \(models[0]) are '\(transforms[0])', for \(models[1]) '\(transforms[1])', expected the "
                 + "same for all; set --resize, --crop and --interpolation"
@@ -68,6 +96,7 @@ extension [Model] {
     /// Throws what `Model.split` throws, and `SplitFailure` if the networks resize image files differently or their outputs
     /// are different classes.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
+        for model in self { try naming(model.path) { try model.checkLayers() } }
         // A file without class names is assumed to have the same classes as the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)
@@ -113,15 +142,21 @@ extension Model {
             try ClassIndices(names: names, source: self.path)
         }
         let split = try Split(
-            path: path, layout: options.layout, scale: options.scale, requiresLabels: options.requiresLabels,
+            path: path, sources: options.sources, layout: options.layout, scale: options.scale,
+            channels: options.channels, requiresLabels: options.requiresLabels,
             transform: try transform(options), classes: options.classes ?? named)
+        let channels = network.input.channels
         if split.transform == nil {
             guard options.resize == nil, options.crop == nil, options.interpolation == nil else {
                 let size = Extent(height: split.height, width: split.width)
                 throw SplitFailure.sizeIsFixed(split: path, size: "\(size)")
             }
-        } else if ![1, 3].contains(network.input.channels) {
-            throw SplitFailure.noImageChannels(model: self.path, channels: network.input.channels)
+            if split.channels != channels, [1, 3].contains(channels), [1, 3].contains(split.channels) {
+                throw SplitFailure.channelsDiffer(
+                    split: path, found: split.channels, model: self.path, expected: channels)
+            }
+        } else if ![1, 3].contains(channels) {
+            throw SplitFailure.noImageChannels(model: self.path, channels: channels)
         }
         if options.requiresLabels, split.unplacedClasses != nil { _ = try classes(of: split) }
         return split

@@ -40,11 +40,13 @@ public struct Model: Sendable {
     ///   - architecture: a Keras configuration in JSON (`model.to_json()`), for files of weights alone.
     ///   - norms: what norms without running statistics are, where neither a configuration nor a note says.
     ///   - key: the one of several networks in a pickle: `state_dict_ema`, `model.ema`.
+    ///   - facts: what names do not tell, for files without a configuration.
     ///
     /// Throws `HDF5Error`, `SafetensorsError`, `ArchiveError`, `PickleError`, `CheckpointError`, or a `FileFailure`
-    /// around a `JSONError` or `NetworkError`.
+    /// around a `JSONError`, `NetworkError` or `GivenPairError`.
     package init(
-        path: String, architecture: String? = nil, norms: NormKind? = nil, key: String? = nil
+        path: String, architecture: String? = nil, norms: NormKind? = nil, key: String? = nil,
+        facts: GivenFacts = GivenFacts()
     ) throws {
         let given = { (note: String?) in
             try naming(path) {
@@ -59,7 +61,7 @@ public struct Model: Sendable {
         }
         let note = checkpoint.note.flatMap(ConversionNote.init(json:))
         let recognition = try naming(path) {
-            try Self.recognize(checkpoint, config: config, note: note, norms)
+            try Self.recognize(checkpoint, config: config, note: note, norms, facts)
         }
         let names = checkpoint.parameters.names
         guard names.isEmpty || recognition.unused.count < names.count else {
@@ -114,20 +116,28 @@ public struct Model: Sendable {
     }
 
     private static func recognize(
-        _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?, _ kind: NormKind?
-    ) throws(NetworkError) -> Recognition {
+        _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?, _ kind: NormKind?,
+        _ facts: GivenFacts
+    ) throws -> Recognition {
         if let config {
+            if facts.pairs != nil { throw GivenPairError.graphIsKnown }
+            if let epsilon = facts.batchEpsilon { throw NetworkError.epsilonIsKnown(found: epsilon) }
             let recognition = try recognizeKeras(config: config, parameters: checkpoint.parameters)
             if checkpoint.backend == nil, let kernel = recognition.network.outputsFirstKernels.first {
-                throw .outputsFirstKernel(
+                throw NetworkError.outputsFirstKernel(
                     parameter: kernel, found: checkpoint.parameters[kernel]?.shape.description ?? "unknown")
             }
             return recognition
         }
         guard checkpoint.layout != .kerasLegacy else {
-            throw .malformedConfiguration(
+            throw NetworkError.malformedConfiguration(
                 at: "attribute model_config",
                 expected: "a configuration; save the whole model, not its weights")
+        }
+        var facts = facts
+        facts.normEpsilons = checkpoint.normEpsilons
+        if let epsilon = facts.batchEpsilon, !facts.normEpsilons.isEmpty {
+            throw NetworkError.epsilonIsKnown(found: epsilon)
         }
         // A note of another layout alone says nothing that the names did not say before.
         let norms =
@@ -135,7 +145,7 @@ public struct Model: Sendable {
             ? nil : note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
         return try recognizeNames(
             parameters: checkpoint.parameters, groupNorms: norms, kind: kind,
-            isTopological: checkpoint.isTopological)
+            isTopological: checkpoint.isTopological, isKeras: checkpoint.layout.isKeras, facts: facts)
     }
 
     /// What may make another function of a network that is known by its names: numbers in the file that it does not use.

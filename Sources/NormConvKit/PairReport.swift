@@ -6,11 +6,11 @@ package struct PairReport: Codable, Sendable, Equatable {
     package var norm: String
     /// The convolution's layer; nil if it is unknown which of several it is.
     package var convolution: String?
-    /// The basis of the pair: `graph`, `order`, `count`, `names`, `numbers`, or `unknown`.
+    /// The basis of the pair: `graph`, `given` (`--pairs`), `order`, `count`, `names`, `numbers`, or `unknown`.
     package var pairing: String
-    /// Whether the pair is proven: by the graph, by order or by count.
+    /// Whether the pair is proven: by the graph, given, by order or by count.
     package var isProven: Bool
-    /// Whether the two are adjacent: `proven` (by the graph), `assumed`, `contradicted` (by statistics), or
+    /// Whether the two are adjacent: `proven` (by the graph or given), `assumed`, `contradicted` (by statistics), or
     /// `unknown`.
     package var adjacency: String
 
@@ -27,12 +27,19 @@ package struct PairReport: Codable, Sendable, Equatable {
 extension [PairReport] {
     /// A summary of the proven and unproven pairs in a few lines; empty if the graph proves all.
     package var summary: [String] {
-        guard contains(where: { $0.adjacency != "proven" }) else { return [] }
+        guard contains(where: { $0.adjacency != "proven" || $0.pairing == PairBasis.Proof.given.rawValue })
+        else {
+            return []
+        }
         var lines = ["Pairs of convolution and norm:"]
         for proof in PairBasis.Proof.allCases {
             let count = count { $0.pairing == proof.rawValue }
-            let what = proof == .graph ? "the graph" : proof.rawValue
-            if count > 0 { lines.append("  \(count) proven by \(what)") }
+            if count == 0 { continue }
+            switch proof {
+            case .graph: lines.append("  \(count) proven by the graph")
+            case .given: lines.append("  \(count) given")
+            case .order, .count: lines.append("  \(count) proven by \(proof.rawValue)")
+            }
         }
         for clue in PairBasis.Clue.allCases {
             let pairs = filter { $0.pairing == clue.rawValue }

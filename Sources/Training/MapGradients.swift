@@ -27,9 +27,23 @@ enum MapGradients {
                 let logistic = Float(1 / (1 + exp(-Double(x[$0]))))
                 return logistic + y[$0] * (1 - logistic)
             }
-        case .softmax: preconditionFailure("a training plan has no softmax in it")
+        default:
+            guard let derivative = activation.derivative else {
+                preconditionFailure("a training plan has no softmax in it")
+            }
+            slope = { Float(derivative(Double(x[$0]))) }
         }
         for index in dx.indices { dx[index] += dy[index] * slope(index) }
+    }
+
+    /// Slopes below zero, one per channel or one per element.
+    static func prelu(_ slopes: [Float], _ x: Source, _ dy: Source, _ dx: Result) {
+        for start in stride(from: 0, to: dx.count, by: slopes.count) {
+            for place in slopes.indices {
+                let index = start + place
+                dx[index] += x[index] < 0 ? dy[index] * slopes[place] : dy[index]
+            }
+        }
     }
 
     /// Windows: the first of the largest takes all, or everyone in the map the same share.
@@ -92,19 +106,72 @@ enum MapGradients {
         }
     }
 
-    /// A sum or a product of operands that are broadcast: dx collects over what it was stretched along.
+    /// Operands that are broadcast and combined: dx collects over what it was stretched along. Of equal largest or
+    /// smallest operands the first takes all.
     static func broadcast(
-        _ operands: [Source], _ strides: [BroadcastStrides], isProduct: Bool, operand place: Int,
+        _ operands: [Source], _ strides: [BroadcastStrides], _ combination: Combination, operand place: Int,
         count: Int, _ dy: Source, _ dx: Result
     ) {
+        let share = 1 / Float(combination.divisor(operands: operands.count))
         for index in 0..<count {
-            var gradient = dy[index]
-            if isProduct {
-                for other in operands.indices where other != place {
-                    gradient *= operands[other][strides[other].source(of: index)]
+            func value(_ operand: Int) -> Float { operands[operand][strides[operand].source(of: index)] }
+            let factor: Float
+            switch combination {
+            case .sum, .merge(.average): factor = share
+            case .product:
+                factor = operands.indices.reduce(1) { $1 == place ? $0 : $0 * value($1) }
+            case .merge(.subtract): factor = place == 0 ? 1 : -1
+            case .merge(.maximum), .merge(.minimum):
+                let own = value(place)
+                let wins = operands.indices.allSatisfy {
+                    $0 == place
+                        || ($0 < place
+                            ? combination(value($0), own) != value($0) : combination(own, value($0)) == own)
                 }
+                factor = wins ? 1 : 0
             }
-            dx[strides[place].source(of: index)] += gradient
+            dx[strides[place].source(of: index)] += dy[index] * factor
+        }
+    }
+
+    /// Where the elements of a part, of another size or of another order came from.
+    static func back(_ step: StepOperation, _ dy: Source, _ dx: Result) {
+        switch step {
+        case .crop(let margins, let shape):
+            let rows = shape[0] - margins.top - margins.bottom
+            let length = (shape[1] - margins.left - margins.right) * shape[2]
+            for row in 0..<rows {
+                let start = ((row + margins.top) * shape[1] + margins.left) * shape[2]
+                nc_accumulate(dy + row * length, dx.baseAddress.map { $0 + start }, length)
+            }
+        case .resize(let step): resize(step, dy, dx)
+        case .selectChannels(let channels, let count):
+            for index in 0..<dx.count / count * channels.count {
+                dx[index / channels.count * count + channels[index % channels.count]] += dy[index]
+            }
+        case .permute(let strides): for index in dx.indices { dx[strides.source(of: index)] += dy[index] }
+        default: break
+        }
+    }
+
+    private static func resize(_ step: ResizeStep, _ dy: Source, _ dx: Result) {
+        guard let target = dx.baseAddress else { return }
+        var source = dy
+        let channels = step.input[2]
+        for row in step.rows {
+            for column in step.columns {
+                for (line, vertical) in [(row.first, 1 - row.weight), (row.second, row.weight)]
+                where vertical > 0 {
+                    for (place, horizontal) in [
+                        (column.first, 1 - column.weight), (column.second, column.weight),
+                    ] where horizontal > 0 {
+                        nc_add_scaled(
+                            source, target + (line * step.input[1] + place) * channels, channels,
+                            Float(vertical * horizontal))
+                    }
+                }
+                source += channels
+            }
         }
     }
 

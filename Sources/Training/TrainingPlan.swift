@@ -153,7 +153,7 @@ extension Operation {
     /// Whether training knows the way forwards and back through the operation.
     fileprivate var canBeTrainedThrough: Bool {
         switch self {
-        case .activation(.softmax), .layerNorm: false
+        case .activation(.softmax), .layerNorm, .unitNorm: false
         default: true
         }
     }

@@ -13,6 +13,12 @@ final class TrainingProgram: @unchecked Sendable {
     let convolutions: [Int: TrainingConvolution]
     /// Scales and shifts that are not trained: those of configurations, and batch normalization that stays.
     let affines: [Int: ChannelAffine]
+    /// The slopes of PReLUs, which are not trained either.
+    let slopes: [Int: [Float]]
+    /// Parts of maps, other sizes and orders.
+    let steps: [Int: StepOperation]
+    /// Transposed convolutions, whose weights are not trained.
+    let transposed: [Int: TransposedConvolutionStep]
     /// Group norms with the current gamma and beta.
     private(set) var norms: [Int: GroupNormStep] = [:]
     /// The weights as the convolutions see them: standardized where they are to be.
@@ -27,6 +33,9 @@ final class TrainingProgram: @unchecked Sendable {
         self.batch = batch
         effective = [Float](repeating: 0, count: layout.count)
         affines = try plan.affines(Weights(parameters))
+        slopes = try plan.slopes(Weights(parameters))
+        steps = plan.steps()
+        transposed = try plan.transposed(Weights(parameters))
         var convolutions: [Int: TrainingConvolution] = [:]
         for index in plan.order {
             guard let shape = plan.convolutionShape(index) else { continue }
@@ -103,6 +112,35 @@ extension TrainingPlan {
             return (dense.convolution, [1, positions, dense.inputs], [1, positions, dense.outputs])
         default: return nil
         }
+    }
+
+    fileprivate func slopes(_ weights: Weights) throws -> [Int: [Float]] {
+        var slopes: [Int: [Float]] = [:]
+        for index in order {
+            guard case .prelu(let prelu) = network.nodes[index].operation else { continue }
+            slopes[index] = try weights.slopes(of: prelu, map: shapes[index])
+        }
+        return slopes
+    }
+
+    fileprivate func steps() -> [Int: StepOperation] {
+        var steps: [Int: StepOperation] = [:]
+        for index in order where index != 0 {
+            let node = network.nodes[index]
+            steps[index] = StepOperation(node.operation, from: shapes[node.inputs[0]], to: shapes[index])
+        }
+        return steps
+    }
+
+    fileprivate func transposed(_ weights: Weights) throws -> [Int: TransposedConvolutionStep] {
+        var steps: [Int: TransposedConvolutionStep] = [:]
+        for index in order {
+            let node = network.nodes[index]
+            guard case .transposedConvolution(let convolution) = node.operation else { continue }
+            steps[index] = try weights.step(
+                of: convolution, input: shapes[node.inputs[0]], output: shapes[index])
+        }
+        return steps
     }
 
     fileprivate func affines(_ weights: Weights) throws -> [Int: ChannelAffine] {

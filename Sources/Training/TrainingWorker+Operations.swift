@@ -18,6 +18,8 @@ extension TrainingWorker {
             } else {
                 MapOperations.activate(activation, plan.shapes[index][-1], operands[0], y)
             }
+        case .transposedConvolution: program.transposed[index]?.run(operands[0], y)
+        case .prelu: program.slopes[index].map { MapOperations.prelu($0, operands[0], y) }
         case .pool(let pool): MapOperations.pool(step(pool, index), operands[0], y)
         case .globalPool(let kind, _):
             MapOperations.globalPool(kind, source.count / source[-1], source[-1], operands[0], y)
@@ -27,13 +29,16 @@ extension TrainingWorker {
                 before: before, from: source[-1], to: plan.shapes[index][-1], operands[0], y)
         case .add where operands.count == 2 && isElementwise(index):
             MapOperations.add(operands, y, .none)
-        case .add: MapOperations.broadcast(operands, strides(index), y, +)
-        case .multiply: MapOperations.broadcast(operands, strides(index), y, *)
+        case .add, .multiply, .merge:
+            Combination(node.operation).map { MapOperations.broadcast(operands, strides(index), y, $0) }
+        case .crop, .resize, .selectChannels, .permute:
+            program.steps[index].map { MapOperations.run($0, operands[0], y) }
+        case .stack: MapOperations.concatenate(operands, operands.map { _ in 1 }, y)
         case .concatenate:
             MapOperations.concatenate(operands, node.inputs.map { plan.shapes[$0][-1] }, y)
         case .batchNorm, .scaleShift, .standardizeInput:
             program.affines[index].map { normalizer.affine($0, .none, operands, y) }
-        case .input, .convolution, .dense, .layerNorm, .flatten, .reshape, .opaque:
+        case .input, .convolution, .dense, .layerNorm, .unitNorm, .flatten, .reshape, .opaque:
             // Convolutions have passes of their own, the others share their operand's values or cannot be trained.
             break
         }
@@ -95,6 +100,8 @@ extension TrainingWorker {
         let source = plan.shapes[operand]
         switch node.operation {
         case .activation(let activation): MapGradients.activate(activation, x, y, dy, dx)
+        case .transposedConvolution: program.transposed[index]?.runBack(dy, dx)
+        case .prelu: program.slopes[index].map { MapGradients.prelu($0, x, dy, dx) }
         case .pool(let pool): MapGradients.pool(step(pool, index), x, y, dy, dx)
         case .globalPool(let kind, _): MapGradients.globalPool(kind, source[-1], x, y, dy, dx)
         case .zeroPad(let margins): MapGradients.pad(margins, source, dy, dx)
@@ -103,20 +110,24 @@ extension TrainingWorker {
                 before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
         case .flatten, .reshape: MapGradients.add(dy, dx)
         case .add where isElementwise(index): MapGradients.add(dy, dx)
-        case .add, .multiply:
+        case .crop, .resize, .selectChannels, .permute:
+            program.steps[index].map { MapGradients.back($0, dy, dx) }
+        case .add, .multiply, .merge:
             let operands = node.inputs.compactMap {
                 map($0, image: image).baseAddress.map { UnsafePointer($0) }
             }
+            guard let combination = Combination(node.operation) else { return }
             MapGradients.broadcast(
-                operands, strides(index), isProduct: node.operation == .multiply, operand: place,
-                count: plan.shapes[index].count, dy, dx)
+                operands, strides(index), combination, operand: place, count: plan.shapes[index].count, dy, dx
+            )
+        case .stack: MapGradients.channels(before: place, from: 1, to: node.inputs.count, dy, dx)
         case .concatenate:
             let before = node.inputs[..<place].reduce(0) { $0 + plan.shapes[$1][-1] }
             MapGradients.channels(
                 before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
         case .batchNorm, .scaleShift, .standardizeInput:
             program.affines[index].map { MapGradients.scale($0.scale, dy, dx) }
-        case .input, .convolution, .dense, .groupNorm, .layerNorm, .opaque: break
+        case .input, .convolution, .dense, .groupNorm, .layerNorm, .unitNorm, .opaque: break
         }
     }
 

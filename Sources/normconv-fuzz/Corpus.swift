@@ -4,13 +4,15 @@ import Tensors
 
 /// The kind of a seed, by its name.
 enum Format: String, CaseIterable {
-    case hdf5, keras, torch, npz, safetensors, json, jpeg, png, list, cifar, idx
+    case hdf5, keras, torch, npz, npy, safetensors, json, jpeg, png, bmp, pnm, list, cifar, idx
 
     init?(name: String) {
         let endings: [(String, Format)] = [
-            (".h5", .hdf5), (".keras", .keras), (".pth", .torch), (".npz", .npz),
+            (".h5", .hdf5), (".keras", .keras), (".pth", .torch), (".pt", .torch), (".pkl", .torch),
+            (".npz", .npz), (".npy", .npy),
             (".safetensors", .safetensors),
-            (".json", .json), (".jpg", .jpeg), (".png", .png), (".csv", .list), (".txt", .list),
+            (".json", .json), (".jpg", .jpeg), (".png", .png), (".bmp", .bmp), (".pnm", .pnm),
+            (".csv", .list), (".txt", .list), (".jsonl", .list),
             (".bin", .cifar),
             ("-ubyte", .idx), (".gz", .idx),
         ]

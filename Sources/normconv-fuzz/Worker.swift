@@ -92,11 +92,16 @@ struct Worker {
         switch format {
         case .hdf5: any([{ try everything(path) }, { try network(path) }, { try split(path) }])
         case .npz: any([{ try network(path) }, { try split(path) }])
-        case .keras, .torch, .safetensors: any([{ try network(path) }])
+        case .keras, .safetensors: any([{ try network(path) }])
+        case .torch:
+            any([
+                { try network(path) }, { try network(path, key: "model") },
+                { try network(path, key: "target") },
+            ])
         case .json: any([{ try architecture(path) }])
-        case .jpeg, .png: any([{ try image(path) }])
+        case .jpeg, .png, .bmp, .pnm: any([{ try image(path) }])
         case .list: any([{ try split(path) }, { _ = try ClassIndices(path: path) }])
-        case .cifar, .idx: any([{ try split(path) }])
+        case .cifar, .idx, .npy: any([{ try split(path) }])
         }
     }
 
@@ -132,8 +137,8 @@ struct Worker {
         }
     }
 
-    private func network(_ path: String) throws {
-        let model = try Model(path: path)
+    private func network(_ path: String, key: String? = nil) throws {
+        let model = try Model(path: path, key: key)
         for parameter in model.checkpoint.parameters where parameter.shape.count < 4 << 20 {
             _ = try parameter.read()
         }

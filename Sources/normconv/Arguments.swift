@@ -47,7 +47,25 @@ struct ArchitectureOptions: ParsableArguments {
             """, valueName: "key"))
     var key: String?
 
+    @Option(
+        help: """
+            A JSON file with the convolutions and the norms that directly follow them, for a file that does not record its graph: \
+            [{"conv": NAME, "norm": NAME}, ...] or {NAME: NAME, ...}.
+            """,
+        completion: .file())
+    var pairs: String?
+
+    @Option(
+        help: """
+            Epsilon of the batch norms, for a file that does not record it. Default: the family's if names prove it, otherwise \
+            1e-05 (PyTorch) or 1e-03 (Keras).
+            """)
+    var batchEpsilon: Double?
+
     func validate() throws {
+        if let batchEpsilon, !(batchEpsilon >= 0 && batchEpsilon.isFinite) {
+            throw ValidationError("--batch-epsilon must be 0 or more, not \(batchEpsilon).")
+        }
         if norm == .group, normGroups == nil {
             throw ValidationError(
                 "--norm group needs --norm-groups N: the file does not record the number of groups.")
@@ -72,8 +90,16 @@ struct ArchitectureOptions: ParsableArguments {
     }
 
     func model(_ path: String) throws -> Model {
-        try Model(path: path, architecture: try text, norms: normKind, key: key)
+        try model(path, key: key)
     }
+
+    private func model(_ path: String, key: String?) throws -> Model {
+        let facts = GivenFacts(pairs: try pairs.map(GivenPairs.init(path:)), batchEpsilon: batchEpsilon)
+        return try Model(path: path, architecture: try text, norms: normKind, key: key, facts: facts)
+    }
+
+    /// The files that the options name.
+    var files: [String] { [architecture, pairs].compactMap(\.self) }
 
     /// Opens models to be scored. Prints assumptions and doubts about them to standard error. A key is for those that are
     /// PyTorch checkpoints, at least one.
@@ -81,7 +107,7 @@ struct ArchitectureOptions: ParsableArguments {
         let keyed = key == nil ? [] : paths.filter(Model.takesKey)
         return try paths.map { path in
             let key = keyed.isEmpty || keyed.contains(path) ? key : nil
-            let model = try Model(path: path, architecture: text, norms: normKind, key: key)
+            let model = try model(path, key: key)
             if quiet { return model }
             if !model.assumptions.isEmpty {
                 Terminal.note("warning: \(path): assumed: \(model.assumptions.joined(separator: "; "))")
@@ -191,6 +217,5 @@ extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
-extension PixelScale: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}

@@ -53,8 +53,10 @@ struct CalibrationArguments: ParsableArguments {
     @Option(help: ArrayOptions.layoutHelp)
     var imageLayout: ImageLayout?
 
-    @Option(help: ArrayOptions.scaleHelp)
-    var scale: PixelScale?
+    @Option(help: ArrayOptions.imagesHelp)
+    var imageArray: String?
+
+    @OptionGroup var pixels: PixelOptions
 
     @OptionGroup var imageOptions: ImageOptions
 
@@ -62,10 +64,12 @@ struct CalibrationArguments: ParsableArguments {
         if calibrate != nil, synthesize {
             throw ValidationError("--calibrate reads images, --synthesize computes them: choose one.")
         }
-        if calibrate == nil, imageLayout != nil || scale != nil || imageOptions.areGiven {
+        if calibrate == nil,
+            imageLayout != nil || imageArray != nil || pixels.areGiven || imageOptions.areGiven
+        {
             throw ValidationError(
-                "--image-layout, --scale, --resize, --crop, --interpolation, --ignore-orientation, --fast-decode and --skip-broken "
-                    + "go with --calibrate only.")
+                "--image-layout, --image-array, --scale, --channels, --resize, --crop, --interpolation, --ignore-orientation, "
+                    + "--fast-decode, --skip-broken and --image-root go with --calibrate only.")
         }
         if !synthesize, imageSize != nil {
             throw ValidationError("--image-size goes with --synthesize only.")
@@ -109,8 +113,10 @@ struct CalibrationArguments: ParsableArguments {
     private func split(_ images: String, _ model: Model, quiet: Bool) throws -> Split {
         var splitOptions = SplitOptions()
         splitOptions.requiresLabels = false
+        splitOptions.takesTrainingPart = true
         splitOptions.layout = imageLayout
-        splitOptions.scale = scale ?? .bytes
+        splitOptions.imagesName = imageArray
+        pixels.apply(to: &splitOptions)
         return try imageOptions.split(
             images, for: [model], options: splitOptions, quiet: quiet)
     }

@@ -18,8 +18,9 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.h5 out.h5 --to gn --synthesize
             Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
-            If the file has no graph, --architecture or --assume-adjacent allows weight standardization:
+            If the file has no graph, --architecture, --pairs or --assume-adjacent allows weight standardization:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
+              normconv convert in.pth out.safetensors --pairs pairs.json
               normconv convert in.pth out.safetensors --assume-adjacent
             Replace the input and keep the old file as resnet.h5.bak:
               normconv convert resnet.h5 --in-place --to gn
@@ -198,7 +199,7 @@ struct Convert: AsyncParsableCommand {
     func convert(
         _ input: String, to file: ConversionOutput
     ) async throws -> (report: ConvertReport, warnings: [String]) {
-        try file.check(beside: [calibration.calibrate, architecture.architecture].compactMap { $0 })
+        try file.check(beside: architecture.files + [calibration.calibrate].compactMap(\.self))
         var conversion = try conversion(of: architecture.model(input))
         if dryRun || calibration.areGiven { try conversion.check(file, isWritten: !dryRun) }
         conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet)

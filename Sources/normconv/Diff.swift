@@ -40,6 +40,9 @@ struct Diff: ParsableCommand {
 
     @OptionGroup var arrays: ArrayOptions
 
+    @Option(help: ArrayOptions.imagesHelp)
+    var imageArray: String?
+
     @OptionGroup var imageOptions: ImageOptions
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -55,6 +58,7 @@ struct Diff: ParsableCommand {
         let (a, b) = (models[0], models[1])
         var options = arrays.splitOptions
         options.requiresLabels = false
+        options.imagesName = imageArray
         let split = try imageOptions.split(data, for: [a], options: options, quiet: output.quiet)
         let progress = ProgressLine(
             URL(fileURLWithPath: second).lastPathComponent, total: min(images, split.count),

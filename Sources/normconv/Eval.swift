@@ -15,20 +15,23 @@ struct Eval: ParsableCommand {
               normconv eval resnet.h5 gn.h5 --data test.h5 --json | jq '.models[].top1'
               normconv eval resnet.h5 --data test.npz --preprocess 0.5,0.25 --json
               normconv eval r50.safetensors --data imagenette/val --classes names.txt
+              normconv eval resnet.h5 --data images.h5 --labels labels.h5
               normconv eval pets.h5 --data annotations/test.txt --skip-broken
               normconv eval resnet50.h5 --data val --precision bf16
               normconv eval resnet50.h5 --data val --resume resnet50.partial
               normconv eval resnet50.h5 --data val --shard 3/8 --partial part-3.partial
 
             The test split is one of these:
-              a folder with one subfolder of JPEG or PNG files per class; classes are
-              numbered in the sorted order of their names, unless --classes is given
+              a folder with one subfolder of image files per class; classes are
+              numbered in the sorted order of their names, unless --classes is given;
+              or with a metadata.csv that lists them
               a text or CSV file that lists paths and labels, such as Oxford-IIIT
               Pet's annotations/test.txt
               binary files of CIFAR-10 or CIFAR-100 or IDX files of MNIST (also .gz):
               one file or the folder
-              an HDF5 or npz file with arrays 'images' and 'labels', 'x_test' and
-              'y_test', or 'X' and 'y'; images are uint8 or float
+              an HDF5, npz or npy file with arrays such as 'images' and 'labels',
+              'x_test' and 'y_test', 'test_set_x' and 'test_set_y'; --images and
+              --labels name others
 
             Several networks are scored in one pass over the images. Each is compared
             with the first, or with the one that --against names. Intervals are 95 %
@@ -144,7 +147,7 @@ struct Eval: ParsableCommand {
 
     /// Throws where results cannot be written, before anything is read.
     private func checkFiles() throws {
-        let inputs = paths + [data] + [labels.classes, architecture.architecture].compactMap { $0 }
+        let inputs = paths + [data] + architecture.files + [labels.classes].compactMap(\.self)
         try files.check(overwrite: force, inputs: inputs)
         for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
         if let outputs { try AtomicFile.check(outputs, overwrite: force) }

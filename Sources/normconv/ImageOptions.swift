@@ -33,9 +33,17 @@ struct ImageOptions: ParsableArguments {
     @Flag(help: "Leave out image files that cannot be read. This reads all files once before the run.")
     var skipBroken = false
 
+    @Option(
+        help: """
+            The folder that the paths of a list start from. Default: the list's folder, or a folder 'images' in it or next to \
+            it.
+            """, completion: .directory)
+    var imageRoot: String?
+
     /// Whether one of them was given.
     var areGiven: Bool {
         resize != nil || crop != nil || interpolation != nil || ignoreOrientation || fastDecode || skipBroken
+            || imageRoot != nil
     }
 
     /// Opens a split for networks.
@@ -48,7 +56,11 @@ struct ImageOptions: ParsableArguments {
         options.interpolation = interpolation
         options.followsOrientation = !ignoreOrientation
         options.decodesReduced = fastDecode
+        options.imageRoot = imageRoot
         let split = try models.split(path: path, options: options)
+        if !quiet, !split.assumptions.isEmpty {
+            Terminal.note("warning: \(path): assumed: \(split.assumptions.joined(separator: "; "))")
+        }
         guard skipBroken else { return split }
         let progress = ProgressLine("reading", total: split.count, isOn: !quiet)
         defer { progress.finish() }
@@ -88,23 +100,70 @@ extension ImageTransform.Resize: ExpressibleByArgument {
 
 extension Interpolation: ExpressibleByArgument {}
 
+/// How the values of image arrays become pixels.
+struct PixelOptions: ParsableArguments {
+    @Option(
+        help: """
+            Range of images that are not uint8: bytes (0…255), unit (0…1), or the factor that takes the values to 0…255, such \
+            as 0.0038910506 for 16 bits.
+            """)
+    var scale: PixelScale?
+
+    @Option(
+        help: """
+            Read image arrays as rgb (grey values are repeated) or as gray (brightness, ITU-R 601), for a network that takes \
+            the other one.
+            """)
+    var channels: ChannelsArgument?
+
+    /// Whether one of them was given.
+    var areGiven: Bool { scale != nil || channels != nil }
+
+    /// Takes them over.
+    func apply(to options: inout SplitOptions) {
+        options.scale = scale ?? .bytes
+        options.channels = channels?.count
+    }
+}
+
+/// `--channels`.
+enum ChannelsArgument: String, ExpressibleByArgument, CaseIterable {
+    case rgb, gray
+
+    /// The number of channels.
+    var count: Int { self == .rgb ? 3 : 1 }
+}
+
+extension PixelScale: ExpressibleByArgument {
+    /// `bytes`, `unit`, or a positive number.
+    public init?(argument: String) {
+        switch argument {
+        case "bytes": self = .bytes
+        case "unit": self = .unit
+        default:
+            guard let factor = Float(argument), factor > 0, factor.isFinite else { return nil }
+            self = .factor(factor)
+        }
+    }
+}
+
 /// Options for the arrays of a split.
 struct ArrayOptions: ParsableArguments {
     static let layoutHelp: ArgumentHelp =
         "Order of the dimensions of image arrays: nhwc or nchw. Needed only if the shape is ambiguous."
-    static let scaleHelp: ArgumentHelp = "Range of float images: bytes (0…255) or unit (0…1)."
+    static let imagesHelp: ArgumentHelp =
+        "The array of images, if its name does not say it: 'arr_0' in an .npz file, 'group/name' in HDF5."
 
     @Option(help: layoutHelp)
     var layout: ImageLayout?
 
-    @Option(help: scaleHelp)
-    var scale = PixelScale.bytes
+    @OptionGroup var pixels: PixelOptions
 
     /// What a split is opened with.
     var splitOptions: SplitOptions {
         var options = SplitOptions()
         options.layout = layout
-        options.scale = scale
+        pixels.apply(to: &options)
         return options
     }
 }
@@ -112,6 +171,16 @@ struct ArrayOptions: ParsableArguments {
 /// Options for the arrays and labels of a split.
 struct LabelledSplitOptions: ParsableArguments {
     @OptionGroup var arrays: ArrayOptions
+
+    @Option(name: [.customLong("images"), .customLong("image-array")], help: ArrayOptions.imagesHelp)
+    var images: String?
+
+    @Option(
+        help: """
+            Where the labels are, if not beside the images: the file of the labels, the name of an array, or FILE:NAME. What \
+            exists as a file is a file.
+            """, completion: .file())
+    var labels: String?
 
     @Option(
         help: """
@@ -124,8 +193,18 @@ struct LabelledSplitOptions: ParsableArguments {
     var splitOptions: SplitOptions {
         get throws {
             var options = arrays.splitOptions
+            options.imagesName = images
+            (options.labelsFile, options.labelsName) = labels.map(Self.source) ?? (nil, nil)
             options.classes = try classes.map(ClassIndices.init(path:))
             return options
         }
+    }
+
+    /// The file and the array that `--labels` names.
+    private static func source(_ text: String) -> (file: String?, name: String?) {
+        let exists = { (path: String) in FileManager.default.fileExists(atPath: path) }
+        if exists(text) { return (text, nil) }
+        guard let colon = text.lastIndex(of: ":"), exists(String(text[..<colon])) else { return (nil, text) }
+        return (String(text[..<colon]), String(text[text.index(after: colon)...]))
     }
 }

@@ -53,6 +53,66 @@ struct KerasSavedTests {
         }
     }
 
+    /// Writes a tree: group → the name stored with its variables, and their lengths.
+    private func write(
+        _ layers: [(group: String, name: String, lengths: [Int])], to path: String
+    ) throws {
+        let output = try HDF5Output(creating: path)
+        for layer in layers {
+            let place = layer.group.isEmpty ? "vars" : layer.group + "/vars"
+            if !layer.group.isEmpty { try output.createGroup(layer.group) }
+            try output.createGroup(place)
+            try output.write([layer.name], toAttribute: "name", of: place, form: .variableUTF8)
+            for (number, length) in layer.lengths.enumerated() {
+                let bytes = (0..<length).flatMap { index in
+                    withUnsafeBytes(of: Float(number * 10 + index).bitPattern.littleEndian, Array.init)
+                }
+                try output.write(bytes, of: .float32, shape: [length], to: "\(place)/\(number)")
+            }
+        }
+        try output.close()
+    }
+
+    @Test("groups called as attributes take the class that the stored name of the layer tells")
+    func attributes() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/x.weights.h5"
+            try write(
+                [
+                    ("", "net", []), ("stem", "conv2d_3", [8, 2]),
+                    ("bn", "batch_normalization_3", [2, 2, 2, 2]),
+                    ("slope", "p_re_lu", [2]),
+                ], to: path)
+            let file = try openCheckpoint(path)
+            #expect(file.layout == .kerasWeights)
+            #expect(
+                Set(file.parameters.names) == [
+                    "conv2d_3/kernel", "conv2d_3/bias", "batch_normalization_3/gamma",
+                    "batch_normalization_3/beta", "batch_normalization_3/moving_mean",
+                    "batch_normalization_3/moving_variance", "p_re_lu/0",
+                ])
+            var edits = ParameterEdits()
+            edits.set("batch_normalization_3/moving_mean", .remove)
+            edits.set("batch_normalization_3/moving_variance", .remove)
+            _ = try file.rewritten(to: folder + "/y.weights.h5", edits: edits)
+            let root = try HDF5File(reading: folder + "/y.weights.h5").root
+            #expect(try root.names().sorted() == ["bn", "slope", "stem", "vars"])
+            #expect(try root.group("bn/vars").names().sorted() == ["0", "1"])
+            #expect(try root.dataset("bn/vars/1").readFloats() == [10, 11])
+        }
+    }
+
+    @Test("variables whose number does not tell their roles are refused without a configuration")
+    func unclear() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/x.weights.h5"
+            try write([("", "net", []), ("bn", "batch_normalization", [2, 2, 2])], to: path)
+            let error = #expect(throws: CheckpointError.self) { try openCheckpoint(path) }
+            #expect(
+                error?.description.contains("3 variables in 'bn', and no configuration that tells") == true)
+        }
+    }
+
     @Test("without a configuration, norms that lost their statistics change class and number")
     func renamed() throws {
         let old = try openCheckpoint(TestFiles.fixture("mnist-sequential.weights.h5"))

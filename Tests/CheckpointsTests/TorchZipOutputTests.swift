@@ -68,9 +68,10 @@ struct TorchZipOutputTests {
         arguments: [0, 255, 256, 65_535, 65_536, 1 << 31, 1 << 40])
     func integers(count: Int) throws {
         let tensor = (parameter: parameter("w", Shape([count]), .int8), storageClass: "CharStorage")
-        try PickleMachine.load(PickleOutput([tensor]).bytes, path: "p") { value in
-            guard case .dictionary(let dictionary) = value, case .tensor(let read)? = dictionary["w"] else {
-                Issue.record("\(value.kind)")
+        var reader = PickleReader(PickleOutput([tensor]).bytes, path: "p")
+        try PickleMachine.load(&reader, path: "p") { content in
+            guard case .tensor(let read)? = content.value.dictionary?["w"] else {
+                Issue.record("\(content.value.kind)")
                 return
             }
             #expect(read.shape == [count] && read.storage.count == count && read.strides == [1])

@@ -108,10 +108,11 @@ struct HelpTests {
             "ln.h5", "resnet-gn.h5", "resnet50-gn.h5")
         try copy("torchvision-bottleneck.safetensors", "in.safetensors", "r50.safetensors")
         try copy("torchvision-bottleneck.pth", "in.pth")
+        try Data(#"{"conv1": "bn1"}"#.utf8).write(to: URL(fileURLWithPath: folder + "/pairs.json"))
         try copy("mnist-sequential.weights.h5", "in.weights.h5")
         let architecture = try Model(path: TestFiles.fixture("mnist-sequential.keras")).checkpoint.modelConfig
         try Data(#require(architecture).utf8).write(to: URL(fileURLWithPath: folder + "/model.json"))
-        try copy("mnist-test-100.npz", "test.npz", "test.h5", "images.h5")
+        try copy("mnist-test-100.npz", "test.npz", "test.h5", "images.h5", "labels.h5")
         for (split, image) in [("val", "grey.png"), ("imagenette/val", "rgb.png"), ("images", "grey.png")] {
             for index in 0..<10 {
                 let path = "\(split)/class\(index)"

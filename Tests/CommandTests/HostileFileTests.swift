@@ -93,6 +93,42 @@ struct HostileFileTests {
         }
     }
 
+    /// A pickle, protocol 2, from opcodes that are text.
+    private func pickle(_ code: String) -> [UInt8] { [0x80, 2] + code.utf8 + Array(".".utf8) }
+
+    @Test(
+        "pickles that call, never end or lead nowhere are one line",
+        arguments: [
+            ("cos\nsystem\n(X\u{7}\0\0\0touch xtR", "the pickle names 'os.system', which no network needs"),
+            ("cown\nClass\n)R", "the pickle holds an object of 'own.Class', expected a state_dict"),
+            ("}q\0X\u{1}\0\0\0ah\0s", "nested deeper than 32 levels"),
+            ("}(K\0NK\u{1}Nu", "the pickle holds a dict without tensors"),
+            ("cown\n\u{1B}[2J\u{202E}\n)R", #"an object of 'own.\u{1B}[2J\u{202E}'"#),
+            ("X\u{7F}\u{7F}\u{7F}\u{7F}", "the pickle ends early"),
+            (String(repeating: "(", count: 1_500_000), "the pickle has more than"),
+        ])
+    func pickles(code: String, message: String) throws {
+        try expectRefusal(pickle(code), named: "a.pkl", message)
+    }
+
+    @Test("in the format before 1.6, a storage of 2^62 numbers is told as one")
+    func storage() throws {
+        let magic: [UInt8] = [
+            0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
+        ]
+        let version = pickle("M").dropLast() + [0xe9, 3] + Array(".".utf8)
+        let count: [UInt8] = [0x8a, 8, 0, 0, 0, 0, 0, 0, 0, 0x40]
+        let tensor =
+            Array("}X\u{3}\0\0\0a.bctorch._utils\n_rebuild_tensor_v2\n(".utf8)
+            + Array("(X\u{7}\0\0\0storagectorch\nFloatStorage\nX\u{1}\0\0\00X\u{3}\0\0\0cpu".utf8) + count
+            + Array("tQK\0(K\u{1}t(K\u{1}ttRs".utf8)
+        let keys = pickle("](X\u{1}\0\0\00e")
+        let bytes =
+            magic + version + pickle("}") + [0x80, 2] + tensor + Array(".".utf8) + keys + count.dropFirst(2)
+        try expectRefusal(
+            bytes, named: "old.pth", "storage '0': found 0 bytes, expected 4611686018427387904 elements of 4")
+    }
+
     /// Found by `normconv-fuzz`: one byte in the file, and libhdf5 1.10.8 reads where nothing is.
     @Test("where libhdf5 itself crashes over a file, that is an error like others")
     func crash() throws {

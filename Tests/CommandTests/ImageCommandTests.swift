@@ -57,7 +57,8 @@ struct ImageCommandTests {
             let run = try normconv(arguments)
             #expect(run.code == 1)
             #expect(run.output.isEmpty)
-            let expected = "\(path): not a known image format, expected JPEG or PNG; use --skip-broken"
+            let expected =
+                "\(path): not a known image format, expected JPEG, PNG, BMP, PPM or PGM; use --skip-broken"
             #expect(run.errors.contains(expected))
 
             let skipping = try normconv(arguments + ["--skip-broken", "--json"])

@@ -101,9 +101,14 @@ import Testing
         try MadeFolder.with { folder in
             let path = folder.path + "/t10k-images-idx3-ubyte"
             try folder.write("t10k-images-idx3-ubyte", idx([1, 2, 2], [1, 2, 3, 4]))
-            #expect(throws: DatasetError.noLabels(file: path, expected: "t10k-labels-idx1-ubyte")) {
-                try Split(path: path)
-            }
+            let expected = DatasetError.noLabels(
+                file: path, found: [],
+                expected: "'t10k-labels-idx1-ubyte' in the same folder; give another file with --labels FILE")
+            #expect(throws: expected) { try Split(path: path) }
+            try folder.write("truth", idx([1], [7]))
+            var sources = SplitSources()
+            sources.labelsFile = folder.path + "/truth"
+            #expect(try Split(path: path, sources: sources).labels == [7])
             #expect(try Split(path: path, requiresLabels: false).count == 1)
         }
     }

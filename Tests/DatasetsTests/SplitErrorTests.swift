@@ -34,37 +34,33 @@ import Testing
 
     @Test("A damaged npz fails as the archive does")
     func damagedArchive() throws {
-        try expectFailure(.bytes("images", [3, 4, 4, 3]), MadeArray("labels", "|O", [3], [])) {
-            .archive(.unsupportedElementType(file: $0, member: "labels.npy", found: "'|O'"))
+        try expectFailure(.bytes("images", [3, 4, 4, 3]), MadeArray("labels", "<c8", [3], [])) {
+            .archive(.unsupportedElementType(file: $0, member: "labels.npy", found: "'<c8'"))
         }
     }
 
     @Test("A file without images says what it has")
     func noImages() throws {
-        try expectFailure(.bytes("x_train", [3, 4, 4, 3]), .integers("labels", [3], [0, 0, 0])) {
+        try expectFailure(.bytes("pictures", [3, 4, 4, 3]), .integers("labels", [3], [0, 0, 0])) {
             .noImages(
-                file: $0, found: ["x_train", "labels"], expected: ["images", "x_test", "X", "data"])
+                file: $0, found: ["'pictures' uint8 [3, 4, 4, 3]", "'labels' int64 [3]"],
+                expected: ArrayName.knownImages)
         }
     }
 
     @Test("Images under two names are refused")
     func severalImages() throws {
         try expectFailure(.bytes("X", [3, 4, 4, 3]), .bytes("images", [3, 4, 4, 3])) {
-            .severalImages(file: $0, found: ["images", "X"])
+            .severalArrays(file: $0, role: "images", found: ["X", "images"])
         }
     }
 
-    @Test("Labels of another name do not count")
+    @Test("Labels of another part do not count")
     func noLabels() throws {
         try expectFailure(.bytes("images", [3, 4, 4, 3]), .integers("y_test", [3], [0, 0, 0])) {
-            .noLabels(file: $0, expected: "labels")
-        }
-    }
-
-    @Test("Images of integers wider than a byte are refused")
-    func wrongImageType() throws {
-        try expectFailure(.integers("images", [1, 1, 1, 3], [1, 2, 3])) {
-            .wrongImageType(file: $0, object: "images", found: "int64")
+            .noLabels(
+                file: $0, found: ["'images' uint8 [3, 4, 4, 3]", "'y_test' int64 [3]"],
+                expected: ArrayName.knownLabels)
         }
     }
 
@@ -89,8 +85,11 @@ import Testing
     @Test("Labels that are neither numbers nor one-hot rows are refused")
     func wrongLabels() throws {
         let images = MadeArray.bytes("images", [2, 4, 4, 3])
-        try expectFailure(images, .integers("labels", [2, 1, 1], [0, 1])) {
-            .wrongLabels(file: $0, object: "labels", found: "int64 of shape [2, 1, 1]")
+        try expectFailure(images, .integers("labels", [2, 2, 2], [Int](repeating: 0, count: 8))) {
+            .wrongLabels(file: $0, object: "labels", found: "int64 of shape [2, 2, 2]")
+        }
+        try expectFailure(images, .integers("labels", [1, 2, 2], [0, 1, 1, 0])) {
+            .wrongLabels(file: $0, object: "labels", found: "int64 of shape [1, 2, 2]")
         }
         try expectFailure(images, .integers("labels", [2, 0], [])) {
             .wrongLabels(file: $0, object: "labels", found: "int64 of shape [2, 0]")

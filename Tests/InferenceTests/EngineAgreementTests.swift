@@ -83,6 +83,93 @@ struct EngineAgreementTests {
         try expectAgreement { $0.add(.activation(activation), $0.convolution(0, 6, 8)) }
     }
 
+    static let functions: [Activation] = [
+        .elu(alpha: 0.5), .selu, .gelu, .approximateGELU, .hardSigmoid(slope: 0.2), .hardSwish, .mish,
+        .softplus,
+        .softsign, .exponential, .thresholdedReLU(slope: 0.25, threshold: 0.125, limit: nil),
+        .thresholdedReLU(slope: 0, threshold: -0.5, limit: 2),
+    ]
+
+    @Test("Other functions of an element", arguments: functions)
+    func function(_ activation: Activation) throws {
+        try expectAgreement { $0.add(.activation(activation), 0) }
+        try expectAgreement {
+            $0.add(.activation(activation), $0.groupNorm($0.convolution(0, 6, 8), 8, groups: 2))
+        }
+    }
+
+    @Test(
+        "PReLU with a slope for each channel, element or row",
+        arguments: [[1, 1, 6], [9, 7, 6], [9, 1, 6], [1, 1, 1]])
+    func prelu(shape: [Int]) throws {
+        try expectAgreement {
+            let slopes = $0.randomParameter(Shape(shape))
+            $0.add(.prelu(PReLU(slopes: slopes, shape: shape)), 0)
+        }
+    }
+
+    static let maps: [Networks.Operation] = [
+        .crop(.margins(Margins(top: 1, bottom: 2, left: 2, right: 0))),
+        .crop(.centre(Extent(height: 4, width: 4))),
+        .resize(
+            Resize(target: .size(Extent(height: 5, width: 2)), isBilinear: true, cropsToAspectRatio: true)),
+        .resize(Resize(target: .factors(Extent(height: 2, width: 3)), isBilinear: false)),
+        .resize(Resize(target: .factors(Extent(height: 2, width: 3)), isBilinear: true)),
+        .resize(Resize(target: .size(Extent(height: 4, width: 11)), isBilinear: true)),
+        .resize(Resize(target: .size(Extent(height: 4, width: 11)), isBilinear: false)),
+        .permute([1, 0, 2]), .permute([2, 0, 1]),
+    ]
+
+    @Test("Parts of maps, other sizes and orders", arguments: maps)
+    func map(_ operation: Networks.Operation) throws {
+        try expectAgreement { $0.add(operation, 0) }
+        try expectAgreement { $0.add(.globalPool(.average, keepsDimensions: false), $0.add(operation, 0)) }
+    }
+
+    static let transposed: [TransposedConvolution] = [
+        TransposedConvolution(
+            kernel: "", bias: nil, inputs: 6, outputs: 5, size: Extent(2), strides: Extent(2), isSame: true),
+        TransposedConvolution(
+            kernel: "", bias: nil, inputs: 6, outputs: 17, size: Extent(height: 4, width: 3),
+            strides: Extent(height: 2, width: 3), isSame: false),
+        TransposedConvolution(
+            kernel: "", bias: nil, inputs: 6, outputs: 5, size: Extent(3), strides: Extent(2), isSame: true,
+            outputPadding: Extent(1)),
+    ]
+
+    @Test("Transposed convolutions, with and without a bias", arguments: transposed, [false, true])
+    func transposed(_ convolution: TransposedConvolution, hasBias: Bool) throws {
+        try expectAgreement { $0.transposedConvolution(convolution, 0, hasBias: hasBias) }
+        try expectAgreement {
+            $0.batchNorm($0.transposedConvolution(convolution, 0, hasBias: hasBias), convolution.outputs)
+        }
+    }
+
+    @Test("Choices of channels, stacked again")
+    func channels() throws {
+        try expectAgreement { $0.add(.selectChannels([5, 0, 3], keepsDimension: true), 0) }
+        try expectAgreement {
+            let first = $0.add(.selectChannels([4], keepsDimension: false), 0)
+            $0.add(.stack, first, $0.add(.selectChannels([1], keepsDimension: false), 0))
+        }
+    }
+
+    @Test("Vectors of length 1")
+    func unitNorm() throws {
+        try expectAgreement { $0.add(.unitNorm(epsilon: 1e-12), 0) }
+        try expectAgreement { $0.add(.unitNorm(epsilon: 100), 0) }
+    }
+
+    @Test("Merges, broadcast or not", arguments: [Merge.subtract, .average, .maximum, .minimum])
+    func merge(_ merge: Merge) throws {
+        try expectAgreement { $0.add(.merge(merge), 0, $0.convolution(0, 6, 6)) }
+        try expectAgreement {
+            $0.add(.merge(merge), $0.add(.globalPool(.average, keepsDimensions: true), 0), 0)
+        }
+        guard merge != .subtract else { return }
+        try expectAgreement { $0.add(.merge(merge), $0.convolution(0, 6, 1), 0, $0.convolution(0, 6, 6)) }
+    }
+
     @Test("Pools of all paddings", arguments: [Pool.Kind.maximum, .average], [1, 2])
     func pool(kind: Pool.Kind, strides: Int) throws {
         for padding in [Padding.same, .valid, .margins(Margins(1))] {

@@ -64,6 +64,16 @@ struct Graph {
     }
 
     @discardableResult
+    mutating func transposedConvolution(
+        _ convolution: TransposedConvolution, _ input: Int, hasBias: Bool = false
+    ) -> Int {
+        var convolution = convolution
+        convolution.kernel = randomParameter(convolution.kernelShape ?? [])
+        if hasBias { convolution.bias = randomParameter([convolution.outputs]) }
+        return add(.transposedConvolution(convolution), input)
+    }
+
+    @discardableResult
     mutating func dense(_ input: Int, _ inputs: Int, _ outputs: Int, transposed: Bool = false) -> Int {
         let kernel = randomParameter(transposed ? [outputs, inputs] : [inputs, outputs])
         let bias = randomParameter([outputs])

@@ -86,6 +86,56 @@ struct TrainerTests {
         }
     }
 
+    @Test("Other functions", arguments: EngineAgreementTests.functions)
+    func function(_ activation: Activation) throws {
+        try expectGradient {
+            let active = $0.add(.activation(activation), $0.convolution(0, 4, 6))
+            $0.convolution(active, 6, 3)
+        }
+    }
+
+    @Test("PReLUs, whose slopes stay", arguments: [[1, 1, 6], [1, 1, 1]])
+    func prelu(shape: [Int]) throws {
+        try expectGradient {
+            let slopes = $0.randomParameter(Shape(shape))
+            let active = $0.add(.prelu(PReLU(slopes: slopes, shape: shape)), $0.convolution(0, 4, 6))
+            $0.convolution(active, 6, 3)
+        }
+    }
+
+    @Test("Parts of maps, other sizes and orders", arguments: EngineAgreementTests.maps)
+    func map(_ operation: Networks.Operation) throws {
+        try expectGradient { $0.add(operation, $0.convolution(0, 4, 6)) }
+    }
+
+    @Test("Transposed convolutions, whose weights stay", arguments: EngineAgreementTests.transposed)
+    func transposed(_ convolution: TransposedConvolution) throws {
+        try expectGradient {
+            $0.transposedConvolution(convolution, $0.convolution(0, 4, 6))
+        }
+    }
+
+    @Test("Choices of channels")
+    func channels() throws {
+        try expectGradient {
+            $0.add(.selectChannels([5, 0, 3], keepsDimension: true), $0.convolution(0, 4, 6))
+        }
+        try expectGradient {
+            let map = $0.convolution(0, 4, 6)
+            let first = $0.add(.selectChannels([4], keepsDimension: false), map)
+            $0.add(.stack, first, $0.add(.selectChannels([1], keepsDimension: false), map))
+        }
+    }
+
+    @Test("Merges", arguments: [Merge.subtract, .average, .maximum, .minimum])
+    func merge(_ merge: Merge) throws {
+        try expectGradient {
+            let first = $0.convolution(0, 4, 6)
+            let merged = $0.add(.merge(merge), first, $0.convolution(first, 6, 1))
+            $0.convolution(merged, 6, 3)
+        }
+    }
+
     @Test("Pools", arguments: [Pool.Kind.maximum, .average], [Padding.same, .margins(Margins(1))])
     func pool(kind: Pool.Kind, padding: Padding) throws {
         try expectGradient {

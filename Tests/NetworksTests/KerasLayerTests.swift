@@ -61,6 +61,20 @@ struct KerasLayerTests {
             ])
     }
 
+    @Test("a transposed convolution has outputs before inputs in its kernel, and Keras' extents")
+    func transposed() throws {
+        let network = try recognize(
+            "Conv2DTranspose",
+            #""filters": 5, "kernel_size": [3, 2], "strides": [2, 3], "padding": "same", "output_padding": null"#,
+            parameters: [("x/x/kernel", [3, 2, 5, 4]), ("x/x/bias", [5])])
+        let expected = TransposedConvolution(
+            kernel: "x/x/kernel", bias: "x/x/bias", inputs: 4, outputs: 5, size: Extent(height: 3, width: 2),
+            strides: Extent(height: 2, width: 3), isSame: true)
+        #expect(network.operations == [.transposedConvolution(expected)])
+        #expect(network.nodes[1].operation.parameters == ["x/x/kernel", "x/x/bias"])
+        #expect(try network.shapes(height: 8, width: 8)[1] == [16, 24, 5])
+    }
+
     @Test("norms take their parameters as scale and center say, and their channels from the graph")
     func norms() throws {
         let batch = try recognize(
@@ -99,6 +113,20 @@ struct KerasLayerTests {
             ("ReLU", #""max_value": null, "negative_slope": 0.5"#, [.activation(.leakyReLU(slope: 0.5))]),
             ("LeakyReLU", #""alpha": 0.25"#, [.activation(.leakyReLU(slope: 0.25))]),
             ("LeakyReLU", #""negative_slope": 0.125"#, [.activation(.leakyReLU(slope: 0.125))]),
+            (
+                "ReLU", #""max_value": 2, "negative_slope": 0.5, "threshold": 0.25"#,
+                [.activation(.thresholdedReLU(slope: 0.5, threshold: 0.25, limit: 2))]
+            ),
+            (
+                "ThresholdedReLU", #""theta": 0.5"#,
+                [.activation(.thresholdedReLU(slope: 0, threshold: 0.5, limit: nil))]
+            ),
+            ("ELU", #""alpha": 0.5"#, [.activation(.elu(alpha: 0.5))]),
+            ("Activation", #""activation": "gelu""#, [.activation(.gelu)]),
+            (
+                "Activation", #""activation": {"class_name": "LeakyReLU", "config": {"alpha": 0.125}}"#,
+                [.activation(.leakyReLU(slope: 0.125))]
+            ),
             ("Softmax", #""axis": -1"#, [.activation(.softmax)]),
             ("Activation", #""activation": "silu""#, [.activation(.swish)]),
             ("Activation", #""activation": "linear""#, []),
@@ -117,6 +145,28 @@ struct KerasLayerTests {
                 "ZeroPadding2D", #""padding": [[1, 2], [3, 4]]"#,
                 [.zeroPad(Margins(top: 1, bottom: 2, left: 3, right: 4))]
             ),
+            (
+                "Cropping2D", #""cropping": [[1, 2], [3, 0]]"#,
+                [.crop(.margins(Margins(top: 1, bottom: 2, left: 3, right: 0)))]
+            ),
+            (
+                "CenterCrop", #""height": 4, "width": 6"#, [.crop(.centre(Extent(height: 4, width: 6)))]
+            ),
+            (
+                "UpSampling2D", #""size": [2, 3]"#,
+                [.resize(Resize(target: .factors(Extent(height: 2, width: 3)), isBilinear: false))]
+            ),
+            (
+                "Resizing", #""height": 5, "width": 6, "crop_to_aspect_ratio": true"#,
+                [
+                    .resize(
+                        Resize(
+                            target: .size(Extent(height: 5, width: 6)), isBilinear: true,
+                            cropsToAspectRatio: true))
+                ]
+            ),
+            ("Permute", #""dims": [2, 1, 3]"#, [.permute([1, 0, 2])]),
+            ("UnitNormalization", #""axis": -1"#, [.unitNorm(epsilon: 1e-6)]),
             ("Flatten", #""data_format": "channels_last""#, [.flatten]),
             ("Reshape", #""target_shape": [-1, 4]"#, [.reshape([-1, 4])]),
             (
@@ -131,6 +181,29 @@ struct KerasLayerTests {
         ] as [(String, String, [Networks.Operation])])
     func plain(className: String, settings: String, operations: [Networks.Operation]) throws {
         #expect(try recognize(className, settings).operations == operations)
+    }
+
+    @Test(
+        "hard_sigmoid is the one of the Keras that wrote the file",
+        arguments: [(#""batch_input_shape""#, 0.2), (#""batch_shape""#, 1.0 / 6)])
+    func hardSigmoid(key: String, slope: Double) throws {
+        let layers = [inputLayer(), layer("Activation", "x", #""activation": "hard_sigmoid""#, on: "in")]
+        let text = try functional(layers, output: "x").text
+            .replacing(#""batch_shape""#, with: key).replacing(#""batch_input_shape""#, with: key)
+        let network = try recognizeKeras(config: .parse(text), parameters: table([])).network
+        #expect(network.operations == [.activation(.hardSigmoid(slope: slope))])
+        let version = slope == 0.2 ? "3.6.0" : "2.15.0"
+        let versioned = #"{"keras_version": "\#(version)", "# + text.dropFirst()
+        let other = try recognizeKeras(config: .parse(versioned), parameters: table([])).network
+        #expect(other.operations == [.activation(.hardSigmoid(slope: slope == 0.2 ? 1 / 6 : 0.2))])
+    }
+
+    @Test("PReLU takes its slopes' shape from the file")
+    func prelu() throws {
+        let network = try recognize(
+            "PReLU", #""shared_axes": [1, 2]"#, parameters: [("x/x/alpha", [1, 1, 4])])
+        #expect(network.operations == [.prelu(PReLU(slopes: "x/x/alpha", shape: [1, 1, 4]))])
+        #expect(network.nodes[1].operation.parameters == ["x/x/alpha"])
     }
 
     @Test("Normalization reads statistics from parameters; their counter counts as used")
@@ -150,7 +223,9 @@ struct KerasLayerTests {
         #expect(recognition.unused == ["y/y/z"])
     }
 
-    @Test("merging layers take all their operands", arguments: ["Add", "Multiply", "Concatenate"])
+    @Test(
+        "merging layers take all their operands",
+        arguments: ["Add", "Multiply", "Concatenate", "Average", "Maximum", "Minimum"])
     func merging(className: String) throws {
         let config = try functional(
             [inputLayer(), layer(className, "x", on: "in", "in", "in")], output: "x")

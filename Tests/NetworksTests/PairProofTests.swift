@@ -64,16 +64,21 @@ struct PairProofTests {
         ("conv2d_transpose", { [("0", [2, 2, $0, 5]), ("1", [$0])] }),
         ("up", { [("kernel", [2, 2, $0, 5]), ("bias", [$0])] }),
         ("dense", { [("kernel", [5, $0])] }),
-        ("conv1d", { [("kernel", [3, 5, $0])] }),
-        ("conv3d", { [("kernel", [3, 3, 3, 5, $0]), ("bias", [$0])] }),
         ("lstm", { [("kernel", [5, 4 * $0]), ("recurrent_kernel", [$0, 4 * $0]), ("bias", [4 * $0])] }),
         ("attention", { [("query_kernel", [5, 1, $0])] }),
     ]
 
+    /// Convolutions of one and three dimensions.
+    static let lines: [(name: String, parameters: @Sendable (Int) -> [(String, [Int])])] = [
+        ("conv1d", { [("kernel", [3, 5, $0])] }),
+        ("conv3d", { [("kernel", [3, 3, 3, 5, $0]), ("bias", [$0])] }),
+    ]
+
     @Test(
-        "anything with as many outputs may be before a norm, and prevents a proof", arguments: others.indices)
+        "anything with as many outputs may be before a norm, and prevents a proof",
+        arguments: (others + lines).indices)
     func otherLayers(index: Int) throws {
-        let other = Self.others[index]
+        let other = (Self.others + Self.lines)[index]
         func pairs(_ outputs: Int, isTopological: Bool) throws -> [String: PossiblePair] {
             let stray = other.parameters(outputs).map { ("\(other.name)/\($0)", $1) }
             let own = Array(file([("conv2d_4", [3, 3, 3, 8])])) + Array(table(stray))
@@ -99,6 +104,23 @@ struct PairProofTests {
         for isTopological in [false, true] {
             let network = try recognizeNames(parameters: parameters, isTopological: isTopological).network
             #expect(network.possiblePairs.isEmpty && network.looseNorms.count == 1)
+        }
+    }
+
+    @Test("convolutions of one and three dimensions are plain ones", arguments: lines.indices)
+    func otherDimensions(index: Int) throws {
+        let line = Self.lines[index]
+        let layer = table(line.parameters(8).map { ("\(line.name)/\($0)", $1) })
+        let parameters = ParameterTable(Array(layer) + Array(file([("batch_normalization_2", [8])])))
+        for (isTopological, proof) in [(true, PairBasis.Proof.order), (false, .count)] {
+            let network = try recognizeNames(parameters: parameters, isTopological: isTopological).network
+            #expect(network.possiblePairs == ["batch_normalization_2": .init(line.name, .proven(by: proof))])
+            let convolution = try #require(
+                network.nodes.compactMap { node in
+                    if case .convolution(let convolution) = node.operation { convolution } else { nil }
+                }.first)
+            #expect(convolution.spatial == [Int](repeating: 3, count: index == 0 ? 1 : 3))
+            #expect(convolution.kernelShape == Shape(line.parameters(8)[0].1))
         }
     }
 

@@ -88,7 +88,7 @@ struct PairRecognitionTests {
     }
 
     @Test(
-        "norms before the convolutions of their names are not paired with them, where any number of channels shows it"
+        "norms before the convolutions of their names are paired with those of the number before, where any number of channels shows it"
     )
     func preActivation() throws {
         func names(_ block: Int, _ inputs: Int, _ outputs: Int) -> [String: Shape] {
@@ -103,18 +103,24 @@ struct PairRecognitionTests {
             }
             return shapes
         }
-        func pairs(_ shapes: [String: Shape]) throws -> Int {
-            try recognizeNames(parameters: table(shapes)).network.possiblePairs.count
+        func pairs(_ shapes: [String: Shape]) throws -> [String: String] {
+            try recognizeNames(parameters: table(shapes)).network.possiblePairs.mapValues(\.convolution)
         }
         let same = names(1, 8, 8)
-        #expect(try pairs(names(0, 4, 8).merging(same) { first, _ in first }) == 0)
+        #expect(
+            try pairs(names(0, 4, 8).merging(same) { first, _ in first })
+                == ["block.0.bn2": "block.0.conv1", "block.1.bn2": "block.1.conv1"])
         // Nothing shows it either way.
-        #expect(try pairs(same) == 0)
+        #expect(try pairs(same).isEmpty)
         // A convolution that changes the number of channels before its norm does.
         var stem = same
         stem["block.0.conv1.weight"] = [8, 3, 3, 3]
         for role in ["running_mean", "running_var"] { stem["block.0.bn1.\(role)"] = [8] }
-        #expect(try pairs(stem) == 3)
+        #expect(
+            try pairs(stem) == [
+                "block.0.bn1": "block.0.conv1", "block.1.bn1": "block.1.conv1",
+                "block.1.bn2": "block.1.conv2",
+            ])
     }
 
     @Test("a layer's name is only shortened where no other layer has the short one")

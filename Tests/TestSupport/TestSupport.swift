@@ -19,11 +19,25 @@ package enum TestFiles {
         try withMember(name, of: "named-networks.zip", body)
     }
 
+    /// Unpacks a file of `families.zip` for as long as `body` runs, which gets its path.
+    package static func withFamily<Result>(
+        _ name: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        try withMember(name, of: "families.zip", body)
+    }
+
     /// Unpacks a file of `layouts.zip` for as long as `body` runs, which gets its path.
     package static func withLayout<Result>(
         _ name: String, _ body: (String) throws -> Result
     ) throws -> Result {
         try withMember(name, of: "layouts.zip", body)
+    }
+
+    /// Unpacks a file of `keras-layers.zip` for as long as `body` runs, which gets its path.
+    package static func withKerasLayers<Result>(
+        _ name: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        try withMember(name, of: "keras-layers.zip", body)
     }
 
     private static func withMember<Result>(

@@ -81,15 +81,22 @@ enum KerasVariables {
     /// them (`.null`) the number of variables has to. Nil where that does not tell, or the class is not known.
     static func roles(_ snakeClass: String, count: Int, settings: JSON) -> [String]? {
         switch snakeClass {
-        case "conv2d", "depthwise_conv2d", "dense", "standardized_conv2d":
+        case "conv1d", "conv2d", "conv3d", "depthwise_conv2d", "dense", "standardized_conv2d",
+            "conv2d_transpose":
             return prefix(["kernel", "bias"], count)
         case "separable_conv2d": return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
+        case "p_re_lu": return prefix(["alpha"], count)
         case "normalization": return prefix(["mean", "variance", "count"], count)
         case "batch_normalization":
             return affine(count - 2, settings).map { $0 + ["moving_mean", "moving_variance"] }
         case "group_normalization", "layer_normalization": return affine(count, settings)
         default: return nil
         }
+    }
+
+    /// Whether variables of a class have roles.
+    static func isKnown(_ snakeClass: String) -> Bool {
+        roles(snakeClass, count: 0, settings: .null) != nil || norms.contains(snakeClass)
     }
 
     /// Classes whose variables have to be told apart.

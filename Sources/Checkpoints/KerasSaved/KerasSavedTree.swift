@@ -25,9 +25,15 @@ struct KerasSavedTree {
     private static let optimizerGroup = "optimizer"
     private static let variablesGroup = "vars"
 
-    /// Whether a file is such a tree.
+    /// Whether a file is such a tree. Models of a class of their own may keep all layers under the names of their attributes.
     static func isOne(_ file: HDF5File) throws -> Bool {
-        try ["layers", "_layer_checkpoint_dependencies"].contains { try file.root.contains($0) }
+        if try ["layers", "_layer_checkpoint_dependencies"].contains(where: { try file.root.contains($0) }) {
+            return true
+        }
+        guard try file.root.contains(variablesGroup), case .group = try file.root.child(variablesGroup) else {
+            return false
+        }
+        return true
     }
 
     /// Reads the tree; `config` is the model's configuration where there is one.
@@ -80,13 +86,19 @@ struct KerasSavedTree {
         let known = keys[configurationKey(key)]
         let name = try known?.path ?? innerName(key, keys) ?? storedName(key, file)
         let last = key.split(separator: "/").last.map(String.init) ?? key
-        let snakeClass = known?.snakeClass ?? KerasLayerKeys.parts(of: last).snakeClass
+        var snakeClass = known?.snakeClass ?? KerasLayerKeys.parts(of: last).snakeClass
+        if known == nil, !KerasVariables.isKnown(snakeClass), let own = try ownName(key, file) {
+            // A group called as an attribute, a layer called after its class: `stem_bn`, `batch_normalization_2`.
+            snakeClass = KerasLayerKeys.parts(of: own).snakeClass
+        }
         let roles = KerasVariables.roles(
             snakeClass, count: datasets.count, settings: known?.settings ?? .null)
         if roles == nil, KerasVariables.norms.contains(snakeClass) {
             throw CheckpointError.unsupportedLayout(
-                path: file.path, found: "\(datasets.count) variables in '\(key)', but no configuration",
-                remedy: "save the whole model: model.save('model.keras')")
+                path: file.path,
+                found:
+                    "\(datasets.count) variables in '\(key)', and no configuration that tells which they are",
+                remedy: "save a Functional or Sequential model whole: model.save('model.keras')")
         }
         let names = roles ?? datasets.indices.map(String.init)
         return Layer(key: key, variables: zip(names, datasets).map { ("\(name)/\($0)", $1) })
@@ -118,14 +130,19 @@ struct KerasSavedTree {
             // `layers` is a list of layers; everything else on the way is a layer or a model.
             if part == "layers" || part == "_layer_checkpoint_dependencies" { continue }
             let group = try file.root.group(path.joined(separator: "/"))
-            var name = String(part)
-            if try group.contains(variablesGroup) {
-                let attributes = try group.group(variablesGroup).attributes
-                name = try attributes.string(ifPresent: "name") ?? name
-            }
-            names.append(name)
+            names.append(try ownName(group) ?? String(part))
         }
         return names.joined(separator: "/")
+    }
+
+    /// The name that Keras stores with a layer's variables, since 3.6.
+    private static func ownName(_ group: Group) throws -> String? {
+        guard try group.contains(variablesGroup) else { return nil }
+        return try group.group(variablesGroup).attributes.string(ifPresent: "name")
+    }
+
+    private static func ownName(_ key: String, _ file: HDF5File) throws -> String? {
+        try ownName(file.root.group(key))
     }
 }
 

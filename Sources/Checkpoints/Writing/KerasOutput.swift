@@ -36,10 +36,16 @@ struct KerasOutput {
         }
         layers = KerasLayerKeys.of(try JSON.parse(config)).map { key in
             let own = byLayer.removeValue(forKey: key.path) ?? []
-            return (key, own.sorted { Self.rank($0.name) < Self.rank($1.name) })
+            let ranked = own.enumerated().map { (rank: Self.rank($1.name), offset: $0, parameter: $1) }
+            // Weights of unknown roles stay in their order.
+            let sorted = ranked.sorted { ($0.rank, $0.offset) < ($1.rank, $1.offset) }
+            return (key, sorted.map(\.parameter))
         }
+        // Keras' layouts order the weights of layers inside a layer by its class' own rules.
         if let stray = byLayer.keys.min() {
-            throw CheckpointError.unknownParameter(path: path, name: stray)
+            throw CheckpointError.unsupportedLayout(
+                path: path, found: "weights inside a layer whose class normconv does not know ('\(stray)')",
+                remedy: "keep the input's layout (--layout keep), or choose --layout safetensors")
         }
     }
 

@@ -1,36 +1,67 @@
 import Tensors
 
-/// Images in an array of uint8 or floats.
+/// Images in an array of integers or floats.
 struct ArrayImages: ImageStore {
     let format: ImageFormat
     private let file: String
     private let name: String
     private let scale: PixelScale
+    /// Whether a factor was applied.
+    private let isScaled: Bool
     private let reader: BlockReader
-    /// The smallest and largest value of the float images that are read at opening.
+    /// The smallest and largest value of the images that are read at opening; nil of bytes.
     private let extremes: ClosedRange<Float>?
+    /// What their values alone decided, for people to check.
+    let assumptions: [String]
 
-    /// `scale` is the range of float images.
+    /// `scale` is the range of the values, `channels` the wanted number: 1 for grey, 3 for colour.
     init(
-        _ array: any StoredArray, layout: ImageLayout?, scale: PixelScale, file: String
+        _ array: any StoredArray, layout: ImageLayout?, scale: PixelScale, channels: Int?, file: String
     ) throws(DatasetError) {
-        guard array.isUInt8 || array.isFloat else {
+        guard !array.isBoolean else {
             throw .wrongImageType(file: file, object: array.name, found: array.elementName)
         }
-        format = try ImageFormat(array, layout: layout, file: file)
-        (self.file, name) = (file, array.name)
-        self.scale = array.isUInt8 ? .bytes : scale
-        reader = BlockReader(array)
-        extremes = array.isUInt8 ? nil : try Self.extremes(reader, count: format.count)
+        let stored = try ImageFormat(array, layout: layout, file: file)
+        let recipe = try PixelRecipe(
+            stored, channels: channels, factor: scale.factor, file: file, object: array.name)
+        (format, self.file, name) = (recipe.format, file, array.name)
+        let isByte = array.isUInt8 && recipe.factor == nil
+        // A factor has been applied when values are preprocessed.
+        isScaled = recipe.factor != nil
+        self.scale = isByte || recipe.factor != nil ? .bytes : scale
+        reader = BlockReader(array, recipe)
+        if !isByte, !array.isFloat, recipe.factor == nil {
+            let found = try Self.byteExtremes(of: array, stored, file: file)
+            extremes = found
+            let range = "\(Int(found.lowerBound))…\(Int(found.upperBound))"
+            assumptions = ["'\(array.name)', \(array.elementName) of \(range), are pixels of 0…255"]
+        } else {
+            assumptions = []
+            extremes = isByte ? nil : try Self.extremes(reader, count: format.count, bytes: 16 << 20)
+        }
     }
 
-    /// The range of the first images, up to 16 MiB: a single image could be dark.
+    /// The range of integers of which nothing says what white is: all have to be values of a byte, and more than 0 and 1.
+    private static func byteExtremes(
+        of array: any StoredArray, _ stored: ImageFormat, file: String
+    ) throws(DatasetError) -> ClosedRange<Float> {
+        let plain = try PixelRecipe(stored, channels: nil, factor: nil, file: file, object: array.name)
+        let found = try extremes(BlockReader(array, plain), count: stored.count, bytes: .max) ?? 0...0
+        guard found.lowerBound >= 0, 2...255 ~= found.upperBound else {
+            throw .scaleUnknown(
+                file: file, object: array.name, found: array.elementName, low: found.lowerBound,
+                high: found.upperBound)
+        }
+        return found
+    }
+
+    /// The range of the first images, up to a number of bytes: a single image could be dark.
     private static func extremes(
-        _ reader: BlockReader, count: Int
+        _ reader: BlockReader, count: Int, bytes: Int
     ) throws(DatasetError) -> ClosedRange<Float>? {
         var (low, high) = (Float.infinity, -Float.infinity)
         var (row, seen) = (0, 0)
-        while row < count, seen < 16 << 20 {
+        while row < count, seen < bytes {
             let block = try reader.block(at: row)
             guard case .floats(let values) = block.pixels else { return nil }
             for value in values { (low, high) = (min(low, value), max(high, value)) }
@@ -51,9 +82,10 @@ struct ArrayImages: ImageStore {
             expected: scale == .unit ? "0…1" : "0…255 (or 0…1 with --scale unit)")
     }
 
-    /// Whether the values of float images fit the given scale.
+    /// Whether the values fit the given scale. With a factor they stay below 256: 1/256 takes 65535 to 255.996.
     private func isOfScale(_ extremes: ClosedRange<Float>) -> Bool {
-        scale.range.contains(extremes.lowerBound) && scale.range.contains(extremes.upperBound)
+        let most = isScaled ? Float(256).nextDown : scale.range.upperBound
+        return extremes.lowerBound >= 0 && extremes.upperBound <= most
             && (scale == .unit || extremes.upperBound > 1)
     }
 

@@ -28,6 +28,7 @@ struct Block: Sendable {
 final class BlockReader: Sendable {
     private let latest = Mutex<[Block]>([])
     private let array: any StoredArray
+    private let recipe: PixelRecipe
     private let rowsPerBlock: Int
     private let blocksKept: Int
 
@@ -38,10 +39,13 @@ final class BlockReader: Sendable {
     /// The size of the cache, at least two blocks: workers read at several positions of the array.
     private static let keptBytes = 8 << 20
 
-    init(_ array: any StoredArray) {
-        self.array = array
-        let valueSize = array.isUInt8 ? 1 : MemoryLayout<Float>.size
-        let rowBytes = max(1, array.shape.dropFirst().reduce(valueSize, *))
+    /// Whether images are read as bytes, otherwise as floats.
+    private var readsBytes: Bool { array.isUInt8 && recipe.factor == nil }
+
+    init(_ array: any StoredArray, _ recipe: PixelRecipe) {
+        (self.array, self.recipe) = (array, recipe)
+        let valueSize = array.isUInt8 && recipe.factor == nil ? 1 : MemoryLayout<Float>.size
+        let rowBytes = max(1, max(recipe.stored.size, recipe.format.size) * valueSize)
         rowsPerBlock = Self.rowsPerBlock(rowBytes: rowBytes, rowsPerChunk: array.rowsPerChunk)
         blocksKept = max(2, Self.keptBytes / (rowsPerBlock * rowBytes))
     }
@@ -63,8 +67,8 @@ final class BlockReader: Sendable {
             // Remove the oldest block before reading the next one.
             latest = Array(latest.suffix(blocksKept - 1))
             let pixels: Block.Pixels =
-                array.isUInt8 ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
-            let block = Block(rows: rows, pixels: pixels)
+                readsBytes ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
+            let block = Block(rows: rows, pixels: recipe.applied(to: pixels))
             latest.append(block)
             return block
         }

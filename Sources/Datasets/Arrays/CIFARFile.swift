@@ -18,13 +18,13 @@ extension SplitFile {
         let classes = labelBytes == 1 ? 10 : 100
         let names = names(folder + (labelBytes == 1 ? "batches.meta.txt" : "fine_label_names.txt"))
         return SplitFile(
+            path,
             images: RawArray(
                 name: "images", shape: [count, 3, 32, 32], storage: .file(file), offset: labelBytes,
                 stride: record),
             labels: RawArray(
                 name: "labels", shape: [count], storage: .file(file), offset: labelBytes - 1, stride: record),
-            classNames: names?.count == classes ? names : (0..<classes).map(String.init),
-            labelsName: "labels")
+            classNames: names?.count == classes ? names : (0..<classes).map(String.init))
     }
 
     private static func names(_ path: String) -> [String]? {

@@ -1,5 +1,6 @@
 import Archives
 import Foundation
+import HDF5
 
 /// The test split in a folder of array files.
 enum ArrayFolder {
@@ -8,6 +9,13 @@ enum ArrayFolder {
         let mnist = ["t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"].flatMap { [$0, $0 + ".gz"] }
         return (["test_batch.bin", "test.bin"] + mnist).map { folder + "/" + $0 }
             .first { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// The test file of CIFAR-10 or CIFAR-100 for Python, which is a pickle.
+    static func pythonBatch(in folder: String) -> String? {
+        let exists = { (name: String) in FileManager.default.fileExists(atPath: folder + "/" + name) }
+        let name = exists("batches.meta") ? "test_batch" : exists("meta") ? "test" : "test_batch"
+        return FileKind(path: folder + "/" + name) == .pickle ? folder + "/" + name : nil
     }
 }
 
@@ -96,8 +104,8 @@ extension SplitFile {
         let labels = [name, name + ".gz"].map { path[..<slash] + $0 }
             .first { $0 != path && FileManager.default.fileExists(atPath: $0) }
         return SplitFile(
-            images: images,
+            path, images: images,
             labels: try labels.map { path throws(DatasetError) in try IDXFile.open(path, name: "labels") },
-            classNames: nil, labelsName: name)
+            expected: "'\(name)' in the same folder; give another file with --labels FILE")
     }
 }

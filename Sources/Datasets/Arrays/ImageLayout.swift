@@ -17,10 +17,10 @@ struct ImageFormat: Sendable, Equatable {
     /// Elements of an image.
     var size: Int { height * width * channels }
 
-    /// Images with the channels last.
-    init(count: Int, height: Int, width: Int, channels: Int) {
+    /// Images of known extents, with the channels last unless said otherwise.
+    init(count: Int, height: Int, width: Int, channels: Int, layout: ImageLayout = .nhwc) {
         (self.count, self.height, self.width, self.channels) = (count, height, width, channels)
-        layout = .nhwc
+        self.layout = layout
     }
 
     /// Derives the size from a shape. Without `layout`, channels are 1 or 3 at exactly one end; without a channel

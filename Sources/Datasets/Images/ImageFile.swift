@@ -16,6 +16,8 @@ struct ImageFile {
             switch Format(bytes) {
             case .jpeg: try decodeJPEG(bytes, transform)
             case .png: try PNGDecoder(file: path).decode(bytes)
+            case .bmp: (try BMPDecoder(bytes, file: path).decoded(), .upright)
+            case .pnm: (try PNMDecoder.decode(bytes, file: path), .upright)
             case .other(let found): throw .wrongFormat(file: path, found: found)
             }
         let upright = transform.followsOrientation ? image.upright(orientation) : image
@@ -69,7 +71,7 @@ struct ImageFile {
 
     /// The format by the first bytes of a file.
     private enum Format {
-        case jpeg, png
+        case jpeg, png, bmp, pnm
         case other(String)
 
         init(_ bytes: [UInt8]) {
@@ -79,14 +81,16 @@ struct ImageFile {
                     .jpeg
                 } else if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
                     .png
+                } else if text.hasPrefix("BM") {
+                    .bmp
+                } else if PNMDecoder.recognizes(bytes) {
+                    .pnm
                 } else if bytes.isEmpty {
                     .other("an empty file")
                 } else if text.hasPrefix("RIFF"), text.hasSuffix("WEBP") {
                     .other("a WebP image")
                 } else if text.hasPrefix("GIF8") {
                     .other("a GIF image")
-                } else if text.hasPrefix("BM") {
-                    .other("a BMP image")
                 } else if text.hasPrefix("II*\0") || text.hasPrefix("MM\0*") {
                     .other("a TIFF image")
                 } else {

@@ -100,14 +100,18 @@ struct PixelImage: Sendable, Equatable {
         }
     }
 
-    /// Brightness of a colour image as PIL's mode L: ITU-R 601-2's luma in 16-bit fixed point.
+    /// Brightness of a colour image as PIL's mode L: ITU-R 601-2's luma in 16-bit fixed point, rounded.
     var grey: PixelImage {
         guard channels == 3 else { return self }
         let luma = (0..<height * width).map { pixel in
-            let (red, green, blue) = (values[pixel * 3], values[pixel * 3 + 1], values[pixel * 3 + 2])
-            let sum = UInt32(red) * 19595 + UInt32(green) * 38470 + UInt32(blue) * 7471
-            return UInt8(truncatingIfNeeded: (sum + 0x8000) >> 16)
+            Self.luma(values[pixel * 3], values[pixel * 3 + 1], values[pixel * 3 + 2])
         }
         return PixelImage(height: height, width: width, channels: 1, values: luma)
+    }
+
+    /// The brightness of a colour.
+    static func luma(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> UInt8 {
+        let sum = UInt32(red) * 19595 + UInt32(green) * 38470 + UInt32(blue) * 7471
+        return UInt8(truncatingIfNeeded: (sum + 0x8000) >> 16)
     }
 }

@@ -18,7 +18,7 @@ struct BareColumns {
             if let second = rows.dropFirst().first, second.fields.contains(where: list.locator.finds) {
                 throw unclear(first)
             }
-            throw .listedImageMissing(file: list.table.path, line: first.line, image: first.fields[0])
+            throw list.locator.missing(first.fields[0], line: first.line)
         }
         var columns = ImageList.Columns(paths: try list.paths(path, of: rows))
         let labels = try labelColumns(first.fields.indices.filter { $0 != path })

@@ -1,10 +1,11 @@
 import Foundation
 
 extension ImageListing {
-    /// Extensions of image files. The list includes formats other than JPEG and PNG: reading them fails with their name, so
-    /// that they are not silently skipped.
+    /// Extensions of image files. The list includes formats that are not read: reading them fails with their name, so that they
+    /// are not silently skipped.
     static let endings: Set = [
-        "jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "jp2", "heic", "avif",
+        "jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "pnm", "pbm", "jp2", "heic",
+        "avif",
     ]
 
     /// A folder with a folder for each class, images at any depth in it, as torchvision's ImageFolder; without labels
@@ -30,7 +31,7 @@ extension ImageListing {
     }
 
     /// Names in a folder, in the order of their code points.
-    private static func entries(of folder: String) throws(DatasetError) -> [String] {
+    static func entries(of folder: String) throws(DatasetError) -> [String] {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
             throw .unreadableFolder(folder: folder)
         }

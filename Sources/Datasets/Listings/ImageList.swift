@@ -7,15 +7,15 @@ import Foundation
 /// refused.
 struct ImageList {
     /// Extensions of lists.
-    static let endings: Set = ["txt", "csv", "tsv", "lst"]
+    static let endings: Set = ["txt", "csv", "tsv", "lst", "jsonl"]
 
     let table: ListTable
     let locator: ImageLocator
 
-    /// Reads and splits the lines.
-    init(path: String) throws(DatasetError) {
+    /// Reads and splits the lines. Paths start from `root`, or are looked for near the list.
+    init(path: String, root: String? = nil) throws(DatasetError) {
         table = try ListTable(path: path)
-        locator = ImageLocator(list: path)
+        locator = ImageLocator(list: path, root: root)
     }
 
     /// The images and their labels.

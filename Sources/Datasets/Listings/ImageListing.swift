@@ -12,14 +12,22 @@ struct ImageListing: Equatable {
     /// The source of the labels.
     let labelSource: String
 
+    /// What folder names alone decided.
+    private(set) var assumptions: [String] = []
+
     /// Lists the image files of a folder or of a list; nil if `path` is neither: a file of arrays, or a folder of
-    /// such.
-    init?(path: String, requiresLabels: Bool) throws(DatasetError) {
+    /// such. `sources` says where the paths of a list start from, and which of several parts is taken.
+    init?(path: String, requiresLabels: Bool, sources: SplitSources) throws(DatasetError) {
         if isFolder(path) {
             guard ArrayFolder.testFile(in: path) == nil else { return nil }
-            self = try Self(folder: path, requiresLabels: requiresLabels)
+            if let batch = ArrayFolder.pythonBatch(in: path) { throw .pythonPickle(file: batch) }
+            guard sources.imageRoot == nil else {
+                throw .optionDoesNotFit(
+                    file: path, option: "--image-root", found: "a folder", expected: "a list of image files")
+            }
+            self = try Self.part(of: path, requiresLabels, takesTraining: sources.takesTrainingPart)
         } else if ImageList.endings.contains(ending(of: path)), FileManager.default.fileExists(atPath: path) {
-            self = try ImageList(path: path).listing(requiresLabels: requiresLabels)
+            self = try ImageList(path: path, root: sources.imageRoot).listing(requiresLabels: requiresLabels)
         } else {
             return nil
         }
@@ -29,6 +37,48 @@ struct ImageListing: Equatable {
     init(source: String, files: FilePaths, labels: ClassLabels?, labelSource: String = "") {
         (self.source, self.files) = (source, files)
         (self.labels, self.labelSource) = (labels, labelSource)
+    }
+
+    /// The images of a folder; where all of its folders are parts of a data set, of the test part or the training part.
+    private static func part(
+        of folder: String, _ requiresLabels: Bool, takesTraining: Bool
+    ) throws(DatasetError) -> ImageListing {
+        if let listing = try metadata(in: folder, requiresLabels: requiresLabels) { return listing }
+        let folders = try entries(of: folder).filter { isFolder(folder + "/" + $0) }
+        let parts = folders.compactMap { name in ArrayName.part(name).map { (name, $0) } }
+        let order = ArrayName.Part.allCases
+        let chosen = (takesTraining ? order.reversed() : order)
+            .compactMap { part in parts.first { $0.1 == part }?.0 }.first
+        guard let chosen, parts.count == folders.count else {
+            return try ImageListing(folder: folder, requiresLabels: requiresLabels)
+        }
+        var listing = try part(
+            of: folder + "/" + chosen, requiresLabels, takesTraining: takesTraining)
+        let others = folders.filter { $0 != chosen }.map { "'\($0)'" }
+        if !others.isEmpty {
+            listing.assumptions.append(
+                "folder '\(chosen)' is the split; there is also \(others.joined(separator: " and "))")
+        }
+        return listing
+    }
+
+    /// The images that a folder's metadata file lists, if it has one with file names. Without labels in it, class folders
+    /// count.
+    private static func metadata(
+        in folder: String, requiresLabels: Bool
+    ) throws(DatasetError) -> ImageListing? {
+        guard let path = MetadataFile.path(in: folder) else { return nil }
+        let list = try ImageList(path: path)
+        let header = ListHeader(list.table.rows[0].fields)
+        guard header.hasFileNames else { return nil }
+        // A column of captions is none of labels.
+        let hasLabels = !header.numbers.isEmpty || !header.classNames.isEmpty
+        if requiresLabels, !hasLabels,
+            try entries(of: folder).contains(where: { isFolder(folder + "/" + $0) })
+        {
+            return nil
+        }
+        return try list.listing(requiresLabels: requiresLabels)
     }
 
     /// Labels as output indices; nil if there are none.

@@ -4,10 +4,20 @@ import Foundation
 /// missing, and `\` may separate folders.
 struct ImageLocator {
     private let list: String
+    private let root: String?
     private let folders: [String]
 
-    init(list: String) {
-        self.list = list
+    /// Extensions that a name may lack.
+    private static let endings =
+        ["", ".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".JPG", ".JPEG", ".PNG"]
+
+    /// `root` takes the place of the folders near the list.
+    init(list: String, root: String? = nil) {
+        (self.list, self.root) = (list, root)
+        if let root {
+            folders = [root + "/"]
+            return
+        }
         let end = list.lastIndex(of: "/")
         let folder = end.map { String(list[...$0]) } ?? "./"
         folders = [folder, folder + "images/", folder + "../images/"]
@@ -29,7 +39,7 @@ struct ImageLocator {
         guard !name.isEmpty else { return nil }
         for turnsSlashes in name.contains("\\") ? [false, true] : [false] {
             for start in name.hasPrefix("/") ? [""] : folders {
-                for ending in ["", ".jpg", ".jpeg", ".png"] {
+                for ending in Self.endings {
                     let rule = Rule(start: start, ending: ending, turnsSlashes: turnsSlashes)
                     let path = rule.path(name)
                     // A name without an extension can also be a folder.
@@ -43,10 +53,15 @@ struct ImageLocator {
     /// Whether there is an image of this name.
     func finds(_ name: String) -> Bool { rule(name) != nil }
 
+    /// The error where there is no image of a name.
+    func missing(_ name: String, line: Int) -> DatasetError {
+        .listedImageMissing(file: list, line: line, image: name, root: root)
+    }
+
     /// The paths of a column. The location of the first image applies to all.
     func paths(_ names: [String], line: Int) throws(DatasetError) -> FilePaths {
         guard let first = names.first, let rule = rule(first) else {
-            throw .listedImageMissing(file: list, line: line, image: names.first ?? "")
+            throw missing(names.first ?? "", line: line)
         }
         return FilePaths(names.lazy.map { rule.path($0) })
     }

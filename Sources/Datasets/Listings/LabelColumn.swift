@@ -1,8 +1,8 @@
 import Foundation
 
-/// A label column of a list.
+/// A label column of a list, or an array of strings.
 struct LabelColumn {
-    /// A field, and the line that it is in.
+    /// A field, and the line that it is in; the image's number in an array.
     struct Cell {
         var line: Int
         var text: String
@@ -12,6 +12,8 @@ struct LabelColumn {
 
     let file: String
     let cells: [Cell]
+    /// The array that the cells are from; nil for a list.
+    var array: String?
 
     private static func content(_ text: String) -> Content {
         if text.isEmpty || text.lowercased() == "nan" { return .missing }
@@ -69,7 +71,9 @@ struct LabelColumn {
                 }
                 guard isText == first.isText else {
                     throw failure(
-                        cell, "a \(first.isText ? "name" : "number") for a label, as in line \(first.line)")
+                        cell,
+                        "a \(first.isText ? "name" : "number") for a label, as \(array == nil ? "in line" : "at image") \(first.line)"
+                    )
                 }
             }
         }
@@ -102,6 +106,8 @@ struct LabelColumn {
     }
 
     private func failure(_ cell: Cell, _ expected: String) -> DatasetError {
-        .malformedLine(file: file, line: cell.line, found: cell.text, expected: expected)
+        array.map {
+            .malformedLabel(file: file, object: $0, image: cell.line, found: cell.text, expected: expected)
+        } ?? .malformedLine(file: file, line: cell.line, found: cell.text, expected: expected)
     }
 }

@@ -56,6 +56,8 @@ struct ListHeader {
         }
     }
 
+    /// Whether a column is called `file_name`, as in Hugging Face's metadata.
+    var hasFileNames: Bool { keys.contains("filename") }
     /// Places of columns that may hold paths, the likeliest first.
     var paths: [Int] { ranked(Self.pathKeys) }
     /// Places of columns that may hold class numbers.

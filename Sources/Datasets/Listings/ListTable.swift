@@ -34,6 +34,10 @@ struct ListTable {
             .filter { !$0.text.allSatisfy(\.isWhitespace) && !$0.text.hasPrefix("#") }
         guard !lines.isEmpty else { throw .emptyList(file: path) }
         self.path = path
+        if ending(of: path) == "jsonl" {
+            (separator, rows) = (.comma, try MetadataFile.rows(ofLines: lines, file: path))
+            return
+        }
         separator = Self.separator(of: lines.map(\.text), isCSV: ending(of: path) == "csv")
         for (line, text) in lines {
             guard let fields = Self.fields(text, separator) else {

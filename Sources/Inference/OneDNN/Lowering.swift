@@ -60,6 +60,10 @@ package struct Lowering {
         let channels = node.inputs.first.map { shapes[$0][-1] } ?? 0
         switch node.operation {
         case .convolution(let convolution): try lower(convolution, at: index)
+        case .transposedConvolution(let convolution):
+            let step = try weights.step(
+                of: convolution, input: shapes[node.inputs[0]], output: shapes[index])
+            emit(.transposedConvolution(step), for: index)
         case .dense(let dense): try lower(dense, at: index)
         case .batchNorm(let norm): affine(try weights.affine(of: norm), at: index)
         case .scaleShift(let scale, let offset):
@@ -74,13 +78,19 @@ package struct Lowering {
         case .activation(let activation):
             let clamp = Clamp(activation).map(StepOperation.add)
             emit(clamp ?? .activation(activation, features: shapes[index][-1]), for: index)
+        case .prelu(let prelu):
+            let slopes = try weights.slopes(of: prelu, map: shapes[index])
+            emit(.prelu(slopes: slopes), for: index)
         case .pool(let pool): lower(pool, at: index)
         case .globalPool(let kind, _): emit(.globalPool(kind, channels: channels), for: index)
         case .zeroPad(let margins): lower(margins, at: index)
         case .padChannels(let before, _):
             emit(.padChannels(before: before, from: channels, to: shapes[index][-1]), for: index)
         case .add: lowerSum(at: index)
-        case .multiply: broadcast(isProduct: true, at: index)
+        case .multiply: broadcast(.product, at: index)
+        case .merge(let merge): broadcast(.merge(merge), at: index)
+        case .crop, .resize, .selectChannels, .permute, .unitNorm: lowerMap(at: index)
+        case .stack: emit(.concatenate(node.inputs.map { _ in 1 }), for: index)
         case .concatenate: emit(.concatenate(node.inputs.map { shapes[$0][-1] }), for: index)
         case .flatten, .reshape: values[index] = value(of: node.inputs[0])
         case .input: break
@@ -173,7 +183,7 @@ package struct Lowering {
     private mutating func lowerSum(at index: Int) {
         let inputs = network.nodes[index].inputs
         guard inputs.allSatisfy({ shapes[$0] == shapes[index] }) else {
-            return broadcast(isProduct: false, at: index)
+            return broadcast(.sum, at: index)
         }
         let tail = tail(behind: index)
         var sum = value(of: inputs[0])
@@ -190,9 +200,19 @@ package struct Lowering {
         }
     }
 
-    private mutating func broadcast(isProduct: Bool, at index: Int) {
+    private mutating func broadcast(_ combination: Combination, at index: Int) {
         let strides = network.nodes[index].inputs.map { BroadcastStrides(shapes[$0], to: shapes[index]) }
-        emit(.broadcast(strides, isProduct: isProduct), for: index)
+        emit(.broadcast(strides, combination), for: index)
+    }
+
+    /// Parts of a map, other sizes and orders, and its vectors at length 1.
+    private mutating func lowerMap(at index: Int) {
+        guard
+            let operation = StepOperation(
+                network.nodes[index].operation, from: shapes[network.nodes[index].inputs[0]],
+                to: shapes[index])
+        else { preconditionFailure("shapes were checked before") }
+        emit(operation, for: index)
     }
 
     // MARK: Fusion

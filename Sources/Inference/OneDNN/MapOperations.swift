@@ -16,14 +16,15 @@ package enum MapOperations {
 
     /// Operands of unlike shapes combined from left to right.
     package static func broadcast(
-        _ operands: [Source], _ strides: [BroadcastStrides], _ y: Result, _ combine: (Float, Float) -> Float
+        _ operands: [Source], _ strides: [BroadcastStrides], _ y: Result, _ combine: Combination
     ) {
+        let divisor = Float(combine.divisor(operands: operands.count))
         for index in y.indices {
             var result = operands[0][strides[0].source(of: index)]
             for place in 1..<operands.count {
                 result = combine(result, operands[place][strides[place].source(of: index)])
             }
-            y[index] = result
+            y[index] = result / divisor
         }
     }
 
@@ -34,6 +35,16 @@ package enum MapOperations {
         } else {
             y.baseAddress?.update(from: x, count: y.count)
             softmax(y, features: features)
+        }
+    }
+
+    /// Slopes below zero, one per channel or one per element.
+    package static func prelu(_ slopes: [Float], _ x: Source, _ y: Result) {
+        for start in stride(from: 0, to: y.count, by: slopes.count) {
+            for place in slopes.indices {
+                let value = x[start + place]
+                y[start + place] = value < 0 ? value * slopes[place] : value
+            }
         }
     }
 

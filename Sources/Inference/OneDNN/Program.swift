@@ -81,6 +81,7 @@ package struct Clamp: Equatable {
 package enum StepOperation {
     /// Convolution with the norm after it folded in; a second operand is added before the clamp.
     case convolution(ConvolutionStep)
+    case transposedConvolution(TransposedConvolutionStep)
     /// Mean, scale and shift of each channel of group normalization, from a map: 3 × channels values.
     case groupStatistics(GroupNormStep)
     /// (x − mean)·scale + shift with the channels' statistics as second operand; a third is added before the clamp.
@@ -90,18 +91,25 @@ package enum StepOperation {
     case layerNorm(gamma: [Float], beta: [Float], epsilon: Double)
     /// Sum of two operands of one shape, or one operand alone, clamped.
     case add(Clamp)
-    case broadcast([BroadcastStrides], isProduct: Bool)
+    case broadcast([BroadcastStrides], Combination)
     case activation(Activation, features: Int)
+    /// Slopes below zero, one per channel or one per element.
+    case prelu(slopes: [Float])
     case pool(PoolStep)
     case globalPool(Pool.Kind, channels: Int)
     case zeroPad(Margins, from: Shape)
+    case crop(Margins, from: Shape)
+    case resize(ResizeStep)
+    case selectChannels([Int], of: Int)
+    case permute(BroadcastStrides)
+    case unitNorm(epsilon: Double, features: Int)
     case padChannels(before: Int, from: Int, to: Int)
     case concatenate([Int])
 
     /// Whether the result may take the place of an operand of the same size that nothing reads afterwards.
     package var worksInPlace: Bool {
         switch self {
-        case .groupNorm, .affine, .layerNorm, .add, .activation: true
+        case .groupNorm, .affine, .layerNorm, .add, .activation, .prelu: true
         default: false
         }
     }

@@ -156,6 +156,7 @@ package final class Worker {
         let y = map(step.result, at: place)
         switch step.operation {
         case .convolution, .groupStatistics: break
+        case .transposedConvolution(let step): step.run(operands[0], y)
         case .groupNorm(let norm):
             Normalizer.apply(
                 statistics(step.operands[1], of: place.image), of: norm, operands[0],
@@ -164,10 +165,13 @@ package final class Worker {
         case .layerNorm(let gamma, let beta, let epsilon):
             normalizer.layerNorm(gamma, beta, epsilon, operands[0], y)
         case .add(let clamp): MapOperations.add(operands, y, clamp)
-        case .broadcast(let strides, let isProduct):
-            MapOperations.broadcast(operands, strides, y, isProduct ? (*) : (+))
+        case .broadcast(let strides, let combination):
+            MapOperations.broadcast(operands, strides, y, combination)
+        case .crop, .resize, .selectChannels, .permute, .unitNorm:
+            MapOperations.run(step.operation, operands[0], y)
         case .activation(let activation, let features):
             MapOperations.activate(activation, features, operands[0], y)
+        case .prelu(let slopes): MapOperations.prelu(slopes, operands[0], y)
         case .pool(let pool): MapOperations.pool(pool, operands[0], y)
         case .globalPool(let kind, let channels):
             let positions = program.sizes[step.operands[0]] / channels

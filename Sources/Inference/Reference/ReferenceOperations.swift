@@ -121,6 +121,14 @@ package enum Reference {
         return y
     }
 
+    /// x where positive, slope·x elsewhere.
+    package static func prelu(_ x: Tensor, _ slopes: Tensor) -> Tensor {
+        let strides = BroadcastStrides(slopes.shape, to: x.shape)
+        return x.indexed { index, value in
+            value < 0 ? Float(Double(value) * Double(slopes.values[strides.source(of: index)])) : value
+        }
+    }
+
     /// Maximum or average over the part of each window that lies in the map.
     package static func pool(_ x: Tensor, _ pool: Pool, _ shape: Shape) -> Tensor {
         let margins = pool.resolvedMargins(height: x.shape[0], width: x.shape[1])
@@ -185,16 +193,17 @@ package enum Reference {
     }
 
     /// The operands combined from left to right, right-aligned, extents of 1 stretched.
-    package static func broadcast(_ operands: [Tensor], _ shape: Shape, _ combine: (Double, Double) -> Double)
-        -> Tensor
-    {
+    package static func broadcast(
+        _ operands: [Tensor], _ shape: Shape, _ combine: Combination
+    ) -> Tensor {
+        let divisor = Double(combine.divisor(operands: operands.count))
         let strides = operands.map { BroadcastStrides($0.shape, to: shape) }
         return Tensor(shape: shape, repeating: 0).indexed { index, _ in
             var result = Double(operands[0].values[strides[0].source(of: index)])
             for (operand, stride) in zip(operands, strides).dropFirst() {
                 result = combine(result, Double(operand.values[stride.source(of: index)]))
             }
-            return Float(result)
+            return Float(result / divisor)
         }
     }
 

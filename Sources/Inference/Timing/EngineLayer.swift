@@ -86,19 +86,25 @@ extension StepOperation {
             return .convolution(
                 rows: convolution.size.height, columns: convolution.size.width,
                 isGrouped: convolution.groups > 1)
+        case .transposedConvolution(let step):
+            let size = step.convolution.size
+            return .convolution(rows: size.height, columns: size.width, isGrouped: false)
         case .groupStatistics, .groupNorm, .layerNorm: return .norm
         case .affine:
             // Keras' Rescaling and Normalization are no norms between layers.
             if case .batchNorm = node.operation { return .norm }
             return .elementwise
-        case .add, .broadcast, .activation: return .elementwise
+        case .add, .broadcast, .activation, .prelu, .unitNorm: return .elementwise
         case .pool, .globalPool: return .pooling
-        case .zeroPad, .padChannels, .concatenate: return .layout
+        case .zeroPad, .padChannels, .concatenate, .crop, .resize, .selectChannels, .permute: return .layout
         }
     }
 
     fileprivate var multiplyAdds: Double {
-        guard case .convolution(let step) = self else { return 0 }
-        return step.convolution.multiplyAdds(output: step.output)
+        switch self {
+        case .convolution(let step): step.convolution.multiplyAdds(output: step.output)
+        case .transposedConvolution(let step): step.convolution.multiplyAdds(input: step.input)
+        default: 0
+        }
     }
 }

@@ -12,75 +12,40 @@ extension KerasSettings {
         StandardizedConvolutionLayer.className: standardizedConvolution,
         "DepthwiseConv2D": depthwiseConvolution,
         "SeparableConv2D": separableConvolution, "SeparableConvolution2D": separableConvolution,
+        "Conv2DTranspose": transposedConvolution, "Convolution2DTranspose": transposedConvolution,
         "Dense": dense,
         "BatchNormalization": batchNormalization, "BatchNormalizationV1": batchNormalization,
         "BatchNormalizationV2": batchNormalization, "SyncBatchNormalization": batchNormalization,
         "GroupNormalization": groupNormalization,
         "LayerNormalization": layerNormalization,
         "Activation": activation,
-        "ReLU": relu, "LeakyReLU": leakyReLU, "Softmax": softmax,
+        "ReLU": relu, "LeakyReLU": leakyReLU, "ThresholdedReLU": thresholdedReLU, "PReLU": prelu, "ELU": elu,
+        "Softmax": softmax,
         "MaxPooling2D": maximumPooling, "AveragePooling2D": averagePooling,
         "GlobalMaxPooling2D": globalMaximumPooling, "GlobalAveragePooling2D": globalAveragePooling,
-        "ZeroPadding2D": zeroPadding,
+        "ZeroPadding2D": zeroPadding, "Cropping2D": cropping, "CenterCrop": centreCropping,
+        "UpSampling2D": upsampling, "Resizing": resizing, "Permute": permutation,
         "Add": addition, "Multiply": multiplication, "Concatenate": concatenation,
+        "Subtract": merging(.subtract), "Average": merging(.average),
+        "Maximum": merging(.maximum), "Minimum": merging(.minimum),
+        "UnitNormalization": unitNormalization,
         "Flatten": flattening, "Reshape": reshaping,
         "Rescaling": rescaling, "Normalization": inputNormalization,
-        // Layers that only matter in training return their input.
-        "Dropout": identity, "SpatialDropout2D": identity, "AlphaDropout": identity,
+        // Layers that only matter in training return their input. RandomCrop is not one of them: at inference, versions of
+        // Keras resize, crop or do neither.
+        "Identity": identity, "Dropout": identity, "SpatialDropout2D": identity, "AlphaDropout": identity,
         "GaussianDropout": identity, "GaussianNoise": identity, "ActivityRegularization": identity,
-        "RandomFlip": identity, "RandomRotation": identity, "RandomZoom": identity,
-        "RandomTranslation": identity, "RandomContrast": identity, "RandomBrightness": identity,
+        "AugMix": identity, "CutMix": identity, "MixUp": identity, "RandAugment": identity,
+        "RandomBrightness": identity, "RandomColorDegeneration": identity, "RandomColorJitter": identity,
+        "RandomContrast": identity, "RandomElasticTransform": identity, "RandomErasing": identity,
+        "RandomFlip": identity, "RandomGaussianBlur": identity, "RandomGrayscale": identity,
+        "RandomHeight": identity, "RandomHue": identity, "RandomInvert": identity,
+        "RandomPerspective": identity, "RandomPosterization": identity, "RandomRotation": identity,
+        "RandomSaturation": identity, "RandomSharpness": identity, "RandomShear": identity,
+        "RandomTranslation": identity, "RandomWidth": identity, "RandomZoom": identity,
     ]
 
     func identity() throws(NetworkError) -> [Operation] { [] }
-}
-
-// MARK: - Activations
-
-extension KerasSettings {
-    /// The `activation` setting: none for linear.
-    func activation() throws(NetworkError) -> [Operation] {
-        let json = config["activation"] ?? .null
-        if json.isNull { return [] }
-        switch json.string {
-        case "linear": return []
-        case "relu": return [.activation(.relu)]
-        case "relu6": return [.activation(.clippedReLU(limit: 6))]
-        case "leaky_relu": return [.activation(.leakyReLU(slope: 0.2))]
-        case "sigmoid": return [.activation(.sigmoid)]
-        case "tanh": return [.activation(.tanh)]
-        case "swish", "silu": return [.activation(.swish)]
-        case "softmax":
-            try requireChannelsLastMap()
-            return [.activation(.softmax)]
-        default:
-            throw unsupported(
-                "activation",
-                expected: "linear, relu, relu6, leaky_relu, sigmoid, tanh, swish, silu or softmax")
-        }
-    }
-
-    func relu() throws(NetworkError) -> [Operation] {
-        try require("threshold", oneOf: .int(0))
-        let slope = try number("negative_slope", default: 0) ?? 0
-        guard let limit = try number("max_value", default: nil) else {
-            return [.activation(slope == 0 ? .relu : .leakyReLU(slope: Float(slope)))]
-        }
-        guard slope == 0 else { throw unsupported("negative_slope", expected: "0 beside a max_value") }
-        guard limit >= 0 else { throw unsupported("max_value", expected: "a number that is not negative") }
-        return [.activation(.clippedReLU(limit: Float(limit)))]
-    }
-
-    /// Keras 3 calls the slope `negative_slope`, Keras 2 `alpha`; 0.3 in both where it is missing.
-    func leakyReLU() throws(NetworkError) -> [Operation] {
-        let key = config["negative_slope"] == nil ? "alpha" : "negative_slope"
-        return [.activation(.leakyReLU(slope: Float(try number(key, default: 0.3) ?? 0.3)))]
-    }
-
-    func softmax() throws(NetworkError) -> [Operation] {
-        try requireChannelAxis()
-        return [.activation(.softmax)]
-    }
 }
 
 // MARK: - Pools, margins, merges and shapes
@@ -108,13 +73,7 @@ extension KerasSettings {
 
     func zeroPadding() throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        let error = unsupported("padding", expected: "[[top, bottom], [left, right]]")
-        guard let sides = config["padding"]?.kerasList, sides.count == 2 else { throw error }
-        let margins = sides.flatMap { $0.kerasList ?? [$0, $0] }.compactMap(\.int)
-        guard margins.count == 4, margins.allSatisfy((0...Self.largestSetting).contains) else { throw error }
-        return [
-            .zeroPad(Margins(top: margins[0], bottom: margins[1], left: margins[2], right: margins[3]))
-        ]
+        return [.zeroPad(try margins("padding"))]
     }
 
     func addition() throws(NetworkError) -> [Operation] {

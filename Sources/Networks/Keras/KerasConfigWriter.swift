@@ -28,7 +28,8 @@ extension Network {
     }
 }
 
-private struct KerasConfigWriter {
+/// Writes a network's nodes as Keras 3's layers, each with its call.
+struct KerasConfigWriter {
     let network: Network
     private var layers: [JSON] = []
     /// For each layer the names of those it takes its operands from.
@@ -41,6 +42,14 @@ private struct KerasConfigWriter {
     init(_ network: Network) { self.network = network }
 
     mutating func export() throws(NetworkError) -> KerasExport {
+        if let layer = network.uncomputedLayers.first {
+            throw .cannotRewrite(layer: layer.layer, className: layer.className)
+        }
+        guard network.outputs.isEmpty else {
+            throw .unsupportedSetting(
+                layer: network.name, setting: "number of outputs", found: "\(network.outputs.count)",
+                expected: "1 in a new configuration: choose --layout keras, safetensors or torch")
+        }
         for node in network.nodes { try add(node) }
         let ends: (String) -> JSON = { .array([.string($0), .int(0), .int(0)]) }
         let settings = JSON.object([
@@ -66,13 +75,15 @@ private struct KerasConfigWriter {
             let shape = JSON.array([.null] + extents + [.int(network.input.channels)])
             append("InputLayer", name, [("batch_shape", shape), ("dtype", .string("float32"))], [])
         case .convolution(let convolution): try append(convolution, name, operands)
+        case .transposedConvolution(let convolution): append(convolution, name, operands)
         case .dense(let dense):
             append(
                 "Dense", name,
                 [("units", .int(dense.outputs)), ("use_bias", .bool(dense.bias != nil))], operands)
             keep([(dense.kernel, "kernel"), (dense.bias, "bias")], name)
         case .batchNorm, .groupNorm, .layerNorm: appendNorm(node.operation, name, operands)
-        case .activation(let activation): append(activation, name, operands)
+        case .activation(let activation): try append(activation, name, node.layer, operands)
+        case .prelu(let prelu): append(prelu, name, operands)
         case .pool(let pool): try append(pool, name, node, operands)
         case .globalPool(let kind, let keepsDimensions):
             append(
@@ -81,6 +92,14 @@ private struct KerasConfigWriter {
         case .zeroPad(let margins): append("ZeroPadding2D", name, [("padding", padding(margins))], operands)
         case .add: append("Add", name, [], operands)
         case .multiply: append("Multiply", name, [], operands)
+        case .merge(let merge): append(merge.rawValue.capitalized, name, [], operands)
+        case .crop(let crop): append(crop, name, operands)
+        case .resize(let resize): append(resize, name, operands)
+        case .selectChannels, .stack:
+            throw .noKerasLayer(layer: node.layer, for: "a choice of channels")
+        case .permute(let order):
+            append("Permute", name, [("dims", .array(order.map { .int($0 + 1) }))], operands)
+        case .unitNorm: append("UnitNormalization", name, [("axis", .int(-1))], operands)
         case .concatenate: append("Concatenate", name, [("axis", .int(-1))], operands)
         case .flatten: append("Flatten", name, [], operands)
         case .reshape(let extents):
@@ -91,8 +110,7 @@ private struct KerasConfigWriter {
             throw .noKerasLayer(layer: node.layer, for: "a shortcut that pads channels with zeros")
         case .standardizeInput:
             throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
-        case .opaque(let opaque):
-            throw .cannotRewrite(layer: node.layer, className: opaque.className)
+        case .opaque: break
         }
         let last = layers.last?["name"]?.string ?? name
         switch node.operation {
@@ -156,9 +174,9 @@ private struct KerasConfigWriter {
         ]
     }
 
-    private func pair(_ extent: Extent) -> JSON { .array([.int(extent.height), .int(extent.width)]) }
+    func pair(_ extent: Extent) -> JSON { .array([.int(extent.height), .int(extent.width)]) }
 
-    private func padding(_ margins: Margins) -> JSON {
+    func padding(_ margins: Margins) -> JSON {
         .array([
             .array([.int(margins.top), .int(margins.bottom)]),
             .array([.int(margins.left), .int(margins.right)]),
@@ -166,8 +184,10 @@ private struct KerasConfigWriter {
     }
 
     private func numbers(_ values: [Float]) -> JSON {
-        values.count == 1 ? .double(Double(values[0])) : .array(values.map { .double(Double($0)) })
+        values.count == 1 ? number(values[0]) : .array(values.map(number))
     }
+
+    func number(_ value: Float) -> JSON { .double(Double(value)) }
 
     // MARK: Layers
 
@@ -211,21 +231,8 @@ private struct KerasConfigWriter {
         }
     }
 
-    private mutating func append(_ activation: Activation, _ name: String, _ operands: [String]) {
-        switch activation {
-        case .relu: append("ReLU", name, [], operands)
-        case .clippedReLU(let limit): append("ReLU", name, [("max_value", .double(Double(limit)))], operands)
-        case .leakyReLU(let slope):
-            append("LeakyReLU", name, [("negative_slope", .double(Double(slope)))], operands)
-        case .sigmoid: append("Activation", name, [("activation", .string("sigmoid"))], operands)
-        case .tanh: append("Activation", name, [("activation", .string("tanh"))], operands)
-        case .swish: append("Activation", name, [("activation", .string("silu"))], operands)
-        case .softmax: append("Activation", name, [("activation", .string("softmax"))], operands)
-        }
-    }
-
     /// Appends a layer's record with one call, in Keras 3's form.
-    private mutating func append(
+    mutating func append(
         _ className: String, _ name: String, _ settings: [(String, JSON)], _ operands: [String]
     ) {
         var config = [JSON.Member("name", .string(name))]
@@ -269,7 +276,7 @@ private struct KerasConfigWriter {
     }
 
     /// Notes which parameters of the file the layer's are, by role.
-    private mutating func keep(_ roles: [(source: String?, role: String)], _ layer: String) {
+    mutating func keep(_ roles: [(source: String?, role: String)], _ layer: String) {
         for (source, role) in roles {
             guard let source else { continue }
             result.sources.append(source)

@@ -26,6 +26,9 @@ enum KerasDataFormat: String {
 }
 
 extension KerasSettings {
+    /// How errors call the order of an operand's dimensions.
+    static let inputOrder = "order of its input"
+
     private static let remedy =
         "build the model with keras.config.set_image_data_format('channels_last') and load the same weights; "
         + "kernels are equal in both formats"
@@ -92,7 +95,7 @@ extension KerasSettings {
 
     private func notOnMaps(expected: String) -> NetworkError {
         .unsupportedSetting(
-            layer: path.description, setting: "order of its input",
+            layer: path.description, setting: Self.inputOrder,
             found: KerasDataFormat.channelsFirst.rawValue,
             expected: expected)
     }

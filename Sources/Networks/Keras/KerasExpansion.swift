@@ -6,12 +6,14 @@ struct KerasExpansion {
     private var extents: [KerasSettings.Extents] = []
     private let parameters: KerasParameters
     private let dataFormat: KerasDataFormat
+    private let isKeras3: Bool
     /// Models that call models several times multiply; beyond this a file is not a network.
     private static let largestCount = 100_000
 
-    init(parameters: KerasParameters, dataFormat: KerasDataFormat) {
+    init(parameters: KerasParameters, dataFormat: KerasDataFormat, isKeras3: Bool) {
         self.parameters = parameters
         self.dataFormat = dataFormat
+        self.isKeras3 = isKeras3
     }
 
     /// Adds the value of an input layer.
@@ -127,7 +129,7 @@ struct KerasExpansion {
         case .layer(let className, let config), .custom(let className, let config):
             let settings = KerasSettings(
                 path: path, className: className, config: config, operands: operands.map { extents[$0] },
-                parameters: parameters, dataFormat: dataFormat)
+                parameters: parameters, dataFormat: dataFormat, isKeras3: isKeras3)
             let operations: [Operation]
             if case .custom = layer.content {
                 operations = [settings.opaque()]
@@ -135,10 +137,9 @@ struct KerasExpansion {
                 operations = try settings.operations(for: call)
             }
             for tensor in scope.tensors(of: reference).sorted() {
-                let operations = try operations.map { operation throws(NetworkError) in
-                    try operation.output(tensor, of: path)
-                }
-                scope.set(reference, tensor, try append(operations, layer: path, operands: operands))
+                let node = try append(
+                    operations.selecting(tensor, of: path), layer: path, operands: operands)
+                scope.set(reference, tensor, node)
             }
         }
         scope.isDone[reference.layer][reference.call] = true
@@ -194,7 +195,7 @@ struct KerasExpansion {
 extension Operation {
     fileprivate var mergesOperands: Bool {
         switch self {
-        case .add, .multiply, .concatenate: true
+        case .add, .multiply, .merge, .concatenate, .stack: true
         default: false
         }
     }
@@ -209,7 +210,9 @@ extension Operation {
             KerasSettings.Extents(rank: rank, innermost: innermost)
         }
         switch self {
-        case .convolution(let convolution): return extents(3, convolution.outputs)
+        case .convolution(let convolution):
+            return extents((convolution.spatial?.count ?? 2) + 1, convolution.outputs)
+        case .transposedConvolution(let convolution): return extents(3, convolution.outputs)
         case .dense(let dense): return extents(rank, dense.outputs)
         case .globalPool(_, let keepsDimensions): return extents(keepsDimensions ? 3 : 1, innermost.first)
         case .flatten: return extents(1, nil)
@@ -217,9 +220,15 @@ extension Operation {
         case .concatenate: return extents(ranks.first, areKnown ? checkedSum(innermost) : nil)
         case .padChannels(let before, let after):
             return extents(rank, areKnown ? checkedSum(innermost + [before, after]) : nil)
-        case .add, .multiply: return extents(rank, areKnown ? innermost.max() : nil)
-        case .input, .batchNorm, .groupNorm, .layerNorm, .activation, .pool, .zeroPad, .scaleShift,
-            .standardizeInput:
+        case .selectChannels(let channels, let keepsDimension):
+            return extents(
+                keepsDimension ? rank : rank.map { $0 - 1 }, keepsDimension ? channels.count : nil)
+        case .stack: return extents(rank.map { $0 + 1 }, operands.count)
+        case .permute(let order):
+            return extents(rank, order.last == order.count - 1 ? innermost.first : nil)
+        case .add, .multiply, .merge: return extents(rank, areKnown ? innermost.max() : nil)
+        case .input, .batchNorm, .groupNorm, .layerNorm, .activation, .prelu, .pool, .zeroPad, .crop, .resize,
+            .unitNorm, .scaleShift, .standardizeInput:
             return extents(rank, innermost.first)
         case .opaque: return extents(nil, nil)
         }

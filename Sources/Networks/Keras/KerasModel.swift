@@ -27,6 +27,8 @@ struct KerasModel {
         var keys: [String]?
         /// The first argument that is no plain operand: a constant, or a value that is passed by name.
         var argument: OpaqueLayer.Setting?
+        /// The call's record, for functions whose arguments are their meaning.
+        var record = JSON.null
     }
 
     /// The kind of a layer.
@@ -63,7 +65,7 @@ struct KerasModel {
             throw .malformedConfiguration(at: place, expected: "a class_name and a config")
         }
         guard Self.modelClasses.contains(className), config["layers"] != nil || config.array != nil else {
-            throw .unsupportedLayer(layer: config["name"]?.string ?? path, className: className)
+            throw .noLayers(className: className)
         }
         self.className = className
         name = config["name"]?.string ?? (path.isEmpty ? "model" : path)
@@ -182,6 +184,11 @@ struct KerasModel {
             return .custom(className: custom, settings: settings)
         }
         if modelClasses.contains(className) { return .model(try KerasModel(record, path: layerPath)) }
+        // Functions may have the names of layers.
+        let module = record["module"]?.string ?? ""
+        if module.hasPrefix("keras.src.ops.") || module == "keras.ops" {
+            return .layer(className: KerasOperatorCall.classPrefix + className, settings: settings)
+        }
         guard className == "InputLayer" else { return .layer(className: className, settings: settings) }
         guard let shape = settings["batch_shape"] ?? settings["batch_input_shape"],
             let extents = KerasSettings.extents(shape)
@@ -190,7 +197,7 @@ struct KerasModel {
     }
 
     /// The name of a class that is not Keras', even if it is the name of a Keras class; nil for Keras' own.
-    private static func customClass(_ record: JSON, _ className: String) -> String? {
+    static func customClass(_ record: JSON, _ className: String) -> String? {
         let module = record["module"]?.string
         // `package>Class`, or a class of the program that saved the file, which has no module.
         if let registered = record["registered_name"]?.string, registered.contains(">") || module == nil {

@@ -4,10 +4,12 @@ import OrderedJSON
 extension KerasSettings {
     /// The layer's operations for one of its calls, or the layer as it is.
     ///
-    /// Throws for a batch normalization with a setting that is not supported: what takes its place has to be known. Throws for
-    /// parameters that are missing or have wrong shapes in any layer.
+    /// Throws for a setting of a batch normalization that is not supported: what takes its place has to be known. Throws for
+    /// settings of a layer with a kernel that no Keras writes, and for parameters that are missing or have wrong shapes.
     func operations(for call: KerasModel.Call) throws(NetworkError) -> [Operation] {
-        guard let builder = Self.builders[className] else { return [opaque()] }
+        guard let builder = Self.builders[className] ?? Self.spatialBuilders[className] else {
+            return operations(of: call.record) ?? [opaque()]
+        }
         try requireKeras2()
         do throws(NetworkError) {
             if let argument = call.argument {
@@ -17,9 +19,17 @@ extension KerasSettings {
             }
             return try builder(self)()
         } catch {
-            guard let setting = error.setting, !Self.isBatchNorm(className) else { throw error }
+            guard let setting = error.setting, mayKeep(setting) else { throw error }
             return [opaque(setting)]
         }
+    }
+
+    /// Whether a layer of a known class can stay as it is in spite of a setting.
+    private func mayKeep(_ setting: OpaqueLayer.Setting) -> Bool {
+        if Self.isBatchNorm(className) { return false }
+        let hasKernel = className.contains("Conv") || className == "Dense"
+        return !hasKernel || setting.name.hasPrefix("call argument")
+            || ["data_format", Self.inputOrder].contains(setting.name)
     }
 
     /// The layer with all its weights.
@@ -77,15 +87,15 @@ extension NetworkError {
     }
 }
 
-extension Operation {
-    /// The operation with the value of one of its layer's outputs; only layers that are not computed have several.
-    func output(_ tensor: Int, of layer: KerasPath) throws(NetworkError) -> Operation {
+extension [Operation] {
+    /// A layer's operations with the value of one of its outputs; only layers that are not computed have several.
+    func selecting(_ tensor: Int, of layer: KerasPath) throws(NetworkError) -> [Operation] {
         if tensor == 0 { return self }
-        guard case .opaque(var opaque) = self else {
+        guard count == 1, case .opaque(var opaque) = self[0] else {
             throw .malformedConfiguration(
                 at: "layer '\(layer)'", expected: "a layer with one output, found a use of output \(tensor)")
         }
         opaque.output = tensor
-        return .opaque(opaque)
+        return [.opaque(opaque)]
     }
 }

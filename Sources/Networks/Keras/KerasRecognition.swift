@@ -16,7 +16,8 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
         throw .malformedConfiguration(at: "the model", expected: "an input layer")
     }
     let input = inputs[image].networkInput
-    var expansion = KerasExpansion(parameters: KerasParameters(parameters), dataFormat: dataFormat)
+    var expansion = KerasExpansion(
+        parameters: KerasParameters(parameters), dataFormat: dataFormat, isKeras3: isKeras3(config))
     // The image comes first, whatever its place among the inputs.
     var values = [Int](repeating: 0, count: inputs.count)
     for place in [image] + inputs.indices.filter({ $0 != image }) {
@@ -45,6 +46,23 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     return Recognition(network: network, unused: parameters.names.filter { !used.contains($0) })
 }
 
+/// Whether Keras 3 wrote a configuration: by the version that `model.to_json()` records, else by the name that input
+/// layers have for their shape, which is `batch_input_shape` before Keras 3.
+private func isKeras3(_ config: JSON) -> Bool {
+    if let version = config["keras_version"]?.string {
+        return !["1", "2"].contains(version.prefix { $0 != "." })
+    }
+    var pending = [config]
+    while let model = pending.popLast() {
+        for layer in model["config"]?["layers"]?.kerasList ?? model["config"]?.array ?? [] {
+            if layer["config"]?["batch_input_shape"] != nil { return false }
+            if layer["config"]?["batch_shape"] != nil { return true }
+            pending.append(layer)
+        }
+    }
+    return true
+}
+
 /// A Normalization layer also stores the number of samples; only adapting needs it.
 private func counter(of node: Node) -> String? {
     guard case .standardizeInput(let mean, _) = node.operation else { return nil }
@@ -60,7 +78,7 @@ private func requireOneKernelLayout(
         if case .convolution(let convolution) = node.operation { convolution } else { nil }
     }
     guard convolutions.contains(where: { $0.kernelLayout == .oihw }) else { return }
-    for convolution in convolutions where convolution.kernelLayout == .hwio {
+    for convolution in convolutions where convolution.kernelLayout == .hwio && convolution.spatial == nil {
         guard let shape = parameters[convolution.kernel]?.shape, shape.count > 1 else { continue }
         let extents = shape.extents
         if extents[0] == extents[3], extents[1] == extents[2], extents[0] == extents[1] {

@@ -19,7 +19,7 @@ struct KerasReferences {
         }
         var calls: [KerasModel.Call] = []
         for node in nodes {
-            var call = KerasModel.Call()
+            var call = KerasModel.Call(record: node)
             if let arguments = node["args"] {
                 try collectKeras3(arguments, node["kwargs"], for: name, into: &call)
             } else if node.array != nil || node.members != nil {
@@ -150,8 +150,9 @@ struct KerasReferences {
             json[3] == nil
         {
             let value = try reference(json, startsAtOne: true, for: name)
-            // Every tensor of a list of operands repeats the keywords.
-            if !call.operands.contains(value) { call.operands.append(value) }
+            // Every tensor of a list of operands repeats the keywords. A function's only record does not: x + x.
+            let isOnly = call.record[0]?.string != nil
+            if isOnly || !call.operands.contains(value) { call.operands.append(value) }
         } else {
             for element in json.array ?? json.members?.map(\.value) ?? [] {
                 try collectKeywordTensors(element, for: name, into: &call)

@@ -37,7 +37,7 @@ private struct KerasResNetBuilder {
         let stem = names.style == .old ? "conv1" : "conv1_conv"
         let input = try graph.input(before: stem)
         var value = graph.apply(.zeroPad(Margins(3)), "conv1_pad", to: input)
-        value = try graph.convolution(stem, value, size: 7, stride: 2, margin: 0)
+        value = try graph.convolution(stem, value, size: 7, stride: 2, padding: .valid)
         if names.style != .v2 {
             value = try graph.norm(names.style == .old ? "bn_conv1" : "conv1_bn", value)
             value = graph.relu("conv1_relu", value)
@@ -117,7 +117,7 @@ private struct KerasResNetBuilder {
         var value = try graph.convolution(block.convolution(1), active, size: 1, stride: 1)
         value = graph.relu("\(block.name)_1_relu", try graph.norm(block.norm(1), value))
         value = graph.apply(.zeroPad(Margins(1)), "\(block.name)_2_pad", to: value)
-        value = try graph.convolution(block.convolution(2), value, size: 3, stride: stride, margin: 0)
+        value = try graph.convolution(block.convolution(2), value, size: 3, stride: stride, padding: .valid)
         value = graph.relu("\(block.name)_2_relu", try graph.norm(block.norm(2), value))
         value = try graph.convolution(block.convolution(3), value, size: 1, stride: 1)
         return try sum(block, value, shortcut, isActivated: false)

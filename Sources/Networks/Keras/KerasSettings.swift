@@ -11,6 +11,8 @@ struct KerasSettings {
     var parameters: KerasParameters
     /// The order of the model's maps.
     var dataFormat = KerasDataFormat.channelsLast
+    /// Whether Keras 3 wrote the configuration; versions before it define some functions otherwise.
+    var isKeras3 = true
 
     /// What is known of a value before an image's size is: dimensions without the batch, and the innermost extent. Nothing is
     /// known of what a layer makes that is not computed.

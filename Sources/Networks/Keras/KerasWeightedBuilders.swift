@@ -40,6 +40,30 @@ extension KerasSettings {
         return [.convolution(depthwise), .convolution(pointwise)] + (try ownActivation())
     }
 
+    /// Its kernel is [rows, columns, outputs, inputs].
+    func transposedConvolution() throws(NetworkError) -> [Operation] {
+        try requireDataFormat()
+        try require("dilation_rate", oneOf: .int(1), .array([.int(1), .int(1)]))
+        let filters = try positive("filters")
+        let inputs = try kernelInputs("kernel", dimension: 3, groups: 1)
+        let size = try pair("kernel_size")
+        let convolution = TransposedConvolution(
+            kernel: try parameter("kernel", [size.height, size.width, filters, inputs]),
+            bias: try bias(filters), inputs: inputs, outputs: filters, size: size, strides: try strides(),
+            isSame: try padding() == .same, outputPadding: try outputPadding())
+        return [.transposedConvolution(convolution)] + (try ownActivation())
+    }
+
+    /// One number that is not negative for both dimensions, or two; nil where there is none.
+    private func outputPadding() throws(NetworkError) -> Extent? {
+        guard let json = config["output_padding"], !json.isNull else { return nil }
+        let both = (json.kerasList ?? [json, json]).compactMap(\.int)
+        guard both.count == 2, both.allSatisfy((0...Self.largestSetting).contains) else {
+            throw unsupported("output_padding", expected: "one or two numbers that are not negative")
+        }
+        return Extent(height: both[0], width: both[1])
+    }
+
     private func depthwisePart(kernel role: String) throws(NetworkError) -> Convolution {
         try requireDataFormat()
         let size = try pair("kernel_size")
@@ -88,7 +112,7 @@ extension KerasSettings {
         try pair("dilation_rate", default: Extent(1))
     }
 
-    private func bias(_ outputs: Int) throws(NetworkError) -> String? {
+    func bias(_ outputs: Int) throws(NetworkError) -> String? {
         try bool("use_bias", default: true) ? try parameter("bias", [outputs]) : nil
     }
 
@@ -98,7 +122,7 @@ extension KerasSettings {
         return try storedExtent(role, dimension: dimension) * groups
     }
 
-    private func storedExtent(_ role: String, dimension: Int) throws(NetworkError) -> Int {
+    func storedExtent(_ role: String, dimension: Int) throws(NetworkError) -> Int {
         let name = try parameters.name(role, of: path)
         guard let shape = parameters.shape(name), shape.rank > dimension,
             (1...Self.largestSetting).contains(shape[dimension])

@@ -49,7 +49,7 @@ private struct DenseNetBuilder {
         var member = TorchMember(
             name: "densenet\(depth)", title: "DenseNet-\(depth) (torchvision names)", graph: graph,
             input: input, output: value, geometry: "torchvision's")
-        try member.append(classifier: "classifier", after: "avgpool")
+        try member.appendClassifier()
         return member
     }
 
@@ -61,9 +61,13 @@ private struct DenseNetBuilder {
             value = graph.relu("\(name).relu\(place)", try graph.norm("\(name).norm\(place)", value))
             value = try graph.convolution("\(name).conv\(place)", value, size: size, stride: 1, groups: 1)
         }
-        return Value(
-            node: graph.append(name, .concatenate, [input.node, value.node]),
-            channels: input.channels + value.channels)
+        guard let channels = checkedSum([input.channels, value.channels]) else {
+            throw .shapeMismatch(
+                layer: names.prefix + name, found: "\(input.channels) and \(value.channels) channels",
+                expected: "a sum that fits in memory")
+        }
+        let both = graph.append(name, .concatenate, [input.node, value.node])
+        return Value(node: both, channels: channels)
     }
 
     private mutating func transition(_ name: String, _ input: Value) throws(NetworkError) -> Value {

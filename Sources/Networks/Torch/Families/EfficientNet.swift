@@ -4,7 +4,8 @@ extension TorchFamily {
         marks: [NamedParts.Mark(block: "features.1.0.block.0.0.weight", stems: ["features.0.0.weight"])],
         trunk: ["features"]
     ) { names throws(NetworkError) in
-        let variant = try EfficientNet(names) { "features.\($0 + 1).\($1).block.0.0" }
+        let variant = try EfficientNet.of(
+            names, block: { "features.\($0 + 1).\($1).block.0.0" }, last: { "features.\($0 + 1).0" })
         var builder = EfficientNetBuilder(variant, names)
         return try builder.member()
     }
@@ -26,52 +27,76 @@ struct EfficientNet: Sendable {
 
     /// `B0`, `V2-S`
     let name: String
+    /// Rows and columns of the images that the variant was made for.
+    let side: Int
     let stages: [Stage]
 
-    /// The variant with as many blocks in each stage as the file has. B1 and B2 have the same; B2 is wider.
-    init(
-        _ names: TorchNames, convolution: (_ stage: Int, _ block: Int) -> String
-    ) throws(NetworkError) {
+    static let activation = Activation.swish
+    private static let sizes = [3, 3, 5, 3, 5, 5, 3]
+    private static let strides = [1, 2, 2, 2, 1, 2, 1]
+
+    private static let variants =
+        [
+            ("B0", 224, [1, 2, 2, 3, 3, 4, 1]), ("B1", 240, [2, 3, 3, 4, 4, 5, 2]),
+            ("B2", 260, [2, 3, 3, 4, 4, 5, 2]), ("B3", 300, [2, 3, 3, 5, 5, 6, 2]),
+            ("B4", 380, [2, 4, 4, 6, 6, 8, 2]), ("B5", 456, [3, 5, 5, 7, 7, 9, 3]),
+            ("B6", 528, [3, 6, 6, 8, 8, 11, 3]), ("B7", 600, [4, 7, 7, 10, 10, 13, 4]),
+        ].map { name, side, counts in
+            EfficientNet(
+                name: name, side: side,
+                stages: counts.indices.map {
+                    Stage(count: counts[$0], size: sizes[$0], stride: strides[$0])
+                })
+        }
+        + [
+            ("V2-S", 384, [2, 4, 4, 6, 9, 15]), ("V2-M", 480, [3, 5, 5, 7, 14, 18, 5]),
+            ("V2-L", 480, [4, 7, 7, 10, 19, 25, 7]),
+        ].map { name, side, counts in
+            EfficientNet(
+                name: name, side: side,
+                stages: counts.indices.map {
+                    Stage(count: counts[$0], size: 3, stride: strides[$0], isFused: $0 < 3)
+                })
+        }
+
+    /// The variant with as many blocks in each stage as the file has, known by a convolution of theirs.
+    static func of(
+        _ names: TorchNames, block convolution: (_ stage: Int, _ block: Int) -> String,
+        last: (_ stages: Int) -> String
+    ) throws(NetworkError) -> EfficientNet {
         var counts: [Int] = []
         while true {
             let count = names.count { convolution(counts.count, $0) }
             if count == 0 { break }
             counts.append(count)
         }
-        guard let variant = Self.variants.first(where: { $0.stages.map(\.count) == counts }) else {
+        let candidates = variants.filter { $0.stages.map(\.count) == counts }
+        guard let variant = widest(candidates, names, last: last(counts.count)) else {
             throw .unrecognized(reason: "stages of \(counts) blocks, expected those of an EfficientNet")
         }
-        self = variant
+        return variant
     }
 
-    private init(_ name: String, _ stages: [Stage]) { (self.name, self.stages) = (name, stages) }
-
-    static let activation = Activation.swish
-    static let strides = [1, 2, 2, 2, 1, 2, 1]
-    private static let sizes = [3, 3, 5, 3, 5, 5, 3]
-
-    private static let variants =
-        [
-            ("B0", [1, 2, 2, 3, 3, 4, 1]), ("B1 or B2", [2, 3, 3, 4, 4, 5, 2]),
-            ("B3", [2, 3, 3, 5, 5, 6, 2]),
-            ("B4", [2, 4, 4, 6, 6, 8, 2]), ("B5", [3, 5, 5, 7, 7, 9, 3]), ("B6", [3, 6, 6, 8, 8, 11, 3]),
-            ("B7", [4, 7, 7, 10, 10, 13, 4]),
-        ].map { name, counts in
-            EfficientNet(
-                name, counts.indices.map { Stage(count: counts[$0], size: sizes[$0], stride: strides[$0]) })
+    /// The variant with this number of blocks in all.
+    static func of(_ names: TorchNames, blocks: Int, last: String) throws(NetworkError) -> EfficientNet {
+        let candidates = variants.filter { $0.stages.reduce(0) { $0 + $1.count } == blocks }
+        guard let variant = widest(candidates, names, last: last) else {
+            throw .unrecognized(reason: "\(blocks) blocks, expected those of an EfficientNet")
         }
-        + [
-            ("V2-S", [2, 4, 4, 6, 9, 15]), ("V2-M", [3, 5, 5, 7, 14, 18, 5]),
-            ("V2-L", [4, 7, 7, 10, 19, 25, 7]),
-        ].map { name, counts in
-            EfficientNet(
-                name,
-                counts.indices.map { Stage(count: counts[$0], size: 3, stride: strides[$0], isFused: $0 < 3) }
-            )
-        }
+        return variant
+    }
+
+    /// B1 and B2 have the same blocks. B2 is wider, and so is its last convolution.
+    private static func widest(
+        _ candidates: [EfficientNet], _ names: TorchNames, last: String
+    ) -> EfficientNet? {
+        let outputsOfB1 = 1280
+        let outputs = names.parameter(.kernel, of: last)?.shape.extents.first ?? 0
+        return outputs > outputsOfB1 ? candidates.last : candidates.first
+    }
 
     /// ε in torchvision: PyTorch's default up to B4, TensorFlow's in the larger ones and in V2.
-    var torchvisionEpsilon: Double { ["B0", "B1 or B2", "B3", "B4"].contains(name) ? 1e-5 : 1e-3 }
+    var torchvisionEpsilon: Double { ["B0", "B1", "B2", "B3", "B4"].contains(name) ? 1e-5 : 1e-3 }
 }
 
 private struct EfficientNetBuilder {
@@ -110,7 +135,7 @@ private struct EfficientNetBuilder {
         var member = TorchMember(
             name: "efficientnet", title: "EfficientNet-\(variant.name) (torchvision names)", graph: graph,
             input: input, output: value, geometry: "torchvision's")
-        try member.append(classifier: "classifier.1", after: "avgpool")
+        try member.appendClassifier()
         return member
     }
 

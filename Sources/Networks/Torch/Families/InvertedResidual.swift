@@ -67,26 +67,40 @@ extension InvertedResidual {
                 name: "\(name).se", reduction: "conv_reduce", expansion: "conv_expand")
         }
     }
+
+    /// A block of efficientnet_pytorch: `_expand_conv`, `_bn0`, `_depthwise_conv`, `_bn1`, `_se_reduce`, `_se_expand`,
+    /// `_project_conv`, `_bn2`.
+    init(efficientNetPyTorch name: String, _ names: TorchNames) {
+        self.name = name
+        if names.hasConvolution("\(name)._expand_conv") {
+            expansion = ("\(name)._expand_conv", "\(name)._bn0")
+        }
+        depthwise = ("\(name)._depthwise_conv", "\(name)._bn1")
+        squeeze = SqueezeExcitation(name: name, reduction: "_se_reduce", expansion: "_se_expand")
+        projection = ("\(name)._project_conv", "\(name)._bn2")
+    }
 }
 
 extension GraphBuilder {
     /// A convolution and a norm, then the activation if there is one. Without `groups`, any number of them fits.
     mutating func normalized(
-        _ layers: InvertedResidual.Layers, _ input: Value, size: Int, stride: Int = 1, groups: Int? = 1,
-        activation: Activation? = nil
+        _ layers: InvertedResidual.Layers, _ input: Value, size: Int, stride: Int = 1,
+        padding: Padding? = nil, groups: Int? = 1, activation: Activation? = nil
     ) throws(NetworkError) -> Value {
         var value = try convolution(
-            layers.convolution, input, size: size, stride: stride, groups: groups)
+            layers.convolution, input, size: size, stride: stride, padding: padding, groups: groups)
         value = try norm(layers.norm, value)
         return activation.map { apply(.activation($0), layers.norm, to: value) } ?? value
     }
 
     /// A convolution of each channel by itself, a norm and the activation.
     mutating func depthwise(
-        _ layers: InvertedResidual.Layers, _ input: Value, size: Int, stride: Int, activation: Activation
+        _ layers: InvertedResidual.Layers, _ input: Value, size: Int, stride: Int, padding: Padding? = nil,
+        activation: Activation
     ) throws(NetworkError) -> Value {
         let value = try normalized(
-            layers, input, size: size, stride: stride, groups: input.channels, activation: activation)
+            layers, input, size: size, stride: stride, padding: padding, groups: input.channels,
+            activation: activation)
         guard value.channels == input.channels else {
             throw .wrongShape(
                 parameter: names.expectedName(.kernel, of: layers.convolution),
@@ -115,13 +129,15 @@ extension GraphBuilder {
 
     /// An inverted residual block: its input is added where its output is of the same extents.
     mutating func invertedResidual(
-        _ block: InvertedResidual, _ input: Value, size: Int, stride: Int, activation: Activation
+        _ block: InvertedResidual, _ input: Value, size: Int, stride: Int, padding: Padding? = nil,
+        activation: Activation
     ) throws(NetworkError) -> Value {
         var value = input
         if let expansion = block.expansion {
             value = try normalized(expansion, value, size: 1, activation: activation)
         }
-        value = try depthwise(block.depthwise, value, size: size, stride: stride, activation: activation)
+        value = try depthwise(
+            block.depthwise, value, size: size, stride: stride, padding: padding, activation: activation)
         if let squeeze = block.squeeze { value = try squeezeExcitation(squeeze, value) }
         value = try normalized(block.projection, value, size: 1)
         return stride == 1 ? added(block.name, value, to: input) : value

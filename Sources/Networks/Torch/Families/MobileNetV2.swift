@@ -28,7 +28,7 @@ extension TorchFamily {
         var member = TorchMember(
             name: "mobilenet_v2", title: "MobileNetV2 (torchvision names)", graph: graph, input: input,
             output: value, geometry: "torchvision's")
-        try member.append(classifier: "classifier.1", after: "avgpool")
+        try member.appendClassifier()
         return member
     }
 }

@@ -21,7 +21,8 @@ extension TorchFamily {
 }
 
 private struct RegNetBuilder {
-    enum Style { case torchvision, timm }
+    /// Whose names the parameters have.
+    enum Style: String { case torchvision, timm }
 
     private static let stages = 4
 
@@ -53,12 +54,10 @@ private struct RegNetBuilder {
         let kind = hasSqueeze ? "Y" : "X"
         var member = TorchMember(
             name: "regnet_\(kind.lowercased())",
-            title: "RegNet\(kind), \(counts.map(String.init).joined(separator: "-")) blocks (\(style) names)",
-            graph: graph, input: input, output: value, geometry: "\(style)'s")
-        switch style {
-        case .torchvision: try member.append(classifier: "fc", after: "avgpool")
-        case .timm: try member.append(classifier: "head.fc", after: "head.global_pool")
-        }
+            title:
+                "RegNet\(kind), \(counts.map(String.init).joined(separator: "-")) blocks (\(style.rawValue) names)",
+            graph: graph, input: input, output: value, geometry: "\(style.rawValue)'s")
+        try member.appendClassifier(after: style == .timm ? "head.global_pool" : "avgpool")
         return member
     }
 

@@ -22,7 +22,8 @@ extension TorchFamily {
     /// EfficientNet B0 to B7 in timm's names, which are those of its `tf_efficientnet` as well.
     static let timmEfficientNet = TorchFamily(marks: timmMarks, trunk: timmTrunk) {
         names throws(NetworkError) in
-        let variant = try EfficientNet(names) { "blocks.\($0).\($1).conv_dw" }
+        let variant = try EfficientNet.of(
+            names, block: { "blocks.\($0).\($1).conv_dw" }, last: { _ in "conv_head" })
         var builder = TimmBuilder(names, activation: EfficientNet.activation, hasSqueeze: true)
         var member = try builder.member(
             "efficientnet", "EfficientNet-\(variant.name) (timm names)", variant.stages)
@@ -81,7 +82,7 @@ private struct TimmBuilder {
         value = try graph.normalized(("conv_head", "bn2"), value, size: 1, activation: activation)
         var member = TorchMember(
             name: name, title: title, graph: graph, input: input, output: value, geometry: "timm's")
-        try member.append(classifier: "classifier", after: "global_pool")
+        try member.appendClassifier(after: "global_pool")
         return member
     }
 }

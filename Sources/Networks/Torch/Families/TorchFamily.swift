@@ -11,7 +11,10 @@ struct TorchFamily: Sendable {
 
     /// In the order in which they are tried.
     static let all: [TorchFamily] = [
-        vgg, mobileNetV2, timmMobileNetV2, denseNet, efficientNet, timmEfficientNet, regNet, timmRegNet,
+        vgg, mobileNetV2, timmMobileNetV2, mobileNetV3, denseNet, efficientNet, timmEfficientNet,
+        efficientNetPyTorch,
+        regNet, timmRegNet,
+        seNet,
     ]
 }
 
@@ -34,13 +37,17 @@ struct TorchMember {
     /// Why it cannot be scored: networks that compute otherwise have the same names and shapes.
     var ambiguity: String?
 
-    /// Appends the mean over all positions and a fully connected layer. A file without that layer ends in a map.
-    mutating func append(classifier layer: String, after pool: String) throws(NetworkError) {
-        guard graph.names.parameter(.kernel, of: layer) != nil else {
+    /// Appends the mean over all positions and the one fully connected layer behind it. A file without that layer, or with
+    /// several that it could be, ends in a map.
+    mutating func appendClassifier(after pool: String = "avgpool") throws(NetworkError) {
+        let layers = ["classifier", "classifier.1", "fc", "fc.1", "head.fc", "last_linear", "_fc"].filter {
+            graph.names.parameter(.kernel, of: $0) != nil
+        }
+        guard layers.count == 1 else {
             title += ", without a classifier"
             return
         }
-        output = try graph.head(pool, layer, output)
+        output = try graph.head(pool, layers[0], output)
     }
 }
 

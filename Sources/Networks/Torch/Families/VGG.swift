@@ -154,7 +154,7 @@ private struct VGGBuilder {
         _ features: Value, size: Int
     ) throws(NetworkError) -> Value {
         var value = try graph.convolution(
-            "pre_logits.fc1", features, size: size, stride: 1, margin: 0, groups: 1)
+            "pre_logits.fc1", features, size: size, stride: 1, padding: .valid, groups: 1)
         value = graph.relu("pre_logits.act1", value)
         value = try graph.convolution("pre_logits.fc2", value, size: 1, stride: 1, groups: 1)
         value = graph.relu("pre_logits.act2", value)

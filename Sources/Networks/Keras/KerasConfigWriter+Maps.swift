@@ -1,0 +1,41 @@
+import OrderedJSON
+import Tensors
+
+/// Parts of maps and other sizes.
+extension KerasConfigWriter {
+    mutating func append(_ crop: Crop, _ name: String, _ operands: [String]) {
+        switch crop {
+        case .margins(let margins):
+            append("Cropping2D", name, [("cropping", padding(margins))], operands)
+        case .centre(let size): append("CenterCrop", name, sizeSettings(size), operands)
+        }
+    }
+
+    mutating func append(_ resize: Resize, _ name: String, _ operands: [String]) {
+        let interpolation = ("interpolation", JSON.string(resize.isBilinear ? "bilinear" : "nearest"))
+        switch resize.target {
+        case .size(let size):
+            let crops = ("crop_to_aspect_ratio", JSON.bool(resize.cropsToAspectRatio))
+            append("Resizing", name, sizeSettings(size) + [interpolation, crops], operands)
+        case .factors(let factors):
+            append("UpSampling2D", name, [("size", pair(factors)), interpolation], operands)
+        }
+    }
+
+    mutating func append(_ convolution: TransposedConvolution, _ name: String, _ operands: [String]) {
+        append(
+            "Conv2DTranspose", name,
+            [
+                ("filters", .int(convolution.outputs)), ("kernel_size", pair(convolution.size)),
+                ("strides", pair(convolution.strides)),
+                ("padding", .string(convolution.isSame ? "same" : "valid")),
+                ("output_padding", convolution.outputPadding.map(pair) ?? .null),
+                ("use_bias", .bool(convolution.bias != nil)),
+            ], operands)
+        keep([(convolution.kernel, "kernel"), (convolution.bias, "bias")], name)
+    }
+
+    private func sizeSettings(_ size: Extent) -> [(String, JSON)] {
+        [("height", .int(size.height)), ("width", .int(size.width))]
+    }
+}

@@ -1,0 +1,255 @@
+import OrderedJSON
+import Tensors
+import Testing
+
+@testable import Networks
+
+@Suite("Keras layers that are kept as they are")
+struct KerasOpaqueTests {
+    private func opaque(_ network: Network) -> OpaqueLayer? {
+        for node in network.nodes { if case .opaque(let opaque) = node.operation { return opaque } }
+        return nil
+    }
+
+    @Test(
+        "a layer of an unknown class has its class, its weights, and no known shape",
+        arguments: ["Lambda", "LSTM", "TFOpLambda", "MultiHeadAttention"])
+    func unknownClass(className: String) throws {
+        let network = try recognize(
+            className, parameters: [("x/x/alpha:0", [4]), ("x/cell/kernel:0", [4, 8]), ("y/kernel", [1])])
+        #expect(
+            network.nodes.map(\.operation) == [
+                .input,
+                .opaque(
+                    OpaqueLayer(className: className, parameters: ["x/x/alpha:0", "x/cell/kernel:0"])),
+            ])
+        #expect(network.uncomputedLayers.map(\.description) == ["x (\(className))"])
+        #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: className)) {
+            try network.shapes(height: 8, width: 8)
+        }
+        #expect(try network.knownShapes(height: 8, width: 8) == [[8, 8, 4], nil])
+    }
+
+    @Test("a custom class is kept, whatever its name")
+    func customClass() throws {
+        for (className, record, found) in [
+            ("Add", #""registered_name": "mine>Add""#, "mine>Add"),
+            ("ReLU", #""module": "my.layers""#, "my.layers.ReLU"),
+            ("ReLU", #""module": "keras_extras""#, "keras_extras.ReLU"),
+            ("StandardizedConv2D", #""module": "keras.layers""#, "StandardizedConv2D"),
+            // Null, or left out: a class of the program that saved the file.
+            ("ReLU", #""module": null, "registered_name": "ReLU""#, "ReLU"),
+            ("ReLU", #""registered_name": "ReLU""#, "ReLU"),
+            ("mine>Layer", #""config2": 0"#, "mine>Layer"),
+        ] {
+            let own = layer(className, "x", on: "in").replacing(
+                "{\"class_name\"", with: "{\(record), \"class_name\"", maxReplacements: 1)
+            let network = try recognizeKeras(
+                config: functional([inputLayer(), own], output: "x"), parameters: table([])
+            ).network
+            #expect(opaque(network) == OpaqueLayer(className: found))
+        }
+    }
+
+    @Test(
+        "a setting that is not supported is kept with the layer",
+        arguments: [
+            ("Activation", #""activation": "unheard_of""#, "activation"),
+            ("GroupNormalization", #""groups": 3"#, "groups"),
+            ("GroupNormalization", #""groups": 4, "epsilon": -1.0"#, "epsilon"),
+            ("LayerNormalization", #""axis": [1, 2, 3]"#, "axis"),
+            ("LayerNormalization", #""rms_scaling": true"#, "rms_scaling"),
+            ("ReLU", #""threshold": "x""#, "threshold"),
+            ("ReLU", #""max_value": -1"#, "max_value"),
+            ("ELU", #""alpha": "x""#, "alpha"),
+            ("Softmax", #""axis": 1"#, "axis"),
+            ("Concatenate", #""axis": 1"#, "axis"),
+            ("Flatten", #""data_format": "channels_first""#, "data_format"),
+            ("ZeroPadding2D", #""padding": [[1, -1], [0, 0]]"#, "padding"),
+            ("Reshape", #""target_shape": [-1, -1]"#, "target_shape"),
+            ("Cropping2D", #""cropping": [[1, -1], [0, 0]]"#, "cropping"),
+            ("CenterCrop", #""height": 0, "width": 4"#, "height"),
+            ("UpSampling2D", #""interpolation": "bicubic""#, "interpolation"),
+            ("UpSampling2D", #""size": [2, 9223372036854775807]"#, "size"),
+            ("Resizing", #""height": 4, "width": 4, "antialias": true"#, "antialias"),
+            ("Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true"#, "pad_to_aspect_ratio"),
+            ("Permute", #""dims": [1, 1, 3]"#, "dims"),
+            ("UnitNormalization", #""axis": 1"#, "axis"),
+            ("Rescaling", #""scale": "x""#, "scale"),
+            ("Normalization", #""mean": [1], "variance": [1, 2]"#, "variance"),
+            ("Normalization", #""mean": [1], "variance": [-1]"#, "variance"),
+            ("Normalization", #""invert": true"#, "invert"),
+        ])
+    func unsupportedSetting(className: String, settings: String, setting: String) throws {
+        let network = try recognize(
+            className, settings, parameters: [("x/x/gamma", [4]), ("x/x/beta", [4])])
+        #expect(opaque(network)?.className == className)
+        #expect(opaque(network)?.setting?.name == setting)
+        guard case .unsupportedSetting(layer: "x", setting, _, _) = network.nodes.last?.obstacle else {
+            Issue.record("\(String(describing: network.nodes.last?.obstacle))")
+            return
+        }
+    }
+
+    @Test(
+        "a convolution stays one before an activation that is not known",
+        arguments: [
+            (#""unheard_of""#, "unheard_of"), (#"{"class_name": "Mine", "config": {"name": "l"}}"#, "Mine"),
+        ])
+    func activation(json: String, className: String) throws {
+        let settings = #""filters": 4, "kernel_size": 3, "use_bias": false, "activation": \#(json)"#
+        let network = try recognize("Conv2D", settings, parameters: [("x/x/kernel", [3, 3, 4, 4])])
+        guard network.nodes.count == 3, case .convolution = network.nodes[1].operation else {
+            Issue.record("\(network.nodes)")
+            return
+        }
+        #expect(opaque(network)?.className == className)
+        #expect(
+            ConvolutionNormPairs(network).exemptions[1] == .opaque(layer: "x", className: className))
+    }
+
+    @Test("layers behind it take their channels from their own parameters")
+    func behind() throws {
+        let network = try recognizeKeras(
+            config: functional(
+                [
+                    inputLayer(), layer("Lambda", "l", on: "in"),
+                    layer("Conv2D", "c", #""filters": 6, "kernel_size": 3, "use_bias": false"#, on: "l"),
+                    layer("BatchNormalization", "b", #""scale": false, "center": false"#, on: "c"),
+                    layer("GELU2", "g", on: "b"),
+                    layer("BatchNormalization", "n", #""scale": false, "center": false"#, on: "g"),
+                    layer("Dense", "d", #""units": 3, "use_bias": false"#, on: "n"),
+                ], output: "d"),
+            parameters: table([
+                ("c/c/kernel", [3, 3, 5, 6]), ("b/b/moving_mean", [6]), ("b/b/moving_variance", [6]),
+                ("n/n/moving_mean", [7]), ("n/n/moving_variance", [7]), ("d/d/kernel", [7, 3]),
+            ])
+        ).network
+        let channels = network.nodes.compactMap { node -> Int? in
+            switch node.operation {
+            case .convolution(let convolution): convolution.inputs
+            case .batchNorm(let norm): norm.channels
+            case .dense(let dense): dense.inputs
+            default: nil
+            }
+        }
+        #expect(channels == [5, 6, 7, 7])
+        #expect(ConvolutionNormPairs(network).normBehind == [2: 3])
+        #expect(network.uncomputedLayers.map(\.layer) == ["l", "g"])
+    }
+
+    @Test("each output of a layer with several is a node")
+    func severalOutputs() throws {
+        let split = layer("Split", "s", on: "in")
+        let add =
+            #"{"class_name": "Add", "config": {}, "name": "a", "#
+            + #""inbound_nodes": [[["s", 0, 0, {}], ["s", 0, 2, {}]]]}"#
+        let network = try recognizeKeras(
+            config: functional([inputLayer(), split, add], output: "a"), parameters: table([])
+        ).network
+        #expect(network.nodes.map(\.inputs) == [[], [0], [0], [1, 2]])
+        #expect(network.nodes[2].operation == .opaque(OpaqueLayer(className: "Split", output: 2)))
+        #expect(network.uncomputedLayers.count == 1)
+    }
+
+    @Test(
+        "a batch normalization inside a layer is told by its settings, its class or its statistics",
+        arguments: [
+            (
+                "TimeDistributed", #""layer": {"class_name": "BatchNormalization", "config": {}}"#, [],
+                "BatchNormalization"
+            ),
+            ("mine>BatchNorm2", "", [], "mine>BatchNorm2"),
+            ("Block", "", [("x/bn/moving_mean:0", [4])], "Block"),
+            ("Bidirectional", #""layer": {"class_name": "LSTM", "config": {}}"#, [("x/k", [4])], nil),
+        ] as [(String, String, [(String, [Int])], String?)])
+    func normInside(
+        className: String, settings: String, parameters: [(String, [Int])], found: String?
+    ) throws {
+        #expect(opaque(try recognize(className, settings, parameters: parameters))?.batchNormInside == found)
+    }
+
+    @Test(
+        "a convolution of 1 or 3 dimensions is converted and not computed",
+        arguments: [
+            ("Conv1D", "[3]", [3], "null, 16, 4", Extent(height: 1, width: 3)),
+            ("Conv1D", "5", [5], "null, 16, 4", Extent(height: 1, width: 5)),
+            ("Conv3D", "[2, 3, 4]", [2, 3, 4], "null, 8, 8, 8, 4", Extent(height: 6, width: 4)),
+        ])
+    func spatial(
+        className: String, size: String, spatial: [Int], shape: String, planar: Extent
+    ) throws {
+        let settings = #""filters": 6, "kernel_size": \#(size), "data_format": "channels_last", "groups": 2"#
+        let parameters = [("x/x/kernel", spatial + [2, 6]), ("x/x/bias", [6])]
+        let network = try recognize(className, settings, extents: shape, parameters: parameters)
+        guard case .convolution(let convolution) = network.nodes[1].operation else {
+            Issue.record("\(network.nodes)")
+            return
+        }
+        #expect((convolution.spatial, convolution.size) == (spatial, planar))
+        #expect((convolution.inputs, convolution.outputs, convolution.groups) == (4, 6, 2))
+        #expect(convolution.kernelShape?.extents == spatial + [2, 6])
+        #expect(network.nodes[1].obstacle != nil)
+        // A kernel of another shape is damage, channels first are kept as they are.
+        #expect(throws: NetworkError.self) {
+            try recognize(
+                className, settings, extents: shape,
+                parameters: [("x/x/kernel", spatial + [4, 6]), ("x/x/bias", [6])])
+        }
+        let first = settings.replacing("channels_last", with: "channels_first")
+        let kept = try recognize(className, first, extents: shape, parameters: parameters)
+        #expect(opaque(kept)?.setting?.name == "data_format")
+    }
+
+    // MARK: Calls
+
+    @Test(
+        "constants and values that are passed by name are arguments of a layer that is not computed",
+        arguments: [
+            #""inbound_nodes": [{"args": [TENSOR, 255.0], "kwargs": {}}]"#,
+            #""inbound_nodes": [{"args": [TENSOR], "kwargs": {"axis": [1, 2], "keepdims": false}}]"#,
+            #""inbound_nodes": [{"args": [TENSOR, {"class_name": "__tuple__", "items": [{"class_name": "__slice__"}]}]}]"#,
+            #""inbound_nodes": [["in", 0, 0, {"y": 255.0, "name": null}]]"#,
+            #""inbound_nodes": [[["in", 0, 0, {"y": 2.0}]]]"#,
+            #""inbound_nodes": [[["_CONSTANT_VALUE", -1, 3.0, {}], ["in", 0, 0, {}]]]"#,
+        ])
+    func constants(nodes: String) throws {
+        let tensor = #"{"class_name": "__keras_tensor__", "config": {"keras_history": ["in", 0, 0]}}"#
+        for className in ["TrueDivide", "ReLU"] {
+            let record =
+                #"{"module": "keras.src.ops.numpy", "class_name": "\#(className)", "config": {"name": "x"}, "name": "x", "#
+                + nodes.replacing("TENSOR", with: tensor, maxReplacements: 1) + "}"
+            let network = try recognizeKeras(
+                config: functional([inputLayer(), record], output: "x"), parameters: table([])
+            ).network
+            #expect(network.nodes.map(\.inputs) == [[], [0]])
+            #expect(opaque(network)?.className == className)
+            #expect(
+                opaque(network)?.setting?.name.hasPrefix("call argument")
+                    == (className == "ReLU" ? true : nil))
+        }
+    }
+
+    @Test("operands are found in keywords and dictionaries, whose keys are sorted")
+    func operands() throws {
+        func tensor(_ name: String) -> String {
+            #"{"class_name": "__keras_tensor__", "config": {"keras_history": ["\#(name)", 0, 0]}}"#
+        }
+        let calls = [
+            #"[{"args": [\#(tensor("a"))], "kwargs": {"value": \#(tensor("b")), "mask": null}}]"#,
+            #"[{"args": [{"z": \#(tensor("b")), "q": \#(tensor("a"))}], "kwargs": {}}]"#,
+            #"[["a", 0, 0, {"value": ["b", 0, 0]}]]"#, #"[{"z": ["b", 0, 0, {}], "q": ["a", 0, 0, {}]}]"#,
+        ]
+        for nodes in calls {
+            let record =
+                #"{"class_name": "Attention2", "config": {}, "name": "x", "inbound_nodes": \#(nodes)}"#
+            let layers = [
+                inputLayer(), layer("Flatten", "a", on: "in"), layer("Flatten", "b", on: "in"), record,
+            ]
+            let network = try recognizeKeras(
+                config: functional(layers, output: "x"), parameters: table([])
+            ).network
+            #expect(network.nodes.last?.inputs == [1, 2], "\(nodes)")
+        }
+    }
+}
