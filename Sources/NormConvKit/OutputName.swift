@@ -178,7 +178,8 @@ package struct OutputName: Sendable {
         case .keras: layout == .kerasArchive
         case .weights: layout == .kerasWeights
         case .h5, .hdf5: layout.isHDF5
-        case .pth, .pt, .bin: layout == .torchZip
+        // All of them are written as state dicts.
+        case .pth, .pt, .bin: layout.isPickle
         case .npz: layout == .numpyArchive
         case .shards: layout == .safetensorsShards
         }

@@ -111,6 +111,9 @@ struct OutputNameTests {
         #expect(throws: OutputNameError.self) { try layout("x.safetensors", .keep) }
         #expect(throws: OutputNameError.self) { try layout("x.h5", .keep, from: .safetensors) }
         #expect(try layout("x.h5", .keep, from: .torchNested) == nil)
+        for input in [Layout.torchZip, .torchLegacy, .torchScript, .pickle] {
+            #expect(try layout("x.pt", .keep, from: input) == nil)
+        }
     }
 
     @Test("every refusal names the names that work, and their layouts")
