@@ -81,11 +81,13 @@ struct PickleMachine {
         case 0x88: stack.append(.bool(true))
         case 0x89: stack.append(.bool(false))
         case UInt8(ascii: "J"), UInt8(ascii: "K"), UInt8(ascii: "M"), UInt8(ascii: "G"), 0x8a, 0x8b:
-            stack.append(try number(opcode))
-        case UInt8(ascii: "X"), 0x8c, 0x8d: stack.append(.string(try string(try length(opcode), at)))
-        case UInt8(ascii: "T"), UInt8(ascii: "U"): stack.append(try byteString(try length(opcode)))
+            stack.append(try reader.number(opcode))
+        case UInt8(ascii: "X"), 0x8c, 0x8d:
+            stack.append(.string(try reader.text(try reader.length(opcode), at)))
+        case UInt8(ascii: "T"), UInt8(ascii: "U"):
+            stack.append(try reader.byteString(try reader.length(opcode)))
         case UInt8(ascii: "B"), UInt8(ascii: "C"), 0x8e, 0x96:
-            stack.append(.bytes(try reader.skip(try length(opcode))))
+            stack.append(.bytes(try reader.skip(try reader.length(opcode))))
         case UInt8(ascii: ")"), UInt8(ascii: "t"), 0x85, 0x86, 0x87: try tuple(opcode, at)
         case UInt8(ascii: "]"), 0x8f: stack.append(.list(keep(PickleList())))
         case 0x91: stack.append(.list(keep(PickleList(try popToMark(at)))))
@@ -100,7 +102,7 @@ struct PickleMachine {
 
     private mutating func objectStep(_ opcode: UInt8, _ at: Int) throws {
         switch opcode {
-        case UInt8(ascii: "c"): stack.append(.global(try global(try line(at), try line(at))))
+        case UInt8(ascii: "c"): stack.append(.global(try global(try reader.line(at), try reader.line(at))))
         case 0x93:
             let (name, module) = (try pop(at), try pop(at))
             guard let first = module.string, let second = name.string else {
@@ -115,7 +117,7 @@ struct PickleMachine {
             let (arguments, callee) = (try pop(at), try pop(at))
             stack.append(try reduce(callee, arguments, at))
         case UInt8(ascii: "i"):
-            let callee = PickleValue.global(try global(try line(at), try line(at)))
+            let callee = PickleValue.global(try global(try reader.line(at), try reader.line(at)))
             stack.append(try reduce(callee, .tuple(keep(PickleList(try popToMark(at)))), at))
         case UInt8(ascii: "o"):
             var values = try popToMark(at)
@@ -127,66 +129,6 @@ struct PickleMachine {
             try build(try top(at), state, at)
         case UInt8(ascii: "Q"): stack.append(try persistent(try pop(at), at))
         default: throw PickleError.unsupportedOpcode(path: path, at: at, found: opcode)
-        }
-    }
-
-    // MARK: Bytes
-
-    /// A little-endian number of a few bytes.
-    private mutating func unsigned(_ count: Int) throws -> UInt64 {
-        try reader.take(count).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    }
-
-    /// The length before a string or bytes.
-    private mutating func length(_ opcode: UInt8) throws -> Int {
-        switch opcode {
-        case 0x8c, UInt8(ascii: "U"), UInt8(ascii: "C"): Int(try unsigned(1))
-        case 0x8d, 0x8e, 0x96: Int(clamping: try unsigned(8))
-        default: Int(try unsigned(4))
-        }
-    }
-
-    private mutating func string(_ count: Int, _ at: Int) throws -> String {
-        guard let string = String(validating: try reader.take(count), as: UTF8.self) else {
-            throw PickleError.notUTF8(path: path, at: at)
-        }
-        return string
-    }
-
-    /// A string of Python 2, which is text or bytes.
-    private mutating func byteString(_ count: Int) throws -> PickleValue {
-        guard count <= 64 << 10 else { return .bytes(try reader.skip(count)) }
-        let bytes = try reader.take(count)
-        return String(validating: bytes, as: UTF8.self).map(PickleValue.string)
-            ?? .bytes(PickleBytes(Array(bytes)))
-    }
-
-    /// A line without its end, as GLOBAL has two.
-    private mutating func line(_ at: Int) throws -> String {
-        guard let line = String(validating: try reader.line(), as: UTF8.self) else {
-            throw PickleError.notUTF8(path: path, at: at)
-        }
-        return line
-    }
-
-    private mutating func number(_ opcode: UInt8) throws -> PickleValue {
-        switch opcode {
-        case UInt8(ascii: "J"): return .int(Int(Int32(truncatingIfNeeded: try unsigned(4))))
-        case UInt8(ascii: "K"): return .int(Int(try unsigned(1)))
-        case UInt8(ascii: "M"): return .int(Int(try unsigned(2)))
-        case UInt8(ascii: "G"):
-            let bits = try reader.take(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            return .float(Double(bitPattern: bits))
-        default:
-            let count = opcode == 0x8a ? Int(try reader.byte()) : Int(try unsigned(4))
-            guard count <= 8 else {
-                _ = try reader.skip(count)
-                return .wideInt
-            }
-            let bits = try unsigned(count)
-            // Two's complement of `count` bytes: the sign moves up to the top and down again.
-            let unused = 64 - 8 * count
-            return .int(count == 0 ? 0 : Int(Int64(bitPattern: bits << unused) >> unused))
         }
     }
 
@@ -266,7 +208,7 @@ struct PickleMachine {
 
     private mutating func remember(_ opcode: UInt8, _ at: Int) throws {
         let isShort = opcode == UInt8(ascii: "q") || opcode == UInt8(ascii: "h")
-        let place = opcode == 0x94 ? memo.count : Int(try unsigned(isShort ? 1 : 4))
+        let place = opcode == 0x94 ? memo.count : Int(try reader.unsigned(isShort ? 1 : 4))
         if opcode == UInt8(ascii: "h") || opcode == UInt8(ascii: "j") {
             guard let value = memo[place] else {
                 throw PickleError.unknownMemo(path: path, at: at, found: place)

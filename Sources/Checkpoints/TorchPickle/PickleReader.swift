@@ -9,13 +9,14 @@ struct PickleReader {
     static let textLimit = 256 << 20
     private static let windowSize = 64 << 10
 
-    private let path: String
+    /// The file, for errors.
+    let path: String
     private let source: PickleBytes.Source
     private let end: Int
     /// A piece of the source, and where in it that begins.
     private var window: [UInt8]
     private var windowStart = 0
-    private var text = 0
+    private var textBytes = 0
 
     /// The place of the next byte.
     private(set) var position = 0
@@ -48,11 +49,11 @@ struct PickleReader {
             position += count
             return window[position - count - windowStart..<position - windowStart]
         }
-        let (sum, overflow) = text.addingReportingOverflow(count)
+        let (sum, overflow) = textBytes.addingReportingOverflow(count)
         guard !overflow, sum <= Self.textLimit else {
             throw PickleError.tooMany(path: path, object: "bytes of text", limit: Self.textLimit)
         }
-        text = sum
+        textBytes = sum
         let bytes = try PickleBytes(source: source, range: position..<position + count).read()
         position += count
         return bytes[...]
@@ -63,18 +64,6 @@ struct PickleReader {
         try check(count)
         position += count
         return PickleBytes(source: source, range: position - count..<position)
-    }
-
-    /// A line without its end.
-    mutating func line() throws -> [UInt8] {
-        var line: [UInt8] = []
-        while case let next = try byte(), next != UInt8(ascii: "\n") {
-            guard line.count < Self.windowSize else {
-                throw PickleError.tooMany(path: path, object: "bytes in a line", limit: Self.windowSize)
-            }
-            line.append(next)
-        }
-        return line
     }
 
     private func check(_ count: Int) throws {
