@@ -82,6 +82,16 @@ private func recognizeResNet(
 }
 
 extension ParameterTable {
+    /// Whether kernels of another network may have this rank. Those of one and three dimensions (3 and 5) stand in files
+    /// without maps' kernels.
+    fileprivate func mayBeKernels(ofRank rank: Int) -> Bool {
+        switch rank {
+        case 1, 2, 4: true
+        case 3, 5: !contains { $0.shape.rank == 4 }
+        default: false
+        }
+    }
+
     /// Whether parameters have Keras' words for what they are.
     fileprivate var hasKerasNames: Bool {
         let words: Set<Substring> = ["kernel", "gamma", "beta", "moving_mean", "moving_variance"]
@@ -155,7 +165,7 @@ extension NetworkError {
         case .unrecognized(let reason): reason
         case .missingParameter, .shapeMismatch: description
         case .wrongShape(let name, _, _):
-            (1...5).contains(parameters[name]?.shape.rank ?? 0) ? description : nil
+            parameters.mayBeKernels(ofRank: parameters[name]?.shape.rank ?? 0) ? description : nil
         default: nil
         }
     }

@@ -166,6 +166,22 @@ struct PairEvidenceTests {
             ])
     }
 
+    @Test(
+        "kernels of three dimensions in a ResNet's names are no damage where no other kernels are: MedicalNet"
+    )
+    func volumes() throws {
+        let layers: [(String, [Int])] = [
+            ("module.conv1", [8, 1, 7, 7, 7]), ("module.bn1", [8]),
+            ("module.layer1.0.conv1", [16, 8, 3, 3, 3]), ("module.layer1.0.bn1", [16]),
+            ("module.layer1.0.conv2", [16, 16, 3, 3, 3]), ("module.layer1.0.bn2", [16]),
+            ("module.fc", [2, 16]),
+        ]
+        let found = try pairs(layers)
+        #expect(found["module.layer1.0.bn1"] == "module.layer1.0.conv1")
+        #expect(found["module.layer1.0.bn2"] == "module.layer1.0.conv2")
+        #expect(throws: NetworkError.self) { try pairs(layers + [("module.other", [4, 4, 3, 3])]) }
+    }
+
     /// Norm → convolution. Layers are kernels by their extents, or norms by their channels.
     private func pairs(_ layers: [(String, [Int])]) throws -> [String: String] {
         let parameters = table(
