@@ -126,7 +126,7 @@ struct EngineAgreementTests {
         try expectAgreement { $0.add(.globalPool(.average, keepsDimensions: false), $0.add(operation, 0)) }
     }
 
-    static let transposed: [TransposedConvolution] = [
+    static let transposedConvolutions: [TransposedConvolution] = [
         TransposedConvolution(
             kernel: "", bias: nil, inputs: 6, outputs: 5, size: Extent(2), strides: Extent(2), isSame: true),
         TransposedConvolution(
@@ -137,7 +137,8 @@ struct EngineAgreementTests {
             outputPadding: Extent(1)),
     ]
 
-    @Test("Transposed convolutions, with and without a bias", arguments: transposed, [false, true])
+    @Test(
+        "Transposed convolutions, with and without a bias", arguments: transposedConvolutions, [false, true])
     func transposed(_ convolution: TransposedConvolution, hasBias: Bool) throws {
         try expectAgreement { $0.transposedConvolution(convolution, 0, hasBias: hasBias) }
         try expectAgreement {

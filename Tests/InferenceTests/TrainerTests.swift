@@ -108,7 +108,8 @@ struct TrainerTests {
         try expectGradient { $0.add(operation, $0.convolution(0, 4, 6)) }
     }
 
-    @Test("Transposed convolutions, whose weights stay", arguments: EngineAgreementTests.transposed)
+    @Test(
+        "Transposed convolutions, whose weights stay", arguments: EngineAgreementTests.transposedConvolutions)
     func transposed(_ convolution: TransposedConvolution) throws {
         try expectGradient {
             $0.transposedConvolution(convolution, $0.convolution(0, 4, 6))
