@@ -147,7 +147,7 @@ struct Eval: ParsableCommand {
 
     /// Throws where results cannot be written, before anything is read.
     private func checkFiles() throws {
-        let inputs = paths + [data] + architecture.files + [labels.classes].compactMap(\.self)
+        let inputs = paths + [data] + architecture.files + labels.inputs
         try files.check(overwrite: force, inputs: inputs)
         for file in [outputs, part.file].compactMap({ $0 }) { try OutputIsInput.check(file, inputs) }
         if let outputs { try AtomicFile.check(outputs, overwrite: force) }

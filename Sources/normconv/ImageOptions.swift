@@ -189,6 +189,9 @@ struct LabelledSplitOptions: ParsableArguments {
             """, completion: .file())
     var classes: String?
 
+    /// The files that are read besides the split.
+    var inputs: [String] { [classes, labels.flatMap { Self.source($0).file }].compactMap { $0 } }
+
     /// What a split is opened with.
     var splitOptions: SplitOptions {
         get throws {

@@ -103,7 +103,7 @@ struct Sweep: ParsableCommand {
     /// Throws where the page cannot be written, before anything is read.
     private func checkPage() throws {
         guard let html else { return }
-        let inputs = models + [data] + architecture.files + [labels.classes].compactMap(\.self)
+        let inputs = models + [data] + architecture.files + labels.inputs
         try OutputIsInput.check(html, inputs)
         try AtomicFile.check(html, overwrite: force)
     }

@@ -57,6 +57,10 @@ struct SplitCommandTests {
             let missing = try normconv(eval + [data])
             #expect(missing.code == 1)
             #expect(missing.errors.contains("no labels: found 'x' int32 [4, 1, 3], 'z' int32 [4], expected"))
+            // The labels are an input, which no output replaces.
+            let output = try normconv(eval + [data, "--labels", truth + ":y", "--csv", truth, "--force"])
+            #expect(output.code != 0 && FileManager.default.fileExists(atPath: truth))
+            #expect(try top1(eval + [data, "--labels", truth]) == 0.75)
             let unknown = try normconv(eval + [data, "--labels", "nowhere.h5"])
             #expect(unknown.code == 1 && unknown.errors.contains("no array 'nowhere.h5': found 'x'"))
         }

@@ -36,8 +36,14 @@ struct ArrayImages: ImageStore {
             let range = "\(Int(found.lowerBound))…\(Int(found.upperBound))"
             assumptions = ["'\(array.name)', \(array.elementName) of \(range), are pixels of 0…255"]
         } else {
-            assumptions = []
-            extremes = isByte ? nil : try Self.extremes(reader, count: format.count, bytes: 16 << 20)
+            let found = isByte ? nil : try Self.extremes(reader, count: format.count, bytes: 16 << 20)
+            extremes = found
+            // Preprocessings other than `raw` refuse them.
+            let isUnit = scale == .bytes && found.map { $0.lowerBound >= 0 && $0.upperBound <= 1 } ?? false
+            assumptions =
+                isUnit
+                ? ["'\(array.name)', floats of 0…1, are what the network takes; otherwise add --scale 255"]
+                : []
         }
     }
 
