@@ -89,7 +89,7 @@ struct KerasSavedTests {
                 Set(file.parameters.names) == [
                     "conv2d_3/kernel", "conv2d_3/bias", "batch_normalization_3/gamma",
                     "batch_normalization_3/beta", "batch_normalization_3/moving_mean",
-                    "batch_normalization_3/moving_variance", "p_re_lu/0",
+                    "batch_normalization_3/moving_variance", "p_re_lu/alpha",
                 ])
             var edits = ParameterEdits()
             edits.set("batch_normalization_3/moving_mean", .remove)

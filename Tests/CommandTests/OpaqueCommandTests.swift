@@ -23,12 +23,12 @@ struct OpaqueCommandTests {
             try OpaqueNetwork.write(to: path)
             let run = try normconv("inspect", path)
             #expect(run.code == 0, "\(run.errors)")
-            #expect(run.output.contains("  not computed  scale (Lambda)\n  not computed  slope (PReLU)\n"))
+            #expect(run.output.contains("  not computed  scale (Lambda)\n  not computed  slope (Slope)\n"))
             #expect(!run.output.contains("not used"))
             let layers = try normconv("inspect", path, "--json").json()["notComputed"] as? [[String: String]]
             #expect(
                 layers == [
-                    ["layer": "scale", "className": "Lambda"], ["layer": "slope", "className": "PReLU"],
+                    ["layer": "scale", "className": "Lambda"], ["layer": "slope", "className": "Slope"],
                 ])
         }
     }
@@ -87,16 +87,18 @@ struct OpaqueCommandTests {
     func setting() throws {
         try TestFiles.withTemporaryFolder { folder throws in
             let path = folder + "/x.keras"
-            let relu = OpaqueNetwork.layer("ReLU", "relu", #""threshold": 1.0"#)
-            let layers = [OpaqueNetwork.input, OpaqueNetwork.convolution, OpaqueNetwork.norm, relu]
+            let scaled = OpaqueNetwork.layer("Rescaling", "scaled", #""scale": "x""#)
+            let layers = [OpaqueNetwork.input, OpaqueNetwork.convolution, OpaqueNetwork.norm, scaled]
             try OpaqueNetwork.write(
                 to: path, config: OpaqueNetwork.sequential(layers + OpaqueNetwork.head),
                 parameters: OpaqueNetwork.parameters.filter { $0.0 != "slope/alpha" })
             try failing(
                 ["eval", path, "--data", "missing.npz"],
-                "layer 'relu': threshold is 1.0, expected 0; " + Self.remedy)
+                "layer 'scaled': scale is \"x\", expected numbers; " + Self.remedy)
             let inspect = try normconv("inspect", path)
-            #expect(inspect.output.contains("not computed  relu (ReLU): threshold is 1.0, expected 0\n"))
+            #expect(
+                inspect.output.contains(
+                    "not computed  scaled (Rescaling): scale is \"x\", expected numbers\n"))
             #expect(try normconv("convert", path, folder + "/y.keras", "--groups", "2").code == 0)
         }
     }
@@ -213,7 +215,7 @@ struct OpaqueCommandTests {
     func innerWeights() throws {
         try TestFiles.withTemporaryFolder { folder throws in
             let path = folder + "/x.safetensors"
-            let layers = OpaqueNetwork.usual.map { $0.replacing("PReLU", with: "RNN") }
+            let layers = OpaqueNetwork.usual.map { $0.replacing("Slope", with: "RNN") }
             let parameters = OpaqueNetwork.parameters.map {
                 ($0.0.replacing("alpha", with: "cell/kernel"), $0.1)
             }

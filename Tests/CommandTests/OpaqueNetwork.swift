@@ -19,8 +19,8 @@ enum OpaqueNetwork {
         layer("Flatten", "flatten"), layer("Dense", "head", #""units": 3, "activation": "softmax""#),
     ]
 
-    /// Image, a Lambda, a convolution with its norm, a PReLU with weights, a classifier.
-    static let usual = [input, layer("Lambda", "scale"), convolution, norm, layer("PReLU", "slope")] + head
+    /// Image, a Lambda, a convolution with its norm, a layer with weights of its own, a classifier.
+    static let usual = [input, layer("Lambda", "scale"), convolution, norm, layer("Slope", "slope")] + head
 
     static func sequential(_ layers: [String]) -> String {
         #"{"class_name": "Sequential", "config": {"name": "made", "layers": [\#(layers.joined(separator: ", "))]}}"#

@@ -7,7 +7,9 @@ import Testing
 @Suite("Keras layers that are kept as they are")
 struct KerasOpaqueTests {
     private func opaque(_ network: Network) -> OpaqueLayer? {
-        for node in network.nodes { if case .opaque(let opaque) = node.operation { return opaque } }
+        for node in network.nodes.reversed() {
+            if case .opaque(let opaque) = node.operation { return opaque }
+        }
         return nil
     }
 
@@ -215,9 +217,9 @@ struct KerasOpaqueTests {
         ])
     func constants(nodes: String) throws {
         let tensor = #"{"class_name": "__keras_tensor__", "config": {"keras_history": ["in", 0, 0]}}"#
-        for className in ["Mystery", "ReLU"] {
+        for className in ["Scale2", "ReLU"] {
             let record =
-                #"{"module": "keras.layers", "class_name": "\#(className)", "config": {"name": "x"}, "name": "x", "#
+                #"{"module": "keras.src.layers", "class_name": "\#(className)", "config": {"name": "x"}, "name": "x", "#
                 + nodes.replacing("TENSOR", with: tensor, maxReplacements: 1) + "}"
             let network = try recognizeKeras(
                 config: functional([inputLayer(), record], output: "x"), parameters: table([])
