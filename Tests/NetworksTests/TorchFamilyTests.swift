@@ -165,7 +165,9 @@ struct TorchFamilyTests {
             #expect(!found.network.isComplete)
             #expect(found.network.architecture == "unknown network, norms found by name")
         } catch {
-            guard case .unrecognized? = error as? NetworkError, network.file == "torchvision-vgg11" else { throw error }
+            guard case .unrecognized? = error as? NetworkError, network.file == "torchvision-vgg11" else {
+                throw error
+            }
         }
     }
 
