@@ -227,7 +227,7 @@ struct TorchFamilyTests {
     func classifiers(network: Case) throws {
         let parameters = try Listing(network.file).parameters
         let trunk = parameters.filter { parameter in
-            !["classifier.", "fc.", "head."].contains { parameter.0.hasPrefix($0) }
+            !["classifier.", "fc.", "head.", "last_linear."].contains { parameter.0.hasPrefix($0) }
         }
         let features = try #require(parameters.first { $0.1.count == 2 }).1[1]
         let kernel = [1000, features]

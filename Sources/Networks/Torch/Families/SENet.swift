@@ -36,9 +36,10 @@ private struct SENetBuilder {
                     "layer\(stage).\(block)", value, stride: stage > 1 && block == 0 ? 2 : 1)
             }
         }
-        let depth = 2 + 3 * counts.reduce(0, +)
+        let isDeep = names.hasConvolution("layer0.conv3")
+        let depth = (isDeep ? 4 : 2) + 3 * counts.reduce(0, +)
         let groups = groups("layer1.0.conv2")
-        let kind = names.hasConvolution("layer0.conv3") ? "SENet" : groups == 1 ? "SE-ResNet" : "SE-ResNeXt"
+        let kind = isDeep ? "SENet" : groups == 1 ? "SE-ResNet" : "SE-ResNeXt"
         var member = TorchMember(
             name: "senet\(depth)", title: "\(kind)-\(depth) (Cadene's names)", graph: graph, input: input,
             output: value, geometry: "Cadene's (pretrained-models.pytorch)")
