@@ -20,30 +20,6 @@ struct NamedRecognitionTests {
         }
     }
 
-    @Test(
-        "a ResNet whose kernels have 1 or 3 dimensions is converted norm by norm (MedicalNet)",
-        arguments: [[7], [7, 7, 7]])
-    func otherRanks(kernel: [Int]) throws {
-        let small = kernel.map { _ in 3 }
-        var parameters: [(String, [Int])] = [("module.conv1.weight", [8, 1] + kernel)]
-        parameters += Self.norm("module.bn1", 8)
-        for layer in ["module.layer1.0", "module.layer2.0"] {
-            for place in 1...2 {
-                parameters.append(("\(layer).conv\(place).weight", [8, 8] + small))
-                parameters += Self.norm("\(layer).bn\(place)", 8)
-            }
-        }
-        parameters += [("module.fc.weight", [2, 8]), ("module.fc.bias", [2])]
-        let found = try recognizeNames(parameters: table(parameters))
-        #expect(!found.network.isComplete)
-        #expect(norms(found).count == 5)
-        #expect(found.network.possiblePairs["module.bn1"] == .init("module.conv1", .assumed(because: .names)))
-        let extents = found.network.nodes.compactMap { node in
-            if case .convolution(let convolution) = node.operation { convolution.spatial } else { nil }
-        }
-        #expect(extents == [kernel] + [[Int]](repeating: small, count: 4))
-    }
-
     @Test("a norm beside the trunk is converted with its convolution, and the whole is not run")
     func neck() throws {
         let whole = table(trunk.parameters() + [("neck.0.weight", [8, 64, 1, 1])] + Self.norm("neck.1", 8))

@@ -12,7 +12,7 @@ struct OddFileTests {
         "JSON in place of weights is refused with what to do",
         arguments: [
             ("model.weights.json", "model.save('model.keras')"),
-            ("x.safetensors.index.json", "save one file"),
+            ("pytorch_model.bin.index.json", "save one file"),
             ("config.json", "--architecture"),
         ])
     func json(name: String, remedy: String) throws {
