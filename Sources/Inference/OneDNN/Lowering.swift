@@ -4,18 +4,18 @@ import Tensors
 /// Turns a network into a program: norms fold into convolutions, sums and ReLUs into what precedes them, and
 /// margins into what follows them.
 package struct Lowering {
-    private let network: Network
-    private let shapes: [Shape]
+    let network: Network
+    let shapes: [Shape]
     private let weights: Weights
     private let section: Section
-    private let wanted: Set<Int>
+    let wanted: Set<Int>
     private let needed: Set<Int>
-    private let consumers: [[Int]]
+    let consumers: [[Int]]
     private var program = Program()
     /// The value of each node, once it is computed and unless it is only a stage of a fused step.
-    private var values: [Int?]
+    var values: [Int?]
     /// The nodes whose steps are in the program.
-    private var done: Set<Int>
+    var done: Set<Int>
     /// Padding nodes that the one node after them takes over.
     private var absorbedMargins: Set<Int> = []
 
@@ -213,59 +213,6 @@ package struct Lowering {
                 to: shapes[index])
         else { preconditionFailure("shapes were checked before") }
         emit(operation, for: index)
-    }
-
-    // MARK: Fusion
-
-    /// What follows a node and can be done in the same step.
-    private struct Tail {
-        var last: Int
-        var residual: Int?
-        var clamp = Clamp.none
-
-        var operands: [Int] { residual.map { [$0] } ?? [] }
-    }
-
-    /// The sum with a value that is already there, then the clamp, as far as nothing else reads what is between.
-    /// The nodes it takes count as done.
-    private mutating func tail(behind index: Int, overwritesResidual: Bool = false) -> Tail {
-        var tail = Tail(last: index)
-        if let next = onlyConsumer(of: index), case .add = network.nodes[next].operation,
-            let other = otherOperand(of: next, than: index),
-            !overwritesResidual || mayOverwrite(other, in: next)
-        {
-            (tail.last, tail.residual) = (next, values[other])
-            done.insert(next)
-        }
-        if let next = onlyConsumer(of: tail.last), case .activation(let kind) = network.nodes[next].operation,
-            let clamp = Clamp(kind)
-        {
-            (tail.last, tail.clamp) = (next, clamp)
-            done.insert(next)
-        }
-        return tail
-    }
-
-    private func onlyConsumer(of index: Int) -> Int? {
-        !wanted.contains(index) && consumers[index].count == 1 ? consumers[index][0] : nil
-    }
-
-    /// The other operand of a sum of two of one shape, where its value is already computed.
-    private func otherOperand(of sum: Int, than index: Int) -> Int? {
-        let inputs = network.nodes[sum].inputs
-        guard inputs.count == 2, shapes[inputs[0]] == shapes[inputs[1]], inputs[0] != inputs[1] else {
-            return nil
-        }
-        let other = inputs[0] == index ? inputs[1] : inputs[0]
-        return values[other] == nil ? nil : other
-    }
-
-    /// Whether a node's value is read by nothing that is still to come, but for the sum itself.
-    private func mayOverwrite(_ index: Int, in sum: Int) -> Bool {
-        let sharing = values.indices.filter { values[$0] == values[index] }
-        return sharing.allSatisfy { node in
-            !wanted.contains(node) && consumers[node].allSatisfy { $0 == sum || done.contains($0) }
-        }
     }
 
     // MARK: Emission

@@ -1,33 +1,6 @@
 import OrderedJSON
 import Tensors
 
-/// A Keras 3 configuration of a network that came without one, and where its parameters are then.
-package struct KerasExport: Sendable, Equatable {
-    /// The configuration: a Functional model of Keras' own layers.
-    package var config: JSON
-    /// Parameter's name in the file → `layer/role`, in the order of the layers.
-    package var parameters: [(source: String, target: String)] {
-        zip(sources, targets).map { ($0, $1) }
-    }
-    fileprivate var sources: [String] = []
-    fileprivate var targets: [String] = []
-    /// Norm's or convolution's layer in the network → its layer in the configuration.
-    package var layers: [String: String] = [:]
-    /// Kernels that a Keras layer holds under another shape: source name → shape, in the order of the file's values.
-    package var shapes: [String: [Int]] = [:]
-}
-
-extension Network {
-    /// Describes the network in Keras' layers.
-    ///
-    /// Margins become `ZeroPadding2D`. Throws `NetworkError.noKerasLayer` for what Keras has no layer for: channels
-    /// of zeros, and maxima with margins where values may be negative.
-    package func kerasExport() throws(NetworkError) -> KerasExport {
-        var writer = KerasConfigWriter(self)
-        return try writer.export()
-    }
-}
-
 /// Writes a network's nodes as Keras 3's layers, each with its call.
 struct KerasConfigWriter {
     let network: Network
@@ -154,40 +127,6 @@ struct KerasConfigWriter {
         default: break
         }
     }
-
-    // MARK: Settings
-
-    private func settings(_ convolution: Convolution, _ padding: String) -> [(String, JSON)] {
-        [
-            ("filters", .int(convolution.outputs)), ("kernel_size", pair(convolution.size)),
-            ("strides", pair(convolution.strides)), ("padding", .string(padding)),
-            ("data_format", .string("channels_last")), ("dilation_rate", pair(convolution.dilation)),
-            ("groups", .int(convolution.groups)), ("activation", .string("linear")),
-            ("use_bias", .bool(convolution.bias != nil)),
-        ]
-    }
-
-    private func settings(_ gamma: String?, _ beta: String?, _ epsilon: Double) -> [(String, JSON)] {
-        [
-            ("axis", .int(-1)), ("epsilon", .double(epsilon)), ("center", .bool(beta != nil)),
-            ("scale", .bool(gamma != nil)),
-        ]
-    }
-
-    func pair(_ extent: Extent) -> JSON { .array([.int(extent.height), .int(extent.width)]) }
-
-    func padding(_ margins: Margins) -> JSON {
-        .array([
-            .array([.int(margins.top), .int(margins.bottom)]),
-            .array([.int(margins.left), .int(margins.right)]),
-        ])
-    }
-
-    private func numbers(_ values: [Float]) -> JSON {
-        values.count == 1 ? number(values[0]) : .array(values.map(number))
-    }
-
-    func number(_ value: Float) -> JSON { .double(Double(value)) }
 
     // MARK: Layers
 

@@ -1,0 +1,191 @@
+import Tensors
+
+extension Node {
+    /// Whether the shape of the value does not follow from those of the operands.
+    var hasUnknownShape: Bool {
+        switch operation {
+        case .opaque: true
+        case .convolution(let convolution): convolution.spatial != nil
+        default: false
+        }
+    }
+
+    func mismatch(_ found: String, _ expected: String) -> NetworkError {
+        .shapeMismatch(layer: layer, found: found, expected: expected)
+    }
+
+    /// The value's shape for operands of these shapes.
+    func shape(of operands: [Shape]) throws(NetworkError) -> Shape {
+        switch operation {
+        case .merge(.subtract) where operands.count > 2:
+            throw mismatch("\(operands.count) inputs", "two inputs")
+        case .add, .multiply, .merge: return try broadcast(operands)
+        case .concatenate: return try concatenation(operands)
+        case .stack:
+            guard let first = operands.first, operands.allSatisfy({ $0 == first }) else {
+                throw mismatch(operands.map(\.description).joined(separator: " and "), "equal shapes")
+            }
+            return try checked(first.extents + [operands.count], first)
+        default: break
+        }
+        guard operands.count == 1 else { throw mismatch("\(operands.count) inputs", "one input") }
+        let operand = operands[0]
+        switch operation {
+        case .input: throw mismatch("an input", "no input")
+        case .convolution, .transposedConvolution, .pool, .globalPool, .zeroPad, .padChannels, .crop, .resize:
+            return try mapShape(operand)
+        case .dense(let dense):
+            try requireInnermost(operand, dense.inputs)
+            return try checked(operand.extents.dropLast() + [dense.outputs], operand)
+        case .batchNorm(let norm):
+            if norm.axis == nil { try requireInnermost(operand, norm.channels) }
+        case .layerNorm(let norm): try requireInnermost(operand, norm.channels)
+        case .groupNorm(let norm):
+            if norm.axis == nil { try requireInnermost(operand, norm.channels) }
+            guard norm.groups > 0, norm.channels % norm.groups == 0 else {
+                throw mismatch("\(norm.channels) channels", "a multiple of \(norm.groups) groups")
+            }
+        case .activation, .unitNorm, .standardizeInput, .opaque:
+            guard operand.rank > 0 else { throw mismatch("\(operand)", "a map or a vector") }
+        case .prelu(let prelu): try requireSlopes(prelu.shape, operand)
+        case .scaleShift(let scale, let offset):
+            for values in [scale, offset] where values.count != 1 {
+                try requireInnermost(operand, values.count)
+            }
+        case .flatten: return [operand.count]
+        case .reshape(let target): return try reshaped(operand, target)
+        case .selectChannels(let channels, let keepsDimension):
+            guard operand.rank > 0, !channels.isEmpty, channels.allSatisfy((0..<operand[-1]).contains),
+                keepsDimension || channels.count == 1 && operand.rank > 1
+            else { throw mismatch("\(operand)", "the channels \(channels)") }
+            return try checked(operand.extents.dropLast() + (keepsDimension ? [channels.count] : []), operand)
+        case .permute(let order):
+            guard order.sorted() == Array(0..<operand.rank) else {
+                throw mismatch("\(operand)", "\(order.count) dimensions")
+            }
+            return try checked(order.map { operand[$0] }, operand)
+        case .add, .multiply, .merge, .concatenate, .stack: break
+        }
+        return operand
+    }
+
+    /// Operations that take a map and change its extents.
+    private func mapShape(_ operand: Shape) throws(NetworkError) -> Shape {
+        guard operand.rank == 3 else { throw mismatch("\(operand)", "height×width×channels") }
+        let (height, width, channels) = (operand[0], operand[1], operand[2])
+        switch operation {
+        case .convolution(let convolution):
+            try requireInnermost(operand, convolution.inputs)
+            guard convolution.kernelShape != nil, convolution.outputs % convolution.groups == 0 else {
+                throw mismatch(
+                    "\(convolution.inputs) to \(convolution.outputs) channels",
+                    "multiples of \(convolution.groups) groups")
+            }
+            guard let extent = convolution.outputExtent(height: height, width: width) else {
+                throw mismatch("\(operand)", "at least one window of \(convolution.size)")
+            }
+            return try checked([extent.height, extent.width, convolution.outputs], operand)
+        case .transposedConvolution(let convolution):
+            try requireInnermost(operand, convolution.inputs)
+            let extent = convolution.outputExtent(height: height, width: width)
+            return try checked([extent?.height, extent?.width, convolution.outputs], operand)
+        case .pool(let pool):
+            guard let extent = pool.outputExtent(height: height, width: width) else {
+                throw mismatch("\(operand)", "at least one window of \(pool.size)")
+            }
+            return try checked([extent.height, extent.width, channels], operand)
+        case .globalPool(_, let keepsDimensions):
+            guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
+            return keepsDimensions ? [1, 1, channels] : [channels]
+        case .crop(let crop):
+            guard let margins = crop.margins(height: height, width: width) else {
+                throw mismatch(
+                    "\(operand)", "a map that is larger than what is cut off, or than the part to keep")
+            }
+            return try checked(
+                [height - margins.top - margins.bottom, width - margins.left - margins.right, channels],
+                operand)
+        case .resize(let resize):
+            guard let extent = resize.outputExtent(height: height, width: width) else {
+                throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
+            }
+            return try checked([extent.height, extent.width, channels], operand)
+        case .zeroPad(let margins):
+            return try checked(
+                [
+                    checkedSum([height, margins.top, margins.bottom]),
+                    checkedSum([width, margins.left, margins.right]), channels,
+                ], operand)
+        case .padChannels(let before, let after):
+            return try checked([height, width, checkedSum([channels, before, after])], operand)
+        default: return operand
+        }
+    }
+
+    private func requireInnermost(_ operand: Shape, _ expected: Int) throws(NetworkError) {
+        guard operand.rank > 0, operand[-1] == expected else {
+            throw mismatch("\(operand)", "\(expected) in the innermost dimension")
+        }
+    }
+
+    private func checked(_ extents: [Int?], _ operand: Shape) throws(NetworkError) -> Shape {
+        let known = extents.compactMap(\.self)
+        guard known.count == extents.count, let shape = Shape(checking: known) else {
+            throw mismatch("\(operand)", "a value that fits in memory")
+        }
+        return shape
+    }
+
+    /// One slope for each element, or for all along a dimension.
+    private func requireSlopes(_ slopes: [Int], _ operand: Shape) throws(NetworkError) {
+        guard slopes.count == operand.rank,
+            zip(slopes, operand.extents).allSatisfy({ $0 == $1 || $0 == 1 })
+        else {
+            throw mismatch(
+                "\(operand)", "extents of the slopes, \(slopes.map(String.init).joined(separator: "×"))")
+        }
+    }
+
+    /// Right-aligned, extents of 1 stretched, as NumPy and Keras' merging layers do.
+    private func broadcast(_ operands: [Shape]) throws(NetworkError) -> Shape {
+        guard operands.count >= 2 else { throw mismatch("\(operands.count) inputs", "two or more inputs") }
+        var result = operands[0].extents
+        for operand in operands.dropFirst() {
+            let rank = max(result.count, operand.rank)
+            let left = Array(repeating: 1, count: rank - result.count) + result
+            let right = Array(repeating: 1, count: rank - operand.rank) + operand.extents
+            guard zip(left, right).allSatisfy({ $0 == $1 || $0 == 1 || $1 == 1 }) else {
+                throw mismatch(
+                    operands.map(\.description).joined(separator: " and "), "shapes that broadcast")
+            }
+            result = zip(left, right).map { $0 == 1 ? $1 : $0 }
+        }
+        return try checked(result, operands[0])
+    }
+
+    /// All but the innermost dimension agree, the innermost ones add up.
+    private func concatenation(_ operands: [Shape]) throws(NetworkError) -> Shape {
+        let leading = operands.first?.extents.dropLast() ?? []
+        guard !operands.isEmpty,
+            operands.allSatisfy({ $0.rank > 0 && $0.extents.dropLast() == leading })
+        else {
+            throw mismatch(
+                operands.map(\.description).joined(separator: " and "),
+                "the same extents but for the innermost")
+        }
+        return try checked(leading + [checkedSum(operands.map { $0[-1] })], operands[0])
+    }
+
+    /// The target shape, with its −1 resolved.
+    private func reshaped(_ operand: Shape, _ target: [Int]) throws(NetworkError) -> Shape {
+        let error = mismatch("\(operand)", "as many elements as \(target)")
+        guard target.count(where: { $0 == -1 }) <= 1,
+            let known = Shape(checking: target.filter { $0 != -1 })
+        else { throw error }
+        let rest = known.count > 0 ? operand.count / known.count : 0
+        guard let shape = Shape(checking: target.map { $0 == -1 ? rest : $0 }),
+            shape.count == operand.count, shape.rank > 0
+        else { throw error }
+        return shape
+    }
+}
