@@ -82,9 +82,9 @@ package enum ConversionWarning: Sendable, Equatable {
     /// Convolutions without a norm after them are standardized, which changes the outputs.
     case standardizedWithoutNorm(layers: [String])
     /// Weights were standardized without calibration.
-    case standardizedWithoutData(convolutions: Int)
+    case standardizedWithoutData(convolutions: Int, canCalibrate: Bool)
     /// Norms whose groups are of few channels: their statistics differ from sample to sample.
-    case narrowGroups(layers: [String], channelsPerGroup: Int)
+    case narrowGroups(layers: [String], channelsPerGroup: Int, canCalibrate: Bool)
     /// Groups of one channel on maps of unknown size: a 1×1 map would become zero.
     case singleChannelGroups(layers: [String])
     /// Convolutions stay unchanged because nothing proves that they directly precede a norm. `canBeAssumed`: the options
@@ -141,13 +141,16 @@ extension ConversionWarning: CustomStringConvertible {
         case .standardizedWithoutNorm(let layers):
             "standardized with no norm after them, which changes the outputs: "
                 + layers.listed(limit)
-        case .standardizedWithoutData(let convolutions):
+        case .standardizedWithoutData(let convolutions, let canCalibrate):
             "\(convolutions == 1 ? "1 convolution is" : "\(convolutions) convolutions are") standardized without images: "
-                + "expect a loss of accuracy, a large one in narrow networks and on grey images; --calibrate IMAGES loses "
-                + "least, then --ws off, then --synthesize"
-        case .narrowGroups(let layers, let size):
+                + "expect a loss of accuracy, a large one in narrow networks and on grey images; "
+                + (canCalibrate
+                    ? "--calibrate IMAGES loses least, then --ws off, then --synthesize"
+                    : "--ws off loses less")
+        case .narrowGroups(let layers, let size, let canCalibrate):
             "\(layers.count == 1 ? "1 norm has" : "\(layers.count) norms have") groups of few channels, down to \(size), "
-                + "whose statistics vary from image to image: expect a loss of accuracy; --calibrate IMAGES, --synthesize, "
+                + "whose statistics vary from image to image: expect a loss of accuracy; "
+                + (canCalibrate ? "--calibrate IMAGES, --synthesize, " : "")
                 + "--groups size:8 or --to ln lose less"
         case .singleChannelGroups(let layers):
             "groups of one channel become zero on 1×1 feature maps: \(layers.listed(limit))"

@@ -31,11 +31,16 @@ extension Planner {
         if options.initialization == .copy, !plan.norms.isEmpty { warnings.append(.copied) }
         if !withoutNorm.isEmpty { warnings.append(.standardizedWithoutNorm(layers: withoutNorm)) }
         if options.initialization == .statistics, !plan.report.standardized.isEmpty {
-            warnings.append(.standardizedWithoutData(convolutions: plan.report.standardized.count))
+            warnings.append(
+                .standardizedWithoutData(
+                    convolutions: plan.report.standardized.count, canCalibrate: source.isComputable))
         }
         let narrow = plan.norms.filter { $0.groups > 1 && $0.channels / $0.groups < Self.narrowGroup }
         if let size = narrow.map({ $0.channels / $0.groups }).min() {
-            warnings.append(.narrowGroups(layers: narrow.map(\.layer), channelsPerGroup: size))
+            warnings.append(
+                .narrowGroups(
+                    layers: narrow.map(\.layer), channelsPerGroup: size,
+                    canCalibrate: source.isComputable))
         }
         let single = plan.norms.filter { $0.groups == $0.channels }
         if shapes == nil, !single.isEmpty {

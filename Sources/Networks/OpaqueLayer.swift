@@ -108,6 +108,11 @@ extension Node {
 }
 
 extension Network {
+    /// Whether engines compute the network: the whole graph is known, with one output.
+    package var isComputable: Bool {
+        isComplete && outputs.isEmpty && nodes.allSatisfy { $0.obstacle == nil }
+    }
+
     /// The layers that normconv does not compute, each once, in topological order.
     package var uncomputedLayers: [UncomputedLayer] {
         var seen: Set<String> = []

@@ -13,7 +13,7 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     case noSuchOutput(found: String, names: [String])
     /// The kind of norms without running statistics is unknown.
     case unknownNorms(layers: [String])
-    /// The network ends in a map.
+    /// The network ends in a map, or in pooled features.
     case noClassifier(output: Shape)
     /// The network ends in one value that no sigmoid follows.
     case noHead
@@ -28,9 +28,9 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
                 + (isKeras
                     ? "; give it with --architecture FILE, a Keras configuration (model.to_json())" : "")
         case .notComputed(let cause):
-            "\(cause); inspect and convert do not compute layers, scores and calibration have to"
+            "\(cause). normconv can inspect and convert this network, but not score or calibrate it"
         case .severalOutputs(let names):
-            "the network has \(names.count) outputs, \(names.listed()), expected one; choose one with eval --output NAME"
+            "the network has \(names.count) outputs, \(names.listed()), expected one; eval and sweep choose one with --output NAME"
         case .noSuchOutput(let found, let names):
             names.isEmpty
                 ? "found --output \(found), but the network has one output: leave the option out"
@@ -40,7 +40,9 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
                 + "'\(layers.first ?? "")' on; choose --norm group --norm-groups N, --norm instance or --norm layer (one group). "
                 + "Batch norms without running statistics cannot be scored: they depend on the batch"
         case .noClassifier(let output):
-            "the network has no classifier: it ends in a feature map of \(output) (saved with include_top=False, or a head with an unknown name?)"
+            "the network has no classifier: it ends in "
+                + (output.rank > 1 ? "a feature map of \(output)" : "\(output) features")
+                + " (saved with include_top=False, or a head with an unknown name?)"
         case .noHead:
             "the network has one output and no sigmoid, expected a sigmoid or at least two outputs; if the output is the "
                 + "logit of a binary classifier, add --sigmoid"

@@ -66,6 +66,25 @@ extension Network {
         }
     }
 
+    /// Whether the output is no classifier's: no dense layer or convolution gives it, but for those before a norm of maps.
+    var endsInFeatures: Bool {
+        guard finalActivation == nil else { return false }
+        var (pending, seen) = ([output], Set<Int>())
+        while let index = pending.popLast() {
+            guard seen.insert(index).inserted else { continue }
+            let inputs = nodes[index].inputs
+            switch nodes[index].operation {
+            case .input: break
+            case .batchNorm, .groupNorm, .layerNorm:
+                if let input = inputs.first, case .dense = nodes[input].operation { return false }
+            case .activation, .prelu, .pool, .globalPool, .flatten, .reshape, .zeroPad, .add, .concatenate:
+                pending += inputs
+            default: return false
+            }
+        }
+        return true
+    }
+
     /// The network without its final softmax or sigmoid. Only operations that change the shape may follow it.
     var upToLogits: Network {
         guard let last = finalActivation?.node else { return self }
@@ -88,6 +107,9 @@ extension Model {
     func classes(of split: Split) throws -> (count: Int, head: Head) {
         let outputs = try naming(path) {
             try outputCount(imageShape: [split.height, split.width, split.channels])
+        }
+        guard !network.endsInFeatures else {
+            throw FileFailure(path: path, cause: EvaluationRefusal.noClassifier(output: [outputs]))
         }
         let head = try naming(path) { try self.head(outputs: outputs) }
         let count = head.classes(outputs: outputs)

@@ -144,7 +144,12 @@ struct HeadOptions: ParsableArguments {
     /// The networks with these options applied.
     func applied(to models: [Model]) throws -> [Model] {
         let models = sigmoid ? models.map { $0.readingSigmoid() } : models
-        return try outputName.map { name in try models.map { try $0.reading(output: name) } } ?? models
+        guard let outputName else { return models }
+        // Networks with one output may be compared with others.
+        let haveSeveral = models.contains { !$0.network.outputs.isEmpty }
+        return try models.map { model in
+            haveSeveral && model.network.outputs.isEmpty ? model : try model.reading(output: outputName)
+        }
     }
 }
 

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Commands on networks with layers that normconv does not compute")
 struct OpaqueCommandTests {
-    private static let remedy = "inspect and convert do not compute layers, scores and calibration have to\n"
+    private static let remedy = "normconv can inspect and convert this network, but not score or calibrate it\n"
 
     private func failing(_ arguments: [String], _ text: String) throws {
         let run = try normconv(arguments)
@@ -154,7 +154,7 @@ struct OpaqueCommandTests {
             try MadeNetwork.writeSplit(to: split, [[1, 0, 0], [0, 1, 2]], labels: [0, 1])
             try failing(
                 ["eval", path, "--data", split],
-                "x.h5: the network has 2 outputs, value, policy, expected one; choose one with eval --output NAME"
+                "x.h5: the network has 2 outputs, value, policy, expected one; eval and sweep choose one with --output NAME"
             )
             try failing(
                 ["eval", path, "--data", split, "--output", "poli"],

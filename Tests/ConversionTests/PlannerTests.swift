@@ -206,7 +206,8 @@ struct PlannerTests {
         #expect(plan.report.stages == [.init(channels: 4, groups: 2, norms: 1, standardized: 1)])
         #expect(
             plan.report.warnings == [
-                .standardizedWithoutData(convolutions: 1), .narrowGroups(layers: ["bn"], channelsPerGroup: 2),
+                .standardizedWithoutData(convolutions: 1, canCalibrate: true),
+                .narrowGroups(layers: ["bn"], channelsPerGroup: 2, canCalibrate: true),
             ])
     }
 
