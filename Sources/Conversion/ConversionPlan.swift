@@ -66,6 +66,8 @@ package struct ConversionReport: Sendable, Equatable {
         case beforeGroupNorm(layer: String)
         /// It is behind a layer that is not computed, and its statistics do not tell the mean of its input.
         case unknownInput
+        /// A file of names alone does not tell what kind of kernel it has.
+        case doubtfulKernel(Convolution.Doubt)
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
         /// Weights of a transposed convolution are standardized nowhere: its outputs see different parts of the kernel.
@@ -109,6 +111,10 @@ extension ConversionReport.Reason: CustomStringConvertible {
         case .beforeGroupNorm(let layer): "it is followed by '\(layer)', which is already a GroupNorm"
         case .unknownInput:
             "it is behind a layer that normconv does not compute, and nothing else tells the mean of its input"
+        case .doubtfulKernel(.mayBeGrouped):
+            "it may be grouped; a file of names alone does not record the groups"
+        case .doubtfulKernel(.mayBeTransposed):
+            "it may be transposed; a file of names alone does not record the order of inputs and outputs"
         case .singleWeightFilters: "its filters have a single weight"
         case .transposed: "it is a transposed convolution"
         }

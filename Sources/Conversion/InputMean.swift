@@ -19,10 +19,13 @@ extension KernelGeometry {
 }
 
 /// The mean of each input channel of a convolution, by least squares from the mean of its outputs without bias:
-/// μₒ = Σᵢ (ΣₖW)ₒᵢ·E[xᵢ]. With more inputs than outputs, the shortest of the solutions. Nil for a grouped convolution, and
-/// where both are more than 1,024.
+/// μₒ = Σᵢ (ΣₖW)ₒᵢ·E[xᵢ]. With more inputs than outputs, the shortest of the solutions. A filter of one input gives its
+/// mean by itself. Nil for other grouped convolutions, and where both are more than 1,024.
 func inputMean(_ kernel: Tensor, _ geometry: KernelGeometry, outputMean: [Double]) -> [Double]? {
     let (inputs, outputs) = (geometry.inputs, geometry.outputs)
+    if geometry.inputsPerGroup == 1, geometry.groups > 1 {
+        return depthwiseInputMean(geometry.tapSums(kernel), geometry, outputMean: outputMean)
+    }
     guard geometry.groups == 1, min(inputs, outputs) <= 1024 else { return nil }
     let sums = geometry.tapSums(kernel)
     func sum(_ output: Int, _ input: Int) -> Double { sums[output * inputs + input] }
@@ -37,6 +40,18 @@ func inputMean(_ kernel: Tensor, _ geometry: KernelGeometry, outputMean: [Double
     // E = (SᵀS)⁻¹Sᵀμ
     let right = (0..<inputs).map { input in (0..<outputs).reduce(0) { $0 + sum($1, input) * outputMean[$1] } }
     return solveWithRidge(gram(sums, count: inputs, stride: 1, terms: outputs, step: inputs), right)
+}
+
+/// The mean of each input that has filters of its own: least squares over these.
+private func depthwiseInputMean(
+    _ sums: [Double], _ geometry: KernelGeometry, outputMean: [Double]
+) -> [Double] {
+    let filters = geometry.outputsPerGroup
+    return (0..<geometry.inputs).map { input in
+        let own = input * filters..<(input + 1) * filters
+        let squares = own.reduce(0) { $0 + sums[$1] * sums[$1] }
+        return squares > 0 ? own.reduce(0) { $0 + sums[$1] * outputMean[$1] } / squares : 0
+    }
 }
 
 /// The products of a matrix' rows, or columns, with each other: vector i begins at i·stride and has `terms` elements, `step`

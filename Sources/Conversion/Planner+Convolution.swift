@@ -71,6 +71,11 @@ extension Planner {
     ) -> Treatment {
         if options.standardization == .off { return .leave(nil) }
         if geometry.filterSize == 1 { return .leave(.singleWeightFilters) }
+        if case .convolution(let convolution) = source.nodes[index].operation, pairs.normBehind[index] != nil,
+            let doubt = convolution.doubt
+        {
+            return .leave(.doubtfulKernel(doubt))
+        }
         switch contradicted[index] ?? pairs.exemptions[index] {
         case .unproven(let norm, let basis)?: return .leave(.exempt(.unproven(norm: norm, basis: basis)))
         case .contradicted(let norm)?: return .leave(.exempt(.contradicted(norm: norm)))

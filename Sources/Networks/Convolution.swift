@@ -28,6 +28,16 @@ package struct Convolution: Sendable, Equatable {
     /// ε of weight standardization (biased variance, inside the root) where the layer standardizes its stored kernel
     /// before it is used; nil for a plain convolution.
     package var standardization: Double?
+    /// What a file of names alone does not tell about the kernel; nil where it is known.
+    package var doubt: Doubt?
+
+    /// What a kernel may be besides a plain convolution's.
+    package enum Doubt: String, Sendable, Equatable {
+        /// That of a grouped convolution: the inputs are then those of one group.
+        case mayBeGrouped
+        /// That of a transposed convolution: its inputs are then first.
+        case mayBeTransposed
+    }
 
     /// A convolution.
     package init(

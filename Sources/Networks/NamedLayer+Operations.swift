@@ -32,13 +32,23 @@ extension NamedLayers.Layer {
         guard let kernel, let (outputs, inputs) = mapChannels, outputs > 0, inputs > 0,
             let spatial, let size = Convolution.planarSize(spatial)
         else { return nil }
-        // A grouped kernel has fewer inputs than the map has channels; one group gives the same statistics.
-        return Convolution(
+        // Filters of one input are depthwise ones', each with an input of its own. Those of a grey image may be taken so, too.
+        let groups = isTorch && inputs == 1 ? outputs : 1
+        var convolution = Convolution(
             kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio, bias: parts["bias"]?.name,
-            inputs: inputs, outputs: outputs,
+            inputs: inputs * groups, outputs: outputs,
             size: spatial.count == 2 ? Extent(height: spatial[0], width: spatial[1]) : size,
-            strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid,
+            strides: Extent(1), dilation: Extent(1), groups: groups, padding: .valid,
             spatial: spatial.count == 2 ? nil : spatial)
+        convolution.doubt = mayBeTransposed ? .mayBeTransposed : mayBeGrouped ? .mayBeGrouped : nil
+        return convolution
+    }
+
+    /// Whether the kernel may be that of several groups, as ResNeXt's and RegNet's: few inputs for its outputs. 1×1 kernels
+    /// and those of images (up to 3 inputs) are not grouped.
+    private var mayBeGrouped: Bool {
+        guard isTorch, let (outputs, inputs) = mapChannels, let spatial else { return false }
+        return inputs > 3 && outputs % inputs == 0 && outputs / inputs > 4 && spatial.contains { $0 > 1 }
     }
 
     /// Whether the kernel of even extents may be a transposed convolution's, whose inputs come first.

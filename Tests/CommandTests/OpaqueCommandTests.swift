@@ -77,7 +77,7 @@ struct OpaqueCommandTests {
             ] {
                 try failing(
                     arguments,
-                    "x.keras: layer 'scale': layers of class Lambda are not supported; " + Self.remedy)
+                    "x.keras: layer 'scale': layers of class Lambda are not supported. " + Self.remedy)
             }
             #expect(!FileManager.default.fileExists(atPath: output))
         }
@@ -94,7 +94,7 @@ struct OpaqueCommandTests {
                 parameters: OpaqueNetwork.parameters.filter { $0.0 != "slope/alpha" })
             try failing(
                 ["eval", path, "--data", "missing.npz"],
-                "layer 'scaled': scale is \"x\", expected numbers; " + Self.remedy)
+                "layer 'scaled': scale is \"x\", expected numbers. " + Self.remedy)
             let inspect = try normconv("inspect", path)
             #expect(
                 inspect.output.contains(

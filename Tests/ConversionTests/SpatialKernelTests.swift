@@ -49,6 +49,21 @@ struct SpatialKernelTests {
         }
     }
 
+    @Test(
+        "whose kind a file does not tell keep their weights, and the reason is given",
+        arguments: [Convolution.Doubt.mayBeGrouped, .mayBeTransposed])
+    func doubt(doubt: Convolution.Doubt) throws {
+        var example = try block([3, 3], .oihw, isPlanar: true)
+        guard case .convolution(var convolution) = example.nodes[1].operation else { return }
+        convolution.doubt = doubt
+        example.nodes[1].operation = .convolution(convolution)
+        let options = ConversionOptions(groups: .count(2), weightStandardization: .on)
+        let plan = try planConversion(of: example.network, parameters: example.table, options: options)
+        #expect(plan.edits["conv.weight"] == nil)
+        #expect(plan.report.leftAlone == [.init(layer: "conv", reason: .doubtfulKernel(doubt))])
+        #expect(plan.norms.count == 1)
+    }
+
     @Test("are not computed, and the error names the layer")
     func refused() throws {
         let network = try block([3, 2, 4], .oihw, isPlanar: false).network

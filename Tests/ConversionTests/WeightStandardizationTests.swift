@@ -179,6 +179,18 @@ struct WeightStandardizationTests {
         for (left, right) in zip(found, truth) { #expect(abs(left - right) < 1e-4) }
     }
 
+    @Test("filters of one input tell its mean by themselves", arguments: [1, 2])
+    func depthwiseMeans(filters: Int) throws {
+        let convolution = convolution(.oihw, inputs: 4, outputs: 4 * filters, groups: 4)
+        let geometry = try #require(KernelGeometry(convolution))
+        let kernel = Tensor(shape: try #require(convolution.kernelShape), values: noise(4 * filters * 6))
+        let truth = [5.3, 0, 0.25, 120]
+        let sums = geometry.tapSums(kernel)
+        let outputMean = (0..<4 * filters).map { sums[$0] * truth[$0 / filters] }
+        let found = try #require(inputMean(kernel, geometry, outputMean: outputMean))
+        for (left, right) in zip(found, truth) { #expect(abs(left - right) < 1e-9) }
+    }
+
     @Test("geometry refuses numbers that do not fit together")
     func inconsistent() {
         #expect(KernelGeometry(convolution(.oihw, inputs: 4, outputs: 5, groups: 2)) == nil)

@@ -182,6 +182,19 @@ struct PairEvidenceTests {
         #expect(throws: NetworkError.self) { try pairs(layers + [("module.other", [4, 4, 3, 3])]) }
     }
 
+    @Test(
+        "a kernel's groups follow from one input, and are in doubt with few",
+        arguments: [
+            ([64, 1, 3, 3], 64, nil), ([128, 4, 3, 3], 1, .mayBeGrouped), ([64, 3, 7, 7], 1, nil),
+            ([144, 24, 1, 1], 1, nil), ([64, 64, 2, 2], 1, .mayBeTransposed), ([64, 64, 3, 3], 1, nil),
+        ] as [([Int], Int, Convolution.Doubt?)])
+    func doubts(extents: [Int], groups: Int, doubt: Convolution.Doubt?) throws {
+        let layers = NamedLayers(table([("conv.weight", extents)]), [:])
+        let convolution = try #require(layers.layers.first?.convolution)
+        #expect((convolution.groups, convolution.doubt) == (groups, doubt))
+        #expect(convolution.kernelShape?.extents == extents)
+    }
+
     /// Norm → convolution. Layers are kernels by their extents, or norms by their channels.
     private func pairs(_ layers: [(String, [Int])]) throws -> [String: String] {
         let parameters = table(

@@ -88,11 +88,12 @@ struct ArrayImages: ImageStore {
             expected: scale == .unit ? "0…1" : "0…255 (or 0…1 with --scale unit)")
     }
 
-    /// Whether the values fit the given scale. With a factor they stay below 256: 1/256 takes 65535 to 255.996.
+    /// Whether the values fit the given scale. Values that reach 2 at most are no bytes: interpolation takes 0…1 a little
+    /// beyond 1. With a factor they stay below 256: 1/256 takes 65535 to 255.996.
     private func isOfScale(_ extremes: ClosedRange<Float>) -> Bool {
         let most = isScaled ? Float(256).nextDown : scale.range.upperBound
         return extremes.lowerBound >= 0 && extremes.upperBound <= most
-            && (scale == .unit || extremes.upperBound > 1)
+            && (scale == .unit || extremes.upperBound > 2)
     }
 
     /// `raw` takes values on any scale.
