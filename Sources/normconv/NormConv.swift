@@ -8,7 +8,7 @@ import NormConvKit
 struct NormConv: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "normconv",
-        abstract: "Replaces the BatchNorm of pretrained ResNets with GroupNorm and scores the result.",
+        abstract: "Replaces the BatchNorm of pretrained networks with GroupNorm and scores the result.",
         discussion: """
             EXAMPLES
               normconv inspect resnet50.h5
