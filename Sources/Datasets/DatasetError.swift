@@ -14,6 +14,8 @@ package enum DatasetError: Error, Equatable {
     case severalArrays(file: String, role: String, found: [String])
     /// No array of the name that was asked for.
     case noArray(file: String, name: String, found: [String])
+    /// `--labels` that names neither a file nor an array.
+    case noLabelSource(file: String, name: String, found: [String])
     /// No labels where labels are needed.
     case noLabels(file: String, found: [String], expected: String)
     /// An array of Python objects.
