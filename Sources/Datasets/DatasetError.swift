@@ -163,7 +163,7 @@ extension DatasetError: CustomStringConvertible {
         case .malformedLine(let file, let line, let found, let expected):
             "\(file):\(line): '\(found.prefix(60))', expected \(expected)"
         case .columnsUnclear(let file, let line, let found, let expected):
-            "\(file):\(line): columns \(Self.list(found)), expected \(expected)"
+            "\(file):\(line): columns \(Self.list(found, 20)), expected \(expected)"
         case .listedImageMissing(let file, let line, let image, let root):
             "\(file):\(line): there is no '\(image)', expected a path relative to "
                 + (root.map { "'\($0)'" }

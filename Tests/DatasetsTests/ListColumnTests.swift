@@ -59,7 +59,9 @@ struct ListColumnTests {
             ("Width,Roi.X1,ClassId,Path", "8,0,L,P", "ClassId"),
             ("Filename;Width;ClassId", "P;8;L", "ClassId"),
             ("filename\tlabel", "P\tL", "label"), ("label,filename", "L,P", "label"),
-            ("filename,labels", "P,L", "labels"), ("file_name,label", "P,L", "label"),
+            ("filename,labels", "P,L", "labels"), ("idx,filename,finding", "9,P,L", "finding"),
+            ("No.,filename,finding", "9,P,L", "finding"), ("Unnamed: 0,filename,finding", "9,P,L", "finding"),
+            ("file_name,label", "P,L", "label"),
             ("image_id,label", "P,L", "label"), ("class id,filepaths", "L,P", "class id"),
             ("image,target", "P,L", "target"), ("img_path,Class Index", "P,L", "Class Index"),
             ("id,breed_id,label_id", "P,7,L", "label_id"), ("filename,red_level", "P,L", "red_level"),
@@ -263,8 +265,16 @@ struct ListColumnTests {
     func unclear() throws {
         try expectFailure(lines("filename,age,weight") { "\($0),\($1),7" }) {
             .columnsUnclear(
-                file: $0, line: 1, found: ["filename", "age", "weight"], expected: ListHeader.understood)
+                file: $0, line: 1, found: ["filename", "age", "weight"],
+                expected: ListHeader.understoodClass)
         }
+        try expectFailure(lines("pic,label,weight") { "\($0).x,\($1),7" }) {
+            .columnsUnclear(
+                file: $0, line: 1, found: ["pic", "label", "weight"], expected: ListHeader.understoodPath)
+        }
+        let columns = (0..<21).map { "c\($0)" }
+        let text = DatasetError.columnsUnclear(file: "a", line: 1, found: columns, expected: "b").description
+        #expect(text.contains("'c19', … and 1 more"))
         try expectFailure(lines("filename,label,target") { "\($0),\($1),\(3 - $1)" }) {
             .columnsUnclear(
                 file: $0, line: 1, found: ["label", "target"],

@@ -41,7 +41,7 @@ struct NamedColumns {
         if let found = header.paths.first(where: finds) ?? header.paths.first { return found }
         let others = others.filter { !header.numbers.contains($0) }
         guard let found = others.first(where: finds) ?? (header.names.count == 2 ? others.first : nil) else {
-            throw unclear()
+            throw unclear(ListHeader.understoodPath)
         }
         return found
     }
@@ -97,7 +97,7 @@ struct NamedColumns {
     private func only(_ columns: [Int]) throws(DatasetError) -> Int {
         let first = try list.labelColumn(columns[0], of: rows).labels()
         for column in columns.dropFirst() where try list.labelColumn(column, of: rows).labels() != first {
-            throw unclear(columns, "one column of labels; remove the others")
+            throw unclear("one column of labels; remove the others", columns)
         }
         return columns[0]
     }
@@ -109,7 +109,7 @@ struct NamedColumns {
         var classes: [LabelColumn] = []
         for column in columns { classes.append(try list.labelColumn(column, of: rows)) }
         guard classes.count > 1, classes.allSatisfy(\.isBinary), let last = columns.last else {
-            throw unclear()
+            throw unclear(ListHeader.understoodClass)
         }
         let names = columns.map { header.names[$0] }
         var labels: [Int] = []
@@ -128,10 +128,10 @@ struct NamedColumns {
         )
     }
 
-    private func unclear(_ columns: [Int]? = nil, _ expected: String? = nil) -> DatasetError {
+    private func unclear(_ expected: String, _ columns: [Int]? = nil) -> DatasetError {
         .columnsUnclear(
             file: list.table.path, line: list.table.rows[0].line,
             found: (columns ?? Array(header.names.indices)).map { header.names[$0] },
-            expected: expected ?? ListHeader.understood)
+            expected: expected)
     }
 }
