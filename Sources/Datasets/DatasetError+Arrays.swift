@@ -11,6 +11,9 @@ extension DatasetError {
                 + (role == "images" ? "--images NAME (--image-array in convert and diff)" : "--labels NAME")
         case .noArray(let file, let name, let found):
             "\(file): no array '\(name)': found \(Self.arrays(found)), expected one of these"
+        case .noLabelSource(let file, let name, let found):
+            "\(file): --labels '\(name)' is neither a file nor an array: found \(Self.arrays(found)), expected one of these or "
+                + "a file of labels"
         case .noLabels(let file, let found, let expected):
             "\(file): no labels\(found.isEmpty ? "" : ": found \(Self.arrays(found))"), expected \(expected)"
         case .pickledArray(let file, let object):

@@ -14,6 +14,8 @@ package enum DatasetError: Error, Equatable {
     case severalArrays(file: String, role: String, found: [String])
     /// No array of the name that was asked for.
     case noArray(file: String, name: String, found: [String])
+    /// `--labels` that names neither a file nor an array.
+    case noLabelSource(file: String, name: String, found: [String])
     /// No labels where labels are needed.
     case noLabels(file: String, found: [String], expected: String)
     /// An array of Python objects.
@@ -161,7 +163,7 @@ extension DatasetError: CustomStringConvertible {
         case .malformedLine(let file, let line, let found, let expected):
             "\(file):\(line): '\(found.prefix(60))', expected \(expected)"
         case .columnsUnclear(let file, let line, let found, let expected):
-            "\(file):\(line): columns \(Self.list(found)), expected \(expected)"
+            "\(file):\(line): columns \(Self.list(found, 20)), expected \(expected)"
         case .listedImageMissing(let file, let line, let image, let root):
             "\(file):\(line): there is no '\(image)', expected a path relative to "
                 + (root.map { "'\($0)'" }

@@ -39,6 +39,12 @@ public struct Split: Sendable {
 
     private let images: any ImageStore
 
+    /// What names and values alone decided under some preprocessings: `raw` leaves values on any scale.
+    package func assumptions(under preprocessings: [Preprocessing]) -> [String] {
+        let raw = preprocessings.contains(.raw) ? (images as? ArrayImages)?.rawAssumptions : nil
+        return assumptions + (raw ?? [])
+    }
+
     /// An image file that cannot be read.
     package struct BrokenImage: Sendable, Equatable, Codable {
         /// The file.

@@ -59,7 +59,8 @@ struct Diff: ParsableCommand {
         var options = arrays.splitOptions
         options.requiresLabels = false
         options.imagesName = imageArray
-        let split = try imageOptions.split(data, for: [a], options: options, quiet: output.quiet)
+        let split = try imageOptions.split(
+            data, for: [a], options: options, preprocessing: preprocess, quiet: output.quiet)
         let progress = ProgressLine(
             URL(fileURLWithPath: second).lastPathComponent, total: min(images, split.count),
             isOn: !output.quiet)

@@ -129,7 +129,8 @@ struct Eval: ParsableCommand {
         try precision.check()
         let networks = try head.applied(to: architecture.models(paths, quiet: output.quiet))
         let split = try images.split(
-            data, for: networks, options: labels.splitOptions, quiet: output.quiet)
+            data, for: networks, options: labels.splitOptions, preprocessing: preprocess,
+            quiet: output.quiet)
         let job = try job(networks, on: split)
         let partial = part.options(architecture: try architecture.text, force: force)
         let scores = try run(job, on: split, partial)

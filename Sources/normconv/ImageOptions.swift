@@ -46,9 +46,10 @@ struct ImageOptions: ParsableArguments {
             || imageRoot != nil
     }
 
-    /// Opens a split for networks.
+    /// Opens a split for networks. `preprocessing` is that of all of them; nil for each one's own.
     func split(
-        _ path: String, for models: [Model], options: SplitOptions = SplitOptions(), quiet: Bool
+        _ path: String, for models: [Model], options: SplitOptions = SplitOptions(),
+        preprocessing: Preprocessing? = nil, quiet: Bool
     ) throws -> Split {
         var options = options
         options.resize = resize
@@ -58,8 +59,10 @@ struct ImageOptions: ParsableArguments {
         options.decodesReduced = fastDecode
         options.imageRoot = imageRoot
         let split = try models.split(path: path, options: options)
-        if !quiet, !split.assumptions.isEmpty {
-            Terminal.note("warning: \(path): assumed: \(split.assumptions.joined(separator: "; "))")
+        let assumptions = split.assumptions(
+            under: preprocessing.map { [$0] } ?? models.map(\.preprocessing))
+        if !quiet, !assumptions.isEmpty {
+            Terminal.note("warning: \(path): assumed: \(assumptions.joined(separator: "; "))")
         }
         guard skipBroken else { return split }
         let progress = ProgressLine("reading", total: split.count, isOn: !quiet)

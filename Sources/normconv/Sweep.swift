@@ -80,7 +80,8 @@ struct Sweep: ParsableCommand {
         try checkPage()
         let networks = try head.applied(to: architecture.models(models, quiet: output.quiet))
         let split = try images.split(
-            data, for: networks, options: labels.splitOptions, quiet: output.quiet)
+            data, for: networks, options: labels.splitOptions, preprocessing: preprocess,
+            quiet: output.quiet)
         let progress = ProgressLine(
             "sweep", total: split.sweepLength(networks, options: options), isOn: !output.quiet)
         defer { progress.finish() }

@@ -62,7 +62,11 @@ struct SplitCommandTests {
             #expect(output.code != 0 && FileManager.default.fileExists(atPath: truth))
             #expect(try top1(eval + [data, "--labels", truth]) == 0.75)
             let unknown = try normconv(eval + [data, "--labels", "nowhere.h5"])
-            #expect(unknown.code == 1 && unknown.errors.contains("no array 'nowhere.h5': found 'x'"))
+            #expect(
+                unknown.code == 1
+                    && unknown.errors.contains(
+                        "--labels 'nowhere.h5' is neither a file nor an array: found 'x'")
+            )
         }
     }
 

@@ -117,6 +117,16 @@ struct ArrayChoiceTests {
         try expectFailure(arrays, sources: sources { $0.images = "x" }) {
             .noArray(file: $0, name: "x", found: listed)
         }
+        let missing = sources { ($0.images, $0.labels) = ("arr_0", "cls.npy") }
+        try expectFailure(arrays, sources: missing) {
+            .noLabelSource(file: $0, name: "cls.npy", found: listed)
+        }
+        let list = sources { ($0.images, $0.labelsFile) = ("arr_0", "lab.csv") }
+        try expectFailure(arrays, sources: list) { _ in
+            .optionDoesNotFit(
+                file: "lab.csv", option: "--labels FILE", found: "a text file",
+                expected: "labels of arrays in HDF5, .npz, .npy or IDX")
+        }
         try expectFailure(arrays, sources: sources { $0.images = "arr_0" }) {
             .noLabels(file: $0, found: listed, expected: ArrayName.knownLabels)
         }

@@ -114,6 +114,26 @@ struct FolderPartTests {
         }
     }
 
+    @Test("An absolute path of another machine is looked for below the root by its longest end")
+    func absolutePaths() throws {
+        try MadeFolder.with { folder in
+            try folder.images("pool/dog/0.png", "pool/cat/0.png", "0.png")
+            try folder.write(
+                "list.csv", "path,label\n/content/data/dog/0.png,1\n/content/data/cat/0.png,0\n")
+            var sources = SplitSources()
+            sources.imageRoot = folder.path + "/pool"
+            let split = try Split(path: folder.path + "/list.csv", sources: sources)
+            #expect(names(split, in: folder) == ["pool/dog/0.png", "pool/cat/0.png"])
+            try folder.write("list.csv", "path,label\n/content/data/0.png,1\n/content/data/dog/0.png,0\n")
+            let near = try Split(path: folder.path + "/list.csv")
+            #expect(names(near, in: folder) == ["0.png", "dog/0.png"])
+            try folder.write("list.csv", "path,label\n/content/data/9.png,1\n")
+            let expected = DatasetError.listedImageMissing(
+                file: folder.path + "/list.csv", line: 2, image: "/content/data/9.png")
+            #expect(throws: expected) { try Split(path: folder.path + "/list.csv") }
+        }
+    }
+
     @Test("BMP and PPM files are images of folders and lists", arguments: ["8.bmp", "p6-255.pnm"])
     func bitmaps(name: String) throws {
         let archive = try ZipArchive(path: TestFiles.fixture("images/bitmaps.npz"))

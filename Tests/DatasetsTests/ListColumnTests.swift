@@ -59,7 +59,9 @@ struct ListColumnTests {
             ("Width,Roi.X1,ClassId,Path", "8,0,L,P", "ClassId"),
             ("Filename;Width;ClassId", "P;8;L", "ClassId"),
             ("filename\tlabel", "P\tL", "label"), ("label,filename", "L,P", "label"),
-            ("filename,labels", "P,L", "labels"), ("file_name,label", "P,L", "label"),
+            ("filename,labels", "P,L", "labels"), ("idx,filename,finding", "9,P,L", "finding"),
+            ("No.,filename,finding", "9,P,L", "finding"), ("Unnamed: 0,filename,finding", "9,P,L", "finding"),
+            ("file_name,label", "P,L", "label"),
             ("image_id,label", "P,L", "label"), ("class id,filepaths", "L,P", "class id"),
             ("image,target", "P,L", "target"), ("img_path,Class Index", "P,L", "Class Index"),
             ("id,breed_id,label_id", "P,7,L", "label_id"), ("filename,red_level", "P,L", "red_level"),
@@ -71,6 +73,55 @@ struct ListColumnTests {
             line.replacingOccurrences(of: "P", with: name).replacingOccurrences(of: "L", with: "\(label)")
         }
         try expect(text, from: "column '\(column)'")
+    }
+
+    @Test(
+        "Of lines that are parts of a data set those of the test part are taken, and that is told",
+        arguments: [
+            ("Path,Label,Split", "P,L,S"), ("image_id,split,label", "P,S,L"),
+            ("filepaths,labels,data set", "P,L,S"), ("fold,filename,finding", "S,P,L"),
+        ])
+    func parts(header: String, line: String) throws {
+        let name = header.split(separator: ",")[line.split(separator: ",").firstIndex(of: "S") ?? 0]
+        for (values, test, training) in [
+            (["Train", "test", "Train", "test"], [1, 3], [0, 2]),
+            (["valid", "train", "valid", "train"], [0, 2], [1, 3]),
+        ] {
+            try withImages { folder in
+                let text = lines(header) { name, label in
+                    line.replacing("S", with: values[label]).replacing("L", with: "\(label)")
+                        .replacing("P", with: name)
+                }
+                try folder.write("list.csv", text)
+                let path = folder.path + "/list.csv"
+                let split = try Split(path: path)
+                #expect(split.labels == test && split.count == 2)
+                #expect(
+                    split.assumptions == [
+                        "lines with '\(values[test[0]])' in column '\(name)' are the split; "
+                            + "there is also '\(values[training[0]])'"
+                    ])
+                var sources = SplitSources()
+                sources.takesTrainingPart = true
+                #expect(try Split(path: path, sources: sources).labels == training)
+            }
+        }
+    }
+
+    @Test("A column of parts with other values is none, and one of training alone is told")
+    func onePart() throws {
+        try withImages { folder in
+            try folder.write("list.csv", lines("filename,label,fold") { "\($0),\($1),\($1)" })
+            let folds = try Split(path: folder.path + "/list.csv")
+            #expect(folds.count == 4 && folds.assumptions.isEmpty)
+            try folder.write("list.csv", lines("filename,label,split") { "\($0),\($1),train" })
+            let training = try Split(path: folder.path + "/list.csv")
+            #expect(training.count == 4)
+            #expect(
+                training.assumptions == [
+                    "lines with 'train' in column 'split' are the split; the list has no test part"
+                ])
+        }
     }
 
     @Test("Whole floats are numbers, as pandas writes them", arguments: [".0", ".000000", "."])
@@ -214,8 +265,16 @@ struct ListColumnTests {
     func unclear() throws {
         try expectFailure(lines("filename,age,weight") { "\($0),\($1),7" }) {
             .columnsUnclear(
-                file: $0, line: 1, found: ["filename", "age", "weight"], expected: ListHeader.understood)
+                file: $0, line: 1, found: ["filename", "age", "weight"],
+                expected: ListHeader.understoodClass)
         }
+        try expectFailure(lines("pic,label,weight") { "\($0).x,\($1),7" }) {
+            .columnsUnclear(
+                file: $0, line: 1, found: ["pic", "label", "weight"], expected: ListHeader.understoodPath)
+        }
+        let columns = (0..<21).map { "c\($0)" }
+        let text = DatasetError.columnsUnclear(file: "a", line: 1, found: columns, expected: "b").description
+        #expect(text.contains("'c19', … and 1 more"))
         try expectFailure(lines("filename,label,target") { "\($0),\($1),\(3 - $1)" }) {
             .columnsUnclear(
                 file: $0, line: 1, found: ["label", "target"],

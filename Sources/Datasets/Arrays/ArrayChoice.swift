@@ -22,7 +22,12 @@ struct ArrayChoice {
         let part = ArrayName(name)?.part
         let candidates = known.names(.labels, part)
         if let labels {
-            self.labels = try Self.present(labels, in: arrays)
+            do throws(DatasetError) {
+                self.labels = try Self.present(labels, in: arrays)
+            } catch {
+                guard case .noArray(let file, let name, let found) = error else { throw error }
+                throw .noLabelSource(file: file, name: name, found: found)
+            }
         } else if let paired = Self.partner(of: name, in: candidates) {
             self.labels = paired
         } else {

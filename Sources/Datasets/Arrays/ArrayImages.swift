@@ -13,6 +13,8 @@ struct ArrayImages: ImageStore {
     private let extremes: ClosedRange<Float>?
     /// What their values alone decided, for people to check.
     let assumptions: [String]
+    /// What their values alone decided where they reach the network as they are.
+    let rawAssumptions: [String]
 
     /// `scale` is the range of the values, `channels` the wanted number: 1 for grey, 3 for colour.
     init(
@@ -35,15 +37,19 @@ struct ArrayImages: ImageStore {
             extremes = found
             let range = "\(Int(found.lowerBound))…\(Int(found.upperBound))"
             assumptions = ["'\(array.name)', \(array.elementName) of \(range), are pixels of 0…255"]
+            rawAssumptions = []
         } else {
             let found = isByte ? nil : try Self.extremes(reader, count: format.count, bytes: 16 << 20)
             extremes = found
             // Preprocessings other than `raw` refuse them.
             let isUnit = scale == .bytes && found.map { $0.lowerBound >= 0 && $0.upperBound <= 1 } ?? false
-            assumptions =
+            assumptions = []
+            rawAssumptions =
                 isUnit
-                ? ["'\(array.name)', floats of 0…1, are what the network takes; otherwise add --scale 255"]
-                : []
+                ? [
+                    "'\(array.name)', floats of 0…1, are what the network takes, as --scale unit says; otherwise add "
+                        + "--scale 255"
+                ] : []
         }
     }
 

@@ -89,6 +89,11 @@ struct SplitFile {
             (labelSource, classNames) = ("file '\(path)'", nil)
             return
         }
+        guard !ImageList.endings.contains(ending(of: path)) else {
+            throw .optionDoesNotFit(
+                file: path, option: "--labels FILE", found: "a text file",
+                expected: "labels of arrays in HDF5, .npz, .npy or IDX")
+        }
         let arrays = try Self.namedArrays(path)
         let choice = try ArrayChoice(arrays, labels: name)
         labels = try arrays.labels(choice.name)

@@ -20,7 +20,7 @@ struct BareColumns {
             }
             throw list.locator.missing(first.fields[0], line: first.line)
         }
-        var columns = ImageList.Columns(paths: try list.paths(path, of: rows))
+        var columns = ImageList.Columns(paths: try list.paths(path, of: rows), line: first.line)
         let labels = try labelColumns(first.fields.indices.filter { $0 != path })
         if labels.count == 1 {
             columns.labels = try list.labelColumn(labels[0], of: rows).labels()
@@ -55,7 +55,8 @@ struct BareColumns {
         }
         let column = LabelColumn(file: list.table.path, cells: labels)
         return ImageList.Columns(
-            paths: paths, labels: try column.labels(), source: "the first word of each line")
+            paths: paths, line: rows[rows.startIndex].line, labels: try column.labels(),
+            source: "the first word of each line")
     }
 
     /// The columns without a leading line number, as in MXNet's lists.

@@ -11,9 +11,12 @@ struct ImageList {
 
     let table: ListTable
     let locator: ImageLocator
+    /// Whether of several parts the training part is taken.
+    private let takesTraining: Bool
 
     /// Reads and splits the lines. Paths start from `root`, or are looked for near the list.
-    init(path: String, root: String? = nil) throws(DatasetError) {
+    init(path: String, root: String? = nil, takesTraining: Bool = false) throws(DatasetError) {
+        self.takesTraining = takesTraining
         table = try ListTable(path: path)
         locator = ImageLocator(list: path, root: root)
     }
@@ -26,30 +29,38 @@ struct ImageList {
             header.isHeader && (table.separator != .space || header.isKnownThroughout)
             && !header.names.contains(where: locator.finds)
         let content = table.rows.dropFirst(hasHeader ? 1 : 0)
-        guard let first = content.first else { throw .emptyList(file: table.path) }
+        guard !content.isEmpty else { throw .emptyList(file: table.path) }
         let columns =
             hasHeader
-            ? try NamedColumns(header, content, self).columns(requiresLabels: requiresLabels)
+            ? try NamedColumns(header, content, self, takesTraining: takesTraining)
+                .columns(requiresLabels: requiresLabels)
             : try BareColumns(content, self).columns(requiresLabels: requiresLabels)
-        let files = try locator.paths(columns.paths, line: first.line)
+        let files = try locator.paths(columns.paths, line: columns.line)
         guard let labels = columns.labels else {
             guard !requiresLabels else {
                 throw .malformedLine(
                     file: table.path, line: table.rows[0].line, found: table.rows[0].text,
                     expected: "an image's path and its label")
             }
-            return ImageListing(source: table.path, files: files, labels: nil)
+            return ImageListing(
+                source: table.path, files: files, labels: nil, assumptions: columns.assumptions)
         }
-        return ImageListing(source: table.path, files: files, labels: labels, labelSource: columns.source)
+        return ImageListing(
+            source: table.path, files: files, labels: labels, labelSource: columns.source,
+            assumptions: columns.assumptions)
     }
 
     /// The content of a list's columns.
     struct Columns {
         var paths: [String]
+        /// The line of the first path.
+        var line: Int
         /// Nil without labels.
         var labels: ClassLabels?
         /// The source of the labels.
         var source = ""
+        /// What a column of parts alone decided.
+        var assumptions: [String] = []
     }
 
     /// A column's fields. Throws if a line has too few.

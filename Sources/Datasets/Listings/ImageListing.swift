@@ -12,7 +12,7 @@ struct ImageListing: Equatable {
     /// The source of the labels.
     let labelSource: String
 
-    /// What folder names alone decided.
+    /// What names of folders or a list's column of parts alone decided.
     private(set) var assumptions: [String] = []
 
     /// Lists the image files of a folder or of a list; nil if `path` is neither: a file of arrays, or a folder of
@@ -27,15 +27,20 @@ struct ImageListing: Equatable {
             }
             self = try Self.part(of: path, requiresLabels, takesTraining: sources.takesTrainingPart)
         } else if ImageList.endings.contains(ending(of: path)), FileManager.default.fileExists(atPath: path) {
-            self = try ImageList(path: path, root: sources.imageRoot).listing(requiresLabels: requiresLabels)
+            self = try ImageList(
+                path: path, root: sources.imageRoot, takesTraining: sources.takesTrainingPart
+            ).listing(requiresLabels: requiresLabels)
         } else {
             return nil
         }
     }
 
     /// What is known already.
-    init(source: String, files: FilePaths, labels: ClassLabels?, labelSource: String = "") {
-        (self.source, self.files) = (source, files)
+    init(
+        source: String, files: FilePaths, labels: ClassLabels?, labelSource: String = "",
+        assumptions: [String] = []
+    ) {
+        (self.source, self.files, self.assumptions) = (source, files, assumptions)
         (self.labels, self.labelSource) = (labels, labelSource)
     }
 
@@ -43,7 +48,9 @@ struct ImageListing: Equatable {
     private static func part(
         of folder: String, _ requiresLabels: Bool, takesTraining: Bool
     ) throws(DatasetError) -> ImageListing {
-        if let listing = try metadata(in: folder, requiresLabels: requiresLabels) { return listing }
+        if let listing = try metadata(in: folder, requiresLabels, takesTraining: takesTraining) {
+            return listing
+        }
         let folders = try entries(of: folder).filter { isFolder(folder + "/" + $0) }
         let parts = folders.compactMap { name in ArrayName.part(name).map { (name, $0) } }
         let order = ArrayName.Part.allCases
@@ -65,10 +72,10 @@ struct ImageListing: Equatable {
     /// The images that a folder's metadata file lists, if it has one with file names. Without labels in it, class folders
     /// count.
     private static func metadata(
-        in folder: String, requiresLabels: Bool
+        in folder: String, _ requiresLabels: Bool, takesTraining: Bool
     ) throws(DatasetError) -> ImageListing? {
         guard let path = MetadataFile.path(in: folder) else { return nil }
-        let list = try ImageList(path: path)
+        let list = try ImageList(path: path, takesTraining: takesTraining)
         let header = ListHeader(list.table.rows[0].fields)
         guard header.hasFileNames else { return nil }
         // A column of captions is none of labels.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Finds the images of a list: relative to its folder, or to a folder `images` in it or next to it. The extension may be
-/// missing, and `\` may separate folders.
+/// missing, and `\` may separate folders. An absolute path that is not here is looked for there by its longest end that exists.
 struct ImageLocator {
     private let list: String
     private let root: String?
@@ -28,9 +28,14 @@ struct ImageLocator {
         var start: String
         var ending: String
         var turnsSlashes: Bool
+        /// What is left off absolute paths, such as `/content/data/`. Others stay whole.
+        var absent = ""
 
         func path(_ name: String) -> String {
             let name = turnsSlashes ? name.replacingOccurrences(of: "\\", with: "/") : name
+            if !absent.isEmpty, name.hasPrefix(absent) {
+                return start + name.dropFirst(absent.count) + ending
+            }
             return (name.hasPrefix("/") ? name : start + name) + ending
         }
     }
@@ -43,6 +48,26 @@ struct ImageLocator {
                     let rule = Rule(start: start, ending: ending, turnsSlashes: turnsSlashes)
                     let path = rule.path(name)
                     // A name without an extension can also be a folder.
+                    if FileManager.default.fileExists(atPath: path), !isFolder(path) { return rule }
+                }
+            }
+        }
+        return endRule(name)
+    }
+
+    /// The most folders that are left off an absolute path.
+    private static let mostAbsent = 16
+
+    /// The rule for an absolute path of another machine: its longest end that exists.
+    private func endRule(_ name: String) -> Rule? {
+        guard name.hasPrefix("/") else { return nil }
+        let slashes = name.indices.filter { name[$0] == "/" }.prefix(Self.mostAbsent)
+        for slash in slashes {
+            for start in folders {
+                for ending in Self.endings {
+                    let rule = Rule(
+                        start: start, ending: ending, turnsSlashes: false, absent: String(name[...slash]))
+                    let path = rule.path(name)
                     if FileManager.default.fileExists(atPath: path), !isFolder(path) { return rule }
                 }
             }

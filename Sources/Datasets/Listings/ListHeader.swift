@@ -26,12 +26,19 @@ struct ListHeader {
         "categories", "target", "targets", "breed", "diagnosis",
     ]
     /// Columns of line numbers.
-    private static let indexKeys: Set = ["", "index", "unnamed:0"]
+    private static let indexKeys: Set = ["", "index", "idx", "no", "unnamed:0"]
+
+    /// Columns of parts of a data set.
+    private static let partKeys: Set = ["split", "set", "dataset", "subset", "phase", "partition", "fold"]
 
     /// The known names, for errors.
-    static let understood =
-        "one for the image's path ('path', 'filename', 'image', 'image_id', 'id', …), and for its class 'label', "
-        + "'class', 'class_id', 'target', 'class_name', 'category', …, or columns of 0 and 1, one for each class"
+    static let understood = "\(understoodPath), and \(understoodClass)"
+    /// The known names of path columns, for errors.
+    static let understoodPath = "one for the image's path ('path', 'filename', 'image', 'image_id', 'id', …)"
+    /// The known names of label columns, for errors.
+    static let understoodClass =
+        "one for its class ('label', 'class', 'class_id', 'target', 'class_name', 'category', …) or columns of 0 and 1, "
+        + "one for each class"
 
     /// Any line.
     init(_ fields: [String]) {
@@ -62,6 +69,8 @@ struct ListHeader {
     var paths: [Int] { ranked(Self.pathKeys) }
     /// Places of columns that may hold class numbers.
     var numbers: [Int] { keys.indices.filter { Self.numberKeys.contains(keys[$0]) } }
+    /// Places of columns that may say which part of a data set a line belongs to.
+    var parts: [Int] { keys.indices.filter { Self.partKeys.contains(keys[$0]) } }
     /// Places of columns that may hold class names, the likeliest first.
     var classNames: [Int] { ranked(Self.nameKeys) }
     /// Whether a column holds class names even where these are digits.

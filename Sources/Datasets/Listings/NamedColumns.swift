@@ -3,15 +3,27 @@ struct NamedColumns {
     private let header: ListHeader
     private let rows: ArraySlice<ListTable.Row>
     private let list: ImageList
+    /// Places of columns that may hold paths or labels under a name that is not known.
+    private let others: [Int]
+    /// What the column of parts alone decided.
+    private let assumption: String?
 
-    init(_ header: ListHeader, _ rows: ArraySlice<ListTable.Row>, _ list: ImageList) {
-        (self.header, self.rows, self.list) = (header, rows, list)
+    /// Of several parts of a data set the lines of one are taken, the training part with `takesTraining`.
+    init(
+        _ header: ListHeader, _ rows: ArraySlice<ListTable.Row>, _ list: ImageList, takesTraining: Bool
+    ) {
+        (self.header, self.list) = (header, list)
+        let part = PartColumn(header, rows)
+        others = header.others.filter { $0 != part?.column }
+        (self.rows, assumption) = part?.chosen(of: rows, takesTraining: takesTraining) ?? (rows, nil)
     }
 
     /// The columns' content. A column of class numbers takes precedence over one of names; the names must match the numbers.
     func columns(requiresLabels: Bool) throws(DatasetError) -> ImageList.Columns {
         let path = try pathColumn()
-        var columns = ImageList.Columns(paths: try list.paths(path, of: rows))
+        var columns = ImageList.Columns(
+            paths: try list.paths(path, of: rows), line: rows[rows.startIndex].line)
+        columns.assumptions = assumption.map { [$0] } ?? []
         do throws(DatasetError) {
             (columns.labels, columns.source) = try labels(besides: path)
         } catch {
@@ -27,9 +39,9 @@ struct NamedColumns {
         let first = rows[rows.startIndex].fields
         let finds = { (column: Int) in column < first.count && list.locator.finds(first[column]) }
         if let found = header.paths.first(where: finds) ?? header.paths.first { return found }
-        let others = header.others.filter { !header.numbers.contains($0) }
+        let others = others.filter { !header.numbers.contains($0) }
         guard let found = others.first(where: finds) ?? (header.names.count == 2 ? others.first : nil) else {
-            throw unclear()
+            throw unclear(ListHeader.understoodPath)
         }
         return found
     }
@@ -54,7 +66,7 @@ struct NamedColumns {
             let column = try only(candidates)
             return (try list.labelColumn(column, of: rows).labels(), source(column))
         }
-        let others = header.others.filter { $0 != path }
+        let others = others.filter { $0 != path }
         if others.count == 1 {
             return (try list.labelColumn(others[0], of: rows).labels(), source(others[0]))
         }
@@ -85,7 +97,7 @@ struct NamedColumns {
     private func only(_ columns: [Int]) throws(DatasetError) -> Int {
         let first = try list.labelColumn(columns[0], of: rows).labels()
         for column in columns.dropFirst() where try list.labelColumn(column, of: rows).labels() != first {
-            throw unclear(columns, "one column of labels; remove the others")
+            throw unclear("one column of labels; remove the others", columns)
         }
         return columns[0]
     }
@@ -97,7 +109,7 @@ struct NamedColumns {
         var classes: [LabelColumn] = []
         for column in columns { classes.append(try list.labelColumn(column, of: rows)) }
         guard classes.count > 1, classes.allSatisfy(\.isBinary), let last = columns.last else {
-            throw unclear()
+            throw unclear(ListHeader.understoodClass)
         }
         let names = columns.map { header.names[$0] }
         var labels: [Int] = []
@@ -116,10 +128,10 @@ struct NamedColumns {
         )
     }
 
-    private func unclear(_ columns: [Int]? = nil, _ expected: String? = nil) -> DatasetError {
+    private func unclear(_ expected: String, _ columns: [Int]? = nil) -> DatasetError {
         .columnsUnclear(
             file: list.table.path, line: list.table.rows[0].line,
             found: (columns ?? Array(header.names.indices)).map { header.names[$0] },
-            expected: expected ?? ListHeader.understood)
+            expected: expected)
     }
 }
