@@ -7,14 +7,21 @@ package struct Shape: Hashable, Sendable {
 
     /// Returns nil where an extent is negative or the product does not fit an `Int`.
     package init?(checking extents: [Int]) {
-        var count = 1
-        for extent in extents {
-            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-            if extent < 0 || overflow { return nil }
-            count = product
-        }
+        guard let count = Self.product(of: extents) else { return nil }
         self.extents = extents
         self.count = count
+    }
+
+    /// The product of extents and a factor; nil where an extent is negative or a product of some of them does not fit an
+    /// `Int`, even if another extent is 0.
+    package static func product(of extents: [Int], times factor: Int = 1) -> Int? {
+        var product = factor
+        for extent in extents {
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(extent, 1))
+            if extent < 0 || overflow { return nil }
+            product = next
+        }
+        return extents.contains(0) ? 0 : product
     }
 
     /// A shape of extents that the program itself chose; traps on a negative or overflowing one.
