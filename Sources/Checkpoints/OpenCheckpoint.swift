@@ -50,7 +50,7 @@ package func isPickle(_ path: String) -> Bool {
 }
 
 /// Whether a file begins as an object of JSON does.
-private func isJSON(_ path: String) -> Bool {
+func isJSON(_ path: String) -> Bool {
     RandomAccessFile.firstBytes(64, of: path).first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
 }
 

@@ -4,7 +4,8 @@ package struct GivenFacts: Sendable, Equatable {
     package var pairs: GivenPairs?
     /// ε of the batch norms, 0 or more.
     package var batchEpsilon: Double?
-    /// ε of batch norms by their modules' names in the file, where it records them (a pickled module).
+    /// ε of batch norms by their modules' names in the file, where it records them (a pickled module), or by layer (the
+    /// note of a conversion).
     package var normEpsilons: [String: Double]
 
     /// Facts from outside the names; none by default.

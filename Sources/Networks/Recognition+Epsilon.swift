@@ -10,10 +10,14 @@ extension Recognition {
         var someKeepDefault = false
         for index in network.nodes.indices {
             guard case .batchNorm(var norm) = network.nodes[index].operation else { continue }
-            if let stated = facts.normEpsilons[Self.module(of: norm.mean)], stated >= 0, stated.isFinite {
+            let layer = network.nodes[index].layer
+            let recorded = facts.normEpsilons[Self.module(of: norm.mean)] ?? facts.normEpsilons[layer]
+            if let stated = recorded, stated >= 0, stated.isFinite {
                 norm.epsilon = stated
+                statedEpsilons[layer] = stated
             } else if let given = facts.batchEpsilon {
                 norm.epsilon = given
+                statedEpsilons[layer] = given
                 sources.append(Self.epsilonAssumption(given, "by option"))
             } else if let known = conventions?.epsilon(of: norm.mean) {
                 norm.epsilon = known.epsilon

@@ -13,6 +13,8 @@ package struct Recognition: Sendable, Equatable {
 
     /// Norms without running statistics of unknown kind: their 32 groups are a guess.
     package var unknownNorms: [String] = []
+    /// ε of batch norms by layer, where the file records it or somebody gave it.
+    package var statedEpsilons: [String: Double] = [:]
 
     /// What a network was recognised by.
     package enum Basis: String, Sendable, Codable {

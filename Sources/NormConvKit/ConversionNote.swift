@@ -34,6 +34,8 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package var kerasLayer: String?
     /// All group norms by layer: PyTorch's names record neither groups nor ε.
     package var norms: [String: Norm]
+    /// ε of the batch norms that remain by layer, where the old file recorded it or it was given; nil where there are none.
+    package var batchEpsilons: [String: Double]?
 
     /// A group normalization's settings.
     package struct Norm: Codable, Sendable, Equatable {

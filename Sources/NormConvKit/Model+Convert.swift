@@ -104,6 +104,12 @@ extension Model {
             plan, options: options, preprocess: (preprocessing ?? self.preprocessing).description,
             calibration: calibration)
         note.family = imageFamily.rawValue
+        let remaining = Set(
+            plan.network.nodes.compactMap { node in
+                if case .batchNorm = node.operation { node.layer } else { nil }
+            })
+        let epsilons = statedEpsilons.filter { remaining.contains($0.key) }
+        note.batchEpsilons = epsilons.isEmpty ? nil : epsilons
         return note
     }
 

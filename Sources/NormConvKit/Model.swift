@@ -22,6 +22,8 @@ public struct Model: Sendable {
     public internal(set) var unknownNorms: [String]
     /// What the caller said of such norms.
     let normKind: NormKind?
+    /// ε of batch norms by layer, where a file of names records it or the caller gave it.
+    let statedEpsilons: [String: Double]
     /// How the file was converted, if it was.
     package let note: ConversionNote?
     /// In what numbers the fast engine convolves.
@@ -83,6 +85,7 @@ public struct Model: Sendable {
         assumptions = recognition.assumptions
         unknownNorms = recognition.unknownNorms
         normKind = norms
+        statedEpsilons = recognition.statedEpsilons
     }
 
     /// Whether a file is a PyTorch checkpoint or another pickle, in which a key may choose one of several networks.
@@ -135,7 +138,7 @@ public struct Model: Sendable {
                 expected: "a configuration; save the whole model, not its weights")
         }
         var facts = facts
-        facts.normEpsilons = checkpoint.normEpsilons
+        facts.normEpsilons = checkpoint.normEpsilons.merging(note?.batchEpsilons ?? [:]) { own, _ in own }
         if let epsilon = facts.batchEpsilon, !facts.normEpsilons.isEmpty {
             throw NetworkError.epsilonIsKnown(found: epsilon)
         }

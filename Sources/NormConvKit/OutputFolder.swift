@@ -15,29 +15,36 @@ package struct OutputFolder: Sendable {
 
     /// Where each input goes, in their order. Names change only where a chosen layout has another ending.
     ///
-    /// Throws `OutputFolderError`, and `OutputIsInput` where an output would replace one of the inputs: before anything
-    /// is read or written.
+    /// Throws `OutputFolderError`, and `OutputIsInput` where an output would replace one of the inputs: before any
+    /// parameter is read and anything is written. Shards count among both.
     package func outputs(for inputs: [String]) throws -> [ConversionOutput] {
         guard !path.isEmpty else { throw OutputFolderError.noName }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
             throw OutputFolderError.notFolder(path: path)
         }
+        let networks = inputs.map(NetworkFiles.init)
+        let read = networks.flatMap(\.all)
         var inputOf: [String: String] = [:]
-        return try inputs.map { input in
-            let output = (path.hasSuffix("/") ? path : path + "/") + name(of: input)
-            if let other = inputOf.updateValue(input, forKey: output) {
-                throw OutputFolderError.sameName(path: output, found: [other, input])
+        return try zip(inputs, networks).map { input, network in
+            let output = (path.hasSuffix("/") ? path : path + "/") + name(of: network)
+            for file in keepsShards ? network.outputs(at: output) : [output] {
+                if let other = inputOf.updateValue(input, forKey: file) {
+                    throw OutputFolderError.sameName(path: file, found: [other, input])
+                }
+                try OutputIsInput.check(file, read)
             }
-            try OutputIsInput.check(output, inputs)
             return ConversionOutput(output, layout: layout, replaces: overwriting ? .another : .nothing)
         }
     }
 
-    private func name(of input: String) -> String {
-        // A folder with several indexes fails when it is opened, and the other inputs go on.
-        let file = (try? ShardIndex.find(input)) ?? input
-        let name = file.split(separator: "/").last.map(String.init) ?? file
+    /// A chosen layout puts all shards into one file.
+    private var keepsShards: Bool {
+        if case .layout = layout { false } else { true }
+    }
+
+    private func name(of network: NetworkFiles) -> String {
+        let name = network.path.split(separator: "/").last.map(String.init) ?? network.path
         guard case .layout(let layout) = layout else { return name }
         return OutputName(name).named(for: layout)
     }

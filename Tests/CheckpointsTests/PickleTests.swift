@@ -278,6 +278,55 @@ struct PickleTests {
         }
     }
 
+    @Test("a view of negated or conjugated numbers is refused by name", arguments: ["neg", "conj"])
+    func negated(flag: String) throws {
+        func view(_ value: Bool, typed: Bool) -> Python {
+            let storage = Python.storage(
+                typed ? "UntypedStorage" : "FloatStorage", key: "0", count: typed ? 8 : 2)
+            let type: [Python] = typed ? [.global("torch", "float32")] : []
+            return .call(
+                .global("torch._utils", typed ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2"),
+                [storage, 0, .tuple([2]), .tuple([1]), .bool(false), .dict([])] + type
+                    + [.dict([(.string(flag), .bool(value))])])
+        }
+        let kind = flag == "neg" ? "a negated view" : "a conjugated view"
+        for typed in [false, true] {
+            try load(view(true, typed: typed).pickle) { #expect($0.kind == kind) }
+            try load(view(false, typed: typed).pickle) { #expect($0.kind == "a tensor") }
+        }
+    }
+
+    @Test("a view of a storage of another type begins where it did")
+    func recast() throws {
+        let storage = { (offset: Int) in
+            TorchStorage(
+                place: .key("0"), elements: TorchElements("UntypedStorage", size: 1), count: 32,
+                offset: offset)
+        }
+        let recast = try #require(storage(8).recast(.float32))
+        #expect(recast.offset == 2 && recast.count == 8)
+        #expect(storage(6).recast(.float32) == nil)
+        func view(_ offset: Int) -> Python {
+            let part = Python.tuple([.string("v"), .int(offset), .int(16)])
+            let place = Python.persistent(
+                .tuple(["storage", .global("torch", "UntypedStorage"), "0", "cpu", 32, part]))
+            return .call(
+                .global("torch._utils", "_rebuild_tensor_v3"),
+                [
+                    place, 1, .tuple([2]), .tuple([1]), .bool(false), .dict([]),
+                    .global("torch", "float32"),
+                ])
+        }
+        try load(view(8).pickle) { value in
+            guard case .tensor(let tensor) = value else {
+                Issue.record("\(value.kind)")
+                return
+            }
+            #expect(tensor.byteRange == 12..<20)
+        }
+        #expect(throws: PickleError.self) { try load(view(6).pickle) { _ in } }
+    }
+
     private func expectError(
         _ text: String, _ error: PickleError, sourceLocation: SourceLocation = #_sourceLocation
     ) {

@@ -267,6 +267,39 @@ struct LayoutConversionTests {
         }
     }
 
+    @Test(
+        "ε that a module records or a caller gives stays known in another layout",
+        arguments: ["pth", "safetensors"])
+    func epsilon(ending: String) throws {
+        func epsilons(_ model: Model) -> [Double] {
+            model.network.nodes.compactMap { node in
+                if case .batchNorm(let norm) = node.operation { norm.epsilon } else { nil }
+            }
+        }
+        let module = try Model(TestFiles.fixture("pickles/module.pth"))
+        let given = try Model(TestFiles.fixture("pickles/state.safetensors"), batchEpsilon: 0.01)
+        for (model, expected) in [(module, 1e-3), (given, 0.01)] {
+            try TestFiles.withTemporaryFolder { folder throws in
+                let (first, second) = (folder + "/1.\(ending)", folder + "/2.\(ending)")
+                try model.keepingNorms().write(to: first)
+                try Model(first).keepingNorms().write(to: second)
+                for path in [first, second] {
+                    let written = try Model(path)
+                    #expect(epsilons(written) == [expected])
+                    #expect(!written.assumptions.contains { $0.contains("ε") })
+                }
+                // New norms leave no old ones to tell of.
+                let converted = try Model(first).converting(ConversionOptions(groups: .perGroup(2)))
+                #expect(converted.note.batchEpsilons == nil)
+            }
+        }
+        // What was assumed stays an assumption, and older notes have no ε.
+        let assumed = try Model(TestFiles.fixture("pickles/state.safetensors")).keepingNorms().note
+        let json = try assumed.json()
+        #expect(assumed.batchEpsilons == nil && !json.contains("batchEpsilons"))
+        #expect(ConversionNote(json: json) == assumed)
+    }
+
     private func rewrite(_ model: Model, to path: String, _ layout: OutputLayout) throws {
         let plan = ConversionPlan(unchanged: model.network)
         let note = model.note(of: plan, options: ConversionOptions()).unchanged

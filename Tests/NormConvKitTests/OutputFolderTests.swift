@@ -80,4 +80,30 @@ struct OutputFolderTests {
             #expect(try paths([folder], .layout(.safetensors)) == ["gn/model.safetensors"])
         }
     }
+
+    @Test("shards count among the inputs and among the outputs")
+    func shardsOfOthers() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let (shard, index) = (MadeShards.names[1], folder + "/" + MadeShards.index)
+            try FileManager.default.createDirectory(atPath: folder + "/a", withIntermediateDirectories: true)
+            _ = try MadeShards(in: folder)
+            #expect(
+                throws: OutputFolderError.sameName(path: "gn/\(shard)", found: [index, folder + "/\(shard)"])
+            ) { try paths([index, folder + "/\(shard)"]) }
+            // One file is written where a layout is chosen.
+            #expect(try paths([index, folder + "/\(shard)"], .layout(.pth)).count == 2)
+            // A network of one file that has the name of another network's shard, and the folder of that one.
+            let single = folder + "/a/\(shard)"
+            try FileManager.default.copyItem(
+                atPath: TestFiles.fixture("torchvision-bottleneck.safetensors"), toPath: single)
+            let error = try #require(
+                #expect(throws: OutputIsInput.self) { try paths([single, index], in: folder) })
+            #expect("\(error)".hasPrefix("\(folder)/\(shard): is the input \(folder)/\(shard)"), "\(error)")
+            // The shards that are written are another input.
+            let other = folder + "/a/" + MadeShards.index
+            try FileManager.default.copyItem(atPath: index, toPath: other)
+            try FileManager.default.removeItem(atPath: index)
+            #expect(throws: OutputIsInput.self) { try paths([other, folder + "/\(shard)"], in: folder) }
+        }
+    }
 }

@@ -88,6 +88,32 @@ package struct ShardIndex {
     }
 }
 
+/// The files of a network that is not opened yet.
+package struct NetworkFiles {
+    /// The file, which is the index where there are shards, also for the folder of one.
+    package let path: String
+    /// The names of the shards; none in a network of one file, and in one that is refused when it is opened.
+    private let shards: [String]
+
+    /// Looks for shards. What cannot be read is taken for one file, which fails when it is opened.
+    package init(_ path: String) {
+        let file = (try? ShardIndex.find(path)) ?? path
+        self.path = file
+        shards = isJSON(file) ? (try? ShardIndex(path: file))?.names ?? [] : []
+    }
+
+    /// The file, then the shards in order.
+    package var all: [String] { [path] + shards.map { ShardedSafetensorsFile.beside(path, $0) } }
+
+    /// The files that a network with as many shards has at another path.
+    package func outputs(at path: String) -> [String] {
+        [path]
+            + ShardedSafetensorsFile.shardNames(path, count: shards.count).map {
+                ShardedSafetensorsFile.beside(path, $0)
+            }
+    }
+}
+
 extension JSON {
     /// Whether one of its values is a name of a safetensors file: Keras' indexes look the same otherwise.
     fileprivate var mentionsSafetensors: Bool {

@@ -76,7 +76,7 @@ struct ShardedSafetensorsFile: Checkpoint {
     }
 
     /// The path of a file in the index's folder.
-    private static func beside(_ index: String, _ name: String) -> String {
+    static func beside(_ index: String, _ name: String) -> String {
         index.lastIndex(of: "/").map { index[...$0] + name } ?? name
     }
 
@@ -119,7 +119,7 @@ struct ShardedSafetensorsFile: Checkpoint {
     }
 
     /// `x.safetensors.index.json` has `x-00001-of-00003.safetensors`, as Hugging Face's libraries name them.
-    private static func shardNames(_ index: String, count: Int) -> [String] {
+    static func shardNames(_ index: String, count: Int) -> [String] {
         var stem = index.split(separator: "/").last ?? index[...]
         if stem.lowercased().hasSuffix(ShardIndex.ending) { stem = stem.dropLast(ShardIndex.ending.count) }
         func digits(_ value: Int) -> String {

@@ -121,8 +121,8 @@ extension PickleMachine {
         }
     }
 
-    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks, …)`; `type` is another one than
-    /// the storage's.
+    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks, metadata)`; `type`, before the
+    /// metadata in version 3, is another one than the storage's.
     private func tensor(_ values: [PickleValue], type: ElementType?) throws -> PickleValue {
         guard values.count >= 4, case .storage(var storage) = values[0], let offset = values[1].int,
             let extents = values[2].ints, let strides = values[3].ints
@@ -131,7 +131,22 @@ extension PickleMachine {
                 path: path, found: values.map(\.kind).listed(6),
                 expected: "a storage, an offset, a shape and strides")
         }
-        if let type { storage = storage.recast(type) }
+        // Such views have their storage's bytes and other values.
+        let place = type == nil ? 6 : 7
+        if values.count > place, let metadata = values[place].dictionary {
+            if metadata["neg"]?.bool == true { return .unreadable("a negated view") }
+            if metadata["conj"]?.bool == true { return .unreadable("a conjugated view") }
+        }
+        if let type {
+            guard let recast = storage.recast(type) else {
+                throw PickleError.wrongTensor(
+                    path: path,
+                    found:
+                        "offset \(storage.offset) of \(storage.elements.name) for elements of \(type.size) bytes",
+                    expected: "whole elements before it")
+            }
+            storage = recast
+        }
         guard let type = storage.elements.type else {
             return .unreadable("a tensor of \(storage.elements.name)")
         }

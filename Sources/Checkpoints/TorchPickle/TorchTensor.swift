@@ -46,12 +46,15 @@ struct TorchStorage {
     /// Elements before the first one of a view, in the format before 1.6.
     var offset = 0
 
-    /// The same bytes as numbers of another type.
-    func recast(_ type: ElementType) -> TorchStorage {
-        let bytes = byteCount ?? 0
+    /// The same bytes as numbers of another type; nil where a view begins inside of one.
+    func recast(_ type: ElementType) -> TorchStorage? {
+        // A view begins in its storage, so that its bytes fit an `Int` where all do.
+        guard let bytes = byteCount, case let start = offset * elements.size, start % type.size == 0 else {
+            return nil
+        }
         return TorchStorage(
             place: place, elements: TorchElements(elements.name, size: type.size, type: type),
-            count: bytes / type.size)
+            count: bytes / type.size, offset: start / type.size)
     }
 
     /// The bytes that the elements take; nil where the number does not fit an `Int`.
