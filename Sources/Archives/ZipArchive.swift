@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A zip archive open for reading. The whole directory and every member's header are checked before any member is
 /// shown; contents are checked when they are read.
 ///
@@ -41,6 +43,7 @@ package struct ZipArchive: Sendable {
     package let members: [Member]
     private let file: RandomAccessFile
     private let index: [String: Int]
+    private let checked = CheckedNames()
 
     /// Opens an archive and checks its structure.
     package init(path: String) throws(ArchiveError) {
@@ -66,6 +69,18 @@ package struct ZipArchive: Sendable {
             throw .wrongChecksum(file: path, member: member.name, found: found, expected: member.crc)
         }
         return bytes
+    }
+
+    /// A range of a member's bytes. All of the member is read and checked first; of a stored one only once, as the file stays
+    /// as it was when it was opened.
+    package func read(_ member: Member, _ range: Range<Int>) throws(ArchiveError) -> [UInt8] {
+        precondition(range.lowerBound >= 0 && range.upperBound <= member.size)
+        if range.count < member.size, checked.contains(member.name) {
+            return try file.read(at: member.offset + range.lowerBound, count: range.count)
+        }
+        let bytes = try read(member)
+        if member.method == .stored { checked.insert(member.name) }
+        return range == bytes.indices ? bytes : Array(bytes[range])
     }
 
     /// The first bytes of a member, at most `count`; fewer where they do not inflate. Nothing is checked.
@@ -118,4 +133,13 @@ package struct ZipArchive: Sendable {
         output.removeLast()
         return output
     }
+}
+
+/// Names of members whose bytes were checked.
+private final class CheckedNames: Sendable {
+    private let names = Mutex<Set<String>>([])
+
+    func contains(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
+
+    func insert(_ name: String) { names.withLock { _ = $0.insert(name) } }
 }

@@ -16,6 +16,22 @@ import Testing
         }
     }
 
+    @Test("A range of a member is the same bytes at every read, and none is read of a damaged member")
+    func readsRanges() throws {
+        try Samples.open(Samples.plain) { archive in
+            for member in archive.members {
+                let bytes = try archive.read(member)
+                for range in [2..<5, 0..<member.size, 1..<3, 6..<6] {
+                    #expect(try archive.read(member, range) == Array(bytes[range]))
+                }
+            }
+        }
+        try Samples.open(Samples.plain.replacing(at: 35, with: Array("S".utf8))) { archive in
+            let member = try #require(archive["a.txt"])
+            for _ in 0..<2 { #expect(throws: ArchiveError.self) { try archive.read(member, 2..<5) } }
+        }
+    }
+
     @Test("64-bit sizes, in local headers and in the directory, and sizes after the data are read")
     func readsVariants() throws {
         let variants = [

@@ -119,10 +119,7 @@ enum StorageReader {
                     file: archive.path, member: member, found: found.size, expected: storage.byteCount ?? .max
                 )
             }
-            return { range in
-                let bytes = try archive.read(found)
-                return range == bytes.indices ? bytes : Array(bytes[range])
-            }
+            return { try archive.read(found, $0) }
         case (.key(let key), .ranges(let ranges, let file)):
             guard let place = ranges[key], place.count == storage.byteCount else {
                 throw PickleError.damaged(
