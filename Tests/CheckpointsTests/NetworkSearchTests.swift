@@ -154,6 +154,18 @@ struct NetworkSearchTests {
             ["a.x": quantized, "a.y": .tensor([2])],
             .unreadableTensor(path: "p", name: "a.x", found: "a quantized tensor"))
     }
+
+    @Test("a quantized tensor in a tuple or list is refused by the name of the tuple")
+    func packed() throws {
+        let quantized = Python.call(.global("torch._utils", "_rebuild_qtensor"), [1, 2])
+        for packed in [Python.tuple([quantized, .tensor([2])]), .list([.none, quantized])] {
+            expectError(
+                ["conv.weight": .tensor([2]), "fc._packed": packed],
+                .unreadableTensor(path: "p", name: "fc._packed", found: "a quantized tensor"))
+        }
+        #expect(
+            try names(["state_dict": state("a.x"), "other": .list([quantized])]) == ["a.x"])
+    }
 }
 
 @Suite("classes in TorchScript's code")

@@ -197,6 +197,12 @@ struct NetworkSearch {
                 try add(numbers, named: prefix + key, to: &contents)
             } else if value.dictionary != nil || value.object != nil {
                 try add(value, prefix: prefix + key + ".", depth: depth + 1, to: &contents)
+            } else if let list = value.elements {
+                // A layer's packed weight and bias: `fc._packed_params._packed_params`.
+                try spend(list.values.count)
+                if let unreadable = list.values.first(where: \.isUnreadable) {
+                    try add(unreadable, named: prefix + key, to: &contents)
+                }
             }
         }
     }
