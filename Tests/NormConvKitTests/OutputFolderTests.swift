@@ -29,7 +29,7 @@ struct OutputFolderTests {
                 .safetensors,
                 [".safetensors", ".safetensors", ".safetensors", ".safetensors", ".safetensors"]
             ),
-            (.pth, [".pth", ".pth", ".pth", ".pth", ".pt"]),
+            (.pth, [".pth", ".pth", ".pth", ".pth.tar", ".pt"]),
         ])
     func endings(layout: OutputLayout, endings: [String]) throws {
         let inputs = ["0.keras", "1.h5", "2.hdf5", "3.pth.tar", "4.pt"]
