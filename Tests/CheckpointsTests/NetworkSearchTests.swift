@@ -109,6 +109,15 @@ struct NetworkSearchTests {
                 == ["w"])
     }
 
+    @Test("TorchScript without parameters was frozen, which the error says")
+    func frozen() throws {
+        let type = Python.global("__torch__.torch.jit", "Net")
+        for state in [Python.none, ["training": .bool(false)]] {
+            expectError(.object(type, state: state), .frozenScript(path: "p"))
+        }
+        #expect("\(PickleError.frozenScript(path: "p"))".contains("save it before torch.jit.freeze"))
+    }
+
     @Test("classes of dictionaries, and lists of pairs")
     func forms() throws {
         let own = Python.items(.global("easydict", "EasyDict"), [("state_dict", state("a.x"))])

@@ -33,9 +33,10 @@ struct NetworkSearch {
 
     init(path: String, code: TorchScriptCode?) { (self.path, self.code) = (path, code) }
 
-    /// What a pickle without tensors is, for errors.
-    static func empty(_ value: PickleValue) -> String {
-        value.dictionary == nil ? value.kind : "a dict without tensors"
+    /// Why a pickle without tensors is refused.
+    static func empty(_ value: PickleValue, path: String) -> PickleError {
+        if let object = value.object, TorchModule.isScript(object) { return .frozenScript(path: path) }
+        return .noTensors(path: path, found: value.dictionary == nil ? value.kind : "a dict without tensors")
     }
 
     // MARK: Choice
@@ -44,7 +45,7 @@ struct NetworkSearch {
     /// is none.
     mutating func network(in value: PickleValue) throws -> Place {
         guard let found = try choice(Place(keys: [], value: value)) else {
-            throw PickleError.noTensors(path: path, found: Self.empty(value))
+            throw Self.empty(value, path: path)
         }
         return found
     }

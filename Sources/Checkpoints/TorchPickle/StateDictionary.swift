@@ -35,7 +35,7 @@ struct StateDictionary {
             if case .tensor(let tensor) = numbers { (name, tensor) } else { nil }
         }
         guard !tensors.isEmpty else {
-            throw PickleError.noTensors(path: path, found: NetworkSearch.empty(value))
+            throw NetworkSearch.empty(value, path: path)
         }
         epsilons = contents.epsilons
         others =
