@@ -31,6 +31,8 @@ package protocol Checkpoint: Sendable {
     var normEpsilons: [String: Double] { get }
     /// What `write` leaves out, as text.
     var leftOut: [String] { get }
+    /// Whether the file has a module with its class and code, which is written as a state dict.
+    var isModule: Bool { get }
 
     /// The files that `write` makes.
     func outputs(at path: String, edits: ParameterEdits) -> [String]
@@ -63,6 +65,9 @@ extension Checkpoint {
 
     /// Most layouts have parameters alone.
     package var normEpsilons: [String: Double] { [:] }
+
+    /// Only pickles have them.
+    package var isModule: Bool { false }
 
     /// Most layouts have no place for names.
     package var classNames: [String]? { nil }

@@ -59,6 +59,10 @@ extension ConvertReport {
             ? "norms and weights unchanged"
             : "\(Formatting.counted(norms, "batch norm")) to group norms, "
                 + "\(Formatting.counted(standardized.count, "convolution")) standardized"
-        return "\(input): \(architecture): \(done); \(output.map { "wrote \($0)" } ?? "nothing written")"
+        let dropped =
+            droppedParts.isEmpty
+            ? "" : "dropped \(droppedParts.map { Formatting.head($0, width: 120) }.listed()); "
+        return
+            "\(input): \(architecture): \(done); \(dropped)\(output.map { "wrote \($0)" } ?? "nothing written")"
     }
 }

@@ -75,4 +75,23 @@ struct KeyOptionTests {
             }
         }
     }
+
+    @Test(
+        "a module or TorchScript that is written as a state dict loses its class and code, which convert says",
+        arguments: [
+            ("module.pth", true), ("module-old.pth", true), ("script.pt", true), ("pairs.pth", false),
+        ])
+    func lostClass(file: String, isModule: Bool) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let input = folder + "/" + file
+            try FileManager.default.copyItem(
+                atPath: TestFiles.fixture("pickles/\(file)"), toPath: input)
+            let dropped = "the module's class and code: the output is a state dict"
+            for target in [[folder + "/out.pth"], ["--output-dir", folder + "/gn"], ["--in-place"]] {
+                let run = try normconv(["convert", input] + target + ["--groups", "2"])
+                #expect(run.code == 0, "\(run.errors)")
+                #expect(run.output.contains(dropped) == isModule, "\(run.output)")
+            }
+        }
+    }
 }

@@ -179,6 +179,7 @@ struct NetworkSearch {
         guard depth < Self.depthLimit else { throw PickleError.tooDeep(path: path, limit: Self.depthLimit) }
         try spend(nameBytes: prefix.utf8.count)
         if let object = value.object, let module = try TorchModule(object, code: code) {
+            contents.isModule = true
             try spend(module.cost)
             if let epsilon = module.epsilon, !prefix.isEmpty {
                 contents.epsilons[String(prefix.dropLast())] = epsilon

@@ -11,6 +11,8 @@ struct StateDictionary {
     let tensors: [(name: String, tensor: TorchTensor)]
     /// ε of norms by layer name, where the file holds modules.
     let epsilons: [String: Double]
+    /// Whether these are from modules, which have a class and code.
+    let isModule: Bool
     /// Keys beside the network's.
     let others: [String]
 
@@ -38,6 +40,7 @@ struct StateDictionary {
             throw NetworkSearch.empty(value, path: path)
         }
         epsilons = contents.epsilons
+        isModule = contents.isModule
         others =
             found.keys.first.map { first in
                 (value.children ?? []).compactMap(\.key).filter { $0 != first }
@@ -51,6 +54,8 @@ struct PickleContents {
     var numbers: [(name: String, value: PickleValue)] = []
     /// ε of modules that have one.
     var epsilons: [String: Double] = [:]
+    /// Whether some are from modules.
+    var isModule = false
 }
 
 extension PickleValue {

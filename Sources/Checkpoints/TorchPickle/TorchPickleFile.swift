@@ -10,6 +10,7 @@ struct TorchPickleFile: Checkpoint {
     let parameters: ParameterTable
     let normEpsilons: [String: Double]
     let leftOut: [String]
+    let isModule: Bool
     let modelConfig: String?
     let note: String?
     let classNames: [String]?
@@ -67,6 +68,7 @@ struct TorchPickleFile: Checkpoint {
     ) throws {
         (self.path, self.layout) = (path, layout)
         normEpsilons = state.epsilons
+        isModule = state.isModule
         leftOut =
             state.others.isEmpty ? [] : ["other entries of the checkpoint (\(state.others.listed(24)))"]
         var names: Set<String> = []
