@@ -34,6 +34,14 @@ package struct OutputFolder: Sendable {
         }
     }
 
+    /// Throws what opening an input throws where it is a folder without one index of shards: the output has no name then.
+    package static func check(_ input: String) throws {
+        let file = try ShardIndex.find(input)
+        var status = stat()
+        guard stat(file, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+        throw ShardError.noIndex(path: input)
+    }
+
     private func name(of input: String) -> String {
         // A folder with several indexes fails when it is opened, and the other inputs go on.
         let file = (try? ShardIndex.find(input)) ?? input

@@ -30,6 +30,7 @@ extension Convert {
         _ input: String, _ output: ConversionOutput
     ) async throws -> Result<(report: ConvertReport, warnings: [String]), any Error> {
         do {
+            try OutputFolder.check(input)
             return .success(try await convert(input, to: output))
         } catch let error as CancellationError {
             throw error

@@ -78,6 +78,9 @@ struct OutputFolderTests {
             _ = try MadeShards(in: folder)
             #expect(try paths([folder]) == ["gn/model.safetensors.index.json"])
             #expect(try paths([folder], .layout(.safetensors)) == ["gn/model.safetensors"])
+            try OutputFolder.check(folder)
+            try FileManager.default.removeItem(atPath: folder + "/" + MadeShards.index)
+            #expect(throws: ShardError.noIndex(path: folder + "/.")) { try OutputFolder.check(folder + "/.") }
         }
     }
 }
