@@ -61,6 +61,18 @@ struct KeyOptionTests {
         #expect(one.code == 1 && !one.errors.contains("--key"))
     }
 
+    @Test("inspect says under which key it read the network, where the file has others")
+    func readUnder() throws {
+        let line = "  read under    'state_dict'; also 'model_ema' (--key)\n"
+        let file = TestFiles.fixture("pickles/checkpoint.pth")
+        let run = try normconv(["inspect", file])
+        #expect(run.output.contains(line), "\(run.output)")
+        let average = try normconv(["inspect", file, "--key", "model_ema"])
+        #expect(average.output.contains("  read under    'model_ema'; also 'state_dict' (--key)\n"))
+        #expect(
+            try !normconv(["inspect", TestFiles.fixture("pickles/pairs.pth")]).output.contains("read under"))
+    }
+
     @Test("a whole module whose class nobody has is converted")
     func module() throws {
         try TestFiles.withTemporaryFolder { folder throws in

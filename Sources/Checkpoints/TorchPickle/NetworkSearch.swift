@@ -102,6 +102,14 @@ struct NetworkSearch {
         throw PickleError.unknownKey(path: path, name: key, found: found)
     }
 
+    /// The keys of a network and of the others in its file.
+    mutating func keys(beside found: Place, in value: PickleValue) throws -> NetworkKeys {
+        let others = try places(below: Place(keys: [], value: value)).filter {
+            try $0.keys != found.keys && isNetwork($0.value)
+        }
+        return NetworkKeys(chosen: found.name, others: others.map(\.name))
+    }
+
     /// Keys may have dots themselves: the longest one that leads on is taken.
     private static func place(of key: Substring, below place: Place) -> Place? {
         guard place.keys.count < depthLimit else { return nil }

@@ -15,6 +15,8 @@ struct StateDictionary {
     let isModule: Bool
     /// Keys beside the network's.
     let others: [String]
+    /// The network's key, and those of other networks, as `--key` takes them.
+    let keys: NetworkKeys?
 
     /// The network of a pickle, or what is under a key of it. A key is a path: `model.ema`.
     ///
@@ -45,6 +47,9 @@ struct StateDictionary {
             found.keys.first.map { first in
                 (value.children ?? []).compactMap(\.key).filter { $0 != first }
             } ?? []
+        // What is too much to look at was looked at already.
+        var again = NetworkSearch(path: path, code: code)
+        keys = try? found.keys.isEmpty ? nil : again.keys(beside: found, in: value)
     }
 }
 

@@ -11,6 +11,7 @@ struct TorchPickleFile: Checkpoint {
     let normEpsilons: [String: Double]
     let leftOut: [String]
     let isModule: Bool
+    let networkKeys: NetworkKeys?
     let modelConfig: String?
     let note: String?
     let classNames: [String]?
@@ -69,6 +70,7 @@ struct TorchPickleFile: Checkpoint {
         (self.path, self.layout) = (path, layout)
         normEpsilons = state.epsilons
         isModule = state.isModule
+        networkKeys = state.keys
         leftOut =
             state.others.isEmpty ? [] : ["other entries of the checkpoint (\(state.others.listed(24)))"]
         var names: Set<String> = []
