@@ -34,7 +34,7 @@ package struct OutputFolder: Sendable {
         }
     }
 
-    /// Throws what opening an input throws where it is a folder without one index of shards: the output has no name then.
+    /// Throws `ShardError` where an input is a folder without one index of shards: its output has no name then.
     package static func check(_ input: String) throws {
         let file = try ShardIndex.find(input)
         var status = stat()
