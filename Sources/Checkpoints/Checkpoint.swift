@@ -31,6 +31,10 @@ package protocol Checkpoint: Sendable {
     var normEpsilons: [String: Double] { get }
     /// What `write` leaves out, as text.
     var leftOut: [String] { get }
+    /// Whether the file has a module with its class and code, which is written as a state dict.
+    var isModule: Bool { get }
+    /// The key of the network, where it is under one.
+    var networkKeys: NetworkKeys? { get }
 
     /// The files that `write` makes.
     func outputs(at path: String, edits: ParameterEdits) -> [String]
@@ -64,8 +68,22 @@ extension Checkpoint {
     /// Most layouts have parameters alone.
     package var normEpsilons: [String: Double] { [:] }
 
+    /// Only pickles have them.
+    package var isModule: Bool { false }
+
+    /// Only pickles have them.
+    package var networkKeys: NetworkKeys? { nil }
+
     /// Most layouts have no place for names.
     package var classNames: [String]? { nil }
+}
+
+/// The key of the network that is read from a pickle, and those of the other networks in it, as `--key` takes them.
+package struct NetworkKeys: Codable, Sendable, Equatable {
+    /// The key of the network that is read.
+    package var chosen: String
+    /// Keys of others.
+    package var others: [String]
 }
 
 /// The layouts of files, by content.

@@ -27,7 +27,9 @@ private func openAny(
 ) throws -> any Checkpoint {
     let path = try ShardIndex.find(path)
     switch FileKind(path: path) {
-    case .safetensors: return try SafetensorsFile(path: path)
+    case .safetensors:
+        try ShardIndex.checkIsWhole(path)
+        return try SafetensorsFile(path: path)
     case .zip: return try openArchive(path, key: key)
     case .pickle: return try TorchPickleFile.open(RandomAccessFile(path: path), key: key)
     default:

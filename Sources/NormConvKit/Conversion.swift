@@ -62,6 +62,9 @@ public struct Conversion: Sendable {
         if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
             report.droppedParts.append("what the network does not use")
         }
+        if model.checkpoint.isModule, layout == nil || layout == .pth {
+            report.droppedParts.append("the module's class and code: the output is a state dict")
+        }
         return report
     }
 

@@ -14,6 +14,8 @@ public struct InspectReport: Codable, Sendable {
     public var layoutDescription: String
     /// What wrote the file.
     public var producer: String?
+    /// The network's key in the file, and those of other networks there; nil where it is under none.
+    package var networkKeys: NetworkKeys?
     /// What was recognised.
     public var architecture: String
     /// What it was recognised by: `configuration` or `names`.
@@ -75,6 +77,7 @@ public struct InspectReport: Codable, Sendable {
         layout = model.checkpoint.layout.rawValue
         layoutDescription = model.checkpoint.layout.description
         producer = model.checkpoint.producer
+        networkKeys = model.checkpoint.networkKeys
         architecture = network.architecture
         recognizedBy = model.basis.rawValue
         notComputed = network.uncomputedLayers

@@ -43,6 +43,14 @@ package struct OutputFolder: Sendable {
         if case .layout = layout { false } else { true }
     }
 
+    /// Throws `ShardError` where an input is a folder without one index of shards: its output has no name then.
+    package static func check(_ input: String) throws {
+        let file = try ShardIndex.find(input)
+        var status = stat()
+        guard stat(file, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+        throw ShardError.noIndex(path: input)
+    }
+
     private func name(of network: NetworkFiles) -> String {
         let name = network.path.split(separator: "/").last.map(String.init) ?? network.path
         guard case .layout(let layout) = layout else { return name }

@@ -68,6 +68,7 @@ package struct OutputName: Sendable {
         case keras = ".keras"
         case safetensors = ".safetensors"
         case npz = ".npz"
+        case pthTar = ".pth.tar"
         case pth = ".pth"
         case pt = ".pt"
         case bin = ".bin"
@@ -136,8 +137,7 @@ package struct OutputName: Sendable {
     package func named(for layout: OutputLayout) -> String {
         if let ending, Self.holds(ending, layout) { return path }
         let name = path.lowercased()
-        let old =
-            ending?.rawValue ?? ([".pth.tar"] + Self.otherFormats.keys).first(where: name.hasSuffix) ?? ""
+        let old = ending?.rawValue ?? Self.otherFormats.keys.first(where: name.hasSuffix) ?? ""
         let new: Ending =
             switch layout {
             case .keras, .torch: .h5
@@ -156,7 +156,7 @@ package struct OutputName: Sendable {
         case .keras: input == .kerasArchive ? nil : .keras3
         case .weights: input == .kerasWeights ? nil : .weights
         case .h5, .hdf5: input.isHDF5 ? nil : input == .kerasArchive ? .keras : .torch
-        case .pth, .pt, .bin: input == .torchZip ? nil : .pth
+        case .pth, .pthTar, .pt, .bin: input == .torchZip ? nil : .pth
         case .npz, .shards, nil: nil
         }
     }
@@ -167,7 +167,7 @@ package struct OutputName: Sendable {
         case .keras: layout == .keras3
         case .weights: layout == .weights
         case .h5, .hdf5: [.keras, .weights, .torch].contains(layout)
-        case .pth, .pt, .bin: layout == .pth
+        case .pth, .pthTar, .pt, .bin: layout == .pth
         case .npz, .shards: false
         }
     }
@@ -179,7 +179,7 @@ package struct OutputName: Sendable {
         case .weights: layout == .kerasWeights
         case .h5, .hdf5: layout.isHDF5
         // All of them are written as state dicts.
-        case .pth, .pt, .bin: layout.isPickle
+        case .pth, .pthTar, .pt, .bin: layout.isPickle
         case .npz: layout == .numpyArchive
         case .shards: layout == .safetensorsShards
         }

@@ -30,6 +30,7 @@ extension Convert {
         _ input: String, _ output: ConversionOutput
     ) async throws -> Result<(report: ConvertReport, warnings: [String]), any Error> {
         do {
+            try OutputFolder.check(input)
             return .success(try await convert(input, to: output))
         } catch let error as CancellationError {
             throw error
@@ -59,6 +60,10 @@ extension ConvertReport {
             ? "norms and weights unchanged"
             : "\(Formatting.counted(norms, "batch norm")) to group norms, "
                 + "\(Formatting.counted(standardized.count, "convolution")) standardized"
-        return "\(input): \(architecture): \(done); \(output.map { "wrote \($0)" } ?? "nothing written")"
+        let dropped =
+            droppedParts.isEmpty
+            ? "" : "dropped \(droppedParts.map { Formatting.head($0, width: 120) }.listed()); "
+        return
+            "\(input): \(architecture): \(done); \(dropped)\(output.map { "wrote \($0)" } ?? "nothing written")"
     }
 }

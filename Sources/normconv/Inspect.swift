@@ -36,6 +36,11 @@ extension InspectReport {
             "  classes       \(classes.map(Formatting.grouped) ?? "unknown")",
             "  parameters    \(Formatting.grouped(parameters)) in \(Formatting.grouped(tensors)) tensors",
         ]
+        if let networkKeys, !networkKeys.others.isEmpty {
+            lines.append(
+                "  read under    '\(networkKeys.chosen)'; also \(networkKeys.others.map { "'\($0)'" }.listed(8)) (--key)"
+            )
+        }
         if let converted { lines.append("  converted     \(converted)") }
         for assumption in assumptions { lines.append("  assumed       \(assumption)") }
         if !outputs.isEmpty { lines.append("  outputs       \(outputs.listed(8))") }

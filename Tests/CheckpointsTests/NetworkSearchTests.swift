@@ -109,6 +109,15 @@ struct NetworkSearchTests {
                 == ["w"])
     }
 
+    @Test("TorchScript without parameters was frozen, which the error says")
+    func frozen() throws {
+        let type = Python.global("__torch__.torch.jit", "Net")
+        for state in [Python.none, ["training": .bool(false)]] {
+            expectError(.object(type, state: state), .frozenScript(path: "p"))
+        }
+        #expect("\(PickleError.frozenScript(path: "p"))".contains("save it before torch.jit.freeze"))
+    }
+
     @Test("classes of dictionaries, and lists of pairs")
     func forms() throws {
         let own = Python.items(.global("easydict", "EasyDict"), [("state_dict", state("a.x"))])
@@ -153,6 +162,18 @@ struct NetworkSearchTests {
         expectError(
             ["a.x": quantized, "a.y": .tensor([2])],
             .unreadableTensor(path: "p", name: "a.x", found: "a quantized tensor"))
+    }
+
+    @Test("a quantized tensor in a tuple or list is refused by the name of the tuple")
+    func packed() throws {
+        let quantized = Python.call(.global("torch._utils", "_rebuild_qtensor"), [1, 2])
+        for packed in [Python.tuple([quantized, .tensor([2])]), .list([.none, quantized])] {
+            expectError(
+                ["conv.weight": .tensor([2]), "fc._packed": packed],
+                .unreadableTensor(path: "p", name: "fc._packed", found: "a quantized tensor"))
+        }
+        #expect(
+            try names(["state_dict": state("a.x"), "other": .list([quantized])]) == ["a.x"])
     }
 }
 

@@ -73,7 +73,7 @@ struct ShardTests {
             }
             let bytes = new.parameters.reduce(0) { $0 + $1.shape.count * $1.elementType.size }
             #expect(try JSON.parse(text)["metadata"]?["total_size"]?.int == bytes)
-            #expect(try openCheckpoint(shards.path(names[0])).producer == "PyTorch")
+            #expect(try SafetensorsFile(path: shards.path(names[0])).producer == "PyTorch")
         }
     }
 
@@ -266,6 +266,25 @@ struct ShardErrorTests {
             shards in
             shards.map.append(("extra", MadeShards.names[0]))
             try shards.writeIndex()
+        }
+    }
+
+    @Test("one shard in place of the index; without an index beside it, it is a file like others")
+    func oneShard() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let shards = try MadeShards(in: folder)
+            let path = shards.path(MadeShards.names[1])
+            let error = ShardError.oneShard(path: path, number: 2, count: 3, index: MadeShards.index)
+            #expect(throws: error) { try openCheckpoint(path) }
+            #expect("\(error)".contains("is shard 2 of 3 of model.safetensors.index.json"))
+            // An index of other files, and a name of another form.
+            let other = shards.path("other-00001-of-00002.safetensors")
+            let whole = shards.path("model-1.safetensors")
+            for copy in [other, whole] { try FileManager.default.copyItem(atPath: path, toPath: copy) }
+            #expect(try openCheckpoint(other).layout == .safetensors)
+            #expect(try openCheckpoint(whole).layout == .safetensors)
+            try FileManager.default.removeItem(atPath: shards.path(MadeShards.index))
+            #expect(try openCheckpoint(path).layout == .safetensors)
         }
     }
 

@@ -61,6 +61,18 @@ struct KeyOptionTests {
         #expect(one.code == 1 && !one.errors.contains("--key"))
     }
 
+    @Test("inspect says under which key it read the network, where the file has others")
+    func readUnder() throws {
+        let line = "  read under    'state_dict'; also 'model_ema' (--key)\n"
+        let file = TestFiles.fixture("pickles/checkpoint.pth")
+        let run = try normconv(["inspect", file])
+        #expect(run.output.contains(line), "\(run.output)")
+        let average = try normconv(["inspect", file, "--key", "model_ema"])
+        #expect(average.output.contains("  read under    'model_ema'; also 'state_dict' (--key)\n"))
+        #expect(
+            try !normconv(["inspect", TestFiles.fixture("pickles/pairs.pth")]).output.contains("read under"))
+    }
+
     @Test("a whole module whose class nobody has is converted")
     func module() throws {
         try TestFiles.withTemporaryFolder { folder throws in
@@ -72,6 +84,25 @@ struct KeyOptionTests {
                 #expect(run.code == 0, "\(run.errors)")
                 let names = try Model(path: output).checkpoint.parameters.names
                 #expect(names.contains("bn1.weight") && !names.contains("bn1.running_var"))
+            }
+        }
+    }
+
+    @Test(
+        "a module or TorchScript that is written as a state dict loses its class and code, which convert says",
+        arguments: [
+            ("module.pth", true), ("module-old.pth", true), ("script.pt", true), ("pairs.pth", false),
+        ])
+    func lostClass(file: String, isModule: Bool) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let input = folder + "/" + file
+            try FileManager.default.copyItem(
+                atPath: TestFiles.fixture("pickles/\(file)"), toPath: input)
+            let dropped = "the module's class and code: the output is a state dict"
+            for target in [[folder + "/out.pth"], ["--output-dir", folder + "/gn"], ["--in-place"]] {
+                let run = try normconv(["convert", input] + target + ["--groups", "2"])
+                #expect(run.code == 0, "\(run.errors)")
+                #expect(run.output.contains(dropped) == isModule, "\(run.output)")
             }
         }
     }

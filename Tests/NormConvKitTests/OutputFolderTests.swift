@@ -29,7 +29,7 @@ struct OutputFolderTests {
                 .safetensors,
                 [".safetensors", ".safetensors", ".safetensors", ".safetensors", ".safetensors"]
             ),
-            (.pth, [".pth", ".pth", ".pth", ".pth", ".pt"]),
+            (.pth, [".pth", ".pth", ".pth", ".pth.tar", ".pt"]),
         ])
     func endings(layout: OutputLayout, endings: [String]) throws {
         let inputs = ["0.keras", "1.h5", "2.hdf5", "3.pth.tar", "4.pt"]
@@ -78,6 +78,9 @@ struct OutputFolderTests {
             _ = try MadeShards(in: folder)
             #expect(try paths([folder]) == ["gn/model.safetensors.index.json"])
             #expect(try paths([folder], .layout(.safetensors)) == ["gn/model.safetensors"])
+            try OutputFolder.check(folder)
+            try FileManager.default.removeItem(atPath: folder + "/" + MadeShards.index)
+            #expect(throws: ShardError.noIndex(path: folder + "/.")) { try OutputFolder.check(folder + "/.") }
         }
     }
 

@@ -19,6 +19,7 @@ struct OutputNameTests {
             ("x.ckpt", "training checkpoints"), ("x.pkl", "pickles"), ("x.mlmodel", "Core ML"),
             ("x.msgpack", "msgpack"), ("x.gguf", "GGUF"),
             ("x.npy", "single numpy arrays"), ("x.h5.gz", "compressed files"), ("x.zip", "zip archives"),
+            ("x.tar", "tar archives"),
         ])
     func otherFormat(name: String, format: String) {
         for choice in [.byName, .keep] + OutputLayout.allCases.map(LayoutChoice.layout) {
@@ -70,7 +71,8 @@ struct OutputNameTests {
             ("x.h5", toHDF5), ("x.HDF5", toHDF5), ("x.safetensors", all(.safetensors, but: .safetensors)),
             ("x.keras", all(.keras3, but: .kerasArchive)),
             ("x.weights.h5", all(.weights, but: .kerasWeights)),
-            ("x.pth", all(.pth, but: .torchZip)), ("x.PT", all(.pth, but: .torchZip)),
+            ("x.pth", all(.pth, but: .torchZip)), ("model_best.pth.tar", all(.pth, but: .torchZip)),
+            ("x.PT", all(.pth, but: .torchZip)),
             ("pytorch_model.bin", all(.pth, but: .torchZip)),
         ]
         for (name, layouts) in expected {
@@ -94,7 +96,8 @@ struct OutputNameTests {
         let allowed: [String: Set<OutputLayout>] = [
             "x.h5": [.keras, .weights, .torch], "x.hdf5": [.keras, .weights, .torch], "x.keras": [.keras3],
             "x.weights.h5": [.weights], "x.safetensors": [.safetensors], "x.npz": [],
-            "x.pth": [.pth], "x.pt": [.pth], "x.bin": [.pth], "x.safetensors.index.json": [],
+            "x.pth": [.pth], "x.pth.tar": [.pth], "x.pt": [.pth], "x.bin": [.pth],
+            "x.safetensors.index.json": [],
         ]
         for (name, layouts) in allowed {
             for choice in OutputLayout.allCases {

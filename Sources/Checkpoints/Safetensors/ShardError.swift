@@ -2,7 +2,7 @@ import OrderedJSON
 import Tensors
 
 /// Why the index of a network in several safetensors files, or one of these files (shards), is refused. `path` is the
-/// index.
+/// index, unless the case says otherwise.
 package enum ShardError: Error, Equatable {
     /// An index over the limit.
     case tooLong(path: String, found: Int, limit: Int)
@@ -26,6 +26,10 @@ package enum ShardError: Error, Equatable {
     case missingTensor(path: String, parameter: String, expected: String)
     /// A folder with more than one index.
     case severalIndexes(path: String, found: [String])
+    /// A folder without an index.
+    case noIndex(path: String)
+    /// One shard, at `path`, in place of the index beside it.
+    case oneShard(path: String, number: Int, count: Int, index: String)
 }
 
 extension ShardError: CustomStringConvertible {
@@ -53,6 +57,11 @@ extension ShardError: CustomStringConvertible {
             "\(path): tensor '\(parameter)' is missing, expected in shard '\(expected)'"
         case .severalIndexes(let path, let found):
             "\(path): found \(found.count) indexes (\(found.map { "'\($0)'" }.listed())), expected one; name the index itself"
+        case .noIndex(let path):
+            "\(path): is a folder without an index of shards (x.safetensors.index.json), expected a network's file; name the "
+                + "file"
+        case .oneShard(let path, let number, let count, let index):
+            "\(path): is shard \(number) of \(count) of \(index), expected the whole network; give that file"
         }
     }
 }

@@ -86,6 +86,23 @@ package struct ShardIndex {
         guard indexes.count == 1 else { throw .severalIndexes(path: path, found: indexes) }
         return path + (path.hasSuffix("/") ? "" : "/") + index
     }
+
+    /// Throws `ShardError.oneShard` for a file named as a shard that an index beside it lists.
+    static func checkIsWhole(_ path: String) throws(ShardError) {
+        let end = path.lastIndex(of: "/")
+        let name = String(end.map { path[path.index(after: $0)...] } ?? path[...])
+        guard let match = name.wholeMatch(of: /.*-(\d{5})-of-(\d{5})\.safetensors/),
+            let number = Int(match.1), let count = Int(match.2), count > 1
+        else { return }
+        let folder = end.map { String(path[...$0]) } ?? ""
+        let names =
+            (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+        for index in names.sorted() where index.hasSuffix(ending) {
+            if let found = try? ShardIndex(path: folder + index), found.names.contains(name) {
+                throw .oneShard(path: path, number: number, count: count, index: index)
+            }
+        }
+    }
 }
 
 /// The files of a network that is not opened yet.

@@ -33,9 +33,10 @@ struct NetworkSearch {
 
     init(path: String, code: TorchScriptCode?) { (self.path, self.code) = (path, code) }
 
-    /// What a pickle without tensors is, for errors.
-    static func empty(_ value: PickleValue) -> String {
-        value.dictionary == nil ? value.kind : "a dict without tensors"
+    /// Why a pickle without tensors is refused.
+    static func empty(_ value: PickleValue, path: String) -> PickleError {
+        if let object = value.object, TorchModule.isScript(object) { return .frozenScript(path: path) }
+        return .noTensors(path: path, found: value.dictionary == nil ? value.kind : "a dict without tensors")
     }
 
     // MARK: Choice
@@ -44,7 +45,7 @@ struct NetworkSearch {
     /// is none.
     mutating func network(in value: PickleValue) throws -> Place {
         guard let found = try choice(Place(keys: [], value: value)) else {
-            throw PickleError.noTensors(path: path, found: Self.empty(value))
+            throw Self.empty(value, path: path)
         }
         return found
     }
@@ -99,6 +100,14 @@ struct NetworkSearch {
             if count > 0 { found.append(Self.listing(place, count)) }
         }
         throw PickleError.unknownKey(path: path, name: key, found: found)
+    }
+
+    /// The keys of a network and of the others in its file.
+    mutating func keys(beside found: Place, in value: PickleValue) throws -> NetworkKeys {
+        let others = try places(below: Place(keys: [], value: value)).filter {
+            try $0.keys != found.keys && isNetwork($0.value)
+        }
+        return NetworkKeys(chosen: found.name, others: others.map(\.name))
     }
 
     /// Keys may have dots themselves: the longest one that leads on is taken.
@@ -178,6 +187,7 @@ struct NetworkSearch {
         guard depth < Self.depthLimit else { throw PickleError.tooDeep(path: path, limit: Self.depthLimit) }
         try spend(nameBytes: prefix.utf8.count)
         if let object = value.object, let module = try TorchModule(object, code: code) {
+            contents.isModule = true
             try spend(module.cost)
             if let epsilon = module.epsilon, !prefix.isEmpty {
                 contents.epsilons[String(prefix.dropLast())] = epsilon
@@ -197,6 +207,12 @@ struct NetworkSearch {
                 try add(numbers, named: prefix + key, to: &contents)
             } else if value.dictionary != nil || value.object != nil {
                 try add(value, prefix: prefix + key + ".", depth: depth + 1, to: &contents)
+            } else if let list = value.elements {
+                // A layer's packed weight and bias: `fc._packed_params._packed_params`.
+                try spend(list.values.count)
+                if let unreadable = list.values.first(where: \.isUnreadable) {
+                    try add(unreadable, named: prefix + key, to: &contents)
+                }
             }
         }
     }

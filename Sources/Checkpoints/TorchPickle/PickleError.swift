@@ -20,6 +20,8 @@ package enum PickleError: Error, Equatable {
     case unreadableTensor(path: String, name: String, found: String)
     /// A pickle that is something else than a dictionary of tensors.
     case noTensors(path: String, found: String)
+    /// A module of TorchScript without parameters, as `torch.jit.freeze` makes it.
+    case frozenScript(path: String)
     /// Several dictionaries of tensors, and none is more a network than the others.
     case severalNetworks(path: String, found: [String])
     /// A key under which there are no tensors; `found` lists those that have some.
@@ -59,6 +61,9 @@ extension PickleError: CustomStringConvertible {
                 + "in PyTorch first (dequantize(), to_dense(), .cpu())"
         case .noTensors(let path, let found):
             "\(path): the pickle holds \(found), expected a state_dict (a dictionary of tensors) or a module"
+        case .frozenScript(let path):
+            "\(path): the TorchScript archive has no parameters because it was frozen, which makes them constants of its "
+                + "code; save it before torch.jit.freeze"
         case .severalNetworks(let path, let found):
             "\(path): found several networks of the same size: \(found.listed(12)); choose one with --key"
         case .unknownKey(let path, let name, let found):

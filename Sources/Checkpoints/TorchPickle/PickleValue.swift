@@ -70,6 +70,9 @@ enum PickleValue {
         return ints.count == values.count ? ints : nil
     }
 
+    /// Whether these are numbers in a form that is not read.
+    var isUnreadable: Bool { if case .unreadable = self { true } else { false } }
+
     /// A tensor or an array, or what stands for one that is not read.
     var numbers: PickleValue? {
         switch self {

@@ -11,8 +11,12 @@ struct StateDictionary {
     let tensors: [(name: String, tensor: TorchTensor)]
     /// ε of norms by layer name, where the file holds modules.
     let epsilons: [String: Double]
+    /// Whether these are from modules, which have a class and code.
+    let isModule: Bool
     /// Keys beside the network's.
     let others: [String]
+    /// The network's key, and those of other networks, as `--key` takes them.
+    let keys: NetworkKeys?
 
     /// The network of a pickle, or what is under a key of it. A key is a path: `model.ema`.
     ///
@@ -35,13 +39,17 @@ struct StateDictionary {
             if case .tensor(let tensor) = numbers { (name, tensor) } else { nil }
         }
         guard !tensors.isEmpty else {
-            throw PickleError.noTensors(path: path, found: NetworkSearch.empty(value))
+            throw NetworkSearch.empty(value, path: path)
         }
         epsilons = contents.epsilons
+        isModule = contents.isModule
         others =
             found.keys.first.map { first in
                 (value.children ?? []).compactMap(\.key).filter { $0 != first }
             } ?? []
+        // What is too much to look at was looked at already.
+        var again = NetworkSearch(path: path, code: code)
+        keys = try? found.keys.isEmpty ? nil : again.keys(beside: found, in: value)
     }
 }
 
@@ -51,6 +59,8 @@ struct PickleContents {
     var numbers: [(name: String, value: PickleValue)] = []
     /// ε of modules that have one.
     var epsilons: [String: Double] = [:]
+    /// Whether some are from modules.
+    var isModule = false
 }
 
 extension PickleValue {

@@ -29,7 +29,8 @@ struct TorchModule {
         }
     }
 
-    private static func isScript(_ object: PickleObject) -> Bool {
+    /// Whether an object is of a class of TorchScript.
+    static func isScript(_ object: PickleObject) -> Bool {
         object.global.name.hasPrefix("__torch__.")
     }
 

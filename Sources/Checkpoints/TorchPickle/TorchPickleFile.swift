@@ -10,6 +10,8 @@ struct TorchPickleFile: Checkpoint {
     let parameters: ParameterTable
     let normEpsilons: [String: Double]
     let leftOut: [String]
+    let isModule: Bool
+    let networkKeys: NetworkKeys?
     let modelConfig: String?
     let note: String?
     let classNames: [String]?
@@ -67,6 +69,8 @@ struct TorchPickleFile: Checkpoint {
     ) throws {
         (self.path, self.layout) = (path, layout)
         normEpsilons = state.epsilons
+        isModule = state.isModule
+        networkKeys = state.keys
         leftOut =
             state.others.isEmpty ? [] : ["other entries of the checkpoint (\(state.others.listed(24)))"]
         var names: Set<String> = []
