@@ -42,14 +42,9 @@ package struct NumpyArray: Sendable {
         guard !header.isFortranOrder || header.shape.count <= 1 else {
             throw .fortranOrder(file: file, member: member)
         }
-        var expected = header.elementType.size
-        for extent in header.shape {
-            let (product, overflow) = expected.multipliedReportingOverflow(by: extent)
-            guard !overflow else {
-                throw .malformedNumpyHeader(
-                    file: file, member: member, found: "shape \(header.shape)", expected: "a smaller one")
-            }
-            expected = product
+        guard let expected = Shape.product(of: header.shape, times: header.elementType.size) else {
+            throw .malformedNumpyHeader(
+                file: file, member: member, found: "shape \(header.shape)", expected: "a smaller one")
         }
         guard bytes.count - header.length == expected else {
             throw .wrongPayload(

@@ -43,14 +43,9 @@ package struct NumpyPreamble: Equatable {
     package func check(
         fileSize: Int, elementSize: Int, file: String, member: String
     ) throws(ArchiveError) {
-        var expected = elementSize
-        for extent in shape {
-            let (product, overflow) = expected.multipliedReportingOverflow(by: extent)
-            guard !overflow else {
-                throw .malformedNumpyHeader(
-                    file: file, member: member, found: "shape \(shape)", expected: "a smaller one")
-            }
-            expected = product
+        guard let expected = Shape.product(of: shape, times: elementSize) else {
+            throw .malformedNumpyHeader(
+                file: file, member: member, found: "shape \(shape)", expected: "a smaller one")
         }
         guard fileSize - length == expected else {
             throw .wrongPayload(file: file, member: member, found: fileSize - length, expected: expected)

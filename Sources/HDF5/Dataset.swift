@@ -65,14 +65,10 @@ package struct Dataset: Sendable {
         let rank = try Library.check(H5Sget_simple_extent_ndims(space.id), "reading the shape", location)
         var extents = [hsize_t](repeating: 0, count: Int(rank))
         try Library.check(H5Sget_simple_extent_dims(space.id, &extents, nil), "reading the shape", location)
-        var bytes = elementSize
-        for extent in extents {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: Int(clamping: extent))
-            guard !overflow, let _ = Int(exactly: extent) else {
-                throw .shapeOverflow(location, extents: extents.map { UInt64($0) })
-            }
-            bytes = product
+        let shape = extents.compactMap { Int(exactly: $0) }
+        guard shape.count == extents.count, let bytes = Shape.product(of: shape, times: elementSize) else {
+            throw .shapeOverflow(location, extents: extents.map { UInt64($0) })
         }
-        return (extents.map { Int($0) }, bytes / elementSize)
+        return (shape, bytes / elementSize)
     }
 }

@@ -17,6 +17,18 @@ package struct Shape: Hashable, Sendable {
         self.count = count
     }
 
+    /// The product of extents and a factor; nil where an extent is negative or a product of some of them does not fit an
+    /// `Int`, even if another extent is 0.
+    package static func product(of extents: [Int], times factor: Int = 1) -> Int? {
+        var product = factor
+        for extent in extents {
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(extent, 1))
+            if extent < 0 || overflow { return nil }
+            product = next
+        }
+        return extents.contains(0) ? 0 : product
+    }
+
     /// A shape of extents that the program itself chose; traps on a negative or overflowing one.
     package init(_ extents: [Int]) {
         precondition(extents.allSatisfy { $0 >= 0 }, "negative extent in \(extents)")

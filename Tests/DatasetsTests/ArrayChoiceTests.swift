@@ -197,6 +197,23 @@ struct ArrayChoiceTests {
         }
     }
 
+    @Test("Extents whose product overflows are refused though another is 0", arguments: ["|u1", "<f4"])
+    func emptyArray(type: String) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let (data, empty) = (folder + "/x.npy", folder + "/empty.npy")
+            let shape = [0, 1 << 40, 1 << 40, 3]
+            try Data(images("x").npy).write(to: URL(fileURLWithPath: data))
+            try Data(MadeArray("y", type, shape, []).npy).write(to: URL(fileURLWithPath: empty))
+            let expected = DatasetError.archive(
+                .malformedNumpyHeader(
+                    file: empty, member: "array", found: "shape \(shape)", expected: "a smaller one"))
+            #expect(throws: expected) { try Split(path: empty, requiresLabels: false) }
+            #expect(throws: expected) {
+                try Split(path: data, sources: sources { $0.labelsFile = empty })
+            }
+        }
+    }
+
     @Test("Options for named arrays do not go with other splits")
     func optionsThatDoNotFit() throws {
         try MadeFolder.with { folder in

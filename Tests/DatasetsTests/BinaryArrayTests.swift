@@ -127,10 +127,13 @@ import Testing
                 expected: "[0, 0, 8, dimensions 1 to 4] and the extents")
             #expect(throws: deep) { try Split(path: path, requiresLabels: false) }
             let huge = [4_294_967_295, 4_294_967_295, 4_294_967_295]
-            try folder.write("images", idx(huge, [1]))
-            let overflow = DatasetError.malformedFile(
-                file: path, format: "IDX", found: "extents \(huge)", expected: "less than 1 TiB")
-            #expect(throws: overflow) { try Split(path: path, requiresLabels: false) }
+            // Without an image the others are not multiplied either.
+            for huge in [huge, [0] + huge] {
+                try folder.write("images", idx(huge, huge.contains(0) ? [] : [1]))
+                let overflow = DatasetError.malformedFile(
+                    file: path, format: "IDX", found: "extents \(huge)", expected: "less than 1 TiB")
+                #expect(throws: overflow) { try Split(path: path, requiresLabels: false) }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 import Archives
 import Foundation
 import HDF5
+import Tensors
 
 /// The test split in a folder of array files.
 enum ArrayFolder {
@@ -70,14 +71,9 @@ enum IDXFile {
             shape = (1...Int(bytes[3])).map { dimension in
                 bytes[dimension * 4..<dimension * 4 + 4].reduce(0) { $0 << 8 | Int($1) }
             }
-            var size = 1
-            for extent in shape {
-                let (product, overflow) = size.multipliedReportingOverflow(by: extent)
-                guard !overflow, product < 1 << 40 else {
-                    throw .malformedFile(
-                        file: file, format: "IDX", found: "extents \(shape)", expected: "less than 1 TiB")
-                }
-                size = product
+            guard let size = Shape.product(of: shape), size < 1 << 40 else {
+                throw .malformedFile(
+                    file: file, format: "IDX", found: "extents \(shape)", expected: "less than 1 TiB")
             }
             fileSize = 4 + 4 * shape.count + size
         }
