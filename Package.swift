@@ -124,7 +124,7 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints", "Archives"]),
         tests("ConversionTests", ["Conversion", "Calibration", "HDF5"]),
         tests("InferenceTests", ["Inference", "Training", "Calibration"]),
-        tests("DatasetsTests", ["Datasets", "Archives"]),
+        tests("DatasetsTests", ["Datasets", "Archives", "HDF5", "CHDF5"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),
         tests("NormConvKitTests", ["NormConvKit", "HDF5", "Inference", "Training", "Calibration"]),

@@ -159,7 +159,7 @@ package struct Group: Sendable {
     }
 
     /// Address of the group in the file: the same for two names of one group.
-    var address: UInt64 { addresses.last ?? 0 }
+    package var address: UInt64 { addresses.last ?? 0 }
 
     func tracksCreationOrder() throws(HDF5Error) -> Bool {
         let properties = try Handle.properties(H5Gget_create_plist(handle.id), location)

@@ -48,12 +48,17 @@ struct HDF5Arrays: NamedArrays {
 
     var summary: [String] {
         var lines: [String] = []
-        list(root, "", &lines)
+        var listed: Set<UInt64> = []
+        list(root, "", &lines, &listed)
         return lines
     }
 
-    /// Adds datasets at any depth, whether they can be read or not.
-    private func list(_ group: Group, _ prefix: String, _ lines: inout [String]) {
+    /// Adds datasets at any depth, whether they can be read or not. A group with several names is listed by the first:
+    /// a small file can have endlessly many paths.
+    private func list(
+        _ group: Group, _ prefix: String, _ lines: inout [String], _ listed: inout Set<UInt64>
+    ) {
+        guard listed.insert(group.address).inserted else { return }
         for name in (try? group.names()) ?? [] where lines.count < Self.mostListed {
             if let dataset = try? group.dataset(name, acceptsBooleans: true) {
                 let type = dataset.isBoolean ? "bool" : dataset.elementType.rawValue
@@ -61,7 +66,7 @@ struct HDF5Arrays: NamedArrays {
             } else if let texts = (try? group.texts(name)) ?? nil {
                 lines.append("'\(prefix)\(name)' strings \(texts.shape)")
             } else if let child = try? group.group(name) {
-                list(child, prefix + name + "/", &lines)
+                list(child, prefix + name + "/", &lines, &listed)
             } else {
                 lines.append("'\(prefix)\(name)'")
             }
