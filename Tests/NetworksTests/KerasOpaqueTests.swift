@@ -140,6 +140,39 @@ struct KerasOpaqueTests {
         #expect(network.uncomputedLayers.map(\.layer) == ["l", "g"])
     }
 
+    @Test("a layer inside a model has what is inside it, and nothing of a layer whose part has its name")
+    func nestedNames() throws {
+        let names = ["bb/attn/query/kernel:0", "bb/other/attn/kernel:0", "bb/inner/deep/cell/kernel:0"]
+        let deep = functionalRecord(
+            "inner", layers: [inputLayer(), layer("Lambda", "deep", on: "in")], output: "deep", on: "cell")
+        let layers = [
+            inputLayer(), layer("Lambda", "attn", on: "in"), layer("Lambda", "other", on: "attn"),
+            layer("Lambda", "cell", on: "other"), deep,
+        ]
+        let model = functionalRecord("bb", layers: layers, output: "inner", call: 1, on: "in")
+        let config = try JSON.parse(
+            """
+            {"class_name": "Functional", "config": {"name": "net", "layers": [\(inputLayer()), \(model)], \
+            "input_layers": [["in", 0, 0]], "output_layers": [["bb", 1, 0]]}}
+            """)
+        let network = try recognizeKeras(config: config, parameters: table(names.map { ($0, [4]) })).network
+        let found = network.operations.map { operation -> [String] in
+            if case .opaque(let layer) = operation { layer.parameters } else { [] }
+        }
+        #expect(found == [[names[0]], [names[1]], [], [names[2]]])
+    }
+
+    /// A model inside another, called once.
+    private func functionalRecord(
+        _ name: String, layers: [String], output: String, call: Int = 0, on input: String
+    ) -> String {
+        """
+        {"class_name": "Functional", "config": {"name": "\(name)", "layers": [\(layers.joined(separator: ", "))], \
+        "input_layers": [["in", 0, 0]], "output_layers": [["\(output)", \(call), 0]]}, \
+        "name": "\(name)", "inbound_nodes": [[["\(input)", 0, 0, {}]]]}
+        """
+    }
+
     @Test("each output of a layer with several is a node")
     func severalOutputs() throws {
         let split = layer("Split", "s", on: "in")

@@ -7,8 +7,12 @@ struct KerasExpansion {
     private let parameters: KerasParameters
     private let dataFormat: KerasDataFormat
     private let isKeras3: Bool
-    /// Models that call models several times multiply; beyond this a file is not a network.
+    /// What inlined models have cost so far: their layers, inputs, outputs and operands.
+    private var cost = 0
+    /// Beyond this a file is not a network.
     private static let largestCount = 100_000
+    /// Models that call models several times multiply, whether or not their layers make nodes.
+    private static let largestCost = 5 * largestCount
 
     init(parameters: KerasParameters, dataFormat: KerasDataFormat, isKeras3: Bool) {
         self.parameters = parameters
@@ -25,12 +29,17 @@ struct KerasExpansion {
 
     /// Inlines a model whose inputs are these nodes; `path` names the models around its layers. Returns the outputs' nodes.
     mutating func expand(_ model: KerasModel, path: [String], inputs: [Int]) throws(NetworkError) -> [Int] {
+        cost += model.cost
+        guard cost <= Self.largestCost else {
+            throw .unrecognized(
+                reason: "its models have more than \(Self.largestCost) layers and operands, "
+                    + "those of a model counted each time that it is called")
+        }
         var scope = Scope(model, path: path)
         for (layer, node) in zip(model.inputs, inputs) {
             scope.values[KerasModel.Reference(layer: layer, call: 0)] = node
             scope.isDone[layer][0] = true
         }
-        try requireUse(of: model, path: path)
         for (index, layer) in model.layers.enumerated() {
             for call in layer.calls.indices {
                 // Depth first, on a stack of our own: a chain may be as long as the file.
@@ -74,8 +83,7 @@ struct KerasExpansion {
             (self.model, self.path) = (model, path)
             isDone = model.layers.map { Array(repeating: false, count: max($0.calls.count, 1)) }
             isOpen = isDone
-            let used = model.layers.flatMap { $0.calls.flatMap(\.operands) } + model.outputs.map(\.value)
-            for value in used {
+            for value in model.usedValues {
                 tensors[KerasModel.Reference(layer: value.layer, call: value.call), default: []]
                     .insert(value.tensor)
             }
@@ -88,25 +96,13 @@ struct KerasExpansion {
             values[KerasModel.Reference(layer: call.layer, call: call.call, tensor: tensor)] = node
         }
 
-        func node(_ value: KerasModel.Reference, of place: String) throws(NetworkError) -> Int {
+        func node(
+            _ value: KerasModel.Reference, of place: @autoclosure () -> String
+        ) throws(NetworkError) -> Int {
             guard let node = values[value] else {
-                throw .malformedConfiguration(at: place, expected: "a value that is computed")
+                throw .malformedConfiguration(at: place(), expected: "a value that is computed")
             }
             return node
-        }
-    }
-
-    /// Every call but the outputs' has a consumer, so that all of the graph leads to an output.
-    private func requireUse(of model: KerasModel, path: [String]) throws(NetworkError) {
-        let values = model.layers.flatMap { $0.calls.flatMap(\.operands) } + model.outputs.map(\.value)
-        let used = Set(values.map { KerasModel.Reference(layer: $0.layer, call: $0.call) })
-        for (index, layer) in model.layers.enumerated() {
-            for call in layer.calls.indices
-            where !used.contains(KerasModel.Reference(layer: index, call: call)) {
-                throw .malformedConfiguration(
-                    at: "layer '\((path + [layer.name]).joined(separator: "/"))'",
-                    expected: "a value that the output depends on")
-            }
         }
     }
 

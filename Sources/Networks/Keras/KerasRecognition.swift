@@ -9,6 +9,7 @@ import Tensors
 /// Throws `NetworkError` for anything that has no exact meaning here.
 package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(NetworkError) -> Recognition {
     let model = try KerasModel(config, path: "")
+    try model.requireUse()
     let dataFormat = KerasDataFormat(of: model)
     let inputs = model.inputs.map { KerasInput(model.layers[$0], dataFormat) }
     let image = inputs.firstIndex { $0.image != nil } ?? 0
@@ -17,7 +18,8 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     }
     let input = inputs[image].networkInput
     var expansion = KerasExpansion(
-        parameters: KerasParameters(parameters), dataFormat: dataFormat, isKeras3: isKeras3(config))
+        parameters: KerasParameters(parameters, of: model), dataFormat: dataFormat, isKeras3: isKeras3(config)
+    )
     // The image comes first, whatever its place among the inputs.
     var values = [Int](repeating: 0, count: inputs.count)
     for place in [image] + inputs.indices.filter({ $0 != image }) {
