@@ -196,6 +196,12 @@ struct KerasOpaqueTests {
             ),
             ("mine>BatchNorm2", "", [], "mine>BatchNorm2"),
             ("Block", "", [("x/bn/moving_mean:0", [4])], "Block"),
+            ("MyBN", #""moving_mean_initializer": "zeros""#, [("x/0", [4])], "MyBN"),
+            (
+                "TimeDistributed",
+                #""layer": {"class_name": "MyBN", "config": {"moving_mean_initializer": {"class_name": "Zeros"}}}"#,
+                [], "MyBN"
+            ),
             ("Bidirectional", #""layer": {"class_name": "LSTM", "config": {}}"#, [("x/k", [4])], nil),
         ] as [(String, String, [(String, [Int])], String?)])
     func normInside(

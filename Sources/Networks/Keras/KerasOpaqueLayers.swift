@@ -54,10 +54,9 @@ extension KerasSettings {
     }
 
     /// The class of a batch normalization in the layer: it is one itself under another name, holds one in its settings, or
-    /// has running statistics.
+    /// has running statistics. A `.keras` file numbers the weights, but a subclass keeps the settings of its class.
     private func batchNormInside(_ names: [String]) -> String? {
-        if Self.isBatchNorm(className) { return className }
-        if let inner = Self.batchNorm(in: config) { return inner }
+        if let found = Self.batchNorm(in: config, of: className) { return found }
         let hasStatistics = names.contains { name in
             let stem = name.hasSuffix(":0") ? name.dropLast(2) : name[...]
             return stem.hasSuffix("moving_mean") || stem.hasSuffix("running_mean")
@@ -69,11 +68,12 @@ extension KerasSettings {
         ["BatchNorm", "BatchRenorm"].contains { className.contains($0) }
     }
 
-    /// The first class of a batch normalization in a configuration. The parser bounds the depth.
-    private static func batchNorm(in json: JSON) -> String? {
-        if let className = json["class_name"]?.string, isBatchNorm(className) { return className }
+    /// The first class of a batch normalization in the configuration of a class. The parser bounds the depth.
+    private static func batchNorm(in json: JSON, of owner: String) -> String? {
+        let className = json["class_name"]?.string ?? owner
+        if isBatchNorm(className) || json["moving_mean_initializer"] != nil { return className }
         for value in json.array ?? json.members?.map(\.value) ?? [] {
-            if let found = batchNorm(in: value) { return found }
+            if let found = batchNorm(in: value, of: className) { return found }
         }
         return nil
     }
