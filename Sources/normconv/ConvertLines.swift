@@ -20,7 +20,8 @@ extension ConvertReport {
         if stages.isEmpty, standardized.isEmpty { lines[1] = "Norms and weights are unchanged" }
         lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
         lines += pairs.summary
-        let listed = leftAlone.filter { !pairs.openConvolutions.contains($0.layer) }
+        let open = pairs.openConvolutions
+        let listed = leftAlone.filter { !open.contains($0.layer) }
         if !listed.isEmpty { lines.append("Convolutions that are not standardized:") }
         lines += listed.prefix(3).map { "  \($0.layer): \($0.reason)" }
         if listed.count > 3 { lines.append("  … and \(listed.count - 3) more (--json lists them)") }

@@ -65,7 +65,8 @@ extension InspectReport {
         }
         let summary = pairs.summary
         if !summary.isEmpty { lines += [""] + summary }
-        let listed = exempt.filter { !pairs.openConvolutions.contains($0.layer) }
+        let open = pairs.openConvolutions
+        let listed = exempt.filter { !open.contains($0.layer) }
         if !listed.isEmpty {
             lines += ["", "Convolutions that are not standardized:"]
             lines += listed.map { "  \($0.layer): \($0.reason)" }
