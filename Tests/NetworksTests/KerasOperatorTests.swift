@@ -108,6 +108,28 @@ struct KerasOperatorTests {
     }
 
     @Test(
+        "arithmetic of tensors of different ranks is not computed, for the batch would become columns",
+        arguments: ["Add", "Multiply", "Subtract", "Maximum", "Minimum"])
+    func ranks(className: String) throws {
+        func tensor(_ name: String) -> String { Self.tensor.replacing(#""in""#, with: #""\#(name)""#) }
+        let record = """
+            {"module": "keras.src.ops.numpy", "class_name": "\(className)", "registered_name": "\(className)", \
+            "config": {"name": "x"}, "name": "x", \
+            "inbound_nodes": [{"args": [\(tensor("in")), \(tensor("p"))], "kwargs": {}}]}
+            """
+        let pool = #"""
+            {"module": "keras.layers", "class_name": "GlobalAveragePooling2D", "config": {"name": "p"}, "name": "p", \#
+            "inbound_nodes": [{"args": [\#(tensor("in"))], "kwargs": {}}]}
+            """#
+        let config = try functional([inputLayer(), pool, record], output: "x")
+        let network = try recognizeKeras(config: config, parameters: table([])).network
+        guard case .opaque? = network.operations.last else {
+            Issue.record("\(network.operations)")
+            return
+        }
+    }
+
+    @Test(
         "what has no exact meaning here stays a layer that is not computed",
         arguments: [
             ("TrueDivide", "2, $", ""), ("TrueDivide", "$, 0", ""), ("Power", "$, 2", ""),

@@ -14,6 +14,12 @@ extension KerasSettings {
 
     private func operations(_ call: KerasOperatorCall) throws(NetworkError) -> [Operation]? {
         guard call.arguments.count <= 2 else { return nil }
+        // Functions align the innermost dimensions, so that of a lower rank meets no batch; layers align the batches.
+        if case (.tensor?, .tensor?) = (call.arguments.first, call.arguments.dropFirst().first),
+            Set(operands.compactMap(\.rank)).count > 1
+        {
+            return nil
+        }
         switch (call.function, call.arguments.first, call.arguments.dropFirst().first) {
         case ("Add", .tensor?, .tensor?): return try addition()
         case ("Multiply", .tensor?, .tensor?): return try multiplication()
