@@ -35,6 +35,7 @@ struct KerasErrorTests {
             ("BatchNormalization", #""axis": [4], "virtual_batch_size": 4"#, "virtual_batch_size"),
             ("BatchNormalization", #""renorm": true"#, "renorm"),
             ("BatchNormalization", #""epsilon": "small""#, "epsilon"),
+            ("BatchNormalization", #""epsilon": 1e300"#, "epsilon"),
             ("Dense", #""units": 4, "dtype": "int8_from_float32""#, "dtype"),
             (
                 "Conv2D",

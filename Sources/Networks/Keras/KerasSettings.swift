@@ -57,10 +57,12 @@ struct KerasSettings {
         return bool
     }
 
-    /// A finite number; `value` where the key is missing or null.
+    /// A number that is finite as Float32; `value` where the key is missing or null.
     func number(_ key: String, default value: Double?) throws(NetworkError) -> Double? {
         guard let json = config[key], !json.isNull else { return value }
-        guard let number = json.double, number.isFinite else { throw unsupported(key, expected: "a number") }
+        guard let number = json.double, Float(number).isFinite else {
+            throw unsupported(key, expected: "a number that float32 can hold")
+        }
         return number
     }
 
