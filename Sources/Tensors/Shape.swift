@@ -7,7 +7,12 @@ package struct Shape: Hashable, Sendable {
 
     /// Returns nil where an extent is negative or the product does not fit an `Int`.
     package init?(checking extents: [Int]) {
-        guard let count = Self.product(of: extents) else { return nil }
+        var count = 1
+        for extent in extents {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            if extent < 0 || overflow { return nil }
+            count = product
+        }
         self.extents = extents
         self.count = count
     }
