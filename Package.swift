@@ -127,7 +127,8 @@ let package = Package(
         tests("DatasetsTests", ["Datasets", "Archives", "HDF5", "CHDF5"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),
-        tests("NormConvKitTests", ["NormConvKit", "Archives", "HDF5", "Inference", "Training", "Calibration"]),
+        tests(
+            "NormConvKitTests", ["NormConvKit", "Archives", "HDF5", "Inference", "Training", "Calibration"]),
         tests("CommandTests", ["NormConvKit", "HDF5", "normconv", "signal-storm"]),
     ],
     swiftLanguageModes: [.v6]

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Commands on networks with layers that normconv does not compute")
 struct OpaqueCommandTests {
-    private static let remedy = "normconv can inspect and convert this network, but not score or calibrate it\n"
+    private static let remedy =
+        "normconv can inspect and convert this network, but not score or calibrate it\n"
 
     private func failing(_ arguments: [String], _ text: String) throws {
         let run = try normconv(arguments)
