@@ -118,17 +118,17 @@ def script_case(name, expected, code, text=CODE, method=zipfile.ZIP_STORED):
         torch(path, pickled(code), [*FLOATS, ("constants.pkl", b"\x80\x02)."), ("code/__torch__.py", text)], method)
 
 
-script_case("frozen", "the pickle holds an object of '__torch__.Net'", SCRIPT + b"}b")
-script_case("no-parameters", "the pickle holds an object", SCRIPT + dictionary((b"b", tensor())) + b"b")
-script_case("parameter-no-tensor", "the pickle holds an object", SCRIPT + dictionary((b"a", b"K\x01")) + b"b")
-script_case("no-module", "the pickle holds an object", SCRIPT + dictionary((b"a", tensor())) + b"b",
+script_case("frozen", "the TorchScript archive has no parameters", SCRIPT + b"}b")
+script_case("no-parameters", "the TorchScript archive has no parameters", SCRIPT + dictionary((b"b", tensor())) + b"b")
+script_case("parameter-no-tensor", "the TorchScript archive has no parameters", SCRIPT + dictionary((b"a", b"K\x01")) + b"b")
+script_case("no-module", "the TorchScript archive has no parameters", SCRIPT + dictionary((b"a", tensor())) + b"b",
             b"class Net:\n  a : Tensor\n")
 script_case("in-itself", "nested deeper than 32 levels",
             SCRIPT + b"q\0" + dictionary((b"a", tensor()), (b"b", b"h\0")) + b"b")
 script_case("code-of-400-mb", "expected at most", SCRIPT + b"}b", bytes(400 * MEBI), zipfile.ZIP_DEFLATED)
-script_case("code-not-utf8", "the pickle holds an object", SCRIPT + b"}b",
+script_case("code-not-utf8", "the TorchScript archive has no parameters", SCRIPT + b"}b",
             b"class Net(Module):\n  __parameters__ = [\"\xff\", ]\n")
-script_case("million-parameters", "the pickle holds an object", SCRIPT + b"}b",
+script_case("million-parameters", "the TorchScript archive has no parameters", SCRIPT + b"}b",
             b"class Net(Module):\n  __parameters__ = [" + b"\"a\", " * 500_000 + b"]\n")
 script_case("calls", "the pickle names 'os.system'", b"cos\nsystem\n(" + text(b"touch x") + b"tR")
 
