@@ -109,7 +109,7 @@ struct NetworkSearchTests {
                 == ["w"])
     }
 
-    @Test("TorchScript without parameters was frozen, which the error says")
+    @Test("TorchScript without parameters may be frozen, which the error says")
     func frozen() throws {
         let type = Python.global("__torch__.torch.jit", "Net")
         for state in [Python.none, ["training": .bool(false)]] {

@@ -62,8 +62,8 @@ extension PickleError: CustomStringConvertible {
         case .noTensors(let path, let found):
             "\(path): the pickle holds \(found), expected a state_dict (a dictionary of tensors) or a module"
         case .frozenScript(let path):
-            "\(path): the TorchScript archive has no parameters because it was frozen, which makes them constants of its "
-                + "code; save it before torch.jit.freeze"
+            "\(path): the TorchScript archive has no parameters, expected some; if it was frozen, save it before "
+                + "torch.jit.freeze, which makes them constants of its code"
         case .severalNetworks(let path, let found):
             "\(path): found several networks of the same size: \(found.listed(12)); choose one with --key"
         case .unknownKey(let path, let name, let found):

@@ -16,7 +16,7 @@ struct PickleMachine {
     private var memo: [Int: PickleValue] = [:]
     /// All that was built and holds other values.
     private var containers: [any PickleContainer] = []
-    /// Opcodes, and elements that one of them copies, which the machine may still take.
+    /// How many opcodes may still be run, elements that one of them copies included.
     private var credit: Int
     /// Bytes of strings that were made bytes of.
     var encoded = 0

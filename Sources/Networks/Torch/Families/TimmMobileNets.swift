@@ -10,7 +10,10 @@ extension TorchFamily {
         let counts = names.timmStages
         let depths = [[1, 2, 3, 4, 3, 3, 1], [1, 3, 4, 5, 4, 4, 1], [1, 3, 5, 6, 5, 5, 1]]
         guard depths.contains(counts) else {
-            throw .unrecognized(reason: "stages of \(counts) blocks, expected those of a MobileNetV2")
+            throw .unrecognized(
+                reason:
+                    "stages of \(counts) blocks in timm's names, which are not those of a MobileNetV2 or EfficientNet"
+            )
         }
         let stages = counts.indices.map {
             EfficientNet.Stage(count: counts[$0], size: 3, stride: MobileNetV2.stages[$0].stride)
