@@ -34,11 +34,21 @@ extension Model {
             let images = try drawnImages(calibration, from: split, preprocessing ?? self.preprocessing) {
                 progress(schedule.progress(.init(stage: "reading", done: $0, total: $1)))
             }
-            let run = try CalibrationRun(
-                logits, parameters: parameters, plan, options, calibration, images: images,
-                data: split.file, isSigmoid: tellsTwoBySigmoid)
-            return try run.run { progress(schedule.progress($0)) }
+            return try fit(plan, options, calibration, to: images, of: split.file) {
+                progress(schedule.progress($0))
+            }
         }
+    }
+
+    /// Fits a conversion to preprocessed images, of a file or synthetic ones.
+    func fit(
+        _ plan: ConversionPlan, _ options: ConversionOptions, _ calibration: CalibrationOptions,
+        to images: ActivationStore, of file: String?, progress: StageProgress
+    ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
+        try CalibrationRun(
+            logits, parameters: parameters, plan, options, calibration, images: images, data: file,
+            isSigmoid: tellsTwoBySigmoid
+        ).run(progress)
     }
 
     /// The schedule of a calibration on so many images of this size.

@@ -38,10 +38,9 @@ extension Model {
             let (images, made) = try self.synthesis(budget, calibration, preprocessing).run {
                 progress(schedule.progress(.init(stage: "images", done: $0, total: $1)))
             }
-            let run = try CalibrationRun(
-                logits, parameters: parameters, plan, options, calibration, images: images, data: nil,
-                isSigmoid: tellsTwoBySigmoid)
-            var result = try run.run { progress(schedule.progress($0)) }
+            var result = try fit(plan, options, calibration, to: images, of: nil) {
+                progress(schedule.progress($0))
+            }
             result.report.synthesis = made
             if !made.isNear {
                 result.plan.report.warnings.append(
