@@ -5,8 +5,8 @@ import Threads
 /// Where the elements of a stored kernel belong, whatever its layout.
 ///
 /// Two orders of storage cover all layouts. `hwio` and `hwim` are rows of output channels: a row holds one tap of
-/// one input channel of every group (`hwim` is a grouped convolution of one input channel a group). `oihw` is one
-/// filter after another, each a run of taps per input channel.
+/// one input channel of every group (`hwim` is a grouped convolution of one input channel a group). `oihw` and
+/// `flattened` are one filter after another, each a run of taps per input channel.
 struct KernelGeometry: Sendable, Equatable {
     /// Output channels, that is filters.
     let outputs: Int

@@ -168,7 +168,7 @@ extension Planner {
 }
 
 extension Network {
-    /// For each node, whether it is or depends on a layer that is not computed. Inputs and convolutions are none.
+    /// For each node, whether it is or depends on a layer that hides the moments of its value.
     var isBehindOpaque: [Bool] {
         var isBehind = [Bool](repeating: false, count: nodes.count)
         for (index, node) in nodes.enumerated() where !node.inputs.isEmpty {

@@ -102,7 +102,7 @@ extension Convolution {
 
     /// A stored kernel filter by filter, [outputs, inputs / groups, rows, columns].
     package func filters(_ stored: [Float]) -> [Float] {
-        if kernelLayout == .oihw { return stored }
+        if [.oihw, .flattened].contains(kernelLayout) { return stored }
         var result = stored
         forEachWeight { result[$0] = stored[$1] }
         return result
@@ -110,7 +110,7 @@ extension Convolution {
 
     /// Filters in the stored kernel's layout.
     package func stored(_ filters: [Float]) -> [Float] {
-        if kernelLayout == .oihw { return filters }
+        if [.oihw, .flattened].contains(kernelLayout) { return filters }
         var result = filters
         forEachWeight { result[$1] = filters[$0] }
         return result

@@ -167,7 +167,7 @@ struct KerasExpansion {
         var operands = operands
         let isMerge = operations.first?.mergesOperands == true
         if case .opaque? = operations.first {
-            // Any number will do.
+            // A layer that is not computed may take any number of operands.
         } else if isMerge ? operands.count < 2 : operands.count != 1 {
             throw Self.operandCount(layer, operands.count, isMerge ? "2 or more" : "1")
         }

@@ -55,7 +55,7 @@ extension KerasSettings {
         return .range(start: start.int ?? 0, stop: stop.int)
     }
 
-    /// What a slice cuts off before and behind, where that does not hang on the extent.
+    /// What a slice cuts off before and behind, where that does not depend on the extent.
     private func margins(_ slice: Slice) -> (Int, Int)? {
         guard case .range(let start, let stop) = slice, (0...Self.largestSetting).contains(start) else {
             return nil
