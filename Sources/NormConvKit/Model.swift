@@ -180,7 +180,7 @@ public struct Model: Sendable {
         case .keras: .raw
         case .kerasResNet: .caffe
         case .kerasResNetV2, .bit: .tf
-        case .torch: .torch
+        case .torch: network.input.dimensions == 3 ? .kinetics : .torch
         }
     }
 

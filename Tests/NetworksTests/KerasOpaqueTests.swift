@@ -29,7 +29,7 @@ struct KerasOpaqueTests {
         #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: className)) {
             try network.shapes(height: 8, width: 8)
         }
-        #expect(try network.knownShapes(height: 8, width: 8) == [[8, 8, 4], nil])
+        #expect(try network.knownShapes(of: Extent(8)) == [[8, 8, 4], nil])
     }
 
     @Test("a custom class is kept, whatever its name")
@@ -208,38 +208,6 @@ struct KerasOpaqueTests {
         className: String, settings: String, parameters: [(String, [Int])], found: String?
     ) throws {
         #expect(opaque(try recognize(className, settings, parameters: parameters))?.batchNormInside == found)
-    }
-
-    @Test(
-        "a convolution of 1 or 3 dimensions is converted and not computed",
-        arguments: [
-            ("Conv1D", "[3]", [3], "null, 16, 4", Extent(height: 1, width: 3)),
-            ("Conv1D", "5", [5], "null, 16, 4", Extent(height: 1, width: 5)),
-            ("Conv3D", "[2, 3, 4]", [2, 3, 4], "null, 8, 8, 8, 4", Extent(height: 6, width: 4)),
-        ])
-    func spatial(
-        className: String, size: String, spatial: [Int], shape: String, planar: Extent
-    ) throws {
-        let settings = #""filters": 6, "kernel_size": \#(size), "data_format": "channels_last", "groups": 2"#
-        let parameters = [("x/x/kernel", spatial + [2, 6]), ("x/x/bias", [6])]
-        let network = try recognize(className, settings, extents: shape, parameters: parameters)
-        guard case .convolution(let convolution) = network.nodes[1].operation else {
-            Issue.record("\(network.nodes)")
-            return
-        }
-        #expect((convolution.spatial, convolution.size) == (spatial, planar))
-        #expect((convolution.inputs, convolution.outputs, convolution.groups) == (4, 6, 2))
-        #expect(convolution.kernelShape?.extents == spatial + [2, 6])
-        #expect(network.nodes[1].obstacle != nil)
-        // A kernel of another shape is damage, channels first are kept as they are.
-        #expect(throws: NetworkError.self) {
-            try recognize(
-                className, settings, extents: shape,
-                parameters: [("x/x/kernel", spatial + [4, 6]), ("x/x/bias", [6])])
-        }
-        let first = settings.replacing("channels_last", with: "channels_first")
-        let kept = try recognize(className, first, extents: shape, parameters: parameters)
-        #expect(opaque(kept)?.setting?.name == "data_format")
     }
 
     // MARK: Calls

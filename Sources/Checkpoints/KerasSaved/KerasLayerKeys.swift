@@ -81,10 +81,12 @@ enum KerasVariables {
     /// them (`.null`) the number of variables has to. Nil where that does not tell, or the class is not known.
     static func roles(_ snakeClass: String, count: Int, settings: JSON) -> [String]? {
         switch snakeClass {
-        case "conv1d", "conv2d", "conv3d", "depthwise_conv2d", "dense", "standardized_conv2d",
+        case "conv1d", "conv2d", "conv3d", "depthwise_conv1d", "depthwise_conv2d", "dense",
+            "standardized_conv2d",
             "conv2d_transpose":
             return prefix(["kernel", "bias"], count)
-        case "separable_conv2d": return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
+        case "separable_conv1d", "separable_conv2d":
+            return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
         case "p_re_lu": return prefix(["alpha"], count)
         case "normalization": return prefix(["mean", "variance", "count"], count)
         case "batch_normalization":

@@ -16,14 +16,15 @@ struct ArrayImages: ImageStore {
     /// What their values alone decided where they reach the network as they are.
     let rawAssumptions: [String]
 
-    /// `scale` is the range of the values, `channels` the wanted number: 1 for grey, 3 for colour.
+    /// `form` is what its rows are, `scale` the range of the values, `channels` the wanted number: 1 for grey, 3 for colour.
     init(
-        _ array: any StoredArray, layout: ImageLayout?, scale: PixelScale, channels: Int?, file: String
+        _ array: any StoredArray, as form: ArrayForm = .images, layout: ImageLayout?, scale: PixelScale,
+        channels: Int?, file: String
     ) throws(DatasetError) {
         guard !array.isBoolean else {
             throw .wrongImageType(file: file, object: array.name, found: array.elementName)
         }
-        let stored = try ImageFormat(array, layout: layout, file: file)
+        let stored = try ImageFormat(array, as: form, layout: layout, file: file)
         let recipe = try PixelRecipe(
             stored, channels: channels, factor: scale.factor, file: file, object: array.name)
         (format, self.file, name) = (recipe.format, file, array.name)

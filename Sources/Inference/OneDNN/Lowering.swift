@@ -103,7 +103,7 @@ package struct Lowering {
 
     private mutating func lower(_ convolution: Convolution, at index: Int) throws {
         var source = network.nodes[index].inputs[0]
-        var margins = convolution.resolvedMargins(height: shapes[source][0], width: shapes[source][1])
+        var margins = convolution.resolvedMargins(of: shapes[source].mapExtent)
         if absorbedMargins.contains(source), case .zeroPad(let more) = network.nodes[source].operation {
             margins = margins + more
             source = network.nodes[source].inputs[0]
@@ -158,7 +158,7 @@ package struct Lowering {
 
     private mutating func lower(_ pool: Pool, at index: Int) {
         var source = network.nodes[index].inputs[0]
-        var margins = pool.resolvedMargins(height: shapes[source][0], width: shapes[source][1])
+        var margins = pool.resolvedMargins(of: shapes[source].mapExtent)
         var countsMargins = false
         if absorbedMargins.contains(source), case .zeroPad(let more) = network.nodes[source].operation {
             (margins, countsMargins) = (more, true)
@@ -253,7 +253,6 @@ extension Operation {
 
 extension Margins {
     fileprivate static func + (a: Margins, b: Margins) -> Margins {
-        Margins(
-            top: a.top + b.top, bottom: a.bottom + b.bottom, left: a.left + b.left, right: a.right + b.right)
+        Margins(zip(a.sides, b.sides).map { ($0[0] + $1[0], $0[1] + $1[1]) })
     }
 }

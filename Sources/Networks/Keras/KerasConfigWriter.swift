@@ -96,6 +96,9 @@ struct KerasConfigWriter {
     private mutating func append(
         _ convolution: Convolution, _ name: String, _ operands: [String]
     ) throws(NetworkError) {
+        guard convolution.dimensions == 2 else {
+            throw .noKerasLayer(layer: name, for: "a convolution of \(convolution.dimensions) dimensions")
+        }
         let padding = try margins(convolution.padding, before: name, operands)
         append("Conv2D", name, settings(convolution, padding.text), [padding.operand])
         if convolution.kernelLayout == .hwim {

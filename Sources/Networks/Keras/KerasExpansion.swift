@@ -135,6 +135,7 @@ struct KerasExpansion {
             for tensor in scope.tensors(of: reference).sorted() {
                 let node = try append(
                     operations.selecting(tensor, of: path), layer: path, operands: operands)
+                if settings.dimensions == 1, extents[node].rank == 3 { extents[node] = extents[node].ofSteps }
                 scope.set(reference, tensor, node)
             }
         }
@@ -203,16 +204,20 @@ extension Operation {
         let innermost = operands.compactMap(\.innermost)
         let areKnown = innermost.count == operands.count
         func extents(_ rank: Int?, _ innermost: Int?) -> KerasSettings.Extents {
-            KerasSettings.Extents(rank: rank, innermost: innermost)
+            let isSteps = rank == 2 && operands.contains(where: \.isSteps)
+            return KerasSettings.Extents(rank: rank, innermost: innermost, isSteps: isSteps)
         }
         switch self {
         case .convolution(let convolution):
-            return extents((convolution.spatial?.count ?? 2) + 1, convolution.outputs)
+            return extents(max(convolution.dimensions, 2) + 1, convolution.outputs)
         case .transposedConvolution(let convolution): return extents(3, convolution.outputs)
         case .dense(let dense): return extents(rank, dense.outputs)
-        case .globalPool(_, let keepsDimensions): return extents(keepsDimensions ? 3 : 1, innermost.first)
+        case .globalPool(_, let keepsDimensions):
+            return extents(keepsDimensions ? rank ?? 3 : 1, innermost.first)
         case .flatten: return extents(1, nil)
-        case .reshape(let target): return extents(target.count, target.last.flatMap { $0 > 0 ? $0 : nil })
+        case .reshape(let target):
+            return KerasSettings.Extents(
+                rank: target.count, innermost: target.last.flatMap { $0 > 0 ? $0 : nil })
         case .concatenate: return extents(ranks.first, areKnown ? checkedSum(innermost) : nil)
         case .padChannels(let before, let after):
             return extents(rank, areKnown ? checkedSum(innermost + [before, after]) : nil)

@@ -14,13 +14,22 @@ extension KerasSettings {
         }
     }
 
-    /// `[[top, bottom], [left, right]]`, or one number for each pair.
+    /// A pair for each dimension of the layer, `[[top, bottom], [left, right]]`, or one number for each pair. A layer of
+    /// steps has the pair alone.
     func margins(_ key: String) throws(NetworkError) -> Margins {
-        let error = unsupported(key, expected: "[[top, bottom], [left, right]]")
-        guard let sides = config[key]?.kerasList, sides.count == 2 else { throw error }
-        let margins = sides.flatMap { $0.kerasList ?? [$0, $0] }.compactMap(\.int)
-        guard margins.count == 4, margins.allSatisfy((0...Self.largestSetting).contains) else { throw error }
-        return Margins(top: margins[0], bottom: margins[1], left: margins[2], right: margins[3])
+        let error = unsupported(
+            key,
+            expected: [
+                "", "[before, behind]", "[[top, bottom], [left, right]]",
+                "[[front, back], [top, bottom], [left, right]]",
+            ][dimensions])
+        guard let json = config[key] else { throw error }
+        let sides = dimensions == 1 ? [json] : json.kerasList ?? []
+        let margins = sides.map { ($0.kerasList ?? [$0, $0]).compactMap(\.int) }
+        guard margins.count == dimensions,
+            margins.allSatisfy({ $0.count == 2 && $0.allSatisfy((0...Self.largestSetting).contains) })
+        else { throw error }
+        return Margins(margins.map { ($0[0], $0[1]) })
     }
 
     func cropping() throws(NetworkError) -> [Operation] {
@@ -36,7 +45,7 @@ extension KerasSettings {
 
     func upsampling() throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        let factors = try pair("size", default: Extent(2))
+        let factors = try extent("size", default: uniform(2))
         return [.resize(Resize(target: .factors(factors), isBilinear: try isBilinear(default: "nearest")))]
     }
 
@@ -70,7 +79,7 @@ extension KerasSettings {
         guard rank > 0, dimensions.sorted() == Array(1...rank) else {
             throw unsupported("dims", expected: "the numbers from 1 to \(rank) in some order")
         }
-        return [.permute(dimensions.map { $0 - 1 })]
+        return [.permute(operand.isSteps ? [0] + dimensions : dimensions.map { $0 - 1 })]
     }
 
     func unitNormalization() throws(NetworkError) -> [Operation] {

@@ -12,7 +12,7 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     try model.requireUse()
     let dataFormat = KerasDataFormat(of: model)
     let inputs = model.inputs.map { KerasInput(model.layers[$0], dataFormat) }
-    let image = inputs.firstIndex { $0.image != nil } ?? 0
+    let image = inputs.firstIndex { $0.image?.dimensions == 2 } ?? inputs.firstIndex { $0.image != nil } ?? 0
     guard inputs.indices.contains(image) else {
         throw .malformedConfiguration(at: "the model", expected: "an input layer")
     }
@@ -40,9 +40,7 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     if outputs.count > 1 {
         network.outputs = zip(model.outputs, outputs).map { Network.Output(name: $0.name, node: $1) }
     }
-    if let height = input.height, let width = input.width {
-        _ = try network.knownShapes(height: height, width: width)
-    }
+    if let image = input.extent { _ = try network.knownShapes(of: image) }
     try requireOneKernelLayout(network, parameters)
     let used = Set(network.nodes.flatMap(\.operation.parameters)).union(network.nodes.compactMap(counter))
     return Recognition(network: network, unused: parameters.names.filter { !used.contains($0) })
@@ -80,7 +78,7 @@ private func requireOneKernelLayout(
         if case .convolution(let convolution) = node.operation { convolution } else { nil }
     }
     guard convolutions.contains(where: { $0.kernelLayout == .oihw }) else { return }
-    for convolution in convolutions where convolution.kernelLayout == .hwio && convolution.spatial == nil {
+    for convolution in convolutions where convolution.kernelLayout == .hwio && convolution.dimensions == 2 {
         guard let shape = parameters[convolution.kernel]?.shape, shape.count > 1 else { continue }
         let extents = shape.extents
         if extents[0] == extents[3], extents[1] == extents[2], extents[0] == extents[1] {
