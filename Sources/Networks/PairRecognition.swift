@@ -19,11 +19,12 @@ import Tensors
 ///   - groupNorms: Settings of converted norms by layer name, where a note has them.
 ///   - isTopological: Whether the file lists every layer after those that it reads.
 ///   - given: Pairs from outside; those of other layers are left out.
+///   - modules: What the file records of its modules, by path.
 func recognizePairs(
     _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, isTopological: Bool = false,
-    given: GivenPairs? = nil
+    given: GivenPairs? = nil, modules: [String: RecordedModule] = [:]
 ) -> Recognition? {
-    let layers = NamedLayers(parameters, groupNorms ?? [:])
+    let layers = NamedLayers(parameters, groupNorms ?? [:], modules: modules)
     var builder = PairBuilder(layers: layers, isTopological: isTopological, given: given)
     for norm in layers.norms { builder.append(norm) }
     guard builder.nodes.count > 1 else { return nil }

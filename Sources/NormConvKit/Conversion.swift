@@ -52,7 +52,7 @@ public struct Conversion: Sendable {
         guard options == nil else { return note }
         var kept = model.note ?? note.unchanged
         (kept.preprocess, kept.family) = (note.preprocess, note.family)
-        kept.batchEpsilons = note.batchEpsilons
+        (kept.batchEpsilons, kept.modules) = (note.batchEpsilons, note.modules)
         return kept
     }
 

@@ -110,6 +110,7 @@ extension Model {
             })
         let epsilons = statedEpsilons.filter { remaining.contains($0.key) }
         note.batchEpsilons = epsilons.isEmpty ? nil : epsilons
+        note.modules = otherModules.isEmpty ? nil : otherModules
         return note
     }
 

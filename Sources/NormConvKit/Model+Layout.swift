@@ -76,8 +76,8 @@ extension Model {
         var note = note
         note.norms = Dictionary(
             note.norms.map { (export.layers[$0] ?? $0, $1) }, uniquingKeysWith: { first, _ in first })
-        // The configuration has it.
-        note.batchEpsilons = nil
+        // The configuration has them.
+        (note.batchEpsilons, note.modules) = (nil, nil)
         var config = export.config
         if note.kerasLayer != nil {
             let layers = plan.standardizedLayers(note).map { (export.layers[$0] ?? $0, $1) }

@@ -24,6 +24,10 @@ public struct Model: Sendable {
     let normKind: NormKind?
     /// ε of batch norms by layer, where a file of names records it or the caller gave it.
     let statedEpsilons: [String: Double]
+    /// What modules in the file record and the network cannot express.
+    let contradictions: [String]
+    /// Classes and settings of modules, where they are others than the network's family has; else empty.
+    let otherModules: [String: RecordedModule]
     /// How the file was converted, if it was.
     package let note: ConversionNote?
     /// In what numbers the fast engine convolves.
@@ -86,6 +90,10 @@ public struct Model: Sendable {
         unknownNorms = recognition.unknownNorms
         normKind = norms
         statedEpsilons = recognition.statedEpsilons
+        contradictions = recognition.contradictions
+        otherModules =
+            recognition.differsFromFamily
+            ? Self.modules(of: checkpoint, note).filter { !$0.value.isBatchNorm } : [:]
     }
 
     /// Whether a file is a PyTorch checkpoint or another pickle, in which a key may choose one of several networks.
@@ -118,6 +126,13 @@ public struct Model: Sendable {
             + "(\(names.map { "'\($0)'" }.listed()))"
     }
 
+    /// What the file records of modules, else what its note has of the file that it was converted from.
+    private static func modules(
+        of checkpoint: any Checkpoint, _ note: ConversionNote?
+    ) -> [String: RecordedModule] {
+        checkpoint.modules.isEmpty ? note?.modules ?? [:] : checkpoint.modules
+    }
+
     private static func recognize(
         _ checkpoint: any Checkpoint, config: JSON?, note: ConversionNote?, _ kind: NormKind?,
         _ facts: GivenFacts
@@ -142,6 +157,7 @@ public struct Model: Sendable {
         if let epsilon = facts.batchEpsilon, !facts.normEpsilons.isEmpty {
             throw NetworkError.epsilonIsKnown(found: epsilon)
         }
+        facts.modules = modules(of: checkpoint, note)
         // A note of another layout alone says nothing that the names did not say before.
         let norms =
             note?.to == "none"
