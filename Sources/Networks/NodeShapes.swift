@@ -98,18 +98,16 @@ extension Node {
             guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
             return keepsDimensions ? [1, 1, channels] : [channels]
         case .crop(let crop):
+            if let resize = crop.enlargement(height: height, width: width) {
+                return try resized(operand, resize)
+            }
             guard let margins = crop.margins(height: height, width: width) else {
-                throw mismatch(
-                    "\(operand)", "a map that is larger than what is cut off, or than the part to keep")
+                throw mismatch("\(operand)", "a map that is larger than what is cut off")
             }
             return try checked(
                 [height - margins.top - margins.bottom, width - margins.left - margins.right, channels],
                 operand)
-        case .resize(let resize):
-            guard let extent = resize.outputExtent(height: height, width: width) else {
-                throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
-            }
-            return try checked([extent.height, extent.width, channels], operand)
+        case .resize(let resize): return try resized(operand, resize)
         case .zeroPad(let margins):
             return try checked(
                 [
@@ -120,6 +118,13 @@ extension Node {
             return try checked([height, width, checkedSum([channels, before, after])], operand)
         default: return operand
         }
+    }
+
+    private func resized(_ operand: Shape, _ resize: Resize) throws(NetworkError) -> Shape {
+        guard let extent = resize.outputExtent(height: operand[0], width: operand[1]) else {
+            throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
+        }
+        return try checked([extent.height, extent.width, operand[2]], operand)
     }
 
     private func requireInnermost(_ operand: Shape, _ expected: Int) throws(NetworkError) {

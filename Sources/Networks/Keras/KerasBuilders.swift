@@ -24,6 +24,7 @@ extension KerasSettings {
         "MaxPooling2D": maximumPooling, "AveragePooling2D": averagePooling,
         "GlobalMaxPooling2D": globalMaximumPooling, "GlobalAveragePooling2D": globalAveragePooling,
         "ZeroPadding2D": zeroPadding, "Cropping2D": cropping, "CenterCrop": centreCropping,
+        "RandomCrop": randomCropping,
         "UpSampling2D": upsampling, "Resizing": resizing, "Permute": permutation,
         "Add": addition, "Multiply": multiplication, "Concatenate": concatenation,
         "Subtract": merging(.subtract), "Average": merging(.average),
@@ -31,8 +32,7 @@ extension KerasSettings {
         "UnitNormalization": unitNormalization,
         "Flatten": flattening, "Reshape": reshaping,
         "Rescaling": rescaling, "Normalization": inputNormalization,
-        // Layers that only matter in training return their input. RandomCrop is not one of them: at inference, versions of
-        // Keras resize, crop or do neither.
+        // Layers that only matter in training return their input.
         "Identity": identity, "Dropout": identity, "SpatialDropout2D": identity, "AlphaDropout": identity,
         "GaussianDropout": identity, "GaussianNoise": identity, "ActivityRegularization": identity,
         "AugMix": identity, "CutMix": identity, "MixUp": identity, "RandAugment": identity,
