@@ -114,6 +114,17 @@ NETWORKS = {
     "operators on two tensors": lambda: network(before=lambda x: keras.ops.concatenate([x, x * x], axis=-1)),
     "mean": lambda: network(head=lambda x: layers.Dense(3)(keras.ops.mean(x, axis=[1, 2]))),
     "resizing": lambda: network(before=lambda x: layers.Resizing(16, 16)(x), shape=(32, 32, 3)),
+    "resizing, Lanczos": lambda: network(
+        before=lambda x: layers.Resizing(16, 16, interpolation="lanczos3", antialias=True)(x), shape=(32, 24, 3)
+    ),
+    "resizing, padded": lambda: network(
+        before=lambda x: layers.Resizing(16, 16, pad_to_aspect_ratio=True, fill_value=0.5)(x), shape=(32, 24, 3)
+    ),
+    "large centre": lambda: network(before=lambda x: layers.CenterCrop(24, 20)(x)),
+    "random crop": lambda: network(before=lambda x: layers.RandomCrop(16, 16)(x)),
+    "dilated transposed": lambda: network(
+        lambda x: layers.Conv2DTranspose(8, 3, dilation_rate=2, padding="same", activation="relu")(x)
+    ),
     "spectral": lambda: network(lambda x: layers.SpectralNormalization(layers.Conv2D(8, 3, padding="same"))(x)),
     "LSTM": lambda: network(head=lambda x: layers.Dense(3)(layers.Bidirectional(layers.LSTM(4))(rows(x)))),
     "attention": lambda: network(
@@ -128,6 +139,9 @@ NETWORKS = {
     "axis 1": lambda: along(1),
     "axis 2": lambda: along(2),
 }
+if keras.backend.backend() == "torch":
+    # Keras has no Lanczos interpolation there.
+    del NETWORKS["resizing, Lanczos"]
 
 
 def norms(model, kind):

@@ -103,24 +103,29 @@ extension Node {
             }
             return keepsDimensions ? try shape([1, 1, 1], channels) : [channels]
         case .crop(let crop):
+            if let resize = crop.enlargement(height: map.height, width: map.width) {
+                return try resized(operand, resize)
+            }
             guard let margins = crop.margins(height: map.height, width: map.width) else {
-                throw mismatch(
-                    "\(operand)", "a map that is larger than what is cut off, or than the part to keep")
+                throw mismatch("\(operand)", "a map that is larger than what is cut off")
             }
             return try shape(
                 [
                     1, map.height - margins.top - margins.bottom, map.width - margins.left - margins.right,
                 ], channels)
-        case .resize(let resize):
-            guard let extent = resize.outputExtent(height: map.height, width: map.width) else {
-                throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
-            }
-            return try shape(extent.all, channels)
+        case .resize(let resize): return try resized(operand, resize)
         case .zeroPad(let margins): return try shape(margins.around(map), channels)
         case .padChannels(let before, let after):
             return try shape(map.all, checkedSum([channels, before, after]))
         default: return operand
         }
+    }
+
+    private func resized(_ operand: Shape, _ resize: Resize) throws(NetworkError) -> Shape {
+        guard let extent = resize.outputExtent(height: operand[0], width: operand[1]) else {
+            throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
+        }
+        return try checked([extent.height, extent.width, operand[2]], operand)
     }
 
     private func requireInnermost(_ operand: Shape, _ expected: Int) throws(NetworkError) {

@@ -27,10 +27,15 @@ final class ProgressLine: Sendable {
     func exclude(_ images: Int) { state.withLock { $0.before = images } }
 
     /// Counts images. Updates the line at most ten times a second.
-    func advance(_ images: Int) {
+    func advance(_ images: Int) { update { $0 + images } }
+
+    /// The same, where all images that are done are told.
+    func reach(_ images: Int) { update { max($0, images) } }
+
+    private func update(_ count: (Int) -> Int) {
         guard isOn else { return }
         state.withLock { state in
-            state.done += images
+            state.done = count(state.done)
             guard state.shown.map({ .now - $0 > .milliseconds(100) }) ?? true else { return }
             state.shown = .now
             Terminal.progress(

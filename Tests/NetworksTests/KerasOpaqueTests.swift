@@ -71,10 +71,19 @@ struct KerasOpaqueTests {
             ("Reshape", #""target_shape": [-1, -1]"#, "target_shape"),
             ("Cropping2D", #""cropping": [[1, -1], [0, 0]]"#, "cropping"),
             ("CenterCrop", #""height": 0, "width": 4"#, "height"),
-            ("UpSampling2D", #""interpolation": "bicubic""#, "interpolation"),
+            ("RandomCrop", #""height": 4, "width": 0"#, "width"),
+            ("UpSampling2D", #""interpolation": "area""#, "interpolation"),
             ("UpSampling2D", #""size": [2, 9223372036854775807]"#, "size"),
-            ("Resizing", #""height": 4, "width": 4, "antialias": true"#, "antialias"),
-            ("Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true"#, "pad_to_aspect_ratio"),
+            ("Resizing", #""height": 4, "width": 4, "antialias": 1"#, "antialias"),
+            (
+                "Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true, "fill_mode": "reflect""#,
+                "fill_mode"
+            ),
+            (
+                "Resizing",
+                #""height": 4, "width": 4, "pad_to_aspect_ratio": true, "crop_to_aspect_ratio": true"#,
+                "crop_to_aspect_ratio"
+            ),
             ("Permute", #""dims": [1, 1, 3]"#, "dims"),
             ("UnitNormalization", #""axis": 1"#, "axis"),
             ("Rescaling", #""scale": "x""#, "scale"),

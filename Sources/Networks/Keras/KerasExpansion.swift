@@ -3,6 +3,8 @@ import OrderedJSON
 /// Turns calls of layers into nodes, nested models inlined, in the file's order as far as operands allow.
 struct KerasExpansion {
     private(set) var nodes: [Node] = []
+    /// What Keras' versions or backends compute differently.
+    private(set) var assumptions: [String] = []
     private var extents: [KerasSettings.Extents] = []
     private let parameters: KerasParameters
     private let dataFormat: KerasDataFormat
@@ -132,6 +134,8 @@ struct KerasExpansion {
             } else {
                 operations = try settings.operations(for: call)
             }
+            let more = settings.assumptions(of: operations)
+            assumptions += more.filter { !assumptions.contains($0) }
             for tensor in scope.tensors(of: reference).sorted() {
                 let node = try append(
                     operations.selecting(tensor, of: path), layer: path, operands: operands)

@@ -43,7 +43,9 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     if let image = input.extent { _ = try network.knownShapes(of: image) }
     try requireOneKernelLayout(network, parameters)
     let used = Set(network.nodes.flatMap(\.operation.parameters)).union(network.nodes.compactMap(counter))
-    return Recognition(network: network, unused: parameters.names.filter { !used.contains($0) })
+    return Recognition(
+        network: network, unused: parameters.names.filter { !used.contains($0) },
+        assumptions: expansion.assumptions)
 }
 
 /// Whether Keras 3 wrote a configuration: by the version that `model.to_json()` records, else by the name that input
