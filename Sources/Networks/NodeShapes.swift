@@ -97,6 +97,14 @@ extension Node {
         case .globalPool(_, let keepsDimensions):
             guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
             return keepsDimensions ? [1, 1, channels] : [channels]
+        default: return try resizedShape(operand)
+        }
+    }
+
+    /// Operations that take a part of a map, put something around it or change its size.
+    private func resizedShape(_ operand: Shape) throws(NetworkError) -> Shape {
+        let (height, width, channels) = (operand[0], operand[1], operand[2])
+        switch operation {
         case .crop(let crop):
             if let resize = crop.enlargement(height: height, width: width) {
                 return try resized(operand, resize)
