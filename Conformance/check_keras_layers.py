@@ -90,6 +90,15 @@ def inner():
     return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(Half()(sub(image)))))
 
 
+def frames():
+    """A model with norms, applied to each image of a sequence."""
+    image = keras.Input((8, 8, 3))
+    step = keras.Model(image, layers.GlobalAveragePooling2D()(block(block(image, 8, layers.ReLU()), 16, layers.ReLU())))
+    sequence = keras.Input((5, 8, 8, 3))
+    x = layers.LSTM(4)(layers.TimeDistributed(layers.Dense(6))(layers.TimeDistributed(step)(sequence)))
+    return keras.Model(sequence, layers.Dense(3)(x))
+
+
 def unet():
     image = keras.Input((16, 16, 3))
     skip = block(image, 8, layers.ReLU())
@@ -135,6 +144,7 @@ NETWORKS = {
     "two inputs": two_inputs,
     "two outputs": two_outputs,
     "models inside models": inner,
+    "frames": frames,
     "U-Net": unet,
     "axis 1": lambda: along(1),
     "axis 2": lambda: along(2),

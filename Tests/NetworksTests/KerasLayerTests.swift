@@ -239,6 +239,17 @@ struct KerasLayerTests {
         #expect(other.operations == [.activation(.hardSigmoid(slope: slope == 0.2 ? 1 / 6 : 0.2))])
     }
 
+    @Test("without input layers, Keras 3's configurations are those whose layers name their modules")
+    func versionWithoutInputs() throws {
+        func isKeras3(_ more: String) throws -> Bool {
+            try JSON.parse(
+                #"{"class_name": "Sequential", "config": {"layers": [{"class_name": "ReLU", "config": {}\#(more)}]}}"#
+            ).isKeras3Model
+        }
+        #expect(try isKeras3(#", "module": "keras.layers""#))
+        #expect(try !isKeras3(""))
+    }
+
     @Test("PReLU takes its slopes' shape from the file")
     func prelu() throws {
         let network = try recognize(

@@ -124,6 +124,12 @@ struct KerasExpansion {
             try check(call, of: model, path)
             let outputs = try expand(model, path: scope.path + [layer.name], inputs: operands)
             for (tensor, node) in outputs.enumerated() { scope.set(reference, tensor, node) }
+        case .timeDistributed(let model):
+            // Neither what makes steps of a sequence nor what makes a sequence of them is computed.
+            let steps = Operation.opaque(OpaqueLayer(className: "TimeDistributed"))
+            let step = try append([steps], layer: path, operands: operands)
+            let outputs = try expand(model, path: scope.path + [layer.name], inputs: [step])
+            scope.set(reference, 0, try append([steps], layer: path, operands: outputs))
         case .layer(let className, let config), .custom(let className, let config):
             let settings = KerasSettings(
                 path: path, className: className, config: config, operands: operands.map { extents[$0] },
