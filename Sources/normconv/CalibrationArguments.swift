@@ -127,7 +127,7 @@ struct CalibrationArguments: ParsableArguments {
         return try await model.refreshingStatistics(
             on: split, images: count, batch: refresh.refreshBatch, seed: seed ?? 0,
             preprocessing: preprocessing, memory: (calibrationMemory?.bytes ?? 4 << 30) / 4,
-            progress: { done, _ in line.reach(done) })
+            progress: { line.reach($0, of: $1) })
     }
 
     private func split(_ images: String, _ model: Model, quiet: Bool) throws -> Split {

@@ -107,7 +107,7 @@ private struct RefreshRun: Sendable {
         var statistics = AveragedStatistics(isUnbiased: isUnbiased)
         var single: String?
         _ = try engine.run(
-            on: source, batchSize: batch, progress: { progress(done.add($0), total) },
+            on: source, batchSize: batch, limit: Self.usualBatch, progress: { progress(done.add($0), total) },
             observe: { entered in
                 let node = network.nodes[entered.node]
                 guard case .batchNorm(let norm) = node.operation else { return }

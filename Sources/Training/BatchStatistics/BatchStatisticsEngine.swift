@@ -69,9 +69,11 @@ package final class BatchStatisticsEngine: Sendable {
 
     /// Runs the network on batches of consecutive images and returns the outputs, [images, outputCount] in row-major
     /// order. A last batch that is not full is a smaller one. Rethrows the first error of the source. `progress` is told
-    /// how many more images are done, `observe` what enters each norm, batch after batch.
+    /// how many more images are done, `observe` what enters each norm, batch after batch. No more than `limit` images are run at
+    /// once, but for whole batches.
     package func run(
-        on images: ImageSource, batchSize: Int, progress: @escaping @Sendable (Int) -> Void = { _ in },
+        on images: ImageSource, batchSize: Int, limit: Int = .max,
+        progress: @escaping @Sendable (Int) -> Void = { _ in },
         observe: (NormBatch) -> Void = { _ in }
     ) throws -> [Float] {
         precondition(batchSize > 0, "batches of \(batchSize) images")
@@ -79,7 +81,7 @@ package final class BatchStatisticsEngine: Sendable {
             throw InferenceError.wrongImageShape(found: images.shape, expected: imageShape)
         }
         // Whole batches, several at once where they are small.
-        let part = max(imagesAtOnce / batchSize, 1) * batchSize
+        let part = max(min(imagesAtOnce, limit) / batchSize, 1) * batchSize
         var outputs: [Float] = []
         outputs.reserveCapacity(images.count * outputCount)
         for start in stride(from: 0, to: images.count, by: part) {
