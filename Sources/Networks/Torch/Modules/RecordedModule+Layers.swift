@@ -6,6 +6,9 @@ extension RecordedModule {
         "torch", "timm", "torchvision", "efficientnet_pytorch", "segmentation_models_pytorch",
     ]
 
+    /// Rows or columns of a stride, margin or dilation, at most: no network has more, and margins take memory.
+    static let extentLimit = 1 << 12
+
     /// Whether the class is from a library whose classes are what their names say.
     private var isKnown: Bool { Self.libraries.contains(library.prefix { $0 != "." }) }
 
@@ -40,6 +43,9 @@ extension RecordedModule {
 
     /// Whether it is a fully connected layer.
     var isLinear: Bool { isKnown && ["Linear", "NonDynamicallyQuantizableLinear"].contains(className) }
+
+    /// Whether it is the softmax of split attention, in timm and in ResNeSt's own code.
+    var isSplitSoftmax: Bool { ["RadixSoftmax", "rSoftMax"].contains(className) }
 
     /// Whether its output is its input when a network is scored, or it is only used in training.
     var isWithoutEffect: Bool {
@@ -107,12 +113,13 @@ extension RecordedModule {
     /// Whether it is a maximum or mean over windows.
     var isPool: Bool { isKnown && ["MaxPool2d", "AvgPool2d"].contains(className) }
 
-    /// The maximum or mean over windows that it computes; nil where it is none, or one that is not computed here.
-    var pool: Pool? {
+    /// The maximum or mean over windows that it computes; nil where it is none, or one that is not computed here. `zeros` are
+    /// what the graph has around the map before it: a mean that counts its own margins has these.
+    func pool(behind zeros: Margins? = nil) -> Pool? {
         guard isPool, let size = pair("kernel_size"), size.height > 0, size.width > 0,
             case let strides = pair("stride") ?? size, strides.height > 0, strides.width > 0,
             case let margin = pair("padding") ?? (0, 0), margin.height >= 0, margin.width >= 0,
-            max(strides.height, strides.width, margin.height, margin.width) < 1 << 20,
+            max(strides.height, strides.width, margin.height, margin.width) <= Self.extentLimit,
             case let dilation = pair("dilation") ?? (1, 1), dilation == (1, 1)
         else { return nil }
         let isCeiling = flag("ceil_mode") ?? false
@@ -123,8 +130,17 @@ extension RecordedModule {
             return nil
         }
         let isAverage = className == "AvgPool2d"
-        let countsMargins = flag("count_include_pad") ?? true
-        if isAverage, countsMargins && margin != (0, 0) || number("divisor_override") != nil { return nil }
+        let countsMargins = isAverage && flag("count_include_pad") ?? true && margin != (0, 0)
+        if isAverage, number("divisor_override") != nil { return nil }
+        if let zeros {
+            let own = Margins(
+                top: margin.height, bottom: margin.height, left: margin.width, right: margin.width)
+            guard countsMargins, !isCeiling, zeros == own else { return nil }
+            return Pool(
+                kind: .average, size: Extent(height: size.height, width: size.width),
+                strides: Extent(height: strides.height, width: strides.width), padding: .valid)
+        }
+        if countsMargins { return nil }
         let margins = Margins(
             top: margin.height, bottom: margin.height + (isCeiling ? strides.height - 1 : 0),
             left: margin.width, right: margin.width + (isCeiling ? strides.width - 1 : 0))
@@ -138,7 +154,7 @@ extension RecordedModule {
         guard isKnown, ["ZeroPad2d", "ConstantPad2d"].contains(className), (number("value") ?? 0) == 0,
             case .numbers(let values)? = settings["padding"],
             case let margins = values.compactMap({ Int(exactly: $0) }), margins.count == 4,
-            margins.allSatisfy((0..<1 << 20).contains)
+            margins.allSatisfy((0...RecordedModule.extentLimit).contains)
         else { return nil }
         return Margins(top: margins[2], bottom: margins[3], left: margins[0], right: margins[1])
     }
@@ -174,7 +190,8 @@ extension Convolution {
         }
         guard let strides = module.pair("stride"), let dilation = module.pair("dilation"),
             [strides, dilation].allSatisfy({
-                (1..<1 << 20).contains($0.height) && (1..<1 << 20).contains($0.width)
+                (1...RecordedModule.extentLimit).contains($0.height)
+                    && (1...RecordedModule.extentLimit).contains($0.width)
             })
         else { return "does not record its strides and dilation" }
         if let groups = module.number("groups"), groups != Double(self.groups) {
@@ -205,7 +222,7 @@ extension Convolution {
                     right: columns.partialValue - left))
         }
         guard let margins = module.pair("padding"),
-            [margins.height, margins.width].allSatisfy((0..<1 << 20).contains)
+            [margins.height, margins.width].allSatisfy((0...RecordedModule.extentLimit).contains)
         else { return nil }
         return .margins(
             Margins(
