@@ -18,6 +18,7 @@ SCRIPTS = (
     "make_pickle_fixtures.py",
     "make_named_fixtures.py",
     "make_family_fixtures.py",
+    "make_module_fixtures.py",
     "make_layout_fixtures.py",
     "make_layer_fixtures.py",
     "make_dimension_fixtures.py",

@@ -27,8 +27,9 @@ package protocol Checkpoint: Sendable {
     /// The names of the classifier's outputs in their order, where the file has them: a root attribute `class_names` in
     /// HDF5, a JSON array of that name in safetensors' metadata.
     var classNames: [String]? { get }
-    /// ε of norms by layer name (`layer1.0.bn1`), in files of whole modules; empty in files that do not record it.
-    var normEpsilons: [String: Double] { get }
+    /// Classes and settings of modules by path (`layer1.0.bn1`; empty for the network itself), in files of whole modules;
+    /// empty in others.
+    var modules: [String: RecordedModule] { get }
     /// What `write` leaves out, as text.
     var leftOut: [String] { get }
     /// Whether the file has a module with its class and code, which is written as a state dict.
@@ -66,7 +67,14 @@ extension Checkpoint {
     package var trainingConfig: String? { nil }
 
     /// Most layouts have parameters alone.
-    package var normEpsilons: [String: Double] { [:] }
+    package var modules: [String: RecordedModule] { [:] }
+
+    /// ε of norms by layer name, where the file records it.
+    package var normEpsilons: [String: Double] {
+        modules.compactMapValues { module in
+            module.number("eps").flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
+        }
+    }
 
     /// Only pickles have them.
     package var isModule: Bool { false }

@@ -1,10 +1,12 @@
 import Tensors
 
 extension NamedLayers.Layer {
-    /// The kernel of a convolution of 1 to 3 dimensions that is, by its names, neither transposed nor depthwise in Keras.
+    /// The kernel of a convolution of 1 to 3 dimensions that is, by its class or its names, neither transposed nor depthwise
+    /// in Keras.
     var kernel: Parameter? {
+        if module?.isTransposedConvolution == true { return nil }
         let name = path.split(whereSeparator: { "/.".contains($0) }).last?.lowercased() ?? ""
-        guard !["transpose", "deconv"].contains(where: name.contains) else { return nil }
+        guard isPlain || !["transpose", "deconv"].contains(where: name.contains) else { return nil }
         // PyTorch's depthwise kernels are laid out as others.
         guard let kernel = parts["weight"] ?? (name.contains("depthwise") ? nil : parts["kernel"]) else {
             return nil
@@ -32,8 +34,9 @@ extension NamedLayers.Layer {
         guard let kernel, let (outputs, inputs) = mapChannels, outputs > 0, inputs > 0,
             let spatial, spatial.allSatisfy({ $0 > 0 })
         else { return nil }
-        // Filters of one input are depthwise ones', each with an input of its own. Those of a grey image may be taken so, too.
-        let groups = isTorch && inputs == 1 ? outputs : 1
+        // Without a class, filters of one input are depthwise ones', each with an input of its own. Those of a grey image may be taken so, too.
+        let groups = recordedGroups ?? (isTorch && inputs == 1 ? outputs : 1)
+        guard Shape(checking: [inputs, groups]) != nil, outputs % groups == 0 else { return nil }
         var convolution = Convolution(
             kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio, bias: parts["bias"]?.name,
             inputs: inputs * groups, outputs: outputs,
@@ -43,16 +46,27 @@ extension NamedLayers.Layer {
         return convolution
     }
 
+    /// Whether the file records that this is a convolution and no transposed one.
+    private var isPlain: Bool { module?.isPlainConvolution == true }
+
+    /// The groups that the file records of a convolution.
+    private var recordedGroups: Int? {
+        guard isPlain, let groups = module?.number("groups").flatMap({ Int(exactly: $0) }) else { return nil }
+        return groups > 0 ? groups : nil
+    }
+
     /// Whether the kernel may be that of several groups, as ResNeXt's and RegNet's: few inputs for its outputs. 1×1 kernels
     /// and those of images (up to 3 inputs) are not grouped.
     private var mayBeGrouped: Bool {
-        guard isTorch, let (outputs, inputs) = mapChannels, let spatial else { return false }
+        guard isTorch, recordedGroups == nil, let (outputs, inputs) = mapChannels, let spatial else {
+            return false
+        }
         return inputs > 3 && outputs % inputs == 0 && outputs / inputs > 4 && spatial.contains { $0 > 1 }
     }
 
     /// Whether the kernel of even extents may be a transposed convolution's, whose inputs come first.
     var mayBeTransposed: Bool {
-        guard isTorch, let (outputs, inputs) = mapChannels, let spatial else { return false }
+        guard isTorch, !isPlain, let (outputs, inputs) = mapChannels, let spatial else { return false }
         return spatial.allSatisfy { $0 % 2 == 0 } && (outputs == inputs || inputs == 1)
     }
 
@@ -111,7 +125,12 @@ extension NamedLayers.Layer {
         if let pointwise = kernels["pointwise_kernel"] { return Set(pointwise.shape.extents.suffix(1)) }
         if let depthwise = kernels["depthwise_kernel"] { return [product(depthwise.shape.extents.suffix(2))] }
         let extents = (kernels["kernel"] ?? kernels["weight"])?.shape.extents ?? []
-        if !isKeras { return Set(extents.prefix(2)) }
+        if !isKeras {
+            if isPlain { return Set(extents.prefix(1)) }
+            guard module?.isTransposedConvolution == true else { return Set(extents.prefix(2)) }
+            let groups = module?.number("groups").flatMap { Int(exactly: $0) } ?? 1
+            return [product([extents[1], max(groups, 1)])]
+        }
         let name = path.split(separator: "/").last ?? ""
         if extents.count == 2 || ["conv1d", "conv2d", "conv3d"].contains(where: { name.isNumbered($0) }) {
             return Set(extents.suffix(1))

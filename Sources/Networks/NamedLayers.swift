@@ -7,6 +7,8 @@ struct NamedLayers {
         /// All parts of the names but the last.
         let path: String
         var parts: [String: Parameter] = [:]
+        /// What the file records of it besides.
+        var module: RecordedModule?
     }
 
     /// Whether names are Keras': paths, and Keras' words for parameters.
@@ -17,7 +19,10 @@ struct NamedLayers {
     /// The modules; none in Keras' files.
     private(set) var modules = NamedModules([])
 
-    init(_ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]) {
+    init(
+        _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings],
+        modules recorded: [String: RecordedModule] = [:]
+    ) {
         self.groupNorms = groupNorms
         isKeras = parameters.names.contains { name in
             ["/moving_mean", "/gamma", "/beta"].contains { name.hasSuffix($0) || name.hasSuffix("\($0):0") }
@@ -27,7 +32,9 @@ struct NamedLayers {
             guard let separator = name.lastIndex(of: isKeras ? "/" : ".") else { continue }
             let path = String(name[..<separator])
             let place = index[path] ?? layers.count
-            if place == layers.count { layers.append(Layer(path: path)) }
+            if place == layers.count {
+                layers.append(Layer(path: path, module: recorded[path]))
+            }
             index[path] = place
             layers[place].parts[String(name[name.index(after: separator)...])] = parameter
         }
@@ -85,7 +92,8 @@ struct NamedLayers {
     static func convolutionPaths(of norm: String) -> [String] {
         var paths: [String] = []
         for (word, other) in [
-            ("batch_normalization", "conv2d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
+            ("batch_normalization", "conv2d"), ("batch_normalization", "conv1d"),
+            ("batch_normalization", "conv3d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
             ("bn", "res"), ("norm", "fc"), ("bn", "fc"),
         ] {
             guard let range = norm.ranges(of: word).last else { continue }

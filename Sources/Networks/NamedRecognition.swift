@@ -18,12 +18,14 @@ package func recognizeNames(
     parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
     isTopological: Bool = false, isKeras: Bool = false, facts: GivenFacts = GivenFacts()
 ) throws -> Recognition {
-    let layers = facts.pairs.map { _ in NamedLayers(parameters, groupNorms ?? [:]) }
+    let layers = facts.pairs.map { _ in
+        NamedLayers(parameters, groupNorms ?? [:], modules: facts.modules)
+    }
     let given = try facts.pairs.flatMap { try layers?.places(of: $0) }
     let parts = NamedParts(parameters, groupNorms)
     let settings = PartSettings(
         kind: kind, isTopological: isTopological, isKeras: isKeras || parameters.hasKerasNames,
-        given: facts.pairs)
+        given: facts.pairs, modules: facts.modules)
     var found = try recognizePart(parts.main, settings)
     let others = parts.others.filter(\.isNetwork)
     for part in others { found.append(try recognizePart(part, settings)) }
@@ -34,6 +36,7 @@ package func recognizeNames(
     if let given, let layers { try found.network.check(given, in: layers) }
     let used = Set(found.network.nodes.flatMap(\.operation.parameters))
     found.unused = parameters.names.filter { !used.contains($0) }
+    found.take(facts.modules)
     found.setEpsilons(facts, of: parameters)
     return found
 }
@@ -44,6 +47,7 @@ private struct PartSettings {
     let isTopological: Bool
     let isKeras: Bool
     let given: GivenPairs?
+    let modules: [String: RecordedModule]
 }
 
 /// The one network among these parameters.
@@ -51,13 +55,14 @@ private func recognizePart(
     _ part: NamedParts.Part, _ settings: PartSettings
 ) throws(NetworkError) -> Recognition {
     do {
-        return try recognizeResNet(part.parameters, part.groupNorms, settings.kind, isKeras: settings.isKeras)
+        return try recognizeResNet(part.parameters, part.groupNorms, settings)
             .withOtherNorms(of: part, settings)
     } catch {
         guard let reason = error.reasonForPairs(part.parameters),
             var pairs = recognizePairs(
-                part.parameters, part.groupNorms, isTopological: settings.isTopological, given: settings.given
-            ),
+                part.parameters, part.groupNorms, isTopological: settings.isTopological,
+                given: settings.given,
+                modules: settings.modules),
             error.isUnrecognized || pairs.hasAllStatistics
         else { throw error }
         pairs.assumptions.append("\(reason); norms are found by their names")
@@ -66,19 +71,22 @@ private func recognizePart(
 }
 
 private func recognizeResNet(
-    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ kind: NormKind?, isKeras: Bool
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings]?, _ settings: PartSettings
 ) throws(NetworkError) -> Recognition {
-    if let found = try recognizeKerasResNet(parameters: parameters, groupNorms: groupNorms, kind: kind) {
+    if let found = try recognizeKerasResNet(
+        parameters: parameters, groupNorms: groupNorms, kind: settings.kind)
+    {
         return found
     }
     if let found = try recognizeBiT(parameters: parameters, groupNorms: groupNorms) { return found }
-    guard !isKeras else {
+    guard !settings.isKeras else {
         throw .unrecognized(
             reason:
                 "a Keras file without a configuration, and names that are not those of keras.applications' ResNets or "
                 + "Big Transfer")
     }
-    return try recognizeTorch(parameters: parameters, groupNorms: groupNorms, kind: kind)
+    return try recognizeTorch(
+        parameters: parameters, groupNorms: groupNorms, kind: settings.kind, modules: settings.modules)
 }
 
 extension ParameterTable {
@@ -109,7 +117,8 @@ extension Recognition {
         let rest = ParameterTable(part.parameters.filter { unused.contains($0.name) })
         var whole = self
         let pairs = recognizePairs(
-            rest, part.groupNorms, isTopological: settings.isTopological, given: settings.given)
+            rest, part.groupNorms, isTopological: settings.isTopological, given: settings.given,
+            modules: settings.modules)
         if let pairs { whole.append(pairs) }
         if let norm = pairs?.network.nodes.last?.layer ?? whole.missingNorm(part.groupNorms) {
             whole.refuseScores("a norm is not part of the \(network.architecture): '\(norm)'")

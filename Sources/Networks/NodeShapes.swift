@@ -73,9 +73,6 @@ extension Node {
                 operation.ranks.contains(3) ? "height×width×channels" : "depth×height×width×channels")
         }
         let (map, channels) = (operand.mapExtent, operand[-1])
-        func shape(_ extents: [Int]?, _ channels: Int?) throws(NetworkError) -> Shape {
-            try checked((extents.map { $0.suffix(operand.rank - 1) } ?? [nil]) + [channels], operand)
-        }
         switch operation {
         case .convolution(let convolution):
             try requireInnermost(operand, convolution.inputs)
@@ -87,40 +84,62 @@ extension Node {
             guard let extent = convolution.outputExtent(of: map) else {
                 throw mismatch("\(operand)", "at least one window of \(convolution.size)")
             }
-            return try shape(extent.all, convolution.outputs)
+            return try shape(operand, extent.all, convolution.outputs)
         case .transposedConvolution(let convolution):
             try requireInnermost(operand, convolution.inputs)
             let extent = convolution.outputExtent(height: map.height, width: map.width)
-            return try shape(extent?.all, convolution.outputs)
+            return try shape(operand, extent?.all, convolution.outputs)
         case .pool(let pool):
             guard let extent = pool.outputExtent(of: map) else {
                 throw mismatch("\(operand)", "at least one window of \(pool.size)")
             }
-            return try shape(extent.all, channels)
+            return try shape(operand, extent.all, channels)
         case .globalPool(_, let keepsDimensions):
             guard map.all.allSatisfy({ $0 > 0 }) else {
                 throw mismatch("\(operand)", "at least one position")
             }
-            return keepsDimensions ? try shape([1, 1, 1], channels) : [channels]
+            return keepsDimensions ? try shape(operand, [1, 1, 1], channels) : [channels]
+        default: return try resizedShape(operand)
+        }
+    }
+
+    /// Operations that take a part of a map, put something around it or change its size.
+    private func resizedShape(_ operand: Shape) throws(NetworkError) -> Shape {
+        let (map, channels) = (operand.mapExtent, operand[-1])
+        switch operation {
         case .crop(let crop):
+            if let resize = crop.enlargement(height: map.height, width: map.width) {
+                return try resized(operand, resize)
+            }
             guard let margins = crop.margins(height: map.height, width: map.width) else {
-                throw mismatch(
-                    "\(operand)", "a map that is larger than what is cut off, or than the part to keep")
+                throw mismatch("\(operand)", "a map that is larger than what is cut off")
             }
             return try shape(
+                operand,
                 [
                     1, map.height - margins.top - margins.bottom, map.width - margins.left - margins.right,
                 ], channels)
-        case .resize(let resize):
-            guard let extent = resize.outputExtent(height: map.height, width: map.width) else {
-                throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
-            }
-            return try shape(extent.all, channels)
-        case .zeroPad(let margins): return try shape(margins.around(map), channels)
+        case .resize(let resize): return try resized(operand, resize)
+        case .zeroPad(let margins): return try shape(operand, margins.around(map), channels)
         case .padChannels(let before, let after):
-            return try shape(map.all, checkedSum([channels, before, after]))
+            return try shape(operand, map.all, checkedSum([channels, before, after]))
         default: return operand
         }
+    }
+
+    private func resized(_ operand: Shape, _ resize: Resize) throws(NetworkError) -> Shape {
+        let map = operand.mapExtent
+        guard let extent = resize.outputExtent(height: map.height, width: map.width) else {
+            throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
+        }
+        return try shape(operand, extent.all, operand[-1])
+    }
+
+    /// The shape of a map like the operand, of other extents: depth, height and width, of which it has as many as the operand.
+    private func shape(
+        _ operand: Shape, _ extents: [Int]?, _ channels: Int?
+    ) throws(NetworkError) -> Shape {
+        try checked((extents.map { $0.suffix(operand.rank - 1) } ?? [nil]) + [channels], operand)
     }
 
     private func requireInnermost(_ operand: Shape, _ expected: Int) throws(NetworkError) {

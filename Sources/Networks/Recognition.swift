@@ -16,6 +16,11 @@ package struct Recognition: Sendable, Equatable {
     /// ε of batch norms by layer, where the file records it or somebody gave it.
     package var statedEpsilons: [String: Double] = [:]
 
+    /// What modules in the file record and the network cannot express, a line each.
+    package var contradictions: [String] = []
+    /// Whether modules in the file record something else than the network's family has.
+    package var differsFromFamily = false
+
     /// What a network was recognised by.
     package enum Basis: String, Sendable, Codable {
         /// A configuration of layers.
@@ -53,7 +58,7 @@ package struct Recognition: Sendable, Equatable {
         }
         self.init(
             network: network, unused: unused, basis: .names,
-            assumptions: assumptions + ["strides, pools, activations: \(geometry)"])
+            assumptions: assumptions + ["\(Self.geometryPrefix)\(geometry)"])
         self.unknownNorms = unknownNorms
     }
 }

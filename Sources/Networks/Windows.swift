@@ -83,7 +83,7 @@ private func sameMargins(_ extent: Int, _ size: Int, _ stride: Int, _ dilation: 
 }
 
 /// The rows that a dilated kernel covers, (size − 1)·dilation + 1; nil on overflow or a setting below 1.
-private func span(_ size: Int, _ dilation: Int) -> Int? {
+func span(_ size: Int, _ dilation: Int) -> Int? {
     guard size > 0, dilation > 0 else { return nil }
     let (reach, overflow) = (size - 1).multipliedReportingOverflow(by: dilation)
     return overflow || reach == .max ? nil : reach + 1

@@ -3,6 +3,7 @@ import Conversion
 import Foundation
 import Networks
 import Reports
+import Tensors
 
 /// What a converted file stores about its conversion: the root attribute `normconv`, as JSON with sorted keys.
 package struct ConversionNote: Codable, Sendable, Equatable {
@@ -36,6 +37,9 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package var norms: [String: Norm]
     /// ε of the batch norms that remain by layer, where the old file recorded it or it was given; nil where there are none.
     package var batchEpsilons: [String: Double]?
+    /// Classes and settings of the old file's modules by path, where they are others than the network's family has; nil
+    /// where they are the same, or none were recorded.
+    package var modules: [String: RecordedModule]?
 
     /// A group normalization's settings.
     package struct Norm: Codable, Sendable, Equatable {

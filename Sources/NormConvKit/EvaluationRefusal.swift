@@ -5,6 +5,8 @@ import Tensors
 package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     /// Only norms and the convolutions before them are known.
     case unknownGraph(reasons: [String], isKeras: Bool)
+    /// Modules in the file record something else than the network that its names tell.
+    case otherModules(differences: [String], architecture: String)
     /// A layer that is kept as it is.
     case notComputed(cause: NetworkError)
     /// Several outputs, none of which is chosen.
@@ -29,6 +31,11 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
             "the graph is unknown: \(reasons.last ?? "names are unknown")"
                 + (isKeras
                     ? "; give it with --architecture FILE, a Keras configuration (model.to_json())" : "")
+        case .otherModules(let differences, let architecture):
+            "\(differences.first ?? "")"
+                + (differences.count > 1 ? " (and \(differences.count - 1) more)" : "")
+                + ": the file's modules are not those of a \(architecture), whose names it has. normconv can convert this "
+                + "network, but not score or calibrate it; if the module changes nothing, save model.state_dict() instead"
         case .notComputed(let cause):
             "\(cause). normconv can inspect and convert this network, but not score or calibrate it"
         case .severalOutputs(let names):

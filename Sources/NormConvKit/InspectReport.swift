@@ -26,6 +26,8 @@ public struct InspectReport: Codable, Sendable {
     public var outputs: [String]
     /// Conventions that fill in what the file does not record.
     public var assumptions: [String]
+    /// What modules in the file record and the network of their names does not have; such a network is not scored.
+    package var otherModules: [String]
     /// Whether the network can be run: false where only norms and the convolutions before them are known.
     public var isComplete: Bool
     /// Height × width × channels of the images; `any` if the file does not record it.
@@ -83,6 +85,7 @@ public struct InspectReport: Codable, Sendable {
         notComputed = network.uncomputedLayers
         outputs = network.outputs.map(\.name)
         assumptions = model.assumptions
+        otherModules = model.contradictions
         isComplete = network.isComplete
         let extents = network.input.ownExtents
         input =

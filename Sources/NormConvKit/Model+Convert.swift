@@ -65,7 +65,7 @@ extension Model {
                     layer: layer, className: opaque.className, norm: norm)
             }
             let plan = try planConversion(
-                of: network, parameters: checkpoint.parameters, options: options)
+                of: network, parameters: stored, options: options)
             let remaining = plan.network.nodes.filter {
                 if case .batchNorm = $0.operation { true } else { false }
             }
@@ -110,6 +110,7 @@ extension Model {
             })
         let epsilons = statedEpsilons.filter { remaining.contains($0.key) }
         note.batchEpsilons = epsilons.isEmpty ? nil : epsilons
+        note.modules = otherModules.isEmpty ? nil : otherModules
         return note
     }
 

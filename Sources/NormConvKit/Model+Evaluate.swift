@@ -69,7 +69,8 @@ extension Model {
         return shape.count
     }
 
-    /// Throws `EvaluationRefusal.unknownGraph` where only norms and some convolutions are known,
+    /// Throws `EvaluationRefusal.otherModules` where the file records another network than its names tell,
+    /// `EvaluationRefusal.unknownGraph` where only norms and some convolutions are known,
     /// `EvaluationRefusal.unknownNorms` where norms are not known, and what `checkLayers` throws.
     func checkGraph() throws {
         try checkIsComplete()
@@ -79,6 +80,10 @@ extension Model {
     /// The same without what only scores and calibration need.
     func checkIsComplete() throws {
         try checkNorms()
+        guard contradictions.isEmpty else {
+            throw EvaluationRefusal.otherModules(
+                differences: contradictions, architecture: network.architecture)
+        }
         guard network.isComplete else {
             throw EvaluationRefusal.unknownGraph(reasons: assumptions, isKeras: network.family.isKeras)
         }

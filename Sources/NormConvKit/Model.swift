@@ -24,12 +24,20 @@ public struct Model: Sendable {
     let normKind: NormKind?
     /// ε of batch norms by layer, where a file of names records it or the caller gave it.
     let statedEpsilons: [String: Double]
+    /// What modules in the file record and the network cannot express.
+    let contradictions: [String]
+    /// Classes and settings of modules, where they are others than the network's family has; else empty.
+    let otherModules: [String: RecordedModule]
     /// How the file was converted, if it was.
     package let note: ConversionNote?
     /// In what numbers the fast engine convolves.
     package private(set) var precision = Precision.float32
     /// Whether outputs without an activation are what sigmoids would take.
     var readsSigmoid = false
+    /// Statistics of batch norms that were estimated anew, by parameter.
+    var refreshed: [String: Tensor] = [:]
+    /// How, if they were.
+    package internal(set) var refresh: RefreshReport?
     /// The configuration, in layouts that have one.
     let config: JSON?
     /// The key of the network in a file of several, where one was given.
@@ -86,6 +94,10 @@ public struct Model: Sendable {
         unknownNorms = recognition.unknownNorms
         normKind = norms
         statedEpsilons = recognition.statedEpsilons
+        contradictions = recognition.contradictions
+        otherModules =
+            recognition.differsFromFamily
+            ? Self.modules(of: checkpoint, note).filter { !$0.value.isBatchNorm } : [:]
     }
 
     /// Whether a file is a PyTorch checkpoint or another pickle, in which a key may choose one of several networks.
@@ -111,11 +123,23 @@ public struct Model: Sendable {
 
     /// The parameters as the network's operations take them: kernels of convolutions that standardize their weights
     /// are standardized when they are read.
-    package var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
+    package var parameters: ParameterTable { stored.standardizing(for: network) }
+
+    /// The file's parameters, but for statistics that were estimated anew.
+    var stored: ParameterTable {
+        refreshed.isEmpty ? checkpoint.parameters : checkpoint.parameters.replacing(refreshed)
+    }
 
     private static func noMatch(_ names: [String]) -> String {
         "none of the file's \(names.count.counted("tensor")) belongs to a layer of the configuration "
             + "(\(names.map { "'\($0)'" }.listed()))"
+    }
+
+    /// What the file records of modules, else what its note has of the file that it was converted from.
+    private static func modules(
+        of checkpoint: any Checkpoint, _ note: ConversionNote?
+    ) -> [String: RecordedModule] {
+        checkpoint.modules.isEmpty ? note?.modules ?? [:] : checkpoint.modules
     }
 
     private static func recognize(
@@ -142,6 +166,7 @@ public struct Model: Sendable {
         if let epsilon = facts.batchEpsilon, !facts.normEpsilons.isEmpty {
             throw NetworkError.epsilonIsKnown(found: epsilon)
         }
+        facts.modules = modules(of: checkpoint, note)
         // A note of another layout alone says nothing that the names did not say before.
         let norms =
             note?.to == "none"

@@ -43,6 +43,7 @@ extension InspectReport {
         }
         if let converted { lines.append("  converted     \(converted)") }
         for assumption in assumptions { lines.append("  assumed       \(assumption)") }
+        for difference in otherModules { lines.append("  differs       \(difference)") }
         if !outputs.isEmpty { lines.append("  outputs       \(outputs.listed(8))") }
         for layer in notComputed {
             lines.append("  not computed  \(layer)" + (layer.reason.map { ": \($0)" } ?? ""))

@@ -207,9 +207,12 @@ struct TorchScriptCodeTests {
         #expect(
             classes["Own"]
                 == .init(
-                    isModule: true, parameters: ["weight", "bias"], buffers: ["running_mean"], epsilon: 0.001)
+                    isModule: true, parameters: ["weight", "bias"], buffers: ["running_mean"],
+                    settings: ["eps": .number(0.001)])
         )
-        #expect(classes["Traced"] == .init(isModule: true, epsilon: 1e-5))
+        #expect(
+            classes["Traced"]
+                == .init(isModule: true, settings: ["eps": .number(1e-5)], functions: ["batch_norm"]))
         #expect(classes["Plain"] == .init(isModule: false))
     }
 

@@ -71,10 +71,19 @@ struct KerasOpaqueTests {
             ("Reshape", #""target_shape": [-1, -1]"#, "target_shape"),
             ("Cropping2D", #""cropping": [[1, -1], [0, 0]]"#, "cropping"),
             ("CenterCrop", #""height": 0, "width": 4"#, "height"),
-            ("UpSampling2D", #""interpolation": "bicubic""#, "interpolation"),
+            ("RandomCrop", #""height": 4, "width": 0"#, "width"),
+            ("UpSampling2D", #""interpolation": "area""#, "interpolation"),
             ("UpSampling2D", #""size": [2, 9223372036854775807]"#, "size"),
-            ("Resizing", #""height": 4, "width": 4, "antialias": true"#, "antialias"),
-            ("Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true"#, "pad_to_aspect_ratio"),
+            ("Resizing", #""height": 4, "width": 4, "antialias": 1"#, "antialias"),
+            (
+                "Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true, "fill_mode": "reflect""#,
+                "fill_mode"
+            ),
+            (
+                "Resizing",
+                #""height": 4, "width": 4, "pad_to_aspect_ratio": true, "crop_to_aspect_ratio": true"#,
+                "crop_to_aspect_ratio"
+            ),
             ("Permute", #""dims": [1, 1, 3]"#, "dims"),
             ("UnitNormalization", #""axis": 1"#, "axis"),
             ("Rescaling", #""scale": "x""#, "scale"),
@@ -208,6 +217,51 @@ struct KerasOpaqueTests {
         className: String, settings: String, parameters: [(String, [Int])], found: String?
     ) throws {
         #expect(opaque(try recognize(className, settings, parameters: parameters))?.batchNormInside == found)
+    }
+
+    /// A model of a convolution and a norm, or the norm alone, for each step of a sequence.
+    static let stepModel = #"""
+        {"class_name": "Functional", "config": {"name": "step", "layers": [\#(inputLayer()), \#(
+            layer("Conv2D", "conv", #""filters": 4, "kernel_size": 1, "use_bias": false"#, on: "in")), \#(
+            layer("BatchNormalization", "bn", on: "conv"))], "input_layers": [["in", 0, 0]], "output_layers": [["bn", 0, 0]]}}
+        """#
+    static let statistics = ["gamma", "beta", "moving_mean", "moving_variance"].map { ("x/bn/\($0)", [4]) }
+
+    @Test("norms that TimeDistributed applies to each step are converted, and its steps are not computed")
+    func timeDistributed() throws {
+        let settings = #""layer": \#(Self.stepModel)"#
+        let config = try functional(
+            [inputLayer("null, 5, 8, 8, 4"), layer("TimeDistributed", "x", settings, on: "in")], output: "x")
+        let parameters = table([("x/conv/kernel", [1, 1, 4, 4])] + Self.statistics)
+        let recognition = try recognizeKeras(config: config, parameters: parameters)
+        #expect(recognition.unused.isEmpty)
+        let network = recognition.network
+        #expect(network.nodes.map(\.layer) == ["in", "x", "x/conv", "x/bn", "x"])
+        #expect(network.nodes.map(\.inputs) == [[], [0], [1], [2], [3]])
+        #expect(network.uncomputedLayers.map(\.className).last == "TimeDistributed")
+        #expect(ConvolutionNormPairs(network).convolutionBefore == [3: 2])
+        let norm = GroupNorm(gamma: "g", beta: "b", groups: 2, epsilon: 1e-5, channels: 4)
+        let converted = try KerasConfigEditor.convertedConfig(config, norms: ["x/bn": norm])
+        let inner = converted["config"]?["layers"]?[1]?["config"]?["layer"]?["config"]?["layers"]
+        #expect(inner?[2]?["class_name"]?.string == "GroupNormalization")
+        #expect(inner?[1] == config["config"]?["layers"]?[1]?["config"]?["layer"]?["config"]?["layers"]?[1])
+        // What was converted is read with its norms again.
+        let again = try recognizeKeras(config: converted, parameters: parameters).network
+        guard case .groupNorm(let read) = again.nodes[3].operation else {
+            Issue.record("\(again.nodes[3])")
+            return
+        }
+        #expect(read.groups == 2)
+    }
+
+    @Test("so is a norm that is the layer itself, and nothing changes for layers without norms")
+    func timeDistributedLayer() throws {
+        let norm = layer("BatchNormalization", "bn")
+        let network = try recognize(
+            "TimeDistributed", #""layer": \#(norm)"#, parameters: Self.statistics)
+        #expect(network.nodes.map(\.layer) == ["in", "x", "x/bn", "x"])
+        let dense = try recognize("TimeDistributed", #""layer": \#(layer("Dense", "d", #""units": 2"#))"#)
+        #expect(opaque(dense)?.className == "TimeDistributed" && dense.nodes.count == 2)
     }
 
     // MARK: Calls

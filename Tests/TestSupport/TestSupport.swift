@@ -26,6 +26,13 @@ package enum TestFiles {
         try withMember(name, of: "families.zip", body)
     }
 
+    /// Unpacks a file of `modules.zip` for as long as `body` runs, which gets its path.
+    package static func withModules<Result>(
+        _ name: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        try withMember(name, of: "modules.zip", body)
+    }
+
     /// Unpacks a file of `layouts.zip` for as long as `body` runs, which gets its path.
     package static func withLayout<Result>(
         _ name: String, _ body: (String) throws -> Result

@@ -39,11 +39,32 @@ enum KerasLayerKeys {
                 path: path + name, key: key + "layers/" + numbered(snake, number), snakeClass: snake,
                 settings: record["config"] ?? .null)
             found.append(layer)
+            if className == "TimeDistributed", let inner = record["config"]?["layer"] {
+                found += self.layer(inner, inside: layer)
+            }
             if models.contains(className) {
                 found += layers(of: record, path: layer.path + "/", key: layer.key + "/")
             }
         }
         return found
+    }
+
+    /// The layer that a wrapper has inside, or the layers of the model there. A model's own name is not part of their paths, as
+    /// in the names that older files have.
+    private static func layer(_ record: JSON, inside outer: KerasLayerKey) -> [KerasLayerKey] {
+        guard let className = record["class_name"]?.string, let name = record["config"]?["name"]?.string
+        else {
+            return []
+        }
+        let key = outer.key + "/layer"
+        if models.contains(className) {
+            return layers(of: record, path: outer.path + "/", key: key + "/")
+        }
+        return [
+            KerasLayerKey(
+                path: outer.path + "/" + name, key: key, snakeClass: snakeCase(className),
+                settings: record["config"] ?? .null)
+        ]
     }
 
     /// `conv2d`, `conv2d_1`, …

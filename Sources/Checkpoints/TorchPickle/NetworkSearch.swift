@@ -189,9 +189,7 @@ struct NetworkSearch {
         if let object = value.object, let module = try TorchModule(object, code: code) {
             contents.isModule = true
             try spend(module.cost)
-            if let epsilon = module.epsilon, !prefix.isEmpty {
-                contents.epsilons[String(prefix.dropLast())] = epsilon
-            }
+            contents.modules[String(prefix.dropLast())] = module.record
             for (name, numbers) in module.tensors { try add(numbers, named: prefix + name, to: &contents) }
             for (name, child) in module.children {
                 try add(.object(child), prefix: prefix + name + ".", depth: depth + 1, to: &contents)

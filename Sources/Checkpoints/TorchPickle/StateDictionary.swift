@@ -1,3 +1,5 @@
+import Tensors
+
 /// The parameters of one network in a checkpoint: which of the dictionaries and modules in a pickle they are from, and
 /// under which names `state_dict()` has them.
 struct StateDictionary {
@@ -9,8 +11,8 @@ struct StateDictionary {
 
     /// Tensors in the order of the dictionary.
     let tensors: [(name: String, tensor: TorchTensor)]
-    /// ε of norms by layer name, where the file holds modules.
-    let epsilons: [String: Double]
+    /// Classes and settings of modules by path, where the file holds modules.
+    let modules: [String: RecordedModule]
     /// Whether these are from modules, which have a class and code.
     let isModule: Bool
     /// Keys beside the network's.
@@ -41,7 +43,7 @@ struct StateDictionary {
         guard !tensors.isEmpty else {
             throw NetworkSearch.empty(value, path: path)
         }
-        epsilons = contents.epsilons
+        modules = contents.modules
         isModule = contents.isModule
         others =
             found.keys.first.map { first in
@@ -57,8 +59,8 @@ struct StateDictionary {
 struct PickleContents {
     /// Tensors, and what stands for those that are not read.
     var numbers: [(name: String, value: PickleValue)] = []
-    /// ε of modules that have one.
-    var epsilons: [String: Double] = [:]
+    /// Classes and settings of modules by path; the network itself is under the empty one.
+    var modules: [String: RecordedModule] = [:]
     /// Whether some are from modules.
     var isModule = false
 }

@@ -1,4 +1,7 @@
-/// A module in a pickle, by its structure: its own parameters and buffers, and the modules in it. The class stays unknown.
+import Tensors
+
+/// A module in a pickle, by its structure: its own parameters and buffers, and the modules in it. Of its class only the name
+/// is known, and the settings that it keeps as attributes.
 ///
 /// Source: `Module._save_to_state_dict` in `torch/nn/modules/module.py`; for TorchScript `torch/csrc/jit/serialization`.
 struct TorchModule {
@@ -6,8 +9,8 @@ struct TorchModule {
     private(set) var tensors: [(name: String, value: PickleValue)] = []
     /// In the order in which they were registered.
     private(set) var children: [(name: String, object: PickleObject)] = []
-    /// The attribute `eps`, which norms have.
-    private(set) var epsilon: Double?
+    /// Its class and settings.
+    private(set) var record: RecordedModule
     /// What a walk over it costs: entries, also those that are skipped.
     private(set) var cost = 1
 
@@ -18,6 +21,7 @@ struct TorchModule {
 
     /// Nil where an object is no module. `code` tells the classes of TorchScript.
     init?(_ object: PickleObject, code: TorchScriptCode?) throws {
+        record = Self.record(ofClass: object.global.name)
         if let attributes = Self.attributes(object) {
             readAttributes(attributes)
         } else if Self.isScript(object), let attributes = object.attributes {
@@ -27,6 +31,17 @@ struct TorchModule {
         } else {
             return nil
         }
+        record.isLeaf = tensors.isEmpty && children.isEmpty
+        cost += record.settings.count + record.functions.count
+    }
+
+    /// A class by its full name. TorchScript puts a word before it, and one into it where several classes have the same name.
+    private static func record(ofClass name: String) -> RecordedModule {
+        var parts = name.prefix(500).split(separator: ".")
+        if parts.first == "__torch__" { parts.removeFirst() }
+        parts.removeAll { $0.hasPrefix("___torch_mangle_") }
+        let className = String(parts.popLast() ?? "")
+        return RecordedModule(className: className, library: parts.joined(separator: "."))
     }
 
     /// Whether an object is of a class of TorchScript.
@@ -56,7 +71,7 @@ struct TorchModule {
             guard let name, let object = value.object else { return nil }
             return (name, object)
         }
-        readEpsilon(attributes["eps"])
+        readSettings(attributes)
     }
 
     private mutating func add(_ value: PickleValue?, where isKept: (String) -> Bool) {
@@ -80,10 +95,38 @@ struct TorchModule {
             if names == nil, let numbers = value.numbers { tensors.append((name, numbers)) }
             if let object = value.object, Self.isScript(object) { children.append((name, object)) }
         }
-        readEpsilon(known?.epsilon.map(PickleValue.float) ?? attributes["eps"])
+        readSettings(attributes)
+        if let known {
+            record.settings.merge(known.settings) { _, code in code }
+            record.functions = known.functions
+        }
     }
 
-    private mutating func readEpsilon(_ value: PickleValue?) {
-        if case .float(let number)? = value, number.isFinite, number >= 0 { epsilon = number }
+    private mutating func readSettings(_ attributes: PickleDictionary) {
+        for name in RecordedModule.settingNames {
+            if let value = attributes[name] { record.settings[name] = RecordedSetting(value) }
+        }
+    }
+}
+
+extension RecordedSetting {
+    fileprivate init(_ value: PickleValue) {
+        switch value {
+        case .bool(let flag): self = .flag(flag)
+        case .int(let number): self = .number(Double(number))
+        case .float(let number) where number.isFinite: self = .number(number)
+        case .string(let text) where text.utf8.count <= Self.textLimit: self = .text(text)
+        case .tuple(let list) where list.values.count <= Self.countLimit,
+            .list(let list) where list.values.count <= Self.countLimit:
+            let numbers = list.values.compactMap { value -> Double? in
+                switch value {
+                case .int(let number): Double(number)
+                case .float(let number) where number.isFinite: number
+                default: nil
+                }
+            }
+            self = numbers.count == list.values.count ? .numbers(numbers) : .none
+        default: self = .none
+        }
     }
 }

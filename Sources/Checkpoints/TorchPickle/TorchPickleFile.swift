@@ -8,7 +8,7 @@ struct TorchPickleFile: Checkpoint {
     let path: String
     let layout: Layout
     let parameters: ParameterTable
-    let normEpsilons: [String: Double]
+    let modules: [String: RecordedModule]
     let leftOut: [String]
     let isModule: Bool
     let networkKeys: NetworkKeys?
@@ -68,7 +68,7 @@ struct TorchPickleFile: Checkpoint {
         metadata: TorchZipMetadata? = nil
     ) throws {
         (self.path, self.layout) = (path, layout)
-        normEpsilons = state.epsilons
+        modules = state.modules
         isModule = state.isModule
         networkKeys = state.keys
         leftOut =

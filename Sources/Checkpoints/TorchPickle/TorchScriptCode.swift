@@ -1,4 +1,5 @@
 import Archives
+import Tensors
 
 /// The classes in a TorchScript archive's code: the names of their parameters and buffers and their constants. The code is
 /// text to read these from; it is never run.
@@ -20,8 +21,10 @@ final class TorchScriptCode {
         var isModule: Bool
         var parameters: [String] = []
         var buffers: [String] = []
-        /// The constant `eps`, or what a traced module gives `torch.batch_norm`.
-        var epsilon: Double?
+        /// Constants of `RecordedModule.settingNames`, or what a traced module gives the function that it calls.
+        var settings: [String: RecordedSetting] = [:]
+        /// Functions that it calls, without the place they are from: `relu`.
+        var functions: Set<String> = []
     }
 
     private let archive: ZipArchive
@@ -68,18 +71,11 @@ final class TorchScriptCode {
             if content.hasPrefix("def ") { isHeader = false }
             if isHeader {
                 classes[name]?.read(content)
-            } else if classes[name]?.epsilon == nil, let epsilon = tracedEpsilon(content) {
-                classes[name]?.epsilon = epsilon
+            } else {
+                for call in TorchScriptCall.all(in: content) { classes[name]?.add(call) }
             }
         }
         return classes
-    }
-
-    /// `torch.batch_norm(input, weight, bias, mean, variance, training, momentum, ε, …)`
-    private static func tracedEpsilon(_ line: Substring) -> Double? {
-        guard line.contains(" = torch.batch_norm("), let open = line.firstIndex(of: "(") else { return nil }
-        let arguments = line[open...].split(separator: ", ")
-        return arguments.count > 7 ? Double(arguments[7]) : nil
     }
 }
 
@@ -90,8 +86,18 @@ extension TorchScriptCode.Class {
             parameters = names
         } else if let names = Self.names(line, "__buffers__ = [") {
             buffers = names
-        } else if line.hasPrefix("eps : Final[float] = ") {
-            epsilon = Double(line.dropFirst("eps : Final[float] = ".count))
+        } else if let end = line.firstRange(of: " : Final["), let start = line.firstRange(of: "] = "),
+            case let name = String(line[..<end.lowerBound]), RecordedModule.settingNames.contains(name)
+        {
+            settings[name] = RecordedSetting(script: line[start.upperBound...])
+        }
+    }
+
+    /// Of different settings in several calls none is the module's.
+    fileprivate mutating func add(_ call: TorchScriptCall) {
+        if functions.count < TorchScriptCall.countLimit { functions.insert(call.function) }
+        for (name, value) in call.settings {
+            settings[name] = settings[name].map { $0 == value ? value : .none } ?? value
         }
     }
 

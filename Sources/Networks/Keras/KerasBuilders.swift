@@ -32,6 +32,7 @@ extension KerasSettings {
         "GlobalAveragePooling3D": globalAveragePooling,
         "ZeroPadding1D": zeroPadding, "ZeroPadding2D": zeroPadding, "ZeroPadding3D": zeroPadding,
         "Cropping1D": cropping, "Cropping2D": cropping, "CenterCrop": centreCropping,
+        "RandomCrop": randomCropping,
         "UpSampling1D": upsampling, "UpSampling2D": upsampling, "Resizing": resizing,
         "Permute": permutation,
         "Add": addition, "Multiply": multiplication, "Concatenate": concatenation,
@@ -40,8 +41,7 @@ extension KerasSettings {
         "UnitNormalization": unitNormalization,
         "Flatten": flattening, "Reshape": reshaping,
         "Rescaling": rescaling, "Normalization": inputNormalization,
-        // Layers that only matter in training return their input. RandomCrop is not one of them: at inference, versions of
-        // Keras resize, crop or do neither.
+        // Layers that only matter in training return their input.
         "Identity": identity, "Dropout": identity, "SpatialDropout1D": identity,
         "SpatialDropout2D": identity, "SpatialDropout3D": identity, "AlphaDropout": identity,
         "GaussianDropout": identity, "GaussianNoise": identity, "ActivityRegularization": identity,

@@ -19,7 +19,7 @@ enum KerasDataFormat: String {
             case .input, .custom: false
             case .layer("Flatten", _): false
             case .layer(_, let settings): settings["data_format"]?.string == channelsFirst.rawValue
-            case .model(let inner): isFirst(inner)
+            case .model(let inner), .timeDistributed(let inner): isFirst(inner)
             }
         }
     }

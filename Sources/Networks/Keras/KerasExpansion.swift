@@ -3,6 +3,8 @@ import OrderedJSON
 /// Turns calls of layers into nodes, nested models inlined, in the file's order as far as operands allow.
 struct KerasExpansion {
     private(set) var nodes: [Node] = []
+    /// What Keras' versions or backends compute differently.
+    private(set) var assumptions: [String] = []
     private var extents: [KerasSettings.Extents] = []
     private let parameters: KerasParameters
     private let dataFormat: KerasDataFormat
@@ -122,6 +124,12 @@ struct KerasExpansion {
             try check(call, of: model, path)
             let outputs = try expand(model, path: scope.path + [layer.name], inputs: operands)
             for (tensor, node) in outputs.enumerated() { scope.set(reference, tensor, node) }
+        case .timeDistributed(let model):
+            // Neither what makes steps of a sequence nor what makes a sequence of them is computed.
+            let steps = Operation.opaque(OpaqueLayer(className: "TimeDistributed"))
+            let step = try append([steps], layer: path, operands: operands)
+            let outputs = try expand(model, path: scope.path + [layer.name], inputs: [step])
+            scope.set(reference, 0, try append([steps], layer: path, operands: outputs))
         case .layer(let className, let config), .custom(let className, let config):
             let settings = KerasSettings(
                 path: path, className: className, config: config, operands: operands.map { extents[$0] },
@@ -132,6 +140,8 @@ struct KerasExpansion {
             } else {
                 operations = try settings.operations(for: call)
             }
+            let more = settings.assumptions(of: operations)
+            assumptions += more.filter { !assumptions.contains($0) }
             for tensor in scope.tensors(of: reference).sorted() {
                 let node = try append(
                     operations.selecting(tensor, of: path), layer: path, operands: operands)

@@ -18,7 +18,8 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     }
     let input = inputs[image].networkInput
     var expansion = KerasExpansion(
-        parameters: KerasParameters(parameters, of: model), dataFormat: dataFormat, isKeras3: isKeras3(config)
+        parameters: KerasParameters(parameters, of: model), dataFormat: dataFormat,
+        isKeras3: config.isKeras3Model
     )
     // The image comes first, whatever its place among the inputs.
     var values = [Int](repeating: 0, count: inputs.count)
@@ -43,24 +44,31 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     if let image = input.extent { _ = try network.knownShapes(of: image) }
     try requireOneKernelLayout(network, parameters)
     let used = Set(network.nodes.flatMap(\.operation.parameters)).union(network.nodes.compactMap(counter))
-    return Recognition(network: network, unused: parameters.names.filter { !used.contains($0) })
+    return Recognition(
+        network: network, unused: parameters.names.filter { !used.contains($0) },
+        assumptions: expansion.assumptions)
 }
 
-/// Whether Keras 3 wrote a configuration: by the version that `model.to_json()` records, else by the name that input
-/// layers have for their shape, which is `batch_input_shape` before Keras 3.
-private func isKeras3(_ config: JSON) -> Bool {
-    if let version = config["keras_version"]?.string {
-        return !["1", "2"].contains(version.prefix { $0 != "." })
-    }
-    var pending = [config]
-    while let model = pending.popLast() {
-        for layer in model["config"]?["layers"]?.kerasList ?? model["config"]?.array ?? [] {
-            if layer["config"]?["batch_input_shape"] != nil { return false }
-            if layer["config"]?["batch_shape"] != nil { return true }
-            pending.append(layer)
+extension JSON {
+    /// Whether Keras 3 wrote a configuration: by the version that `model.to_json()` records, else by the name that input
+    /// layers have for their shape, which is `batch_input_shape` before Keras 3. A configuration without input layers is
+    /// Keras 3's where its layers name their modules.
+    package var isKeras3Model: Bool {
+        if let version = self["keras_version"]?.string {
+            return !["1", "2"].contains(version.prefix { $0 != "." })
         }
+        var pending = [self]
+        var namesModules = false
+        while let model = pending.popLast() {
+            for layer in model["config"]?["layers"]?.kerasList ?? model["config"]?.array ?? [] {
+                if layer["config"]?["batch_input_shape"] != nil { return false }
+                if layer["config"]?["batch_shape"] != nil { return true }
+                namesModules = namesModules || layer["module"] != nil
+                pending.append(layer)
+            }
+        }
+        return namesModules
     }
-    return true
 }
 
 /// A Normalization layer also stores the number of samples; only adapting needs it.

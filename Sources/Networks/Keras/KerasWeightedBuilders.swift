@@ -45,14 +45,13 @@ extension KerasSettings {
     /// Its kernel is [rows, columns, outputs, inputs].
     func transposedConvolution() throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        try require("dilation_rate", oneOf: .int(1), .array([.int(1), .int(1)]))
         let filters = try positive("filters")
         let inputs = try kernelInputs("kernel", dimension: 3, groups: 1)
         let size = try extent("kernel_size")
         let convolution = TransposedConvolution(
             kernel: try parameter("kernel", [size.height, size.width, filters, inputs]),
             bias: try bias(filters), inputs: inputs, outputs: filters, size: size, strides: try strides(),
-            isSame: try padding() == .same, outputPadding: try outputPadding())
+            isSame: try padding() == .same, dilation: try dilation(), outputPadding: try outputPadding())
         return [.transposedConvolution(convolution)] + (try ownActivation())
     }
 

@@ -41,7 +41,9 @@ struct TorchBuilder {
     private mutating func stem(_ input: Value) throws(NetworkError) -> Value {
         var value: Value
         switch layout.stem {
-        case .plain: value = try graph.convolution("conv1", input, size: 7, stride: 2)
+        case .plain:
+            let size = names.kernelSize(of: "conv1") ?? 7
+            value = try graph.convolution("conv1", input, size: size, stride: 2)
         case .small: value = try graph.convolution("conv1", input, size: 3, stride: 1)
         case .deep:
             // ResNet-D's nn.Sequential: conv, norm, ReLU, conv, norm, ReLU, conv.

@@ -68,6 +68,9 @@ struct TorchLayout {
         switch (blocks.count, shape[2], shape[3], shortcut) {
         case (4, 7, 7, _): stem = .plain
         case (3, 3, 3, _), (4, 3, 3, .projection("shortcut")): stem = .small
+        case (4, _, _, _) where names.recorded("conv1") != nil && names.recorded("maxpool") != nil:
+            // The modules tell strides, and whether there is a pool.
+            stem = .plain
         case (4, 3, 3, _):
             throw .unrecognized(
                 reason:

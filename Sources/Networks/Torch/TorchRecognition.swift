@@ -24,22 +24,25 @@ package struct GroupNormSettings: Sendable, Equatable {
 ///
 /// - Parameters:
 ///   - groupNorms: Settings of norms without running statistics, keyed by layer name (`layer1.0.bn1`).
+///   - modules: What the file records of its modules, by path.
 ///   - kind: What they are where no settings are recorded. Without either they are taken to be group norms of 32
 ///     groups, where these fit: a guess (`Recognition.unknownNorms`).
 /// - Throws: `NetworkError`, also where a parameter inside the trunk has no place in a plain ResNet, for ignoring it
 ///   would make another function.
 package func recognizeTorch(
-    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil
+    parameters: ParameterTable, groupNorms: [String: GroupNormSettings]? = nil, kind: NormKind? = nil,
+    modules: [String: RecordedModule] = [:]
 ) throws(NetworkError) -> Recognition {
     let prefix = NamedParts.shortestPrefix(of: [.torch], in: parameters.names.map(TorchNames.dotted))
-    if prefix == nil, let found = try recognizeTorchFamily(parameters, groupNorms ?? [:], kind) {
+    if prefix == nil, let found = try recognizeTorchFamily(parameters, groupNorms ?? [:], kind, modules) {
         return found
     }
     guard let prefix else {
         throw .unrecognized(
             reason: "no parameters named conv1.weight and layer1.0.conv1.weight, as PyTorch's ResNets have")
     }
-    let names = try TorchNames(parameters, prefix: prefix, groupNorms: groupNorms ?? [:], kind: kind)
+    let names = try TorchNames(
+        parameters, prefix: prefix, groupNorms: groupNorms ?? [:], kind: kind, modules: modules)
     let layout = try TorchLayout(names)
     var builder = TorchBuilder(names: names, layout: layout)
     let network = try builder.network()
@@ -59,15 +62,18 @@ struct TorchNames {
     /// ε of batch norms, and whose convention it is.
     var batchNormEpsilon = 1e-5
     var epsilonSource = "PyTorch's default"
+    /// What the file records of its modules, by path.
+    private let modules: [String: RecordedModule]
     private let parameters: ParameterTable
     /// Dotted name without the prefix → name in the file.
     private var stored: [String: String] = [:]
 
     init(
         _ parameters: ParameterTable, prefix: String, groupNorms: [String: GroupNormSettings],
-        kind: NormKind?
+        kind: NormKind?, modules: [String: RecordedModule] = [:]
     ) throws(NetworkError) {
         self.parameters = parameters
+        self.modules = modules
         self.prefix = prefix
         self.groupNorms = groupNorms
         self.kind = kind
@@ -86,6 +92,9 @@ struct TorchNames {
 
     /// The name in the file; nil if there is none.
     subscript(_ name: String) -> String? { stored[name] }
+
+    /// What the file records of a module.
+    func recorded(_ module: String) -> RecordedModule? { modules[prefix + module] }
 
     /// Dotted names without the prefix, in no order.
     var all: Dictionary<String, String>.Keys { stored.keys }
@@ -131,7 +140,9 @@ extension TorchNames: LayerNames {
 
     /// The settings in the file's note or from the user; otherwise the convention of timm and torchvision: a guess.
     func groupNorm(_ layer: String, channels: Int) throws(NetworkError) -> GroupNormSettings {
-        if let settings = groupNorms[prefix + layer] ?? groupNorms[layer] { return settings }
+        if let settings = groupNorms[prefix + layer] ?? groupNorms[layer] ?? recorded(layer)?.groupNorm {
+            return settings
+        }
         if let kind { return kind.settings(channels: channels) }
         guard groupNorms.isEmpty else { throw .unknownGroups(of: prefix + layer) }
         return try .guess(layer: prefix + layer, channels: channels)
@@ -139,14 +150,16 @@ extension TorchNames: LayerNames {
 
     /// Norms of which neither the file nor its reader says what they are.
     func unknownNorms(of network: Network) -> [String] {
-        groupNorms.isEmpty && kind == nil ? network.groupNormLayers : []
+        guard groupNorms.isEmpty, kind == nil else { return [] }
+        return network.groupNormLayers.filter { modules[$0]?.groupNorm == nil }
     }
 
     /// Settings that PyTorch files do not record.
     func assumptions(of network: Network) -> [String] {
-        network.conventions(
+        let isGuess = groupNorms.isEmpty && !unknownNorms(of: network).isEmpty
+        return network.conventions(
             batchNorm: epsilonSource,
-            groupNorm: groupNorms.isEmpty ? "a guess: the convention of Wu & He 2018 and of timm" : nil,
+            groupNorm: isGuess ? "a guess: the convention of Wu & He 2018 and of timm" : nil,
             kind: kind)
     }
 }

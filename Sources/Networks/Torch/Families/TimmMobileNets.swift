@@ -30,6 +30,8 @@ extension TorchFamily {
         var builder = TimmBuilder(names, activation: EfficientNet.activation, hasSqueeze: true)
         var member = try builder.member(
             "efficientnet", "EfficientNet-\(variant.name) (timm names)", variant.stages)
+        // Modules tell the padding and ε.
+        guard names.recorded("conv_stem") == nil else { return member }
         member.ambiguity =
             "timm's efficientnet and tf_efficientnet have the same names and shapes, and another padding and ε"
         return member

@@ -58,13 +58,15 @@ struct TorchMember {
 /// Throws `NetworkError.unrecognized` where names are a family's and shapes or other names are not, for the file may be of
 /// another network: then its norms may be converted one by one.
 func recognizeTorchFamily(
-    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings], _ kind: NormKind?
+    _ parameters: ParameterTable, _ groupNorms: [String: GroupNormSettings], _ kind: NormKind?,
+    _ modules: [String: RecordedModule]
 ) throws(NetworkError) -> Recognition? {
     let dotted = parameters.names.map(TorchNames.dotted)
     var failure: NetworkError?
     for family in TorchFamily.all {
         guard let prefix = NamedParts.shortestPrefix(of: family.marks, in: dotted) else { continue }
-        let names = try TorchNames(parameters, prefix: prefix, groupNorms: groupNorms, kind: kind)
+        let names = try TorchNames(
+            parameters, prefix: prefix, groupNorms: groupNorms, kind: kind, modules: modules)
         do {
             return try Recognition(family.member(names), of: family, in: parameters)
         } catch {

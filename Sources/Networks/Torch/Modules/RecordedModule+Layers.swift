@@ -1,0 +1,240 @@
+import Tensors
+
+/// What modules of PyTorch and of libraries beside it compute, by their classes and settings. Source: `torch/nn/modules`.
+extension RecordedModule {
+    private static let libraries: Set<Substring> = [
+        "torch", "timm", "torchvision", "efficientnet_pytorch", "segmentation_models_pytorch",
+    ]
+
+    /// Whether the class is from a library whose classes are what their names say.
+    private var isKnown: Bool { Self.libraries.contains(library.prefix { $0 != "." }) }
+
+    /// The class with an article, for errors: `a module of class 'SiLU'`.
+    var title: String { "a module of class '\(className.prefix(60))'" }
+
+    /// Whether it is a transposed convolution, whose kernel has inputs first.
+    package var isTransposedConvolution: Bool {
+        isKnown && className.hasPrefix("ConvTranspose") || flag("transposed") == true
+    }
+
+    /// Whether it is one of PyTorch's convolutions that are not transposed.
+    package var isPlainConvolution: Bool {
+        library.hasPrefix("torch.nn.modules.conv") && className.hasPrefix("Conv") && !isTransposedConvolution
+    }
+
+    /// Whether a node of batch normalization may stand for it: libraries copy these classes under their own names.
+    package var isBatchNorm: Bool {
+        [
+            "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "FrozenBatchNorm2d",
+            "NaiveSyncBatchNorm", "BatchNormAct2d", "SyncBatchNormAct", "FrozenBatchNormAct2d",
+        ].contains(className)
+    }
+
+    /// Groups and ε of a group normalization; nil for other modules.
+    package var groupNorm: GroupNormSettings? {
+        guard ["GroupNorm", "GroupNormAct"].contains(className), let epsilon = number("eps"),
+            let groups = number("num_groups").flatMap({ Int(exactly: $0) })
+        else { return nil }
+        return GroupNormSettings(groups: groups, epsilon: epsilon)
+    }
+
+    /// Whether it is a fully connected layer.
+    var isLinear: Bool { isKnown && ["Linear", "NonDynamicallyQuantizableLinear"].contains(className) }
+
+    /// Whether its output is its input when a network is scored, or it is only used in training.
+    var isWithoutEffect: Bool {
+        if isLeaf, ["Sequential", "ModuleList", "ModuleDict", "ParameterList"].contains(className) {
+            return true
+        }
+        if library.hasPrefix("torch.nn.modules.loss") || library.hasPrefix("torchmetrics") { return true }
+        return isIdentity || isKnown && className == "Flatten"
+    }
+
+    /// Whether its output is its input when a network is scored.
+    var isIdentity: Bool {
+        isKnown
+            && [
+                "Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout",
+                "FeatureAlphaDropout", "DropPath", "StochasticDepth", "DropBlock2d",
+            ].contains(className)
+    }
+
+    /// The function of each element that it computes; nil where it is none, or one that is not computed here.
+    var activation: Activation? {
+        guard isKnown, isLeaf else { return nil }
+        switch className {
+        case "ReLU": return .relu
+        case "ReLU6": return .clippedReLU(limit: 6)
+        case "LeakyReLU": return number("negative_slope").map { .leakyReLU(slope: Float($0)) }
+        case "ELU": return number("alpha").map { .elu(alpha: Float($0)) }
+        case "SELU": return .selu
+        case "GELU":
+            return switch text("approximate") {
+            case "none": .gelu
+            case "tanh": .approximateGELU
+            default: nil
+            }
+        case "Hardtanh":
+            return number("min_val") == 0 ? number("max_val").map { .clippedReLU(limit: Float($0)) } : nil
+        case "SiLU", "Swish", "SwishMe", "MemoryEfficientSwish": return .swish
+        case "Hardswish", "HardSwish", "HardSwishMe": return .hardSwish
+        case "Hardsigmoid", "HardSigmoid", "HardSigmoidMe": return .hardSigmoid(slope: 1 / 6)
+        case "Sigmoid": return .sigmoid
+        case "Tanh": return .tanh
+        case "Mish": return .mish
+        case "Softsign": return .softsign
+        case "Softplus": return number("beta") == 1 ? .softplus : nil
+        default: return nil
+        }
+    }
+
+    /// The functions of each element that its code calls; nil in place of one that is not computed here. Only TorchScript
+    /// has code.
+    var calledActivations: [Activation?] {
+        let known: [String: Activation] = [
+            "relu": .relu, "relu6": .clippedReLU(limit: 6), "silu": .swish, "hardswish": .hardSwish,
+            "hardsigmoid": .hardSigmoid(slope: 1 / 6), "sigmoid": .sigmoid, "tanh": .tanh, "mish": .mish,
+        ]
+        let others: Set = [
+            "leaky_relu", "elu", "selu", "celu", "gelu", "hardtanh", "softplus", "prelu", "rrelu",
+        ]
+        return functions.sorted().compactMap { name in
+            if let activation = known[name] { return .some(activation) }
+            return others.contains(name) ? .some(nil) : nil
+        }
+    }
+
+    /// Whether it is a maximum or mean over windows.
+    var isPool: Bool { isKnown && ["MaxPool2d", "AvgPool2d"].contains(className) }
+
+    /// The maximum or mean over windows that it computes; nil where it is none, or one that is not computed here.
+    var pool: Pool? {
+        guard isPool, let size = pair("kernel_size"), size.height > 0, size.width > 0,
+            case let strides = pair("stride") ?? size, strides.height > 0, strides.width > 0,
+            case let margin = pair("padding") ?? (0, 0), margin.height >= 0, margin.width >= 0,
+            max(strides.height, strides.width, margin.height, margin.width) < 1 << 20,
+            case let dilation = pair("dilation") ?? (1, 1), dilation == (1, 1)
+        else { return nil }
+        let isCeiling = flag("ceil_mode") ?? false
+        // The last window begins inside the map, as PyTorch asks.
+        if isCeiling,
+            margin.height > size.height - strides.height || margin.width > size.width - strides.width
+        {
+            return nil
+        }
+        let isAverage = className == "AvgPool2d"
+        let countsMargins = flag("count_include_pad") ?? true
+        if isAverage, countsMargins && margin != (0, 0) || number("divisor_override") != nil { return nil }
+        let margins = Margins(
+            top: margin.height, bottom: margin.height + (isCeiling ? strides.height - 1 : 0),
+            left: margin.width, right: margin.width + (isCeiling ? strides.width - 1 : 0))
+        return Pool(
+            kind: isAverage ? .average : .maximum, size: Extent(height: size.height, width: size.width),
+            strides: Extent(height: strides.height, width: strides.width), padding: .margins(margins))
+    }
+
+    /// The zeros that it adds around a map: PyTorch has left, right, top, bottom. Nil for other modules.
+    var zeroMargins: Margins? {
+        guard isKnown, ["ZeroPad2d", "ConstantPad2d"].contains(className), (number("value") ?? 0) == 0,
+            case .numbers(let values)? = settings["padding"],
+            case let margins = values.compactMap({ Int(exactly: $0) }), margins.count == 4,
+            margins.allSatisfy((0..<1 << 20).contains)
+        else { return nil }
+        return Margins(top: margins[2], bottom: margins[3], left: margins[0], right: margins[1])
+    }
+
+    /// Rows and columns of the map that a mean over regions makes, 1 for the mean of all positions; nil for other modules.
+    var averagedSide: Int? {
+        guard isKnown else { return nil }
+        switch className {
+        case "AdaptiveAvgPool2d":
+            guard let size = pair("output_size"), size.height == size.width else { return nil }
+            return size.height
+        case "FastAdaptiveAvgPool2d", "FastAdaptiveAvgPool": return 1
+        default: return nil
+        }
+    }
+}
+
+extension Convolution {
+    /// Takes over what a module records: strides, padding and dilation. Returns what is wrong where it computes something
+    /// else than a convolution with this kernel.
+    mutating func take(_ module: RecordedModule, static padding: RecordedModule?) -> String? {
+        let isStandardized = ["StdConv2d", "StdConv2dSame"].contains(module.className)
+        let isSame = ["Conv2dSame", "Conv2dSamePadding", "StdConv2dSame"].contains(module.className)
+        let isStatic = module.className == "Conv2dStaticSamePadding"
+        guard
+            module.isPlainConvolution || isStandardized || isSame || isStatic
+        else { return "is \(module.title), expected Conv2d" }
+        if isStandardized {
+            guard let epsilon = module.number("eps"), epsilon >= 0 else { return "does not record its eps" }
+            standardization = epsilon
+        } else if standardization != nil {
+            return "is \(module.title), expected StdConv2d"
+        }
+        guard let strides = module.pair("stride"), let dilation = module.pair("dilation"),
+            [strides, dilation].allSatisfy({
+                (1..<1 << 20).contains($0.height) && (1..<1 << 20).contains($0.width)
+            })
+        else { return "does not record its strides and dilation" }
+        if let groups = module.number("groups"), groups != Double(self.groups) {
+            return "has \(groups.formatted) groups, expected \(self.groups)"
+        }
+        if let mode = module.text("padding_mode"), mode != "zeros" {
+            return "has padding_mode '\(mode)', expected 'zeros'"
+        }
+        self.strides = Extent(height: strides.height, width: strides.width)
+        self.dilation = Extent(height: dilation.height, width: dilation.width)
+        let resolved = isSame ? .same : isStatic ? Self.margins(of: padding) : margins(module)
+        guard let resolved else { return "does not record its padding" }
+        self.padding = resolved
+        return nil
+    }
+
+    /// The margins of `padding`: two numbers, `'valid'` or `'same'`, whose odd row or column goes to the end.
+    private func margins(_ module: RecordedModule) -> Padding? {
+        if module.text("padding") == "valid" { return .valid }
+        if module.text("padding") == "same" {
+            let rows = dilation.height.multipliedReportingOverflow(by: size.height - 1)
+            let columns = dilation.width.multipliedReportingOverflow(by: size.width - 1)
+            guard !rows.overflow, !columns.overflow else { return nil }
+            let (top, left) = (rows.partialValue / 2, columns.partialValue / 2)
+            return .margins(
+                Margins(
+                    top: top, bottom: rows.partialValue - top, left: left,
+                    right: columns.partialValue - left))
+        }
+        guard let margins = module.pair("padding"),
+            [margins.height, margins.width].allSatisfy((0..<1 << 20).contains)
+        else { return nil }
+        return .margins(
+            Margins(
+                top: margins.height, bottom: margins.height, left: margins.width, right: margins.width))
+    }
+
+    /// The margins that efficientnet_pytorch's module in a convolution adds.
+    private static func margins(of module: RecordedModule?) -> Padding? {
+        guard let module else { return nil }
+        return module.isIdentity ? .valid : module.zeroMargins.map(Padding.margins)
+    }
+}
+
+extension Double {
+    /// Whole numbers without a point.
+    fileprivate var formatted: String { Int(exactly: self).map(String.init) ?? "\(self)" }
+}
+
+extension Activation {
+    /// PyTorch's class of the function, for errors.
+    var className: String {
+        switch self {
+        case .relu: "ReLU"
+        case .clippedReLU: "ReLU6"
+        case .swish: "SiLU"
+        case .hardSwish: "Hardswish"
+        case .hardSigmoid: "Hardsigmoid"
+        case .sigmoid: "Sigmoid"
+        default: "\(self)"
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/// What a file of whole modules says of one of them beside its parameters: its class, and what PyTorch keeps as attributes.
+package struct RecordedModule: Sendable, Equatable, Codable {
+    /// The class's own name: `Conv2d`.
+    package var className: String
+    /// The Python module that the class is from: `torch.nn.modules.conv`.
+    package var library: String
+    /// The attributes of `settingNames` that the file has.
+    package var settings: [String: RecordedSetting]
+    /// Functions that its own code calls: `relu`. Only TorchScript has code.
+    package var functions: Set<String>
+    /// Whether it holds no modules, parameters or buffers.
+    package var isLeaf: Bool
+
+    /// What a file says of a module.
+    package init(
+        className: String, library: String, settings: [String: RecordedSetting] = [:],
+        functions: Set<String> = [], isLeaf: Bool = false
+    ) {
+        self.className = className
+        self.library = library
+        self.settings = settings
+        self.functions = functions
+        self.isLeaf = isLeaf
+    }
+
+    /// PyTorch's names of the attributes that decide what a layer computes.
+    package static let settingNames: Set<String> = [
+        "stride", "padding", "dilation", "groups", "padding_mode", "transposed", "output_padding",
+        "kernel_size",
+        "ceil_mode", "count_include_pad", "divisor_override", "output_size", "num_groups", "eps",
+        "negative_slope",
+        "alpha", "approximate", "min_val", "max_val", "beta", "value",
+    ]
+
+    /// A number; nil where the attribute is missing or something else.
+    package func number(_ name: String) -> Double? {
+        if case .number(let value)? = settings[name] { value } else { nil }
+    }
+
+    /// A text; nil where the attribute is missing or something else.
+    package func text(_ name: String) -> String? {
+        if case .text(let value)? = settings[name] { value } else { nil }
+    }
+
+    /// A truth value; nil where the attribute is missing or something else.
+    package func flag(_ name: String) -> Bool? {
+        if case .flag(let value)? = settings[name] { value } else { nil }
+    }
+
+    /// Rows and columns: one number for both, or two. Nil where the attribute is missing or something else.
+    package func pair(_ name: String) -> (height: Int, width: Int)? {
+        switch settings[name] {
+        case .number(let value): Int(exactly: value).map { ($0, $0) }
+        case .numbers(let values) where values.count == 2:
+            Int(exactly: values[0]).flatMap { height in
+                Int(exactly: values[1]).map { (height, $0) }
+            }
+        default: nil
+        }
+    }
+}
+
+/// The value of a module's attribute.
+package enum RecordedSetting: Sendable, Equatable, Codable {
+    /// None, or a value of another type.
+    case none
+    /// True or False.
+    case flag(Bool)
+    /// A number.
+    case number(Double)
+    /// A string.
+    case text(String)
+    /// A tuple or list of numbers.
+    case numbers([Double])
+
+    /// Numbers in a tuple, and bytes of a string, at most.
+    package static let (countLimit, textLimit) = (8, 64)
+}
