@@ -18,11 +18,15 @@ package struct CalibrationBudget: Sendable {
     /// Refinements beyond these gain nothing.
     private static let mostRefinements = 5
 
-    /// The budget of a calibration that fits to so many images in so many seconds.
-    package init(cost: Double, images: Int, seconds: Double = defaultSeconds) {
+    /// The budget of a calibration that fits to so many images in so many seconds. Mirror images are added where they are
+    /// images of the same kind, and leave enough time for all epochs.
+    package init(cost: Double, images: Int, seconds: Double = defaultSeconds, mayMirror: Bool = true) {
         (self.cost, self.images, self.seconds) = (cost, images, seconds)
-        let passes = Self.layerPasses(refinements: Self.mostRefinements, addsMirrored: true)
-        addsMirrored = Double(passes) * max(cost, 1) / rate <= seconds / 3
+        let pass = max(cost, 1) / rate
+        let layers = pass * Double(Self.layerPasses(refinements: Self.mostRefinements, addsMirrored: true))
+        addsMirrored =
+            mayMirror && layers <= seconds / 3
+            && layers + 4 * pass * Double(Self.enoughEpochs(images: images)) <= seconds
     }
 
     /// Plans what is left for a machine on which a pass over the images takes so many seconds.
@@ -36,7 +40,7 @@ package struct CalibrationBudget: Sendable {
     static func layerPasses(refinements: Int, addsMirrored: Bool) -> Int {
         (9 + 3 * refinements) * (addsMirrored ? 2 : 1)
     }
-    /// Seconds of the layer-wise fit, at most a third of all where that is enough for anything.
+    /// Seconds of the layer-wise fit: at most a third of all, but for the least that it needs.
     private var layerSeconds: Double {
         Double(Self.layerPasses(refinements: refinements, addsMirrored: addsMirrored)) * pass
     }
@@ -50,9 +54,10 @@ package struct CalibrationBudget: Sendable {
     }
     /// How often training goes through the images, about four passes each time; few images are gone through more often.
     package var epochs: Int {
-        let enough = max(60, min(90, 11_520 / max(images, 1)))
         let affordable = (seconds - layerSeconds) / (4 * pass)
         // Once or twice through the images does more harm than good.
-        return affordable < 3 ? 0 : Int(min(Double(enough), affordable))
+        return affordable < 3 ? 0 : Int(min(Double(Self.enoughEpochs(images: images)), affordable))
     }
+    /// Epochs beyond these gain nothing.
+    private static func enoughEpochs(images: Int) -> Int { max(60, min(90, 11_520 / max(images, 1))) }
 }

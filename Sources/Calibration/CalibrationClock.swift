@@ -1,18 +1,21 @@
 import Threads
 
 /// Tells when a calibration is to end with what it has: at a request, or when its time is over.
-struct CalibrationClock {
+package struct CalibrationClock: Sendable {
     private let start = ContinuousClock.now
     private let end: ContinuousClock.Instant?
 
     /// `seconds` from now on; nil for no limit.
-    init(seconds: Double?) {
+    package init(seconds: Double?) {
         let start = self.start
         end = seconds.map { start + .seconds($0) }
     }
 
     /// Whether nothing more is to be started.
     var isOver: Bool { EarlyEnd.isRequested || end.map { $0 <= .now } ?? false }
+
+    /// Why nothing more is started, once it is over.
+    var reason: String { EarlyEnd.isRequested ? "the calibration was ended early" : "no time is left" }
 
     /// A clock for a stage that begins now and may take the time that is left.
     var rest: CalibrationClock { CalibrationClock(seconds: end.map { ($0 - .now) / .seconds(1) }) }

@@ -38,7 +38,7 @@ struct CalibrationImages {
 
     /// `drawn` with its last quarter set aside. Mirror images are images that the old network knows as well: they make
     /// up for few.
-    init(_ drawn: ActivationStore, addsMirrored: Bool) throws {
+    init(_ drawn: ActivationStore, addsMirrored: Bool, mayMirror: Bool = true) throws {
         let held = drawn.count / 4
         let fit = drawn.count - held
         let times = addsMirrored ? 2 : 1
@@ -50,9 +50,11 @@ struct CalibrationImages {
         judged = (fit * times..<fit * times + held).flatMap { image in
             guard addsMirrored else { return [ImageView(image: image)] }
             let moved = [(-rows, -columns), (-rows, columns), (rows, -columns), (rows, columns)]
-            return [ImageView(image: image), ImageView(image: image, isMirrored: true)]
+            return [ImageView(image: image), ImageView(image: image, isMirrored: mayMirror)]
                 + moved.enumerated().map { place, shift in
-                    ImageView(image: image, rows: shift.0, columns: shift.1, isMirrored: place % 2 == 1)
+                    ImageView(
+                        image: image, rows: shift.0, columns: shift.1,
+                        isMirrored: mayMirror && place % 2 == 1)
                 }
         }
         var values = [Float](repeating: 0, count: drawn.shape.count)

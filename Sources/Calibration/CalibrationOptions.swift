@@ -33,14 +33,28 @@ public struct CalibrationOptions: Sendable, Equatable {
     }
 }
 
+extension CalibrationOptions {
+    /// The most seconds that a calibration may be given.
+    package static let mostSeconds = 1e7
+
+    /// Throws `CalibrationFailure` for a time that is none.
+    package func check() throws(CalibrationFailure) {
+        if let seconds, !(seconds > 0 && seconds <= Self.mostSeconds) { throw .wrongTime(found: seconds) }
+    }
+}
+
 /// Why a calibration was refused.
 package enum CalibrationFailure: Error, Equatable, CustomStringConvertible {
+    /// A time that is not positive, or not finite.
+    case wrongTime(found: Double)
     /// Too few images to fit to some and judge by others.
     case tooFewImages(file: String, found: Int)
 
     /// One line for people.
     package var description: String {
         switch self {
+        case .wrongTime(let found):
+            "a calibration of \(found) seconds, expected more than 0 and at most \(CalibrationOptions.mostSeconds)"
         case .tooFewImages(let file, let found):
             "\(file): \(found) images to calibrate on, expected at least 8"
         }

@@ -18,11 +18,12 @@ extension CalibrationRun {
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon,
                 samplingEffort: budget.sampling, refinements: budget.refinements, memory: calibration.memory,
                 workers: workers))
-        try calibrator.run(head: head, until: { clock.isOver }) { index in
+        try calibrator.run(head: head, until: { clock.isOver ? clock.reason : nil }) { index in
             progress(.init(stage: "layers", done: index + 1, total: source.nodes.count))
         }
         report.norms = calibrator.norms
         report.leftAlone = calibrator.leftAlone
+        report.endedEarly = EarlyEnd.isRequested
         report.solveSeconds += calibrator.solving.seconds
         guard let head, !clock.isOver else { return (calibrator.parameters, nil) }
         let feature = source.nodes[head].inputs[0]
@@ -96,13 +97,13 @@ extension CalibrationRun {
         _ epochs: Int, _ clock: CalibrationClock, _ progress: StageProgress
     ) throws -> CalibratedParameters? {
         guard !clock.isOver else {
-            report.skip(
-                "training", EarlyEnd.isRequested ? "the calibration was ended early" : "no time is left")
+            skip("training", clock)
             return nil
         }
         let distillation = Distillation(
             source: source, sourceParameters: sourceParameters, network: network,
             parameters: calibrated.table, shapes: shapes, images: images,
+            mayMirror: mayMirror,
             settings: Distillation.Settings(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
                 seed: calibration.seed, workers: workers))
@@ -110,6 +111,7 @@ extension CalibrationRun {
             let trained = try distillation.run(clock) {
                 progress(.init(stage: "training", done: $0, total: $1))
             }
+            report.endedEarly = EarlyEnd.isRequested
             // Training that diverges is a step that is not kept.
             guard trained.values.allSatisfy({ $0.firstNonFinite == nil }) else {
                 report.skip("training", "it diverged")

@@ -8,8 +8,9 @@ import Threads
 /// Is told how far a stage is.
 package typealias StageProgress = (CalibrationSchedule.Step) -> Void
 
-/// A calibration: the layers one after another, then the head, then all parameters together. A step is kept only where
-/// it does not lower the agreement with the old network on images that are set aside.
+/// A calibration: the layers one after another, then the head, then all parameters together. A step is kept if, on images that
+/// are set aside, the agreement with the old network rises by more than one standard error, or if the output error does not
+/// rise while the agreement hardly changes.
 package struct CalibrationRun {
     let source: Network
     let sourceParameters: ParameterTable
@@ -22,6 +23,8 @@ package struct CalibrationRun {
     let precision: ActivationStore.Precision
     let workers: Int
     let isSigmoid: Bool
+    /// Whether a mirror image is an image of the same kind: time, which the columns of steps are, does not run backwards.
+    let mayMirror: Bool
     /// The converted network.
     let network: Network
     /// Its parameters after the steps that were kept.
@@ -48,12 +51,14 @@ package struct CalibrationRun {
         self.calibration = calibration
         self.isSigmoid = isSigmoid
         workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
+        try calibration.check()
         shapes = try source.shapes(forImage: drawn.shape)
+        mayMirror = source.input.dimensions == 2
         let fitted = drawn.count - drawn.count / 4
         budget = CalibrationBudget(
             cost: source.multiplyAdds(shapes: shapes) * Double(fitted), images: fitted,
-            seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds)
-        images = try CalibrationImages(drawn, addsMirrored: budget.addsMirrored)
+            seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds, mayMirror: mayMirror)
+        images = try CalibrationImages(drawn, addsMirrored: budget.addsMirrored, mayMirror: mayMirror)
         let needed = Self.liveBytes(source, shapes, images: images.store.count)
         precision = needed > calibration.memory ? .half : .single
         calibrated = try CalibratedParameters(plan, parameters: parameters)
@@ -78,7 +83,7 @@ package struct CalibrationRun {
 
     // MARK: Steps
 
-    private mutating func runSteps(_ progress: StageProgress) throws {
+    private mutating func runSteps(_ clock: CalibrationClock, _ progress: StageProgress) throws {
         progress(.init(stage: "outputs", done: 0, total: 1))
         let forward = Stopwatch()
         let old = try forward.measure {
@@ -94,30 +99,43 @@ package struct CalibrationRun {
             isSigmoid: isSigmoid)
         try consider(calibrated, "statistics", agreement)
 
-        let clock = CalibrationClock(seconds: calibration.seconds)
         let layers = try fitLayers(clock, progress)
         let keepsLayers = try consider(layers.parameters, "layers", agreement)
-        if calibration.refitsHead, !clock.isOver,
+        if calibration.refitsHead, clock.isOver {
+            skip("head", clock)
+        } else if calibration.refitsHead,
             let refitted = try refitHead(old, features: keepsLayers ? layers.features : nil)
         {
             try consider(refitted, "head", agreement)
         }
         let epochs = calibration.epochs ?? budget.epochs
-        guard epochs > 0, let trained = try train(epochs, clock.rest, progress) else { return }
+        guard epochs > 0 else {
+            if calibration.epochs == nil {
+                report.skip("training", "the time allows fewer than three epochs")
+            }
+            return
+        }
+        guard let trained = try train(epochs, clock.rest, progress) else { return }
         let midway = try midway(to: trained)
         try consider(trained, "training", agreement)
         try consider(midway, "halfway", agreement)
     }
 
-    /// Does all steps. `progress` is told of each how far it is.
+    /// Records a step that the clock does not allow.
+    mutating func skip(_ name: String, _ clock: CalibrationClock) {
+        report.skip(name, clock.reason)
+        report.endedEarly = EarlyEnd.isRequested
+    }
+
+    /// Does all steps, until the clock is over. `progress` is told of each how far it is.
     package func run(
-        _ progress: StageProgress
+        until clock: CalibrationClock? = nil, _ progress: StageProgress
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
         var run = self
         let total = Stopwatch()
-        try total.measure { try run.runSteps(progress) }
+        let clock = clock ?? CalibrationClock(seconds: calibration.seconds)
+        try total.measure { try run.runSteps(clock, progress) }
         run.report.totalSeconds = total.seconds
-        run.report.endedEarly = EarlyEnd.isRequested
         var fitted = run.calibrated.applied(to: plan)
         if let error = run.report.steps.last(where: \.kept)?.outputError, error > Self.poorError {
             fitted.report.warnings.append(.poorCalibration(error: error, images: run.report.setAside))

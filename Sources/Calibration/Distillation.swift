@@ -23,6 +23,8 @@ struct Distillation {
     let parameters: ParameterTable
     let shapes: [Shape]
     let images: CalibrationImages
+    /// Whether a mirror image is an image of the same kind.
+    let mayMirror: Bool
     let settings: Settings
 
     struct Settings {
@@ -125,7 +127,7 @@ struct Distillation {
             func shift(_ extent: Int) -> Int { Int.random(in: -(extent / 8)...extent / 8, using: &random) }
             return ImageView(
                 image: image, rows: shift(shape[0]), columns: shift(shape[1]),
-                isMirrored: Bool.random(using: &random))
+                isMirrored: Bool.random(using: &random) && mayMirror)
         }
     }
 

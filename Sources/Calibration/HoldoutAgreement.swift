@@ -23,6 +23,7 @@ struct HoldoutAgreement {
         /// the error does: it is the finer measure where images are few.
         func isBetter(than other: Judgement) -> Bool {
             guard step.outputError.isFinite else { return false }
+            guard other.step.outputError.isFinite else { return true }
             let changed = zip(agrees, other.agrees).filter { $0 != $1 }
             let gain = changed.reduce(0) { $0 + ($1.0 ? 1 : -1) }
             return gain * gain > changed.count ? gain > 0 : step.outputError <= other.step.outputError

@@ -37,11 +37,17 @@ final class LayerwiseCalibrator {
         consumers = source.consumers.map { $0.filter(needed.contains) }
     }
 
-    /// Visits every norm and every layer without one but the head, which comes last and by itself. Layers that come when
-    /// `isOver` says so stay as they are.
-    func run(head: Int?, until isOver: () -> Bool = { false }, progress: (Int) -> Void) throws {
-        for index in source.nodes.indices where needed.contains(index) && !isOver() {
+    /// Visits every norm and every layer without one but the head, which comes last and by itself. Once `obstacle` gives a
+    /// reason, norms stay as they are for it.
+    func run(head: Int?, until obstacle: () -> String? = { nil }, progress: (Int) -> Void) throws {
+        for index in source.nodes.indices where needed.contains(index) {
             let node = student.network.nodes[index]
+            if let reason = obstacle() {
+                if case .batchNorm = source.nodes[index].operation {
+                    leftAlone.append(.init(layer: node.layer, reason: reason))
+                }
+                continue
+            }
             switch (source.nodes[index].operation, node.operation) {
             case (.batchNorm(let old), .groupNorm(let new)):
                 if let reason = source.sharing(index) ?? missing(new) {

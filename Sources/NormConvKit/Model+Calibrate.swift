@@ -28,6 +28,8 @@ extension Model {
         try SymmetricSystem.checkLibrary()
         return try naming(path) {
             try checkGraph()
+            try calibration.check()
+            let clock = CalibrationClock(seconds: calibration.seconds)
             guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }
             let schedule = try calibrationSchedule(
                 "reading", passes: 0.3, images: max(min(calibration.images, split.count), 0),
@@ -35,7 +37,7 @@ extension Model {
             let images = try drawnImages(calibration, from: split, preprocessing ?? self.preprocessing) {
                 progress(schedule.progress(.init(stage: "reading", done: $0, total: $1)))
             }
-            return try fit(plan, options, calibration, to: images, of: split.file) {
+            return try fit(plan, options, calibration, to: images, of: split.file, until: clock) {
                 progress(schedule.progress($0))
             }
         }
@@ -44,12 +46,13 @@ extension Model {
     /// Fits a conversion to preprocessed images, of a file or synthetic ones.
     func fit(
         _ plan: ConversionPlan, _ options: ConversionOptions, _ calibration: CalibrationOptions,
-        to images: ActivationStore, of file: String?, progress: StageProgress
+        to images: ActivationStore, of file: String?, until clock: CalibrationClock,
+        progress: StageProgress
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
         try CalibrationRun(
             logits, parameters: parameters, plan, options, calibration, images: images, data: file,
             isSigmoid: tellsTwoBySigmoid
-        ).run(progress)
+        ).run(until: clock, progress)
     }
 
     /// The schedule of a calibration on so many images of this size.
@@ -61,7 +64,8 @@ extension Model {
         let cost = try network.multiplyAdds(shapes: network.shapes(of: size))
         let budget = CalibrationBudget(
             cost: cost * Double(fitted), images: fitted,
-            seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds)
+            seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds,
+            mayMirror: network.input.dimensions == 2)
         return CalibrationSchedule(
             first, passes: passes, budget: budget, epochs: calibration.epochs ?? budget.epochs)
     }

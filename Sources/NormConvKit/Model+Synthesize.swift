@@ -32,14 +32,16 @@ extension Model {
             // Training on them gains nothing certain on real ones.
             calibration.epochs = calibration.epochs ?? 0
             let preprocessing = preprocessing ?? self.preprocessing
+            try calibration.check()
+            let clock = CalibrationClock(seconds: calibration.seconds)
             let budget = try synthesisBudget(synthesis, calibration, preprocessing)
             let schedule = try calibrationSchedule(
                 "images", passes: Double(2 * budget.steps), images: budget.images, size: budget.size,
                 calibration)
-            let (images, made) = try self.synthesis(budget, calibration, preprocessing).run {
+            let (images, made) = try self.synthesis(budget, calibration, preprocessing).run(until: clock) {
                 progress(schedule.progress(.init(stage: "images", done: $0, total: $1)))
             }
-            var result = try fit(plan, options, calibration, to: images, of: nil) {
+            var result = try fit(plan, options, calibration, to: images, of: nil, until: clock) {
                 progress(schedule.progress($0))
             }
             result.report.synthesis = made

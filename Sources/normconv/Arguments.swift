@@ -226,7 +226,7 @@ struct TimeSpan: ExpressibleByArgument {
         let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
         let unit = argument.last.flatMap { units[$0] }
         guard let number = Double(unit == nil ? argument[...] : argument.dropLast()),
-            number > 0, number.isFinite, number * (unit ?? 1) <= 1e7
+            number > 0, number * (unit ?? 1) <= CalibrationOptions.mostSeconds
         else { return nil }
         seconds = number * (unit ?? 1)
     }

@@ -91,7 +91,7 @@ struct InterruptionTests {
 
     @Test(
         "a first Ctrl-C ends a calibration with the best network so far, in any stage",
-        arguments: ["layers ", "training "])
+        arguments: ["outputs ", "layers ", "training "])
     func earlyEnd(stage: String) throws {
         try TestFiles.withTemporaryFolder { folder in
             let output = folder + "/out.h5"
@@ -112,6 +112,30 @@ struct InterruptionTests {
             #expect(run.text.contains("Ending the calibration with the best network so far."))
             #expect(run.text.contains("ended early by Ctrl-C"))
             #expect(FileManager.default.fileExists(atPath: output))
+        }
+    }
+
+    @Test("a first Ctrl-C ends synthesis too")
+    func earlySynthesis() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            var isSent = false
+            let run = try normconv(
+                columns: 120,
+                [
+                    "convert", model, folder + "/out.h5", "--synthesize", "--calibration-images", "256",
+                    "--json",
+                ]
+            ) { text, process in
+                if !isSent, text.contains("images ") {
+                    isSent = true
+                    kill(process.processIdentifier, SIGINT)
+                }
+            }
+            #expect(run.code == 0)
+            // Not all images are made then.
+            #expect(!run.text.contains(/"images" : 256/))
+            #expect(run.text.contains(/"endedEarly" : true/))
+            #expect(FileManager.default.fileExists(atPath: folder + "/out.h5"))
         }
     }
 

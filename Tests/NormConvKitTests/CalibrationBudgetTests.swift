@@ -1,3 +1,4 @@
+import Foundation
 import NormConvKit
 import Testing
 
@@ -8,11 +9,12 @@ struct CalibrationBudgetTests {
     @Test("more time never gives less, and a third of it is enough for the layers where anything is trained")
     func time() {
         for cost in [1e9, 1e11, 1.6e12, 1e14] {
-            let budgets = [1, 10, 60, 300, 900, 3600, 36_000].map {
-                CalibrationBudget(cost: cost, images: 384, seconds: $0)
+            let budgets = stride(from: 0.0, through: 20, by: 0.1).map {
+                CalibrationBudget(cost: cost, images: 384, seconds: exp2($0))
             }
             for (less, more) in zip(budgets, budgets.dropFirst()) {
                 #expect(less.refinements <= more.refinements && (!less.addsMirrored || more.addsMirrored))
+                #expect(less.epochs <= more.epochs)
             }
             for budget in budgets where budget.epochs > 0 {
                 let passes = CalibrationBudget.layerPasses(
@@ -31,6 +33,17 @@ struct CalibrationBudgetTests {
         let small = CalibrationBudget(cost: 384 * 41e6, images: 384)
         #expect((small.epochs, small.refinements) == (60, 5) && small.addsMirrored)
         #expect(CalibrationBudget(cost: 1e14, images: 384).epochs == 0)
+    }
+
+    @Test("a time that is none is refused", arguments: [0, -1, .nan, .infinity, 1e8])
+    func wrongTime(seconds: Double) {
+        #expect(throws: CalibrationFailure.self) { try CalibrationOptions(seconds: seconds).check() }
+    }
+
+    @Test("nothing is mirrored where time would run backwards")
+    func steps() {
+        let budget = CalibrationBudget(cost: 1e9, images: 384, mayMirror: false)
+        #expect(!budget.addsMirrored && budget.refinements == 5)
     }
 
     @Test("a slower machine gets fewer steps, a faster one no more")
@@ -61,5 +74,6 @@ struct CalibrationBudgetTests {
         // Three that change, by one in all.
         #expect(judged([true, true, false, true, true, false], error: 0.2).isBetter(than: last))
         #expect(!judged(last.agrees, error: .nan).isBetter(than: last))
+        #expect(judged(last.agrees, error: 9).isBetter(than: judged(last.agrees, error: .nan)))
     }
 }

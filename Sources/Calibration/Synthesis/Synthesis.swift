@@ -39,29 +39,32 @@ package struct Synthesis {
 
     /// Adam's rate to begin with.
     private static let rate = 0.025
+    /// A calibration needs so many images.
+    private static let fewestImages = 8
     /// The statistics' loss for each norm that is near enough.
     static let enough = 0.02
     /// What the mean squared difference of neighbours counts.
     private static let smoothness: Float = 0.4
 
-    /// Makes the images, preprocessed. `progress` is told how many steps of how many are done.
+    /// Makes the images, preprocessed. Once the clock is over there are fewer of them, and they are as far as they came.
+    /// `progress` is told how many steps of how many are done.
     ///
     /// Throws `SynthesisFailure` where there are no statistics, or none are approached.
     package func run(
-        progress: (Int, Int) -> Void
+        until clock: CalibrationClock = CalibrationClock(seconds: nil), progress: (Int, Int) -> Void
     ) throws -> (images: ActivationStore, report: SynthesisReport) {
         let watch = Stopwatch()
-        let (images, made) = try watch.measure { try settled(progress: progress) }
+        let (images, made) = try watch.measure { try settled(until: clock, progress: progress) }
         var report = made
         report.seconds = watch.seconds
-        guard report.lastLoss <= 0.5 * report.firstLoss || report.isNear else {
+        guard clock.isOver || report.lastLoss <= 0.5 * report.firstLoss || report.isNear else {
             throw SynthesisFailure.distant(first: report.firstLoss, last: report.lastLoss)
         }
         return (images, report)
     }
 
     private func settled(
-        progress: (Int, Int) -> Void
+        until clock: CalibrationClock, progress: (Int, Int) -> Void
     ) throws -> (images: ActivationStore, report: SynthesisReport) {
         let (count, steps) = (budget.images, budget.steps)
         let statistics = try StatisticsLoss(network, parameters: parameters)
@@ -70,7 +73,7 @@ package struct Synthesis {
         let gradients = try ImageGradients(
             network, parameters: parameters, shapes: network.shapes(forImage: shape), taps: statistics.taps,
             batch: (count + batches - 1) / batches, workers: workers)
-        let store = try ActivationStore(shape: shape, count: count)
+        var (made, parts) = (0, [ArraySlice<Float>]())
         var report = SynthesisReport(
             images: count, height: shape[0], width: shape[1],
             microBatch: gradients.batch / ImageGradients.microBatches, norms: statistics.taps.count, steps: 0,
@@ -78,21 +81,22 @@ package struct Synthesis {
         var random = SplitMix64(seed: seed &+ 0x1A6E5)
         var done = 0
         progress(0, batches * steps)
-        for batch in 0..<batches {
+        for batch in 0..<batches where made < Self.fewestImages || !clock.isOver {
             var pixels = Noise.blurred(shape, count: gradients.batch, using: &random)
-            let (taken, first, last) = try settle(&pixels, gradients, statistics) {
+            let (taken, first, last) = try settle(&pixels, gradients, statistics, until: clock) {
                 progress(done + $0, done + $1 + (batches - batch - 1) * steps)
             }
             done += taken
             report.steps = max(report.steps, taken)
-            report.firstLoss += first / Double(batches)
-            report.lastLoss += last / Double(batches)
-            let start = batch * gradients.batch
-            let images = start..<min(start + gradients.batch, count)
-            preprocessed(pixels).withUnsafeBufferPointer {
-                store.store(images, UnsafeBufferPointer(rebasing: $0[..<(images.count * shape.count)]))
-            }
+            report.firstLoss += (first - report.firstLoss) / Double(batch + 1)
+            report.lastLoss += (last - report.lastLoss) / Double(batch + 1)
+            let images = min(gradients.batch, count - made)
+            parts.append(preprocessed(pixels)[..<(images * shape.count)])
+            made += images
         }
+        report.images = made
+        let store = try ActivationStore(shape: shape, count: made)
+        Array(parts.joined()).withUnsafeBufferPointer { store.store(0..<made, $0) }
         return (store, report)
     }
 
@@ -100,7 +104,7 @@ package struct Synthesis {
     /// after.
     private func settle(
         _ pixels: inout [Float], _ gradients: ImageGradients, _ statistics: StatisticsLoss,
-        progress: (_ done: Int, _ total: Int) -> Void
+        until clock: CalibrationClock, progress: (_ done: Int, _ total: Int) -> Void
     ) throws -> (steps: Int, first: Double, last: Double) {
         var (current, last) = try gradient(gradients, statistics, pixels)
         let first = last
@@ -110,7 +114,7 @@ package struct Synthesis {
         for round in 1...budget.rounds where taken == 0 || last > enough && last < 0.9 * before {
             before = last
             var adam = Adam(count: pixels.count, beta1: 0.5, beta2: 0.9)
-            for step in 0..<budget.steps {
+            for step in 0..<budget.steps where !clock.isOver {
                 guard last.isFinite else { throw SynthesisFailure.diverged }
                 let factor = 0.5 * (1 + cos(Double.pi * Double(step) / Double(budget.steps)))
                 adam.step(&pixels, gradient: current, rate: Float(Self.rate * factor))
