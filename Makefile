@@ -34,7 +34,7 @@ conformance: build
 conformance-light: build
 	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --light
 
-# 411 hostile files, each with its own error, and 200,000 damaged copies of good ones. See SECURITY.md.
+# 412 hostile files, each with its own error, and 200,000 damaged copies of good ones. See SECURITY.md.
 hostile: build
 	$(SWIFT_BUILD) --product normconv-fuzz
 	folder=$$(swift build -c release --show-bin-path) && scripts/hostile "$$folder/normconv" "$$folder/normconv-fuzz" 200000

@@ -37,6 +37,7 @@ TIMM = (
     "vgg11_bn", "densenet121", "mobilenetv2_100", "mobilenetv2_050", "mobilenetv2_110d", "mobilenetv2_120d",
     "regnetx_032", "regnety_032", "seresnet18", "seresnet50", "seresnext50_32x4d", "seresnet152d", "efficientnet_b0",
     "tf_efficientnet_b4", "legacy_seresnet50", "legacy_seresnext26_32x4d", "legacy_senet154",
+    "resnest14d", "resnest26d", "resnest50d",
 )  # fmt: skip
 # efficientnet_pytorch's network, as segmentation_models_pytorch has it.
 SEGMENTATION_MODELS = ("efficientnet-b0", "efficientnet-b2", "efficientnet-b3")

@@ -165,7 +165,7 @@ def tensor_case(name, expected, shape, strides, offset=0, count=4, stored=None):
 
 
 tensor_case("beyond-storage", "tensor: found", [5], [1])
-tensor_case("stride-0", "tensor: found", [1 << 20], [0])
+tensor_case("stride-0", "at most 100 times as many elements", [1 << 40], [0])
 tensor_case("stride-negative", "tensor: found", [4], [-1], offset=3)
 tensor_case("stride-overflow", "tensor: found", [2, 2], [1 << 62, 1 << 62])
 tensor_case("shape-overflow", "tensor: found", [1 << 40, 1 << 40], [1, 1])

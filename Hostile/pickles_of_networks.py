@@ -60,6 +60,10 @@ network_case("type-of-another-size", "expected a view", dictionary(
 network_case("parameter-of-none", "expected a tensor",
              dictionary((b"a.b", b"ctorch._utils\n_rebuild_parameter\n(NtR")))
 
+# 300 tensors of a million elements, each on a storage of four.
+network_case("expanded-to-a-gigabyte", "elements of expanded tensors", dictionary(
+    *[(f"a.{index}".encode(), tensor([1 << 20], [0])) for index in range(300)]))
+
 # MARK: Modules
 
 

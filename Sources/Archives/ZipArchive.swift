@@ -16,6 +16,8 @@ package struct ZipArchive: Sendable {
         package static let expansion = 100
         /// Bytes that any member may inflate to: sorted labels deflate a thousandfold.
         package static let allowance = 16 << 20
+        /// Bytes of the inflated member that is kept for reading other parts of it.
+        static let kept = 256 << 20
     }
 
     /// A file in the archive.
@@ -44,6 +46,7 @@ package struct ZipArchive: Sendable {
     private let file: RandomAccessFile
     private let index: [String: Int]
     private let checked = CheckedNames()
+    private let inflated = InflatedMember()
 
     /// Opens an archive and checks its structure.
     package init(path: String) throws(ArchiveError) {
@@ -71,16 +74,21 @@ package struct ZipArchive: Sendable {
         return bytes
     }
 
-    /// A range of a member's bytes. All of the member is read and checked first; of a stored one only once, as the file stays
-    /// as it was when it was opened.
+    /// A range of a member's bytes. All of the member is read and checked first; only once where it is stored, or is the
+    /// deflated one that was read last, as the file stays as it was when it was opened.
     package func read(_ member: Member, _ range: Range<Int>) throws(ArchiveError) -> [UInt8] {
         precondition(range.lowerBound >= 0 && range.upperBound <= member.size)
         if range.count < member.size, checked.contains(member.name) {
             return try file.read(at: member.offset + range.lowerBound, count: range.count)
         }
+        if let bytes = inflated.bytes(range, of: member.name) { return bytes }
         let bytes = try read(member)
-        if member.method == .stored { checked.insert(member.name) }
-        return range == bytes.indices ? bytes : Array(bytes[range])
+        if range == bytes.indices { return bytes }
+        switch member.method {
+        case .stored: checked.insert(member.name)
+        case .deflated: if member.size <= Limits.kept { inflated.keep(bytes, of: member.name) }
+        }
+        return Array(bytes[range])
     }
 
     /// The first bytes of a member, at most `count`; fewer where they do not inflate. Nothing is checked.
@@ -142,4 +150,15 @@ private final class CheckedNames: Sendable {
     func contains(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
 
     func insert(_ name: String) { names.withLock { _ = $0.insert(name) } }
+}
+
+/// The bytes of the deflated member of which a part was read last.
+private final class InflatedMember: Sendable {
+    private let last = Mutex<(name: String, bytes: [UInt8])?>(nil)
+
+    func bytes(_ range: Range<Int>, of name: String) -> [UInt8]? {
+        last.withLock { last in last.flatMap { $0.name == name ? Array($0.bytes[range]) : nil } }
+    }
+
+    func keep(_ bytes: [UInt8], of name: String) { last.withLock { $0 = (name, bytes) } }
 }

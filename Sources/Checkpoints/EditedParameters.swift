@@ -50,7 +50,7 @@ extension Parameter {
     fileprivate func changed(
         by change: @escaping @Sendable (consuming Tensor) throws -> Tensor, path: String
     ) -> Parameter {
-        Parameter(name: name, shape: shape, elementType: elementType) {
+        Parameter(name: name, shape: shape, elementType: elementType, tie: tie) {
             let new = try change(try read())
             guard new.shape == shape else {
                 throw CheckpointError.wrongEdit(

@@ -94,6 +94,8 @@ package enum ConversionWarning: Sendable, Equatable {
     case unprovenPairs(norms: [String], isKeras: Bool, canBeAssumed: Bool)
     /// Norms that were assumed to follow their convolutions directly, but have the statistics of values after a ReLU.
     case contradictedAdjacency(norms: [String])
+    /// One tensor under several names, whose uses want different values: it is written once for each name.
+    case untied(parameters: [String])
     /// `assumesAdjacent` has no effect.
     case graphIsKnown
     /// Synthetic images whose statistics are far from the stored ones: the distance, and the largest acceptable one.
@@ -127,7 +129,7 @@ extension ConversionWarning {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
         case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages,
-            .unprovenPairs, .contradictedAdjacency, .graphIsKnown, .poorCalibration:
+            .unprovenPairs, .contradictedAdjacency, .graphIsKnown, .poorCalibration, .untied:
             false
         }
     }
@@ -171,6 +173,9 @@ extension ConversionWarning: CustomStringConvertible {
         case .contradictedAdjacency(let norms):
             "--assume-adjacent contradicts the statistics of \(norms.map { "'\($0)'" }.listed(limit)): their running means "
                 + "are all 0 or more, as after a ReLU; the convolutions before them stay unchanged"
+        case .untied(let parameters):
+            "\(parameters.map { "'\($0)'" }.listed(limit)) are one tensor in the file (tied weights), but their layers need "
+                + "different values now: each is written by itself"
         case .graphIsKnown:
             "--assume-adjacent has no effect: the graph is known"
         case .distantImages(let distance, let near):

@@ -64,7 +64,7 @@ extension Model {
                 throw ConvertFailure.batchNormInside(
                     layer: layer, className: opaque.className, norm: norm)
             }
-            let plan = try planConversion(
+            var plan = try planConversion(
                 of: network, parameters: checkpoint.parameters, options: options)
             let remaining = plan.network.nodes.filter {
                 if case .batchNorm = $0.operation { true } else { false }
@@ -73,6 +73,7 @@ extension Model {
                 throw ConvertFailure.batchNormRemains(layers: remaining.map(\.layer))
             }
             try checkCopied(plan)
+            plan.report.warnings += try untied(by: plan.edits)
             return plan
         }
     }

@@ -30,18 +30,21 @@ package struct Parameter: Sendable {
     package let shape: Shape
     /// Encoding as stored; `read` gives Float32 whatever it is.
     package let elementType: ElementType
+    /// Parameters with the same number are one tensor in the file, under several names (tied weights); nil for the others.
+    package let tie: Int?
     private let load: @Sendable () throws -> Tensor
     private let loadBytes: (@Sendable () throws -> [UInt8]?)?
 
     /// `load` is called at every `read`; it gives a tensor of `shape`. `bytes` gives the elements as stored, where
     /// a file has them.
     package init(
-        name: String, shape: Shape, elementType: ElementType,
+        name: String, shape: Shape, elementType: ElementType, tie: Int? = nil,
         bytes: (@Sendable () throws -> [UInt8]?)? = nil, load: @escaping @Sendable () throws -> Tensor
     ) {
         self.name = name
         self.shape = shape
         self.elementType = elementType
+        self.tie = tie
         self.load = load
         loadBytes = bytes
     }
@@ -54,7 +57,8 @@ package struct Parameter: Sendable {
 
     /// The same parameter under another name.
     package func renamed(_ name: String) -> Parameter {
-        Parameter(name: name, shape: shape, elementType: elementType, bytes: loadBytes, load: load)
+        Parameter(
+            name: name, shape: shape, elementType: elementType, tie: tie, bytes: loadBytes, load: load)
     }
 }
 

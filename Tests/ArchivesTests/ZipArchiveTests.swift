@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Archives
@@ -29,6 +30,21 @@ import Testing
         try Samples.open(Samples.plain.replacing(at: 35, with: Array("S".utf8))) { archive in
             let member = try #require(archive["a.txt"])
             for _ in 0..<2 { #expect(throws: ArchiveError.self) { try archive.read(member, 2..<5) } }
+        }
+    }
+
+    @Test("a deflated member is inflated once for all of its parts")
+    func inflatesOnce() throws {
+        try Samples.open(Samples.plain) { archive in
+            let member = try #require(archive["folder/b.txt"])
+            let bytes = try archive.read(member)
+            #expect(try archive.read(member, 2..<5) == Array(bytes[2..<5]))
+            let file = try #require(FileHandle(forUpdatingAtPath: archive.path))
+            try file.seek(toOffset: UInt64(member.offset))
+            try file.write(contentsOf: Data(repeating: 0, count: member.storedSize))
+            try file.close()
+            #expect(try archive.read(member, 7..<90) == Array(bytes[7..<90]))
+            #expect(throws: ArchiveError.self) { try archive.read(member) }
         }
     }
 

@@ -164,6 +164,20 @@ struct NetworkSearchTests {
             .unreadableTensor(path: "p", name: "a.x", found: "a quantized tensor"))
     }
 
+    @Test("tensors in tuples and lists are no parameters, but are named")
+    func packedDense() throws {
+        let value = Python.dict([
+            ("conv.weight", .tensor([2])), ("fc._packed", .tuple([.tensor([2], key: "1"), .none])),
+            ("sizes", [1, 2]),
+        ])
+        var reader = PickleReader(value.pickle, path: "p")
+        let state = try PickleMachine.load(&reader, path: "p") {
+            try StateDictionary($0.value, key: nil, path: "p")
+        }
+        #expect(state.tensors.map(\.name) == ["conv.weight"])
+        #expect(state.packed == ["fc._packed"])
+    }
+
     @Test("a quantized tensor in a tuple or list is refused by the name of the tuple")
     func packed() throws {
         let quantized = Python.call(.global("torch._utils", "_rebuild_qtensor"), [1, 2])

@@ -258,10 +258,11 @@ struct PickleTests {
     }
 
     @Test(
-        "views that leave their storage, or are larger than it",
+        "views that leave their storage, or are much larger than it",
         arguments: [
             (8, 0, [2, 2], [4, 2], true), (8, 2, [2, 2], [4, 1], true), (8, 3, [2, 2], [4, 1], false),
-            (8, 0, [9], [0], false), (8, 0, [2], [-1], false), (8, -1, [2], [1], false),
+            (8, 0, [9], [0], true), (8, 0, [1 << 20], [0], true), (8, 0, [1 << 40], [0], false),
+            (8, 0, [4, 3], [1, 2], true), (8, 0, [2], [-1], false), (8, -1, [2], [1], false),
             (8, 0, [2], [Int.max], false), (8, 0, [2, 2], [1], false), (8, Int.max, [2], [1], false),
             (0, 5, [0], [1], true), (0, 0, [0, 1 << 40, 1 << 40], [7, 1 << 40, 1], true),
         ])

@@ -73,6 +73,20 @@ struct RecordedModuleTests {
         }
     }
 
+    @Test("tied weights that a conversion gives different values are named")
+    func untied() throws {
+        let model = try Model(path: TestFiles.fixture("pickles/module.pth"))
+        let double = ParameterEdit.replace { Tensor(shape: $0.shape, values: $0.values.map { $0 * 2 }) }
+        var edits = ParameterEdits()
+        #expect(try model.untied(by: edits) == [])
+        edits.set("head.weight", double)
+        let warning = try model.untied(by: edits)
+        #expect(warning == [.untied(parameters: ["fc.weight", "head.weight"])])
+        #expect(warning.first?.description.contains("'fc.weight', 'head.weight' are one tensor") == true)
+        edits.set("fc.weight", double)
+        #expect(try model.untied(by: edits) == [])
+    }
+
     private func reference(
         _ name: String, _ preprocessing: Preprocessing
     ) throws -> (images: Tensor, expected: Tensor) {

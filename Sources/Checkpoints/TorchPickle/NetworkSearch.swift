@@ -210,6 +210,9 @@ struct NetworkSearch {
                 try spend(list.values.count)
                 if let unreadable = list.values.first(where: \.isUnreadable) {
                     try add(unreadable, named: prefix + key, to: &contents)
+                } else if list.values.contains(where: { $0.numbers != nil }) {
+                    try spend(nameBytes: prefix.utf8.count + key.utf8.count)
+                    contents.packed.append(prefix + key)
                 }
             }
         }

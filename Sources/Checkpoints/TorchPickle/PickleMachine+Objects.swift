@@ -158,7 +158,7 @@ extension PickleMachine {
             throw PickleError.wrongTensor(
                 path: path,
                 found: "shape \(extents), strides \(strides), offset \(offset) on \(storage.count) elements",
-                expected: "a view inside its storage")
+                expected: "a view inside its storage, of at most 100 times as many elements")
         }
         return .tensor(tensor)
     }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// The pickle of a state dictionary: an `OrderedDict` of tensors, each on a storage of its own.
+/// The pickle of a state dictionary: an `OrderedDict` of tensors.
 ///
 /// Protocol 2, with the opcodes that `torch.load(weights_only=True)` takes. Sources: `Lib/pickletools.py`,
 /// `torch/_utils.py` (`_rebuild_tensor_v2`), `torch/serialization.py` (`persistent_id`).
@@ -8,13 +8,13 @@ struct PickleOutput {
     /// The whole pickle.
     private(set) var bytes: [UInt8] = [0x80, 2]  // PROTO
 
-    /// A pickle of tensors; the one at place `i` is on the storage with the key `i`.
-    init(_ tensors: [(parameter: Parameter, storageClass: String)]) {
+    /// A pickle of tensors; the one at place `i` is on the storage with the key `keys[i]`, which tied ones share.
+    init(_ tensors: [(parameter: Parameter, storageClass: String)], keys: [Int]) {
         emptyOrderedDictionary()
         opcode("(")  // MARK
-        for (place, tensor) in tensors.enumerated() {
+        for (tensor, key) in zip(tensors, keys) {
             string(tensor.parameter.name)
-            self.tensor(tensor.parameter.shape, of: tensor.storageClass, key: "\(place)")
+            self.tensor(tensor.parameter.shape, of: tensor.storageClass, key: "\(key)")
         }
         opcode("u")  // SETITEMS
         opcode(".")  // STOP

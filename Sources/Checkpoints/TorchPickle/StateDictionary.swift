@@ -15,6 +15,8 @@ struct StateDictionary {
     let modules: [String: RecordedModule]
     /// Whether these are from modules, which have a class and code.
     let isModule: Bool
+    /// Names of tuples and lists with tensors, which are no parameters by themselves.
+    let packed: [String]
     /// Keys beside the network's.
     let others: [String]
     /// The network's key, and those of other networks, as `--key` takes them.
@@ -45,6 +47,7 @@ struct StateDictionary {
         }
         modules = contents.modules
         isModule = contents.isModule
+        packed = contents.packed
         others =
             found.keys.first.map { first in
                 (value.children ?? []).compactMap(\.key).filter { $0 != first }
@@ -61,6 +64,8 @@ struct PickleContents {
     var numbers: [(name: String, value: PickleValue)] = []
     /// Classes and settings of modules by path; the network itself is under the empty one.
     var modules: [String: RecordedModule] = [:]
+    /// Names of tuples and lists with tensors.
+    var packed: [String] = []
     /// Whether some are from modules.
     var isModule = false
 }

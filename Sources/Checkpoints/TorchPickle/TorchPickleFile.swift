@@ -72,15 +72,9 @@ struct TorchPickleFile: Checkpoint {
         isModule = state.isModule
         networkKeys = state.keys
         leftOut =
-            state.others.isEmpty ? [] : ["other entries of the checkpoint (\(state.others.listed(24)))"]
-        var names: Set<String> = []
-        let table = ParameterTable(
-            try state.tensors.map { name, tensor in
-                guard names.insert(name).inserted else {
-                    throw CheckpointError.duplicateParameter(path: path, name: name)
-                }
-                return try Parameter(name, tensor, in: storages)
-            })
+            (state.others.isEmpty ? [] : ["other entries of the checkpoint (\(state.others.listed(24)))"])
+            + (state.packed.isEmpty ? [] : ["tensors in tuples and lists (\(state.packed.listed(24)))"])
+        let table = try Self.table(state, storages, path: path)
         note = try metadata?["normconv"]
         classNames = try metadata?[NameListAttribute.classNames].flatMap { (try? JSON.parse($0))?.strings }
         let origin = KerasOrigin(
@@ -89,6 +83,29 @@ struct TorchPickleFile: Checkpoint {
         parameters = translated ?? table
         depthwiseKernels = origin?.depthwiseKernels ?? []
         modelConfig = translated == nil ? nil : origin?.config
+    }
+
+    /// Elements that all expanded tensors have beyond those of their storages.
+    private static let expandedLimit = 1 << 28
+
+    private static func table(
+        _ state: StateDictionary, _ storages: StorageReader, path: String
+    ) throws -> ParameterTable {
+        let ties = TiedTensors(state.tensors.map(\.tensor))
+        var names: Set<String> = []
+        var expanded = 0
+        return ParameterTable(
+            try state.tensors.enumerated().map { place, entry in
+                guard names.insert(entry.name).inserted else {
+                    throw CheckpointError.duplicateParameter(path: path, name: entry.name)
+                }
+                expanded += entry.tensor.expandedCount
+                guard expanded <= expandedLimit else {
+                    throw PickleError.tooMany(
+                        path: path, object: "elements of expanded tensors", limit: expandedLimit)
+                }
+                return try Parameter(entry.name, entry.tensor, tie: ties.numbers[place], in: storages)
+            })
     }
 
     func write(
@@ -137,10 +154,12 @@ enum StorageReader {
 }
 
 extension Parameter {
-    fileprivate init(_ name: String, _ tensor: TorchTensor, in storages: StorageReader) throws {
+    fileprivate init(
+        _ name: String, _ tensor: TorchTensor, tie: Int?, in storages: StorageReader
+    ) throws {
         let read = try storages.bytes(tensor.storage)
         let bytes = { @Sendable () throws -> [UInt8] in tensor.elements(of: try read(tensor.byteRange)) }
-        self.init(name: name, shape: tensor.shape, elementType: tensor.type, bytes: bytes) {
+        self.init(name: name, shape: tensor.shape, elementType: tensor.type, tie: tie, bytes: bytes) {
             Tensor(shape: tensor.shape, values: Elements.floats(try bytes(), tensor.type))
         }
     }

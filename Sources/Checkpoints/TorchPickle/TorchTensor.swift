@@ -76,10 +76,17 @@ struct TorchTensor {
     /// Elements from the first one to the last, both included.
     private let span: Int
 
-    /// Nil where the view reaches beyond the storage, or has more elements than it: an expanded view.
+    /// Elements of a view that has more than its storage (`expand`), for each of the storage's, and in any case.
+    private static let (expansion, expansionAllowance) = (100, 1 << 20)
+
+    /// Elements beyond those of the storage.
+    var expandedCount: Int { max(0, shape.count - storage.count) }
+
+    /// Nil where the view reaches beyond the storage, or repeats its elements more often than any network needs.
     init?(storage: TorchStorage, type: ElementType, offset: Int, extents: [Int], strides: [Int]) {
         guard let shape = Shape(checking: extents), strides.count == extents.count, offset >= 0,
-            strides.allSatisfy({ $0 >= 0 }), shape.count <= storage.count
+            strides.allSatisfy({ $0 >= 0 }),
+            shape.count / Self.expansion <= storage.count || shape.count <= Self.expansionAllowance
         else { return nil }
         var last = offset
         if shape.count > 0 {

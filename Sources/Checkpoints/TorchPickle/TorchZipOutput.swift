@@ -35,6 +35,27 @@ struct TorchZipOutput {
         self.metadata = metadata
     }
 
+    /// For each tensor the place of the one that has its storage: its own, or the first of those that it is tied with, where
+    /// both have the same values. Two uses of one tensor may have been converted differently.
+    private func storageKeys(named name: String) throws -> [Int] {
+        var first: [Int: (place: Int, digest: String)] = [:]
+        var keys = Array(tensors.indices)
+        for (place, tensor) in tensors.enumerated() {
+            guard let tie = tensor.parameter.tie else { continue }
+            var hash = SHA256()
+            hash.add(try tensor.parameter.encoded(path: name))
+            let digest = hash.text
+            if let known = first[tie] {
+                if known.digest == digest, tensors[known.place].storageClass == tensor.storageClass {
+                    keys[place] = known.place
+                }
+            } else {
+                first[tie] = (place, digest)
+            }
+        }
+        return keys
+    }
+
     /// Writes the file, one tensor in memory at a time. Errors name it `name`.
     func write(to path: String, named name: String) throws {
         var output = try ZipOutput(path: path, named: name, alignment: Self.alignment)
@@ -43,11 +64,12 @@ struct TorchZipOutput {
             let crc = try output.add(Self.folder + member, bytes)
             contents.add(Array("\(member) \(crc)\n".utf8))
         }
-        try add("data.pkl", PickleOutput(tensors).bytes)
+        let keys = try storageKeys(named: name)
+        try add("data.pkl", PickleOutput(tensors, keys: keys).bytes)
         try add(".format_version", Array("1".utf8))
         try add(".storage_alignment", Array("\(Self.alignment)".utf8))
         try add("byteorder", Array("little".utf8))
-        for (place, tensor) in tensors.enumerated() {
+        for (place, tensor) in tensors.enumerated() where keys[place] == place {
             try add("data/\(place)", try tensor.parameter.encoded(path: name))
         }
         for (key, value) in metadata { try add(TorchZipMetadata.member(key), Array(value.utf8)) }

@@ -25,7 +25,8 @@ struct TorchBuilder {
         }
         if let classifier = layout.classifier { value = try graph.head("avgpool", classifier, value) }
         return Network(
-            name: "resnet\(layout.depth)", architecture: layout.title(first3x3: first3x3), family: .torch,
+            name: "\(layout.hasSplitAttention ? "resnest" : "resnet")\(layout.depth)",
+            architecture: layout.title(first3x3: first3x3), family: .torch,
             input: Network.Input(height: nil, width: nil, channels: input.channels), nodes: graph.nodes,
             output: value.node)
     }
@@ -60,6 +61,7 @@ struct TorchBuilder {
     }
 
     private mutating func block(_ name: String, _ input: Value, stride: Int) throws(NetworkError) -> Value {
+        if layout.hasSplitAttention { return try splitAttentionBlock(name, input, stride: stride) }
         // Rows and columns, and stride, of each convolution.
         let convolutions = layout.isBottleneck ? [(1, 1), (3, stride), (1, 1)] : [(3, stride), (3, 1)]
         var value = input
@@ -71,6 +73,25 @@ struct TorchBuilder {
         if layout.hasSqueeze {
             value = try graph.squeezeExcitation(SqueezeExcitation(name: "\(name).se"), value)
         }
+        let shortcut = try shortcut(name, input, outputs: value.channels, stride: stride)
+        value.node = graph.append("\(name).add", .add, [value.node, shortcut.node])
+        return graph.relu("\(name).relu", value)
+    }
+
+    /// ResNeSt's: split attention, and where the stride is, the mean of 3×3 pixels, counting zeros around the map.
+    private mutating func splitAttentionBlock(
+        _ name: String, _ input: Value, stride: Int
+    ) throws(NetworkError) -> Value {
+        var value = try graph.convolution("\(name).conv1", input, size: 1, stride: 1)
+        value = graph.relu("\(name).relu", try graph.norm("\(name).bn1", value))
+        value = try graph.splitAttention(SplitAttention(name: "\(name).conv2"), value)
+        if stride != 1 {
+            value = graph.apply(.zeroPad(Margins(1)), "\(name).avd_last", to: value)
+            let pool = Pool(kind: .average, size: Extent(3), strides: Extent(stride), padding: .valid)
+            value = graph.apply(.pool(pool), "\(name).avd_last", to: value)
+        }
+        value = try graph.norm(
+            "\(name).bn3", try graph.convolution("\(name).conv3", value, size: 1, stride: 1))
         let shortcut = try shortcut(name, input, outputs: value.channels, stride: stride)
         value.node = graph.append("\(name).add", .add, [value.node, shortcut.node])
         return graph.relu("\(name).relu", value)

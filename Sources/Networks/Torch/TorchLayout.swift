@@ -8,6 +8,8 @@ struct TorchLayout {
     var isBottleneck: Bool
     /// Whether squeeze-and-excitation stands before each block's sum, as in timm's SE-ResNets.
     var hasSqueeze: Bool
+    /// Whether split attention stands for each block's 3×3 convolution, as in ResNeSts.
+    var hasSplitAttention: Bool
     /// The layers before the blocks.
     var stem: Stem
     /// The classifier's layer; nil in a backbone, or where it could be one of two.
@@ -44,6 +46,7 @@ struct TorchLayout {
         blocks = Self.blockCounts(names)
         isBottleneck = names["layer1.0.conv3.weight"] != nil
         hasSqueeze = names["layer1.0.se.fc1.weight"] != nil && names["layer1.0.se.fc2.weight"] != nil
+        hasSplitAttention = names["layer1.0.conv2.conv.weight"] != nil
         let classifiers = Self.classifiers(names)
         classifier = classifiers.count == 1 ? classifiers[0] : nil
         let submodule = ["downsample", "shortcut"].first { submodule in
@@ -104,10 +107,12 @@ struct TorchLayout {
     }
 
     /// The assumed source of strides, pools and activations.
-    var geometry: String { hasSqueeze ? "timm's" : stem.geometry }
+    var geometry: String { hasSqueeze || hasSplitAttention ? "timm's" : stem.geometry }
 
     /// Layers with weights as papers count them: the stem, the blocks' convolutions, the classifier.
     var depth: Int { 2 + blocks.reduce(0, +) * (isBottleneck ? 3 : 2) }
+
+    private var ending: String { classifier == nil ? ", without a classifier" : "" }
 
     /// `ResNet-50 (torchvision names)`, `ResNeXt-50 32x4d (torchvision names)`, `ResNet-20 (CIFAR)`.
     ///
@@ -122,11 +127,12 @@ struct TorchLayout {
             }
         }
         if hasSqueeze { title = "SE-" + title }
+        if hasSplitAttention { return "ResNeSt-\(depth) (timm names)" + ending }
         switch stem {
         case .plain: title += hasSqueeze ? " (timm names)" : " (torchvision names)"
         case .deep: title += "-D (timm names)"
         case .small: title += " (CIFAR)"
         }
-        return title + (classifier == nil ? ", without a classifier" : "")
+        return title + ending
     }
 }

@@ -75,6 +75,7 @@ struct ModuleComparison {
         }
         switch node.operation {
         case .activation(let expected):
+            if module.isSplitSoftmax, expected == .sigmoid { break }
             guard let found = module.activation else {
                 // A norm's layer may be followed by something else than the activation.
                 guard path == node.layer || path.hasSuffix(".act") || module.isIdentity else { return false }
@@ -104,11 +105,21 @@ struct ModuleComparison {
         if module.isIdentity {
             let one = Pool(kind: .maximum, size: Extent(1), strides: Extent(1), padding: .valid)
             network.nodes[index].operation = .pool(one)
-        } else if let found = module.pool {
+        } else if let found = module.pool(behind: zeros(before: index)) {
             if !expected.isSame(as: found) { network.nodes[index].operation = .pool(found) }
         } else {
             report(path, "is \(module.title) with settings that normconv does not compute")
         }
+    }
+
+    /// The zeros that the graph adds before a pool that has the same layer.
+    private func zeros(before index: Int) -> Margins? {
+        guard let input = network.nodes[index].inputs.first,
+            network.nodes[input].layer == network.nodes[index].layer,
+            case .zeroPad(let margins) = network.nodes[input].operation
+        else { return nil }
+        // BiT's are a module of their own.
+        return modules[network.nodes[index].layer]?.className == "AvgPool2d" ? margins : nil
     }
 
     /// Compares the nodes without a module of their own with the modules in their blocks.

@@ -41,6 +41,9 @@ extension RecordedModule {
     /// Whether it is a fully connected layer.
     var isLinear: Bool { isKnown && ["Linear", "NonDynamicallyQuantizableLinear"].contains(className) }
 
+    /// Whether it is the softmax of split attention, in timm and in ResNeSt's own code.
+    var isSplitSoftmax: Bool { ["RadixSoftmax", "rSoftMax"].contains(className) }
+
     /// Whether its output is its input when a network is scored, or it is only used in training.
     var isWithoutEffect: Bool {
         if isLeaf, ["Sequential", "ModuleList", "ModuleDict", "ParameterList"].contains(className) {
@@ -107,8 +110,9 @@ extension RecordedModule {
     /// Whether it is a maximum or mean over windows.
     var isPool: Bool { isKnown && ["MaxPool2d", "AvgPool2d"].contains(className) }
 
-    /// The maximum or mean over windows that it computes; nil where it is none, or one that is not computed here.
-    var pool: Pool? {
+    /// The maximum or mean over windows that it computes; nil where it is none, or one that is not computed here. `zeros` are
+    /// what the graph has around the map before it: a mean that counts its own margins has these.
+    func pool(behind zeros: Margins? = nil) -> Pool? {
         guard isPool, let size = pair("kernel_size"), size.height > 0, size.width > 0,
             case let strides = pair("stride") ?? size, strides.height > 0, strides.width > 0,
             case let margin = pair("padding") ?? (0, 0), margin.height >= 0, margin.width >= 0,
@@ -123,8 +127,17 @@ extension RecordedModule {
             return nil
         }
         let isAverage = className == "AvgPool2d"
-        let countsMargins = flag("count_include_pad") ?? true
-        if isAverage, countsMargins && margin != (0, 0) || number("divisor_override") != nil { return nil }
+        let countsMargins = isAverage && flag("count_include_pad") ?? true && margin != (0, 0)
+        if isAverage, number("divisor_override") != nil { return nil }
+        if let zeros {
+            let own = Margins(
+                top: margin.height, bottom: margin.height, left: margin.width, right: margin.width)
+            guard countsMargins, !isCeiling, zeros == own else { return nil }
+            return Pool(
+                kind: .average, size: Extent(height: size.height, width: size.width),
+                strides: Extent(height: strides.height, width: strides.width), padding: .valid)
+        }
+        if countsMargins { return nil }
         let margins = Margins(
             top: margin.height, bottom: margin.height + (isCeiling ? strides.height - 1 : 0),
             left: margin.width, right: margin.width + (isCeiling ? strides.width - 1 : 0))
