@@ -13,6 +13,7 @@ import safetensors.torch
 import timm
 import torch
 import torchvision
+from timm.models.resnest import ResNestBottleneck
 from timm.models.resnet import Bottleneck, ResNet
 from torch import nn
 from torchvision.models import densenet, efficientnet, mobilenetv2, mobilenetv3, regnet, vgg
@@ -28,7 +29,7 @@ LISTED = (
     )),
     *(("timm", name) for name in (
         "vgg11_bn", "mobilenetv2_110d", "efficientnet_b0", "regnety_002", "seresnet50", "seresnext26d_32x4d",
-        "legacy_seresnet50", "legacy_senet154",
+        "legacy_seresnet50", "legacy_senet154", "resnest50d",
     )),
 )  # fmt: skip
 
@@ -93,6 +94,10 @@ def narrow_networks():
     yield "regnet", narrow_regnet()
     yield "se-resnet", ResNet(
         Bottleneck, (1, 1, 1, 1), CLASSES, stem_width=4, channels=(4, 4, 4, 4), block_args=dict(attn_layer="se")
+    )
+    yield "resnest", ResNet(
+        ResNestBottleneck, (1, 1, 1, 1), CLASSES, stem_type="deep", stem_width=4, avg_down=True, channels=(4, 4, 8, 8),
+        block_args=dict(radix=2, avd=True, avd_first=False),
     )
 
 

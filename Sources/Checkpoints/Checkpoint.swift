@@ -114,6 +114,8 @@ package enum Layout: String, Sendable, CaseIterable {
     case safetensorsShards = "safetensors-shards"
     /// PyTorch's zip archive (`torch.save`).
     case torchZip = "pth"
+    /// Several of PyTorch's own files (shards) and an index of them, `x.bin.index.json`, only read.
+    case torchShards = "pth-shards"
     /// PyTorch's format before 1.6, only read.
     case torchLegacy = "pth-legacy"
     /// A TorchScript archive (`torch.jit.save`), only read.
@@ -143,6 +145,7 @@ package enum Layout: String, Sendable, CaseIterable {
         case .safetensors: "PyTorch names (safetensors)"
         case .safetensorsShards: "PyTorch names (safetensors in several files)"
         case .torchZip: "PyTorch checkpoint (zip)"
+        case .torchShards: "PyTorch checkpoint (several files)"
         case .torchLegacy: "PyTorch checkpoint (before 1.6)"
         case .torchScript: "TorchScript archive"
         case .pickle: "Python pickle"

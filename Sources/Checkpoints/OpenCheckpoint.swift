@@ -7,7 +7,7 @@ import OrderedJSON
 /// Throws `HDF5Error`, `SafetensorsError`, `ShardError`, `ArchiveError` or `PickleError` where it is damaged or of no kind that is
 /// known, `CheckpointError` where its layout is not understood.
 ///
-/// A folder stands for the index of shards (`model.safetensors.index.json`) in it. `key` chooses one of several networks in
+/// A folder stands for the index of shards (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) in it. `key` chooses one of several networks in
 /// a pickle; it is refused for files of other kinds.
 ///
 /// `modelConfig` gives the configuration of a Keras model in JSON, for files of its weights alone, from the file's note
@@ -30,11 +30,17 @@ private func openAny(
     case .safetensors:
         try ShardIndex.checkIsWhole(path)
         return try SafetensorsFile(path: path)
-    case .zip: return try openArchive(path, key: key)
-    case .pickle: return try TorchPickleFile.open(RandomAccessFile(path: path), key: key)
+    case .zip:
+        try ShardIndex.checkIsWhole(path)
+        return try openArchive(path, key: key)
+    case .pickle:
+        try ShardIndex.checkIsWhole(path)
+        return try TorchPickleFile.open(RandomAccessFile(path: path), key: key)
     default:
         if isJSON(path) {
-            if let index = try ShardIndex(path: path) { return try ShardedSafetensorsFile(index) }
+            if let index = try ShardIndex(path: path) {
+                return index.isTorch ? try ShardedTorchFile(index) : try ShardedSafetensorsFile(index)
+            }
             throw CheckpointError.shardsOrConfiguration(path: path)
         }
         return try openHDF5(path, modelConfig)
@@ -57,8 +63,7 @@ func isJSON(_ path: String) -> Bool {
 }
 
 extension CheckpointError {
-    /// What a list of shards that are not safetensors is refused with: `x.weights.json` of Keras,
-    /// `pytorch_model.bin.index.json` of others.
+    /// What a list of shards of another format is refused with: `x.weights.json` of Keras, and others.
     static func shards(path: String) -> CheckpointError {
         .unsupportedLayout(
             path: path, found: "weights in several files (shards)",

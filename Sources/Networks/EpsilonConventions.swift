@@ -20,7 +20,7 @@ struct EpsilonConventions {
 
     /// The conventions of a file's networks.
     init(_ parameters: ParameterTable) {
-        let names = parameters.names.map { $0.replacing("/", with: ".") }
+        let names = parameters.names.map(Self.dotted)
         let shapes = Dictionary(zip(names, parameters.map(\.shape.extents))) { first, _ in first }
         for family in Family.all {
             let mark = family.marks[0]
@@ -30,27 +30,48 @@ struct EpsilonConventions {
                     family.marks.allSatisfy({ shapes[prefix + $0] != nil }),
                     family.fits({ shapes[prefix + $0] })
                 else { continue }
-                prefixes.append((prefix, Convention(epsilon: family.epsilon, source: family.source)))
+                prefixes.append((prefix, family.convention))
             }
         }
         prefixes.sort { $0.prefix.utf8.count > $1.prefix.utf8.count }
     }
 
+    /// A name with dots. Keras' names before Keras 3 end in `:0`, and repeat the layer's: `bn/bn/gamma:0` is `bn.gamma`.
+    private static func dotted(_ name: String) -> String {
+        guard name.hasSuffix(":0") else { return name.replacing("/", with: ".") }
+        var parts = name.dropLast(2).split(separator: "/", omittingEmptySubsequences: false)
+        if parts.count > 2, parts[parts.count - 2] == parts[parts.count - 3] {
+            parts.remove(at: parts.count - 2)
+        }
+        return parts.joined(separator: ".")
+    }
+
     /// The convention of a norm by the name of one of its parameters.
     func epsilon(of parameter: String) -> Convention? {
-        let name = parameter.replacing("/", with: ".")
+        let name = Self.dotted(parameter)
         return prefixes.first { name.hasPrefix($0.prefix) }?.convention
     }
 }
 
 /// A family of networks by its parameters.
 private struct Family: Sendable {
-    let source: String
-    var epsilon = 1e-3
+    let convention: EpsilonConventions.Convention
     /// Names after the network's prefix that it always has.
     let marks: [String]
     /// Whether shapes, by such names, are the family's as well.
-    var fits: @Sendable (_ shape: (String) -> [Int]?) -> Bool = { _ in true }
+    let fits: @Sendable (_ shape: (String) -> [Int]?) -> Bool
+
+    init(
+        _ convention: EpsilonConventions.Convention, marks: [String],
+        fits: @escaping @Sendable (_ shape: (String) -> [Int]?) -> Bool = { _ in true }
+    ) {
+        (self.convention, self.marks, self.fits) = (convention, marks, fits)
+    }
+
+    /// A family with TensorFlow's ε.
+    init(source: String, marks: [String]) {
+        self.init(EpsilonConventions.Convention(epsilon: 1e-3, source: source), marks: marks)
+    }
 
     /// Whether a kernel has one input, as depthwise ones have.
     private static func isDepthwise(_ extents: [Int]?) -> Bool { extents?.count == 4 && extents?[1] == 1 }
@@ -62,16 +83,16 @@ private struct Family: Sendable {
                 "head.classification_head.module_list.0.0.0.weight", "backbone.features.0.1.block.0.0.weight",
             ]),
         Family(
-            source: "as in torchvision's MobileNetV3", marks: ["0.0.weight", "1.block.0.0.weight"],
+            MobileNetV3.convention, marks: ["0.0.weight", "1.block.0.0.weight"],
             fits: { $0("0.0.weight")?.dropFirst().first == 3 && isDepthwise($0("1.block.0.0.weight")) }),
         // Fused blocks are EfficientNetV2's; B5 to B7 have 2,048 features or more.
         Family(
-            source: "as in torchvision's EfficientNetV2", marks: ["0.0.weight", "1.0.block.0.0.weight"],
+            EfficientNet.secondConvention, marks: ["0.0.weight", "1.0.block.0.0.weight"],
             fits: { shape in
                 shape("1.0.block.0.0.weight").map { $0.count == 4 && !isDepthwise($0) } ?? false
             }),
         Family(
-            source: "as in torchvision's EfficientNet B5 to B7",
+            EfficientNet.largeConvention,
             marks: ["0.0.weight", "1.0.block.0.0.weight", "8.0.weight"],
             fits: { isDepthwise($0("1.0.block.0.0.weight")) && ($0("8.0.weight")?.first ?? 0) >= 2048 }),
         Family(
@@ -97,16 +118,13 @@ private struct Family: Sendable {
             marks: ["stem.0.conv.weight", "blocks.0.stack.conv1.bn_dw.weight"]),
         Family(source: "as in timm's DPN", marks: ["features.conv2_1.c1x1_a.bn.weight"]),
         Family(
-            source: "as in EfficientNet-PyTorch",
+            EfficientNet.packageConvention,
             marks: ["_conv_stem.weight", "_blocks.0._depthwise_conv.weight"]),
         Family(
             source: "as in Ultralytics' YOLO",
             marks: ["model.0.conv.weight", "model.2.cv1.bn.weight", "model.2.m.0.cv1.bn.weight"]),
         Family(
-            source: "as in keras.applications' DenseNet", epsilon: 1.001e-5,
+            EpsilonConventions.Convention(epsilon: 1.001e-5, source: "as in keras.applications' DenseNet"),
             marks: ["pool2_bn.gamma", "conv2_block1_0_bn.gamma"]),
-        Family(
-            source: "as in keras.applications' DenseNet", epsilon: 1.001e-5,
-            marks: ["pool2_bn.pool2_bn.gamma:0", "conv2_block1_0_bn.conv2_block1_0_bn.gamma:0"]),
     ]
 }

@@ -33,7 +33,7 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
             "\(differences.first ?? "")"
                 + (differences.count > 1 ? " (and \(differences.count - 1) more)" : "")
                 + ": the file's modules are not those of a \(architecture), whose names it has. normconv can convert this "
-                + "network, but not score or calibrate it; if the module changes nothing, save model.state_dict() instead"
+                + "network under its own names, but not score or calibrate it; if the module changes nothing, save model.state_dict() instead"
         case .notComputed(let cause):
             "\(cause). normconv can inspect and convert this network, but not score or calibrate it"
         case .severalOutputs(let names):

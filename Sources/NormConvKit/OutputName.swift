@@ -179,7 +179,7 @@ package struct OutputName: Sendable {
         case .weights: layout == .kerasWeights
         case .h5, .hdf5: layout.isHDF5
         // All of them are written as state dicts.
-        case .pth, .pthTar, .pt, .bin: layout.isPickle
+        case .pth, .pthTar, .pt, .bin: layout.isPickle || layout == .torchShards
         case .npz: layout == .numpyArchive
         case .shards: layout == .safetensorsShards
         }

@@ -55,6 +55,14 @@ package struct Parameter: Sendable {
     /// Reads the elements as stored, little-endian and row-major; nil if they were never stored.
     package func readBytes() throws -> [UInt8]? { try loadBytes?() }
 
+    /// The same parameter in a table where so many others come first.
+    package func renumberingTie(by offset: Int) -> Parameter {
+        guard let tie else { return self }
+        return Parameter(
+            name: name, shape: shape, elementType: elementType, tie: tie + offset, bytes: loadBytes,
+            load: load)
+    }
+
     /// The same parameter under another name.
     package func renamed(_ name: String) -> Parameter {
         Parameter(

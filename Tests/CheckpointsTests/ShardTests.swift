@@ -303,7 +303,7 @@ struct ShardErrorTests {
 
     @Test(
         "indexes of other formats keep their own error",
-        arguments: ["x.weights.json", "pytorch_model.bin.index.json"])
+        arguments: ["x.weights.json", "tf_model.h5.index.json"])
     func otherIndexes(name: String) throws {
         try TestFiles.withTemporaryFolder { folder throws in
             let path = folder + "/" + name
@@ -311,6 +311,92 @@ struct ShardErrorTests {
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
             let error = try #require(#expect(throws: CheckpointError.self) { try openCheckpoint(path) })
             #expect("\(error)".contains("weights in several files (shards)"), "\(error)")
+        }
+    }
+}
+
+@Suite("PyTorch's own files in several parts")
+struct TorchShardTests {
+    private static let index = "pytorch_model.bin.index.json"
+    private static let names = (1...2).map { "pytorch_model-0000\($0)-of-00002.bin" }
+
+    /// A network in two files, the second as the first's neighbour lists it.
+    private func withShards(
+        listing change: (inout [String: String]) -> Void = { _ in },
+        _ body: (_ folder: String, _ whole: any Checkpoint) throws -> Void
+    ) throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let whole = try openCheckpoint(TestFiles.fixture("torchvision-bottleneck.pth"))
+            let half = whole.parameters.count / 2
+            var map: [String: String] = [:]
+            for (name, part) in zip(
+                Self.names, [whole.parameters.prefix(half), whole.parameters.dropFirst(half)])
+            {
+                try NewCheckpoint(
+                    parameters: ParameterTable(Array(part)), isKeras: false, modelConfig: nil, note: "{}"
+                )
+                .write(to: folder + "/" + name, layout: .pth, overwrite: false)
+                for parameter in part { map[parameter.name] = name }
+            }
+            change(&map)
+            let json: [String: Any] = ["metadata": ["total_size": 0], "weight_map": map]
+            try JSONSerialization.data(withJSONObject: json)
+                .write(to: URL(fileURLWithPath: folder + "/" + Self.index))
+            try body(folder, whole)
+        }
+    }
+
+    @Test("an index, or the folder that holds it, is the network that was split; it is written as one file")
+    func read() throws {
+        try withShards { folder, whole throws in
+            for path in [folder, folder + "/" + Self.index] {
+                let file = try openCheckpoint(path)
+                #expect(file.layout == .torchShards && file.producer == "PyTorch")
+                #expect(file.files == ([Self.index] + Self.names).map { folder + "/" + $0 })
+                #expect(file.parameters.names == whole.parameters.names)
+                let one = try file.rewritten(to: folder + "/one.pth", overwrite: true)
+                for parameter in file.parameters {
+                    let expected = try whole.parameters[parameter.name]?.readBytes()
+                    #expect(try parameter.readBytes() == expected, "\(parameter.name)")
+                    #expect(try one.parameters[parameter.name]?.readBytes() == expected, "\(parameter.name)")
+                }
+            }
+        }
+    }
+
+    @Test("a tensor that the index does not list, or that no shard has, and a shard alone")
+    func disagreements() throws {
+        try withShards(listing: { $0["fc.bias"] = nil }) { folder, _ throws in
+            let path = folder + "/" + Self.index
+            #expect(throws: ShardError.unlisted(path: path, parameter: "fc.bias", found: Self.names[1])) {
+                try openCheckpoint(path)
+            }
+        }
+        try withShards(listing: { $0["other"] = Self.names[0] }) { folder, _ throws in
+            let path = folder + "/" + Self.index
+            #expect(throws: ShardError.missingTensor(path: path, parameter: "other", expected: Self.names[0]))
+            {
+                try openCheckpoint(path)
+            }
+        }
+        try withShards { folder, _ throws in
+            let path = folder + "/" + Self.names[0]
+            #expect(throws: ShardError.oneShard(path: path, number: 1, count: 2, index: Self.index)) {
+                try openCheckpoint(path)
+            }
+        }
+    }
+
+    @Test("a shard that is missing, and one of another format")
+    func damaged() throws {
+        try withShards { folder, _ throws in
+            let (path, shard) = (folder + "/" + Self.index, folder + "/" + Self.names[1])
+            try FileManager.default.removeItem(atPath: shard)
+            let missing = #expect(throws: ShardError.self) { try openCheckpoint(path) }
+            #expect(missing?.description.contains("download all shards") == true)
+            try Data("<html>".utf8).write(to: URL(fileURLWithPath: shard))
+            let other = #expect(throws: ShardError.self) { try openCheckpoint(path) }
+            #expect(other?.description.contains("'\(Self.names[1])' is not a PyTorch file") == true)
         }
     }
 }

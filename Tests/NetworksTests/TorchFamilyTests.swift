@@ -51,10 +51,13 @@ struct TorchFamilyTests {
             file: "timm-seresnext26d_32x4d", title: "SE-ResNeXt-26 32x4d-D (timm names)", count: 16_809_512),
         Case(file: "timm-legacy_seresnet50", title: "SE-ResNet-50 (Cadene's names)", count: 28_088_024),
         Case(file: "timm-legacy_senet154", title: "SENet-154 (Cadene's names)", count: 115_088_984),
+        Case(file: "timm-resnest50d", title: "ResNeSt-50 (timm names)", count: 27_483_240),
         Case(file: "timm-efficientnet_b0", title: "EfficientNet-B0 (timm names)", count: 5_288_548),
     ]
     /// Those that are not ResNets: a parameter that no layer uses is always inside the trunk or beside it.
-    static let families = cases.filter { !$0.file.hasPrefix("timm-seresn") }
+    static let families = cases.filter {
+        !$0.file.hasPrefix("timm-seresn") && !$0.file.hasPrefix("timm-resnest")
+    }
 
     @Test("every parameter is used, and every layer has the extents that PyTorch gives", arguments: cases)
     func recognized(network: Case) throws {

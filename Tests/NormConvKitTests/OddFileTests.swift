@@ -12,7 +12,8 @@ struct OddFileTests {
         "JSON in place of weights is refused with what to do",
         arguments: [
             ("model.weights.json", "model.save('model.keras')"),
-            ("pytorch_model.bin.index.json", "save one file"),
+            ("x.index.json", "save one file"),
+            ("pytorch_model.bin.index.json", "expected the name of a file"),
             ("config.json", "--architecture"),
         ])
     func json(name: String, remedy: String) throws {

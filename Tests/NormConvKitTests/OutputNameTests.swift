@@ -65,7 +65,8 @@ struct OutputNameTests {
         }
         let toHDF5: [Layout: OutputLayout?] = [
             .kerasArchive: .keras, .safetensors: .torch, .safetensorsShards: .torch, .torchZip: .torch,
-            .torchLegacy: .torch, .torchScript: .torch, .pickle: .torch, .numpyArchive: .torch,
+            .torchShards: .torch, .torchLegacy: .torch, .torchScript: .torch, .pickle: .torch,
+            .numpyArchive: .torch,
         ]
         let expected: [(String, [Layout: OutputLayout?])] = [
             ("x.h5", toHDF5), ("x.HDF5", toHDF5), ("x.safetensors", all(.safetensors, but: .safetensors)),

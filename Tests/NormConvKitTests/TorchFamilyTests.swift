@@ -8,6 +8,7 @@ import Testing
 struct TorchFamilyTests {
     static let names = [
         "vgg", "mobilenet-v2", "mobilenet-v3", "densenet", "efficientnet", "regnet", "se-resnet",
+        "resnest",
     ]
 
     @Test("they give the logits of PyTorch", arguments: names, EngineKind.allCases)
@@ -40,7 +41,8 @@ struct TorchFamilyTests {
         }
     }
 
-    @Test("written as Keras models they give the same logits", arguments: names)
+    /// Keras has no layer of its own that takes half of the channels, as split attention does.
+    @Test("written as Keras models they give the same logits", arguments: names.filter { $0 != "resnest" })
     func exported(name: String) throws {
         try TestFiles.withFamily("\(name).safetensors") { path throws in
             let model = try Model(path: path)

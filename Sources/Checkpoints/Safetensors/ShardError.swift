@@ -1,7 +1,7 @@
 import OrderedJSON
 import Tensors
 
-/// Why the index of a network in several safetensors files, or one of these files (shards), is refused. `path` is the
+/// Why the index of a network in several files, or one of these files (shards), is refused. `path` is the
 /// index, unless the case says otherwise.
 package enum ShardError: Error, Equatable {
     /// An index over the limit.
@@ -17,7 +17,7 @@ package enum ShardError: Error, Equatable {
     /// A shard that is not there, or no file.
     case missingShard(path: String, name: String, reason: String)
     /// A shard in another format.
-    case otherFormat(path: String, name: String, hint: String)
+    case otherFormat(path: String, name: String, hint: String, isTorch: Bool = false)
     /// A tensor in another shard than the index says, or in a second one.
     case wrongShard(path: String, parameter: String, found: String, expected: String)
     /// A tensor that the index does not list.
@@ -47,8 +47,8 @@ extension ShardError: CustomStringConvertible {
             "\(path): \(found) shards, expected at most \(limit); save fewer, larger ones in PyTorch"
         case .missingShard(let path, let name, let reason):
             "\(path): shard '\(name)': \(reason); download all shards into the index's folder"
-        case .otherFormat(let path, let name, let hint):
-            "\(path): shard '\(name)' is not a safetensors file: \(hint)"
+        case .otherFormat(let path, let name, let hint, let isTorch):
+            "\(path): shard '\(name)' is not a \(isTorch ? "PyTorch" : "safetensors") file: \(hint)"
         case .wrongShard(let path, let parameter, let found, let expected):
             "\(path): tensor '\(parameter)' is in shard '\(found)', expected in '\(expected)' alone"
         case .unlisted(let path, let parameter, let found):
@@ -58,7 +58,7 @@ extension ShardError: CustomStringConvertible {
         case .severalIndexes(let path, let found):
             "\(path): found \(found.count) indexes (\(found.map { "'\($0)'" }.listed())), expected one; name the index itself"
         case .noIndex(let path):
-            "\(path): is a folder without an index of shards (x.safetensors.index.json), expected a network's file; name the "
+            "\(path): is a folder without an index of shards (x.safetensors.index.json, x.bin.index.json), expected a network's file; name the "
                 + "file"
         case .oneShard(let path, let number, let count, let index):
             "\(path): is shard \(number) of \(count) of \(index), expected the whole network; give that file"

@@ -3,8 +3,8 @@ import Foundation
 import OrderedJSON
 import Tensors
 
-/// The index of a network in several safetensors files (shards), `model.safetensors.index.json`, checked before any shard
-/// is opened.
+/// The index of a network in several files (shards), checked before any shard is opened: `model.safetensors.index.json`, or
+/// `pytorch_model.bin.index.json` of PyTorch's own files.
 ///
 /// Source: `save_torch_state_dict` and `load_state_dict_from_file` in `huggingface_hub/serialization`.
 package struct ShardIndex {
@@ -17,8 +17,11 @@ package struct ShardIndex {
     /// What else the index says, in order; it has the note of a conversion.
     let metadata: [JSON.Member]
 
-    /// How an index's name ends.
-    static let ending = ".safetensors.index.json"
+    /// How an index's name ends, of safetensors and of PyTorch's own files.
+    static let (ending, torchEnding) = (".safetensors.index.json", ".bin.index.json")
+    /// Whether shards are PyTorch's own files.
+    var isTorch: Bool { !names.contains { $0.hasSuffix(".safetensors") } && path.hasSuffix(Self.torchEnding) }
+
     /// Bytes of an index: those of a safetensors header, which has more to say.
     static let lengthLimit = SafetensorsHeader.lengthLimit
     /// Shards of a network. Each takes an open file, and a temporary one where it is written.
@@ -38,11 +41,11 @@ package struct ShardIndex {
         do throws(JSONError) {
             json = try JSON.parse(bytes, depthLimit: 64)
         } catch {
-            guard path.hasSuffix(Self.ending) else { return nil }
+            guard Self.isIndex(path) else { return nil }
             throw ShardError.notJSON(path: path, reason: error)
         }
-        guard let map = json[Self.mapKey], path.hasSuffix(Self.ending) || map.mentionsSafetensors else {
-            guard path.hasSuffix(Self.ending) else { return nil }
+        guard let map = json[Self.mapKey], Self.isIndex(path) || map.mentionsSafetensors else {
+            guard Self.isIndex(path) else { return nil }
             throw ShardError.wrongField(
                 path: path, name: Self.mapKey, found: "missing", expected: "an object of tensors and shards")
         }
@@ -53,6 +56,11 @@ package struct ShardIndex {
             throw ShardError.tooManyShards(path: path, found: names.count, limit: Self.shardLimit)
         }
         metadata = json[Self.metadataKey]?.members ?? []
+    }
+
+    /// Whether a name is an index's.
+    private static func isIndex(_ name: String) -> Bool {
+        name.hasSuffix(ending) || name.hasSuffix(torchEnding)
     }
 
     private static func shards(_ map: JSON, path: String) throws(ShardError) -> [String: String] {
@@ -78,10 +86,12 @@ package struct ShardIndex {
             }
     }
 
-    /// The index in a folder; the path itself where it is no folder, or has none. Throws `ShardError.severalIndexes`.
+    /// The index in a folder, that of safetensors where there are both; the path itself where it is no folder, or has none. Throws `ShardError.severalIndexes`.
     package static func find(_ path: String) throws(ShardError) -> String {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        let indexes = names.filter { $0.hasSuffix(ending) && !$0.hasPrefix(".") }.sorted()
+        let all = names.filter { isIndex($0) && !$0.hasPrefix(".") }.sorted()
+        let preferred = all.filter { $0.hasSuffix(ending) }
+        let indexes = preferred.isEmpty ? all : preferred
         guard let index = indexes.first else { return path }
         guard indexes.count == 1 else { throw .severalIndexes(path: path, found: indexes) }
         return path + (path.hasSuffix("/") ? "" : "/") + index
@@ -91,13 +101,13 @@ package struct ShardIndex {
     static func checkIsWhole(_ path: String) throws(ShardError) {
         let end = path.lastIndex(of: "/")
         let name = String(end.map { path[path.index(after: $0)...] } ?? path[...])
-        guard let match = name.wholeMatch(of: /.*-(\d{5})-of-(\d{5})\.safetensors/),
+        guard let match = name.wholeMatch(of: /.*-(\d{5})-of-(\d{5})\.(?:safetensors|bin)/),
             let number = Int(match.1), let count = Int(match.2), count > 1
         else { return }
         let folder = end.map { String(path[...$0]) } ?? ""
         let names =
             (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-        for index in names.sorted() where index.hasSuffix(ending) {
+        for index in names.sorted() where isIndex(index) {
             if let found = try? ShardIndex(path: folder + index), found.names.contains(name) {
                 throw .oneShard(path: path, number: number, count: count, index: index)
             }

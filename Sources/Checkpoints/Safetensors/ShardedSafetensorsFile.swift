@@ -30,10 +30,7 @@ struct ShardedSafetensorsFile: Checkpoint {
             metadata[name] = header.metadata
             tensors += parameters
         }
-        let found = Set(tensors.map(\.name))
-        if let (name, shard) = index.shards.filter({ !found.contains($0.key) }).min(by: { $0.key < $1.key }) {
-            throw ShardError.missingTensor(path: index.path, parameter: name, expected: shard)
-        }
+        try index.checkAll(tensors.map(\.name))
         path = index.path
         self.index = index
         self.metadata = metadata
@@ -52,26 +49,14 @@ struct ShardedSafetensorsFile: Checkpoint {
     private static func open(
         _ name: String, of index: ShardIndex
     ) throws -> (header: SafetensorsHeader, parameters: [Parameter]) {
-        let file: RandomAccessFile
-        do throws(ArchiveError) {
-            file = try RandomAccessFile(path: beside(index.path, name))
-        } catch {
-            guard case .unreadable(_, let reason) = error else { throw error }
-            throw ShardError.missingShard(path: index.path, name: name, reason: reason)
-        }
+        let file = try index.file(name)
         let kind = FileKind(path: file.path)
         guard kind == .safetensors else {
             let hint = kind == .unknown ? "its header is missing; download it again" : kind.hint
             throw ShardError.otherFormat(path: index.path, name: name, hint: hint)
         }
         let header = try SafetensorsHeader(file)
-        for tensor in header.tensors where index.shards[tensor.name] != name {
-            guard let expected = index.shards[tensor.name] else {
-                throw ShardError.unlisted(path: index.path, parameter: tensor.name, found: name)
-            }
-            throw ShardError.wrongShard(
-                path: index.path, parameter: tensor.name, found: name, expected: expected)
-        }
+        try index.check(header.tensors.map(\.name), in: name)
         return (header, header.tensors.map { Parameter($0, in: file) })
     }
 

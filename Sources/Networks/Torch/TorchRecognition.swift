@@ -60,8 +60,7 @@ struct TorchNames {
     /// Their kind if nothing is recorded.
     private let kind: NormKind?
     /// ε of batch norms, and whose convention it is.
-    var batchNormEpsilon = 1e-5
-    var epsilonSource = "PyTorch's default"
+    var convention = EpsilonConventions.Convention(epsilon: 1e-5, source: "PyTorch's default")
     /// What the file records of its modules, by path.
     private let modules: [String: RecordedModule]
     private let parameters: ParameterTable
@@ -124,6 +123,7 @@ struct TorchNames {
 extension TorchNames: LayerNames {
     var kernelLayout: KernelLayout { .oihw }
     var requiresAffine: Bool { true }
+    var batchNormEpsilon: Double { convention.epsilon }
 
     func parameter(_ role: LayerRole, of layer: String) -> (name: String, shape: Shape)? {
         guard let name = stored["\(layer).\(role.torchName)"], let shape = parameters[name]?.shape else {
@@ -158,7 +158,7 @@ extension TorchNames: LayerNames {
     func assumptions(of network: Network) -> [String] {
         let isGuess = groupNorms.isEmpty && !unknownNorms(of: network).isEmpty
         return network.conventions(
-            batchNorm: epsilonSource,
+            batchNorm: convention.source,
             groupNorm: isGuess ? "a guess: the convention of Wu & He 2018 and of timm" : nil,
             kind: kind)
     }

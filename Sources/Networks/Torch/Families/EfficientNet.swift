@@ -96,7 +96,20 @@ struct EfficientNet: Sendable {
     }
 
     /// ε in torchvision: PyTorch's default up to B4, TensorFlow's in the larger ones and in V2.
-    var torchvisionEpsilon: Double { ["B0", "B1", "B2", "B3", "B4"].contains(name) ? 1e-5 : 1e-3 }
+    var torchvisionConvention: EpsilonConventions.Convention {
+        if ["B0", "B1", "B2", "B3", "B4"].contains(name) { return Self.smallConvention }
+        return name.hasPrefix("V2") ? Self.secondConvention : Self.largeConvention
+    }
+
+    private static let smallConvention = EpsilonConventions.Convention(
+        epsilon: 1e-5, source: "as in torchvision's EfficientNet B0 to B4")
+    static let largeConvention = EpsilonConventions.Convention(
+        epsilon: 1e-3, source: "as in torchvision's EfficientNet B5 to B7")
+    static let secondConvention = EpsilonConventions.Convention(
+        epsilon: 1e-3, source: "as in torchvision's EfficientNetV2")
+    /// ε of the package `efficientnet_pytorch`.
+    static let packageConvention = EpsilonConventions.Convention(
+        epsilon: 1e-3, source: "as in EfficientNet-PyTorch")
 }
 
 private struct EfficientNetBuilder {
@@ -108,8 +121,7 @@ private struct EfficientNetBuilder {
 
     init(_ variant: EfficientNet, _ names: TorchNames) {
         var names = names
-        names.batchNormEpsilon = variant.torchvisionEpsilon
-        names.epsilonSource = "torchvision's for EfficientNet-\(variant.name)"
+        names.convention = variant.torchvisionConvention
         self.variant = variant
         self.names = names
         graph = GraphBuilder(names: names)

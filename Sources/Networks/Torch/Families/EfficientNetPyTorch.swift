@@ -12,8 +12,7 @@ extension TorchFamily {
         let count = names.count { "_blocks.\($0)._depthwise_conv" }
         let variant = try EfficientNet.of(names, blocks: count, last: "_conv_head")
         var names = names
-        names.batchNormEpsilon = 1e-3
-        names.epsilonSource = "efficientnet_pytorch's"
+        names.convention = EfficientNet.packageConvention
         var builder = EfficientNetPyTorchBuilder(variant, names)
         return try builder.member()
     }

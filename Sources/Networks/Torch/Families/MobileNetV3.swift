@@ -5,8 +5,7 @@ extension TorchFamily {
         trunk: ["features"]
     ) { names throws(NetworkError) in
         var names = names
-        names.batchNormEpsilon = 1e-3
-        names.epsilonSource = "torchvision's for MobileNetV3"
+        names.convention = MobileNetV3.convention
         let count = names.count { "features.\($0 + 1).block.0.0" }
         guard let variant = MobileNetV3.variants.first(where: { $0.blocks.count == count }) else {
             throw .unrecognized(reason: "\(count) blocks of a MobileNetV3, expected 15 or 11")
@@ -29,6 +28,10 @@ struct MobileNetV3: Sendable {
     /// `Large`, `Small`
     let name: String
     let blocks: [Block]
+
+    /// ε in torchvision.
+    static let convention = EpsilonConventions.Convention(
+        epsilon: 1e-3, source: "as in torchvision's MobileNetV3")
 
     static let variants = [
         MobileNetV3(

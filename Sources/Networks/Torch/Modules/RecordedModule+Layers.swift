@@ -6,6 +6,9 @@ extension RecordedModule {
         "torch", "timm", "torchvision", "efficientnet_pytorch", "segmentation_models_pytorch",
     ]
 
+    /// Rows or columns of a stride, margin or dilation, at most: no network has more, and margins take memory.
+    static let extentLimit = 1 << 12
+
     /// Whether the class is from a library whose classes are what their names say.
     private var isKnown: Bool { Self.libraries.contains(library.prefix { $0 != "." }) }
 
@@ -116,7 +119,7 @@ extension RecordedModule {
         guard isPool, let size = pair("kernel_size"), size.height > 0, size.width > 0,
             case let strides = pair("stride") ?? size, strides.height > 0, strides.width > 0,
             case let margin = pair("padding") ?? (0, 0), margin.height >= 0, margin.width >= 0,
-            max(strides.height, strides.width, margin.height, margin.width) < 1 << 20,
+            max(strides.height, strides.width, margin.height, margin.width) <= Self.extentLimit,
             case let dilation = pair("dilation") ?? (1, 1), dilation == (1, 1)
         else { return nil }
         let isCeiling = flag("ceil_mode") ?? false
@@ -151,7 +154,7 @@ extension RecordedModule {
         guard isKnown, ["ZeroPad2d", "ConstantPad2d"].contains(className), (number("value") ?? 0) == 0,
             case .numbers(let values)? = settings["padding"],
             case let margins = values.compactMap({ Int(exactly: $0) }), margins.count == 4,
-            margins.allSatisfy((0..<1 << 20).contains)
+            margins.allSatisfy((0...RecordedModule.extentLimit).contains)
         else { return nil }
         return Margins(top: margins[2], bottom: margins[3], left: margins[0], right: margins[1])
     }
@@ -187,7 +190,8 @@ extension Convolution {
         }
         guard let strides = module.pair("stride"), let dilation = module.pair("dilation"),
             [strides, dilation].allSatisfy({
-                (1..<1 << 20).contains($0.height) && (1..<1 << 20).contains($0.width)
+                (1...RecordedModule.extentLimit).contains($0.height)
+                    && (1...RecordedModule.extentLimit).contains($0.width)
             })
         else { return "does not record its strides and dilation" }
         if let groups = module.number("groups"), groups != Double(self.groups) {
@@ -218,7 +222,7 @@ extension Convolution {
                     right: columns.partialValue - left))
         }
         guard let margins = module.pair("padding"),
-            [margins.height, margins.width].allSatisfy((0..<1 << 20).contains)
+            [margins.height, margins.width].allSatisfy((0...RecordedModule.extentLimit).contains)
         else { return nil }
         return .margins(
             Margins(

@@ -1,0 +1,109 @@
+import Tensors
+import Testing
+
+@testable import Networks
+
+@Suite("What recorded modules compute")
+struct RecordedLayerTests {
+    private static func module(
+        _ className: String, _ settings: [String: RecordedSetting] = [:],
+        library: String = "torch.nn.modules.conv"
+    ) -> RecordedModule {
+        RecordedModule(className: className, library: library, settings: settings, isLeaf: true)
+    }
+
+    private static let convolution = Convolution(
+        kernel: "w", kernelLayout: .oihw, bias: nil, inputs: 4, outputs: 4, size: Extent(3),
+        strides: Extent(2),
+        dilation: Extent(1), groups: 1, padding: .margins(Margins(1)))
+
+    private static func settings(
+        _ changes: [String: RecordedSetting] = [:]
+    ) -> [String: RecordedSetting] {
+        [
+            "stride": .numbers([1, 2]), "dilation": .numbers([1, 1]), "padding": .numbers([0, 1]),
+            "groups": .number(1), "padding_mode": .text("zeros"),
+        ].merging(changes) { $1 }
+    }
+
+    @Test("a convolution takes its strides, padding and dilation")
+    func convolution() {
+        var taken = Self.convolution
+        #expect(taken.take(Self.module("Conv2d", Self.settings()), static: nil) == nil)
+        #expect(taken.strides == Extent(height: 1, width: 2))
+        #expect(taken.padding == .margins(Margins(top: 0, bottom: 0, left: 1, right: 1)))
+        let same = Self.settings(["padding": .text("same"), "dilation": .number(2), "stride": .number(1)])
+        #expect(taken.take(Self.module("Conv2d", same), static: nil) == nil)
+        #expect(taken.padding == .margins(Margins(2)))
+        let standardized = Self.settings(["eps": .number(1e-6)])
+        #expect(
+            taken.take(Self.module("StdConv2d", standardized, library: "timm.layers.std_conv"), static: nil)
+                == nil)
+        #expect(taken.standardization == 1e-6)
+    }
+
+    @Test(
+        "settings that no convolution has are told, and never trap",
+        arguments: [
+            ["stride": .number(0)], ["stride": .numbers([-1, 1])], ["stride": .number(0x1p62)],
+            ["stride": .none],
+            ["stride": .number(1.5)], ["stride": .numbers([1, 1, 1])], ["dilation": .number(0x1p40)],
+            ["padding": .numbers([-1, 0])], ["padding": .number(0x1p62)], ["padding": .text("other")],
+            ["groups": .number(2)], ["groups": .number(1e300)], ["padding_mode": .text("circular")],
+        ] as [[String: RecordedSetting]])
+    func wrongSettings(changes: [String: RecordedSetting]) {
+        var taken = Self.convolution
+        #expect(taken.take(Self.module("Conv2d", Self.settings(changes)), static: nil) != nil)
+    }
+
+    @Test("other classes are no convolutions", arguments: ["ConvTranspose2d", "Own"])
+    func otherClasses(className: String) {
+        var taken = Self.convolution
+        let library = className == "Own" ? "own" : "torch.nn.modules.conv"
+        let problem = taken.take(Self.module(className, Self.settings(), library: library), static: nil)
+        #expect(problem == "is a module of class '\(className)', expected Conv2d")
+    }
+
+    @Test(
+        "pools have PyTorch's windows",
+        arguments: [
+            (
+                "MaxPool2d", ["kernel_size": .number(3), "stride": .number(2), "padding": .number(1)],
+                Margins(1)
+            ),
+            (
+                "MaxPool2d", ["kernel_size": .number(3), "stride": .number(2), "ceil_mode": .flag(true)],
+                Margins(top: 0, bottom: 1, left: 0, right: 1)
+            ),
+            ("AvgPool2d", ["kernel_size": .number(2), "stride": .none], Margins(0)),
+            ("AvgPool2d", ["kernel_size": .number(3), "padding": .number(1)], nil),
+            ("MaxPool2d", ["kernel_size": .number(3), "dilation": .number(2)], nil),
+            ("MaxPool2d", ["kernel_size": .number(0)], nil), ("MaxPool2d", [:], nil),
+            ("MaxPool2d", ["kernel_size": .number(0x1p62), "stride": .number(0x1p62)], nil),
+            // The last window would begin behind the map.
+            ("MaxPool2d", ["kernel_size": .number(2), "padding": .number(1), "ceil_mode": .flag(true)], nil),
+        ] as [(String, [String: RecordedSetting], Margins?)])
+    func pools(className: String, settings: [String: RecordedSetting], margins: Margins?) {
+        let pool = Self.module(className, settings, library: "torch.nn.modules.pooling").pool()
+        #expect(pool?.padding == margins.map(Padding.margins))
+    }
+
+    @Test(
+        "activations of known libraries alone",
+        arguments: [
+            ("torch.nn.modules.activation", "ReLU", [:], .relu), ("own", "ReLU", [:], nil),
+            (
+                "torch.nn.modules.activation", "LeakyReLU", ["negative_slope": .number(0.5)],
+                .leakyReLU(slope: 0.5)
+            ),
+            ("torch.nn.modules.activation", "LeakyReLU", [:], nil),
+            ("torch.nn.modules.activation", "GELU", ["approximate": .text("tanh")], .approximateGELU),
+            ("timm.layers.activations", "Swish", [:], .swish),
+            ("torch.nn.modules.activation", "Softmax", [:], nil),
+        ] as [(String, String, [String: RecordedSetting], Activation?)])
+    func activations(
+        library: String, className: String, settings: [String: RecordedSetting], expected: Activation?
+    ) {
+        #expect(Self.module(className, settings, library: library).activation == expected)
+    }
+}
