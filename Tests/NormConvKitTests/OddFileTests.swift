@@ -13,7 +13,6 @@ struct OddFileTests {
         arguments: [
             ("model.weights.json", "model.save('model.keras')"),
             ("x.index.json", "save one file"),
-            ("pytorch_model.bin.index.json", "expected the name of a file"),
             ("config.json", "--architecture"),
         ])
     func json(name: String, remedy: String) throws {

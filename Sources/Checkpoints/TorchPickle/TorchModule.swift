@@ -102,9 +102,17 @@ struct TorchModule {
         }
     }
 
+    /// Reads what there is of few attributes, or looks for each setting among many.
     private mutating func readSettings(_ attributes: PickleDictionary) {
-        for name in RecordedModule.settingNames {
-            if let value = attributes[name] { record.settings[name] = RecordedSetting(value) }
+        let names = RecordedModule.settingNames
+        if attributes.entries.count < names.count {
+            for case (let name?, let value) in attributes.entries where names.contains(name) {
+                record.settings[name] = RecordedSetting(value)
+            }
+        } else {
+            for name in names {
+                if let value = attributes[name] { record.settings[name] = RecordedSetting(value) }
+            }
         }
     }
 }

@@ -1,0 +1,70 @@
+import Tensors
+
+extension Convolution {
+    /// Takes over what a module records: strides, padding and dilation. Returns what is wrong where it computes something
+    /// else than a convolution with this kernel.
+    mutating func take(_ module: RecordedModule, static padding: RecordedModule?) -> String? {
+        let isStandardized = ["StdConv2d", "StdConv2dSame"].contains(module.className)
+        let isSame = ["Conv2dSame", "Conv2dSamePadding", "StdConv2dSame"].contains(module.className)
+        let isStatic = module.className == "Conv2dStaticSamePadding"
+        guard
+            module.isPlainConvolution || isStandardized || isSame || isStatic
+        else { return "is \(module.title), expected Conv2d" }
+        if isStandardized {
+            guard let epsilon = module.number("eps"), epsilon >= 0 else { return "does not record its eps" }
+            standardization = epsilon
+        } else if standardization != nil {
+            return "is \(module.title), expected StdConv2d"
+        }
+        guard let strides = module.pair("stride"), let dilation = module.pair("dilation"),
+            [strides, dilation].allSatisfy({
+                (1...RecordedModule.extentLimit).contains($0.height)
+                    && (1...RecordedModule.extentLimit).contains($0.width)
+            })
+        else { return "does not record its strides and dilation" }
+        if let groups = module.number("groups"), groups != Double(self.groups) {
+            return "has \(groups.formatted) groups, expected \(self.groups)"
+        }
+        if let mode = module.text("padding_mode"), mode != "zeros" {
+            return "has padding_mode '\(mode)', expected 'zeros'"
+        }
+        self.strides = Extent(height: strides.height, width: strides.width)
+        self.dilation = Extent(height: dilation.height, width: dilation.width)
+        let resolved = isSame ? .same : isStatic ? Self.margins(of: padding) : margins(module)
+        guard let resolved else { return "does not record its padding" }
+        self.padding = resolved
+        return nil
+    }
+
+    /// The margins of `padding`: two numbers, `'valid'` or `'same'`, whose odd row or column goes to the end.
+    private func margins(_ module: RecordedModule) -> Padding? {
+        if module.text("padding") == "valid" { return .valid }
+        if module.text("padding") == "same" {
+            let rows = dilation.height.multipliedReportingOverflow(by: size.height - 1)
+            let columns = dilation.width.multipliedReportingOverflow(by: size.width - 1)
+            guard !rows.overflow, !columns.overflow else { return nil }
+            let (top, left) = (rows.partialValue / 2, columns.partialValue / 2)
+            return .margins(
+                Margins(
+                    top: top, bottom: rows.partialValue - top, left: left,
+                    right: columns.partialValue - left))
+        }
+        guard let margins = module.pair("padding"),
+            [margins.height, margins.width].allSatisfy((0...RecordedModule.extentLimit).contains)
+        else { return nil }
+        return .margins(
+            Margins(
+                top: margins.height, bottom: margins.height, left: margins.width, right: margins.width))
+    }
+
+    /// The margins that efficientnet_pytorch's module in a convolution adds.
+    private static func margins(of module: RecordedModule?) -> Padding? {
+        guard let module else { return nil }
+        return module.isIdentity ? .valid : module.zeroMargins.map(Padding.margins)
+    }
+}
+
+extension Double {
+    /// Whole numbers without a point.
+    fileprivate var formatted: String { Int(exactly: self).map(String.init) ?? "\(self)" }
+}
