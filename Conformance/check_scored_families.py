@@ -38,11 +38,15 @@ TIMM = (
     "regnetx_032", "regnety_032", "seresnet18", "seresnet50", "seresnext50_32x4d", "seresnet152d", "efficientnet_b0",
     "tf_efficientnet_b4", "legacy_seresnet50", "legacy_seresnext26_32x4d", "legacy_senet154",
     "resnest14d", "resnest26d", "resnest50d",
+    "mobilenetv3_large_100", "tf_mobilenetv3_small_100",
 )  # fmt: skip
 # efficientnet_pytorch's network, as segmentation_models_pytorch has it.
 SEGMENTATION_MODELS = ("efficientnet-b0", "efficientnet-b2", "efficientnet-b3")
 # Names and shapes that networks of other functions share: they convert, and are not scored.
-REFUSED = (("timm", "efficientnet_b0"), ("timm", "tf_efficientnet_b4"))
+REFUSED = (
+    ("timm", "efficientnet_b0"), ("timm", "tf_efficientnet_b4"), ("timm", "mobilenetv3_large_100"),
+    ("timm", "tf_mobilenetv3_small_100"),
+)  # fmt: skip
 
 
 def normconv(options, *arguments):

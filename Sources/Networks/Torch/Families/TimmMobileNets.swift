@@ -40,7 +40,7 @@ extension TorchFamily {
 
 extension TorchNames {
     /// Blocks with depthwise convolutions in `blocks.0`, `blocks.1`, ….
-    fileprivate var timmStages: [Int] {
+    var timmStages: [Int] {
         var counts: [Int] = []
         while true {
             let count = count { "blocks.\(counts.count).\($0).conv_dw" }

@@ -12,7 +12,7 @@ struct TorchFamily: Sendable {
     /// In the order in which they are tried.
     static let all: [TorchFamily] = [
         vgg, mobileNetV2, timmMobileNetV2, mobileNetV3, denseNet, efficientNet, timmEfficientNet,
-        efficientNetPyTorch,
+        timmMobileNetV3, efficientNetPyTorch,
         regNet, timmRegNet,
         seNet,
     ]
