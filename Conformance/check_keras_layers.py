@@ -90,6 +90,15 @@ def inner():
     return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(Half()(sub(image)))))
 
 
+def frames():
+    """A model with norms, applied to each image of a sequence."""
+    image = keras.Input((8, 8, 3))
+    step = keras.Model(image, layers.GlobalAveragePooling2D()(block(block(image, 8, layers.ReLU()), 16, layers.ReLU())))
+    sequence = keras.Input((5, 8, 8, 3))
+    x = layers.LSTM(4)(layers.TimeDistributed(layers.Dense(6))(layers.TimeDistributed(step)(sequence)))
+    return keras.Model(sequence, layers.Dense(3)(x))
+
+
 def unet():
     image = keras.Input((16, 16, 3))
     skip = block(image, 8, layers.ReLU())
@@ -114,6 +123,17 @@ NETWORKS = {
     "operators on two tensors": lambda: network(before=lambda x: keras.ops.concatenate([x, x * x], axis=-1)),
     "mean": lambda: network(head=lambda x: layers.Dense(3)(keras.ops.mean(x, axis=[1, 2]))),
     "resizing": lambda: network(before=lambda x: layers.Resizing(16, 16)(x), shape=(32, 32, 3)),
+    "resizing, Lanczos": lambda: network(
+        before=lambda x: layers.Resizing(16, 16, interpolation="lanczos3", antialias=True)(x), shape=(32, 24, 3)
+    ),
+    "resizing, padded": lambda: network(
+        before=lambda x: layers.Resizing(16, 16, pad_to_aspect_ratio=True, fill_value=0.5)(x), shape=(32, 24, 3)
+    ),
+    "large centre": lambda: network(before=lambda x: layers.CenterCrop(24, 20)(x)),
+    "random crop": lambda: network(before=lambda x: layers.RandomCrop(16, 16)(x)),
+    "dilated transposed": lambda: network(
+        lambda x: layers.Conv2DTranspose(8, 3, dilation_rate=2, padding="same", activation="relu")(x)
+    ),
     "spectral": lambda: network(lambda x: layers.SpectralNormalization(layers.Conv2D(8, 3, padding="same"))(x)),
     "LSTM": lambda: network(head=lambda x: layers.Dense(3)(layers.Bidirectional(layers.LSTM(4))(rows(x)))),
     "attention": lambda: network(
@@ -124,10 +144,14 @@ NETWORKS = {
     "two inputs": two_inputs,
     "two outputs": two_outputs,
     "models inside models": inner,
+    "frames": frames,
     "U-Net": unet,
     "axis 1": lambda: along(1),
     "axis 2": lambda: along(2),
 }
+if keras.backend.backend() == "torch":
+    # Keras has no Lanczos interpolation there.
+    del NETWORKS["resizing, Lanczos"]
 
 
 def norms(model, kind):

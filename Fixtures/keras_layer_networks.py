@@ -70,6 +70,44 @@ def maps(keras):
     return _finish(keras, inputs, x, "maps")
 
 
+def sizes(keras):
+    """Every interpolation, other aspect ratios, crops larger than the map, dilated transposed convolutions."""
+    layers = keras.layers
+    inputs = keras.Input(ZOO_INPUT, name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)
+    maps = [
+        layers.Resizing(7, 18, interpolation=kernel, antialias=antialias, name=f"{kernel}{'_smooth' * antialias}")(x)
+        for kernel in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+        for antialias in (False, True)
+    ]
+    maps += [
+        layers.Resizing(7, 18, pad_to_aspect_ratio=True, fill_value=0.75, name="padded_columns")(x),
+        layers.Resizing(7, 18, interpolation="bicubic", crop_to_aspect_ratio=True, name="bicubic_cropped")(x),
+        layers.CenterCrop(7, 18, name="centre_wide")(x),
+    ]
+    tall = [
+        layers.Resizing(20, 4, interpolation="lanczos3", pad_to_aspect_ratio=True, name="padded_rows")(x),
+        layers.Resizing(20, 4, interpolation="nearest", pad_to_aspect_ratio=True, name="padded_nearest")(x),
+        layers.CenterCrop(20, 4, name="centre_tall")(x),
+    ]
+    large = [layers.CenterCrop(20, 18, name="centre_large")(x)]
+    small = layers.Conv2D(4, 3, 2, "same", name="conv")(x)
+    scaled = [
+        layers.UpSampling2D((3, 2), interpolation=kernel, name=f"upsampling_{kernel}")(small)
+        for kernel in ("bicubic", "lanczos3", "lanczos5")
+    ]
+    dilated = [
+        layers.Conv2DTranspose(3, 3, dilation_rate=2, padding="same", name="same_3_2")(small),
+        layers.Conv2DTranspose(3, 2, dilation_rate=3, padding="valid", name="valid_2_3")(small),
+        layers.Conv2DTranspose(3, (3, 2), dilation_rate=(1, 3), padding="same", name="same_rectangle")(small),
+        layers.Conv2DTranspose(3, 4, dilation_rate=2, padding="same", output_padding=0, name="same_unpadded")(small),
+    ]
+    parts = [layers.Concatenate(name=name)(part) for name, part in (("wide", maps), ("tall", tall), ("scaled", scaled))]
+    pooled = [layers.GlobalAveragePooling2D(name=f"pool_{i}")(x) for i, x in enumerate(parts + large + dilated)]
+    outputs = layers.Dense(5, activation="softmax", name="classifier")(layers.Concatenate(name="all")(pooled))
+    return keras.Model(inputs, outputs, name="sizes")
+
+
 def augmentations(keras):
     """Layers that change images in training only, and return them as they are otherwise."""
     layers = keras.layers
@@ -151,6 +189,6 @@ def transposed(keras):
     return keras.Model(inputs, outputs, name="transposed")
 
 
-LAYERS = (functions, maps, augmentations, operators, transposed)
+LAYERS = (functions, maps, sizes, augmentations, operators, transposed)
 # Those that Keras 2 writes, too.
 LAYERS_OF_KERAS2 = (functions, maps, operators, transposed)

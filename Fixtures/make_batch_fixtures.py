@@ -1,6 +1,8 @@
-"""Outputs of PyTorch networks in training mode, where batch norms take the statistics of the batch: batch-statistics.h5."""
+"""Outputs of PyTorch networks in training mode, where batch norms take the statistics of the batch, and the running statistics that
+are cumulative averages over the batches: batch-statistics.h5."""
 
 import argparse
+import copy
 from pathlib import Path
 
 import h5py
@@ -23,6 +25,16 @@ def logits(network, inputs, batch):
         return torch.cat([network(part) for part in inputs.double().split(batch)]).numpy().astype(np.float32)
 
 
+def statistics(network, inputs, batch):
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None
+    logits(network, inputs, batch)
+    return {name: value.numpy() for name, value in network.state_dict().items() if "running" in name}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go, and where the networks are")
@@ -37,6 +49,8 @@ def main():
     with h5py.File(folder / "batch-statistics.h5", "w") as file:
         for batch in (1, 3, 8):
             file[f"mnist-resnet-torch/{batch}"] = logits(mnist, digits, batch)
+        for name, values in statistics(mnist, digits, 8).items():
+            file[f"mnist-resnet-torch/statistics/{name}"] = values.astype(np.float32)
         # Its last maps are 1x1: of a single image PyTorch refuses the variance.
         for batch in (2, 4, 8):
             file[f"torchvision-bottleneck/{batch}"] = logits(bottleneck, colours, batch)

@@ -18,14 +18,16 @@ typedef enum {
     nc_backward_weights,
 } nc_pass;
 
-/// A 2-D convolution of channels-last float maps. `group_*` are channels of one group; dilation 1 is a plain kernel.
+/// A convolution of channels-last float maps, or of volumes of `depth` maps, for which oneDNN has other kernels. `group_*`
+/// are channels of one group; dilation 1 is a plain kernel. Arrays are [depth, rows, columns].
 typedef struct {
     nc_pass pass;
-    int64_t batch, rows, columns, groups, group_inputs, group_outputs;
-    int64_t kernel_rows, kernel_columns, stride_rows, stride_columns, dilation_rows, dilation_columns;
-    int64_t top, left, bottom, right, output_rows, output_columns;
-    /// Element distances of the caller's kernel: group, output, input, row, column.
-    int64_t kernel_strides[5];
+    int64_t batch, groups, group_inputs, group_outputs;
+    int64_t input[3], kernel[3], strides[3], dilations[3], before[3], after[3], output[3];
+    /// Element distances of the caller's kernel: group, output, input, depth, row, column.
+    int64_t kernel_strides[6];
+    /// Whether there is a depth; without it the arrays' first elements are not read.
+    bool is_volume;
     /// Forward only: adds to what the destination holds, before the activation.
     bool accumulates;
     /// Forward only: cuts the result at zero and, where it is finite, at `ceiling`.
@@ -168,6 +170,15 @@ done:
     return status;
 }
 
+/// Leading dimensions, then the rows and columns of three extents, with the depth if it counts. Returns their number.
+static inline int nc_dims_(
+    dnnl_dims_t dims, const int64_t *leading, int count, const int64_t extents[3], bool is_volume) {
+    const int skipped = is_volume ? 0 : 1;
+    for (int i = 0; i < count; i++) dims[i] = leading[i];
+    for (int i = skipped; i < 3; i++) dims[count + i - skipped] = extents[i];
+    return count + 3 - skipped;
+}
+
 /// Compiles a convolution. `conv` must be zeroed, and must be destroyed even after a failure.
 static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_engine_t engine, const nc_convolution_shape *s) {
     dnnl_primitive_attr_t attributes = NULL;
@@ -176,24 +187,31 @@ static inline dnnl_status_t nc_convolution_create(nc_convolution *conv, dnnl_eng
     dnnl_status_t status;
     memset(&any, 0, sizeof any);
     const bool grouped = s->groups > 1;
-    const dnnl_dims_t source = {s->batch, s->groups * s->group_inputs, s->rows, s->columns};
-    const dnnl_dims_t destination = {s->batch, s->groups * s->group_outputs, s->output_rows, s->output_columns};
+    const int64_t maps[] = {s->batch, s->groups * s->group_inputs}, results[] = {s->batch, s->groups * s->group_outputs};
+    const int64_t filters[] = {s->groups, s->group_outputs, s->group_inputs};
+    const int64_t gaps[] = {s->dilations[0] - 1, s->dilations[1] - 1, s->dilations[2] - 1};
     const dnnl_dims_t bias = {s->groups * s->group_outputs};
-    const dnnl_dims_t kernel = {s->groups, s->group_outputs, s->group_inputs, s->kernel_rows, s->kernel_columns};
-    const dnnl_dims_t strides = {s->stride_rows, s->stride_columns};
-    const dnnl_dims_t dilations = {s->dilation_rows - 1, s->dilation_columns - 1};
-    const dnnl_dims_t before = {s->top, s->left}, after = {s->bottom, s->right};
+    dnnl_dims_t source, destination, kernel, distances, strides, dilations, before, after;
+    const int rank = nc_dims_(source, maps, 2, s->input, s->is_volume);
+    nc_dims_(destination, results, 2, s->output, s->is_volume);
+    nc_dims_(distances, s->kernel_strides, 3, s->kernel_strides + 3, s->is_volume);
+    const int weights = nc_dims_(kernel, filters, 3, s->kernel, s->is_volume);
+    nc_dims_(strides, NULL, 0, s->strides, s->is_volume);
+    nc_dims_(dilations, NULL, 0, gaps, s->is_volume);
+    nc_dims_(before, NULL, 0, s->before, s->is_volume);
+    nc_dims_(after, NULL, 0, s->after, s->is_volume);
     const int first = grouped ? 0 : 1;
     const dnnl_data_type_t factors = s->rounds ? dnnl_bf16 : dnnl_f32;
+    const dnnl_format_tag_t order = s->is_volume ? dnnl_ndhwc : dnnl_nhwc;
 
     conv->pass = s->pass;
     NC_TRY_(nc_attributes_(s, &attributes));
-    NC_TRY_(nc_tagged_(&conv->source, 4, source, dnnl_f32, dnnl_nhwc));
-    NC_TRY_(nc_tagged_(&conv->rounded, 4, source, factors, dnnl_nhwc));
-    NC_TRY_(nc_tagged_(&conv->destination, 4, destination, dnnl_f32, dnnl_nhwc));
+    NC_TRY_(nc_tagged_(&conv->source, rank, source, dnnl_f32, order));
+    NC_TRY_(nc_tagged_(&conv->rounded, rank, source, factors, order));
+    NC_TRY_(nc_tagged_(&conv->destination, rank, destination, dnnl_f32, order));
     NC_TRY_(nc_tagged_(&conv->bias, 1, bias, dnnl_f32, dnnl_x));
-    NC_TRY_(nc_strided_(&conv->stored, 5 - first, kernel + first, s->kernel_strides + first));
-    NC_TRY_(nc_tagged_(&any, 5 - first, kernel + first, factors, dnnl_format_tag_any));
+    NC_TRY_(nc_strided_(&conv->stored, weights - first, kernel + first, distances + first));
+    NC_TRY_(nc_tagged_(&any, weights - first, kernel + first, factors, dnnl_format_tag_any));
     const dnnl_prop_kind_t kind = s->pass == nc_forward ? dnnl_forward_inference : dnnl_forward_training;
     dnnl_primitive_desc_t *forward = s->pass == nc_forward ? &description : &hint;
 #if DNNL_VERSION_MAJOR >= 3

@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Tensors
 import Threads
 
 /// Where the elements of a stored kernel belong, whatever its layout.
@@ -14,7 +15,7 @@ struct KernelGeometry: Sendable, Equatable {
     let groups: Int
     /// Input channels of a filter.
     let inputsPerGroup: Int
-    /// Positions of a filter, rows times columns.
+    /// Positions of a filter: depth times rows times columns.
     let taps: Int
     /// True for rows of output channels, false for one filter after another.
     let outputsAreInnermost: Bool
@@ -22,8 +23,8 @@ struct KernelGeometry: Sendable, Equatable {
     /// The geometry of a convolution's kernel; nil if its numbers do not fit together.
     init?(_ convolution: Convolution) {
         let (inputs, outputs, groups) = (convolution.inputs, convolution.outputs, convolution.groups)
-        let (taps, overflow) = convolution.size.height.multipliedReportingOverflow(by: convolution.size.width)
-        guard !overflow, taps > 0, inputs > 0, outputs > 0, groups > 0, inputs % groups == 0,
+        guard let taps = Shape.product(of: convolution.size.all), taps > 0, inputs > 0, outputs > 0,
+            groups > 0, inputs % groups == 0,
             outputs % groups == 0, convolution.kernelLayout != .hwim || groups == inputs,
             convolution.kernelShape != nil
         else { return nil }

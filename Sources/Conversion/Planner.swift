@@ -51,14 +51,8 @@ struct Planner {
         reader = ParameterReader(parameters: parameters)
         (source, contradicted) = try Self.connected(network, options, reader)
         pairs = ConvolutionNormPairs(source)
-        let (height, width) = (
-            inputSize?.height ?? network.input.height, inputSize?.width ?? network.input.width
-        )
-        if let height, let width {
-            shapes = try network.knownShapes(height: height, width: width)
-        } else {
-            shapes = nil
-        }
+        let size = inputSize ?? network.input.extent
+        shapes = try size.map { try network.knownShapes(of: $0) }
         plan = ConversionPlan(
             network: source, edits: ParameterEdits(), norms: [], biasedConvolutions: [],
             report: ConversionReport())

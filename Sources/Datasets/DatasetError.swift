@@ -31,9 +31,9 @@ package enum DatasetError: Error, Equatable {
     /// Images that are neither grey nor of three colours, where a change between these is asked for.
     case channelsFixed(file: String, object: String, found: Int)
     /// A shape that is not that of images.
-    case wrongImageShape(file: String, object: String, found: [Int])
+    case wrongImageShape(file: String, object: String, found: [Int], form: ArrayForm = .images)
     /// Whether the channels stand first or last cannot be told from the shape.
-    case layoutUnclear(file: String, object: String, found: [Int])
+    case layoutUnclear(file: String, object: String, found: [Int], form: ArrayForm = .images)
     /// Labels of a shape or type that is neither class numbers nor one-hot rows.
     case wrongLabels(file: String, object: String, found: String)
     /// More or fewer labels than images.
@@ -106,10 +106,10 @@ extension DatasetError: CustomStringConvertible {
                 + "; expected HDF5, .npz, .npy, IDX, CIFAR's .bin, a list (.csv, .txt) or a folder of images"
         case .hdf5(let error): error.description
         case .archive(let error): error.description
-        case .wrongImageShape(let file, let object, let found):
-            "\(file): '\(object)': shape is \(found), expected [N, H, W, C], [N, C, H, W] or [N, H, W] with no dimension of size 0"
-        case .layoutUnclear(let file, let object, let found):
-            "\(file): '\(object)': shape is \(found), expected 1 or 3 channels at one end only, first or last; choose the order with --layout nhwc or nchw (--image-layout in convert)"
+        case .wrongImageShape(let file, let object, let found, let form):
+            "\(file): '\(object)': shape is \(found), expected \(form.shapes) with no dimension of size 0"
+        case .layoutUnclear(let file, let object, let found, let form):
+            "\(file): '\(object)': shape is \(found), expected \(form.channels.map(String.init).joined(separator: " or ")) channels at one end only, first or last; choose the order with --layout nhwc or nchw (--image-layout in convert)"
         case .wrongLabels(let file, let object, let found):
             "\(file): '\(object)': labels are \(found), expected whole numbers or names of shape [N], [N, 1] or [1, N], "
                 + "or one-hot rows [N, classes]"

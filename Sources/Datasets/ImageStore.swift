@@ -31,7 +31,7 @@ struct PixelConverter {
         _ values: [Pixel], _ images: Range<Int>, channel: Int, to target: UnsafeMutablePointer<Float>,
         _ convert: (Pixel) -> Float
     ) {
-        let area = format.height * format.width
+        let area = format.area
         let source = preprocessing.source(of: channel)
         let (step, start) = format.layout == .nhwc ? (format.channels, source) : (1, source * area)
         values.withUnsafeBufferPointer { values in

@@ -36,6 +36,11 @@ public struct Preprocessing: Sendable, Equatable, CustomStringConvertible {
     /// Blue, green, red minus ImageNet's means, for three channels.
     public static let caffe = Preprocessing(
         description: "caffe", operation: .caffe(mean: [103.939, 116.779, 123.68]))
+    /// torchvision's normalization of videos by the statistics of Kinetics-400, for three channels.
+    package static let kinetics = Preprocessing(
+        description: "0.43216:0.394666:0.37645,0.22803:0.22145:0.216989",
+        operation: .standardize(
+            mean: [0.43216, 0.394666, 0.37645], std: [0.22803, 0.22145, 0.216989]))
     /// Pixels scaled to −1…1.
     public static let tf = Preprocessing(description: "tf", operation: .tf)
 

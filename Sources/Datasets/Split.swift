@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Tensors
 
 /// Images of one size, with labels or without; read in pieces from any thread.
 ///
@@ -11,17 +12,22 @@ import Synchronization
 /// - MNIST's IDX file of images, plain or gzipped, in one folder with that of the labels, or the folder with the test files;
 /// - a folder with a folder of image files for each class, or with a `metadata.csv` or `metadata.jsonl` that lists them;
 /// - a text or CSV file (`.txt`, `.csv`, `.tsv`, `.lst`) that lists image files and labels.
+///
+/// Arrays may hold steps in time or volumes instead of images, where a network takes these.
 public struct Split: Sendable {
     /// The path of the file or folder, for errors.
     public let file: String
     /// The number of images, at least one.
     public var count: Int { images.format.count }
     /// Rows of an image.
-    public var height: Int { images.format.height }
+    public var height: Int { images.format.extent.height }
     /// Columns of an image.
-    public var width: Int { images.format.width }
+    public var width: Int { images.format.extent.width }
     /// Colours of an image.
     public var channels: Int { images.format.channels }
+    /// An image's shape: [height, width, channels], or [depth, height, width, channels] of a volume. Steps are an image of
+    /// one row.
+    package var shape: Shape { images.format.shape }
     /// The class of each image, 0 or more; nil if there are no labels.
     public let labels: [Int]?
     /// The names of the classes, in the order of the labels.
@@ -58,6 +64,7 @@ public struct Split: Sendable {
     /// - Parameters:
     ///   - path: the file or folder.
     ///   - sources: which arrays or folders, where names do not say it.
+    ///   - form: what the rows of an array are to the network.
     ///   - layout: the order of dimensions in arrays; needed if the channels are not recognized by being 1 or 3.
     ///   - scale: the range of array images that are not uint8.
     ///   - channels: 1 to read array images as grey, 3 as colour; nil for what they are.
@@ -66,7 +73,8 @@ public struct Split: Sendable {
     ///   - classes: the output of each class name; nil for the split's own order, which is sorted for folders and lists of
     ///     names.
     package init(
-        path: String, sources: SplitSources = SplitSources(), layout: ImageLayout? = nil,
+        path: String, sources: SplitSources = SplitSources(), form: ArrayForm = .images,
+        layout: ImageLayout? = nil,
         scale: PixelScale = .bytes, channels: Int? = nil, requiresLabels: Bool = true,
         transform: ImageTransform = .torch, classes: ClassIndices? = nil
     ) throws(DatasetError) {
@@ -85,7 +93,7 @@ public struct Split: Sendable {
         }
         let contents = try SplitFile(path: path, sources: sources)
         let images = try ArrayImages(
-            contents.images, layout: layout, scale: scale, channels: channels, file: path)
+            contents.images, as: form, layout: layout, scale: scale, channels: channels, file: path)
         let labels = try contents.classLabels(images: images.format.count, requiresLabels: requiresLabels)
         self.init(
             file: path, labels: try labels?.resolved(by: classes, in: path), from: contents.labelSource,

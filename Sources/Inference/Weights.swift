@@ -103,6 +103,7 @@ package struct KernelStrides {
     package var group: Int
     package var output: Int
     package var input: Int
+    package var depth: Int
     package var row: Int
     package var column: Int
 
@@ -115,14 +116,17 @@ package struct KernelStrides {
         case .hwio:
             column = inputs * convolution.outputs
             row = columns * column
+            depth = rows * row
             (group, output, input) = (outputs, 1, convolution.outputs)
         case .oihw, .flattened:
-            (column, row, input) = (1, columns, rows * columns)
+            (column, row, depth) = (1, columns, rows * columns)
+            input = convolution.size.depth * depth
             output = inputs * input
             group = outputs * output
         case .hwim:
             column = convolution.outputs
             row = columns * column
+            depth = rows * row
             (group, output, input) = (outputs, 1, outputs)
         }
     }

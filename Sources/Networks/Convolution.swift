@@ -1,6 +1,9 @@
 import Tensors
 
-/// A convolution: of maps, or of 1 or 3 dimensions (`spatial`).
+/// A convolution of 1 to 3 dimensions, of which engines know one kind: over depth, rows and columns.
+///
+/// Steps in time are a map of one row, [1, steps, channels]. A volume is maps one behind another,
+/// [depth, height, width, channels]; the kernel of a map has depth 1.
 package struct Convolution: Sendable, Equatable {
     /// The kernel's parameter name.
     package var kernel: String
@@ -12,11 +15,10 @@ package struct Convolution: Sendable, Equatable {
     package var inputs: Int
     /// Channels of the output map.
     package var outputs: Int
-    /// Rows and columns of the kernel.
+    /// Rows and columns of the kernel, and its depth.
     package var size: Extent
-    /// The kernel's own extents, outermost first, where it has 1 or 3 dimensions; nil for rows and columns. `size` is
-    /// then the kernel of a map with the same order in memory (`planarSize`): it has the same filters.
-    package var spatial: [Int]?
+    /// Dimensions of the stored kernel without channels: 1 for columns alone, 2, or 3 with the depth.
+    package var dimensions: Int
     /// Step between outputs.
     package var strides: Extent
     /// Step between the taps of the kernel, 1 for a plain one.
@@ -43,7 +45,7 @@ package struct Convolution: Sendable, Equatable {
     package init(
         kernel: String, kernelLayout: KernelLayout, bias: String?, inputs: Int, outputs: Int, size: Extent,
         strides: Extent, dilation: Extent, groups: Int, padding: Padding, standardization: Double? = nil,
-        spatial: [Int]? = nil
+        dimensions: Int = 2
     ) {
         self.kernel = kernel
         self.kernelLayout = kernelLayout
@@ -56,26 +58,16 @@ package struct Convolution: Sendable, Equatable {
         self.groups = groups
         self.padding = padding
         self.standardization = standardization
-        self.spatial = spatial
+        self.dimensions = dimensions
     }
 
-    /// Rows and columns of the kernel that has the same order in memory as one of these extents: the last extent is the
-    /// columns, the others make the rows. Nil for no extents, extents below 1, and overflow.
-    package static func planarSize(_ spatial: [Int]) -> Extent? {
-        guard let columns = spatial.last, spatial.allSatisfy({ $0 > 0 }) else { return nil }
-        var rows = 1
-        for extent in spatial.dropLast() {
-            let (product, overflow) = rows.multipliedReportingOverflow(by: extent)
-            if overflow { return nil }
-            rows = product
-        }
-        return Extent(height: rows, width: columns)
-    }
+    /// The stored kernel's extents without channels, outermost first.
+    package var kernelExtents: [Int] { Array(size.all.suffix(dimensions)) }
 }
 
 /// The order of a stored kernel's dimensions.
 package enum KernelLayout: String, Sendable, Equatable {
-    /// Keras Conv2D: [rows, columns, inputs / groups, outputs].
+    /// Keras Conv2D: [rows, columns, inputs / groups, outputs]; with 3 dimensions, here and below, the depth is before the rows.
     case hwio
     /// PyTorch: [outputs, inputs / groups, rows, columns].
     case oihw
@@ -84,8 +76,12 @@ package enum KernelLayout: String, Sendable, Equatable {
     /// PyTorch's Linear on a flattened map: [outputs, inputs · rows · columns], values in the order of `oihw`.
     case flattened
 }
-/// Rows and columns around a map.
+/// Rows and columns around a map, and maps around a volume.
 package struct Margins: Sendable, Equatable {
+    /// Maps before the first.
+    package var front = 0
+    /// Maps behind the last.
+    package var back = 0
     /// Rows above the first.
     package var top: Int
     /// Rows below the last.
@@ -103,7 +99,15 @@ package struct Margins: Sendable, Equatable {
         self.right = right
     }
 
-    /// The same margin on all sides.
+    /// Margins of 1 to 3 dimensions, outermost first: before the first and behind the last.
+    package init(_ sides: [(Int, Int)]) {
+        let all = Array(repeating: (0, 0), count: max(3 - sides.count, 0)) + sides
+        let (depth, rows, columns) = (all[all.count - 3], all[all.count - 2], all[all.count - 1])
+        self.init(top: rows.0, bottom: rows.1, left: columns.0, right: columns.1)
+        (front, back) = depth
+    }
+
+    /// The same margin on all sides of a map.
     package init(_ all: Int) { self.init(top: all, bottom: all, left: all, right: all) }
 }
 

@@ -48,11 +48,13 @@ struct GraphBuilder<Names: LayerNames> {
         Value(node: append(layer, operation, [value.node]), channels: value.channels)
     }
 
-    /// The input. Its channels follow from the first kernel.
-    mutating func input(before layer: String) throws(NetworkError) -> Value {
+    /// The input. Its channels follow from the first kernel, of 2 dimensions or 3.
+    mutating func input(before layer: String, dimensions: Int = 2) throws(NetworkError) -> Value {
         let (name, shape) = try require(.kernel, of: layer)
-        guard shape.rank == 4 else {
-            throw .wrongShape(parameter: name, found: shape.description, expected: kernelText)
+        guard shape.rank == dimensions + 2 else {
+            throw .wrongShape(
+                parameter: name, found: shape.description,
+                expected: dimensions == 2 ? kernelText : "outputs×inputs×depth×rows×columns")
         }
         let channels = names.kernelLayout == .oihw ? shape[1] : shape[2]
         return Value(node: append("input", .input, []), channels: channels)

@@ -25,7 +25,6 @@ extension Network {
 extension Convolution {
     /// Multiply-adds for an output of this shape: every element is a sum over the kernel's taps and a group's inputs.
     package func multiplyAdds(output: Shape) -> Double {
-        Double(output.count) * Double(size.height) * Double(size.width) * Double(inputs)
-            / Double(max(groups, 1))
+        size.all.reduce(Double(output.count) * Double(inputs) / Double(max(groups, 1))) { $0 * Double($1) }
     }
 }

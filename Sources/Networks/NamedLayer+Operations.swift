@@ -32,7 +32,7 @@ extension NamedLayers.Layer {
     /// The convolution, from its kernel alone. Strides and padding are unknown and not needed.
     var convolution: Convolution? {
         guard let kernel, let (outputs, inputs) = mapChannels, outputs > 0, inputs > 0,
-            let spatial, let size = Convolution.planarSize(spatial)
+            let spatial, spatial.allSatisfy({ $0 > 0 })
         else { return nil }
         // Without a class, filters of one input are depthwise ones', each with an input of its own. Those of a grey image may be taken so, too.
         let groups = recordedGroups ?? (isTorch && inputs == 1 ? outputs : 1)
@@ -40,9 +40,8 @@ extension NamedLayers.Layer {
         var convolution = Convolution(
             kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio, bias: parts["bias"]?.name,
             inputs: inputs * groups, outputs: outputs,
-            size: spatial.count == 2 ? Extent(height: spatial[0], width: spatial[1]) : size,
-            strides: Extent(1), dilation: Extent(1), groups: groups, padding: .valid,
-            spatial: spatial.count == 2 ? nil : spatial)
+            size: Extent(spatial), strides: Extent(1), dilation: Extent(1), groups: groups, padding: .valid,
+            dimensions: spatial.count)
         convolution.doubt = mayBeTransposed ? .mayBeTransposed : mayBeGrouped ? .mayBeGrouped : nil
         return convolution
     }

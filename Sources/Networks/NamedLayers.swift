@@ -92,7 +92,8 @@ struct NamedLayers {
     static func convolutionPaths(of norm: String) -> [String] {
         var paths: [String] = []
         for (word, other) in [
-            ("batch_normalization", "conv2d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
+            ("batch_normalization", "conv2d"), ("batch_normalization", "conv1d"),
+            ("batch_normalization", "conv3d"), ("bn", "conv"), ("norm", "conv"), ("BatchNorm", "Conv"),
             ("bn", "res"), ("norm", "fc"), ("bn", "fc"),
         ] {
             guard let range = norm.ranges(of: word).last else { continue }

@@ -2,8 +2,9 @@ import Tensors
 
 /// A convolutional network as plain data: nodes in topological order that name their parameters.
 ///
-/// Activations are channels-last, without the batch dimension: `[height, width, channels]` for maps and
-/// `[features]` for vectors. Engines interpret a network; recognisers and conversions make new ones.
+/// Activations are channels-last, without the batch dimension: `[height, width, channels]` for maps,
+/// `[depth, height, width, channels]` for volumes and `[features]` for vectors. Steps in time are maps of one row.
+/// Engines interpret a network; recognisers and conversions make new ones.
 package struct Network: Sendable, Equatable {
     /// The name in the file, or the architecture's.
     package var name: String
@@ -51,14 +52,20 @@ package struct Network: Sendable, Equatable {
         package init(name: String, node: Int) { (self.name, self.node) = (name, node) }
     }
 
-    /// The size of an input image; a nil height or width means any.
+    /// The size of an input image; a nil extent means any.
+    ///
+    /// Steps in time are an image of one row; a volume is images one behind another.
     package struct Input: Sendable, Equatable {
+        /// Images of a volume, if the file fixes them; 1 for an image.
+        package var depth: Int? = 1
         /// Rows of an image, if the file fixes them.
         package var height: Int?
         /// Columns of an image, if the file fixes them.
         package var width: Int?
         /// Colours of an image.
         package var channels: Int
+        /// Dimensions without the channels: 1 for steps, 2 for an image, 3 for a volume.
+        package var dimensions = 2
         /// All extents without the batch, nil for any, if the input is no image; nil for an image.
         package var extents: [Int?]?
 
@@ -67,6 +74,18 @@ package struct Network: Sendable, Equatable {
             self.height = height
             self.width = width
             self.channels = channels
+        }
+
+        /// An input of 1 to 3 dimensions, outermost first.
+        package init(extents: [Int?], channels: Int) {
+            let all = Array(repeating: 1, count: max(3 - extents.count, 0)) + extents
+            self.init(height: all[all.count - 2], width: all[all.count - 1], channels: channels)
+            (depth, dimensions) = (all[all.count - 3], extents.count)
+        }
+
+        /// The extents as the network's file has them: 1 to 3 and the channels.
+        package var ownExtents: [Int?] {
+            extents ?? Array([depth, height, width].suffix(dimensions)) + [channels]
         }
     }
 
@@ -106,7 +125,7 @@ package struct Node: Sendable, Equatable {
 package enum Operation: Sendable, Equatable {
     /// The network's input.
     case input
-    /// 2-D convolution (cross-correlation), grouped and depthwise ones included.
+    /// Convolution (cross-correlation) of 1 to 3 dimensions, grouped and depthwise ones included.
     case convolution(Convolution)
     /// Transposed 2-D convolution.
     case transposedConvolution(TransposedConvolution)

@@ -3,11 +3,7 @@ import Tensors
 extension Node {
     /// Whether the shape of the value does not follow from those of the operands.
     var hasUnknownShape: Bool {
-        switch operation {
-        case .opaque: true
-        case .convolution(let convolution): convolution.spatial != nil
-        default: false
-        }
+        if case .opaque = operation { true } else { false }
     }
 
     func mismatch(_ found: String, _ expected: String) -> NetworkError {
@@ -69,10 +65,14 @@ extension Node {
         return operand
     }
 
-    /// Operations that take a map and change its extents.
+    /// Operations that take a map or a volume and change its extents.
     private func mapShape(_ operand: Shape) throws(NetworkError) -> Shape {
-        guard operand.rank == 3 else { throw mismatch("\(operand)", "height×width×channels") }
-        let (height, width, channels) = (operand[0], operand[1], operand[2])
+        guard operation.ranks.contains(operand.rank) else {
+            throw mismatch(
+                "\(operand)",
+                operation.ranks.contains(3) ? "height×width×channels" : "depth×height×width×channels")
+        }
+        let (map, channels) = (operand.mapExtent, operand[-1])
         switch operation {
         case .convolution(let convolution):
             try requireInnermost(operand, convolution.inputs)
@@ -81,45 +81,65 @@ extension Node {
                     "\(convolution.inputs) to \(convolution.outputs) channels",
                     "multiples of \(convolution.groups) groups")
             }
-            guard let extent = convolution.outputExtent(height: height, width: width) else {
+            guard let extent = convolution.outputExtent(of: map) else {
                 throw mismatch("\(operand)", "at least one window of \(convolution.size)")
             }
-            return try checked([extent.height, extent.width, convolution.outputs], operand)
+            return try shape(operand, extent.all, convolution.outputs)
         case .transposedConvolution(let convolution):
             try requireInnermost(operand, convolution.inputs)
-            let extent = convolution.outputExtent(height: height, width: width)
-            return try checked([extent?.height, extent?.width, convolution.outputs], operand)
+            let extent = convolution.outputExtent(height: map.height, width: map.width)
+            return try shape(operand, extent?.all, convolution.outputs)
         case .pool(let pool):
-            guard let extent = pool.outputExtent(height: height, width: width) else {
+            guard let extent = pool.outputExtent(of: map) else {
                 throw mismatch("\(operand)", "at least one window of \(pool.size)")
             }
-            return try checked([extent.height, extent.width, channels], operand)
+            return try shape(operand, extent.all, channels)
         case .globalPool(_, let keepsDimensions):
-            guard height > 0, width > 0 else { throw mismatch("\(operand)", "at least one position") }
-            return keepsDimensions ? [1, 1, channels] : [channels]
+            guard map.all.allSatisfy({ $0 > 0 }) else {
+                throw mismatch("\(operand)", "at least one position")
+            }
+            return keepsDimensions ? try shape(operand, [1, 1, 1], channels) : [channels]
+        default: return try resizedShape(operand)
+        }
+    }
+
+    /// Operations that take a part of a map, put something around it or change its size.
+    private func resizedShape(_ operand: Shape) throws(NetworkError) -> Shape {
+        let (map, channels) = (operand.mapExtent, operand[-1])
+        switch operation {
         case .crop(let crop):
-            guard let margins = crop.margins(height: height, width: width) else {
-                throw mismatch(
-                    "\(operand)", "a map that is larger than what is cut off, or than the part to keep")
+            if let resize = crop.enlargement(height: map.height, width: map.width) {
+                return try resized(operand, resize)
             }
-            return try checked(
-                [height - margins.top - margins.bottom, width - margins.left - margins.right, channels],
-                operand)
-        case .resize(let resize):
-            guard let extent = resize.outputExtent(height: height, width: width) else {
-                throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
+            guard let margins = crop.margins(height: map.height, width: map.width) else {
+                throw mismatch("\(operand)", "a map that is larger than what is cut off")
             }
-            return try checked([extent.height, extent.width, channels], operand)
-        case .zeroPad(let margins):
-            return try checked(
+            return try shape(
+                operand,
                 [
-                    checkedSum([height, margins.top, margins.bottom]),
-                    checkedSum([width, margins.left, margins.right]), channels,
-                ], operand)
+                    1, map.height - margins.top - margins.bottom, map.width - margins.left - margins.right,
+                ], channels)
+        case .resize(let resize): return try resized(operand, resize)
+        case .zeroPad(let margins): return try shape(operand, margins.around(map), channels)
         case .padChannels(let before, let after):
-            return try checked([height, width, checkedSum([channels, before, after])], operand)
+            return try shape(operand, map.all, checkedSum([channels, before, after]))
         default: return operand
         }
+    }
+
+    private func resized(_ operand: Shape, _ resize: Resize) throws(NetworkError) -> Shape {
+        let map = operand.mapExtent
+        guard let extent = resize.outputExtent(height: map.height, width: map.width) else {
+            throw mismatch("\(operand)", "a map that becomes one of at most 65536 rows and columns")
+        }
+        return try shape(operand, extent.all, operand[-1])
+    }
+
+    /// The shape of a map like the operand, of other extents: depth, height and width, of which it has as many as the operand.
+    private func shape(
+        _ operand: Shape, _ extents: [Int]?, _ channels: Int?
+    ) throws(NetworkError) -> Shape {
+        try checked((extents.map { $0.suffix(operand.rank - 1) } ?? [nil]) + [channels], operand)
     }
 
     private func requireInnermost(_ operand: Shape, _ expected: Int) throws(NetworkError) {
@@ -187,5 +207,16 @@ extension Node {
             shape.count == operand.count, shape.rank > 0
         else { throw error }
         return shape
+    }
+}
+
+extension Operation {
+    /// Dimensions that an operand may have: 3 for maps, 4 for volumes.
+    fileprivate var ranks: Set<Int> {
+        switch self {
+        case .convolution(let convolution): [convolution.dimensions == 3 ? 4 : 3]
+        case .pool, .globalPool, .zeroPad, .padChannels: [3, 4]
+        default: [3]
+        }
     }
 }

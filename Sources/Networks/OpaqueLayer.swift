@@ -68,16 +68,8 @@ extension Node {
                 layer: layer, setting: setting.name, found: setting.found, expected: setting.expected)
         case .batchNorm(let norm): return norm.axis.map(wrongAxis)
         case .groupNorm(let norm): return norm.axis.map(wrongAxis)
-        case .convolution(let convolution): return convolution.spatial.map(wrongKernel)
         default: return nil
         }
-    }
-
-    private func wrongKernel(_ spatial: [Int]) -> NetworkError {
-        .unsupportedSetting(
-            layer: layer, setting: "kernel", found: spatial.map(String.init).joined(separator: "×"),
-            expected: "rows and columns; normconv converts 1-D and 3-D convolutions but does not compute them"
-        )
     }
 
     private func wrongAxis(_ axis: Int) -> NetworkError {
@@ -93,9 +85,6 @@ extension Node {
             return UncomputedLayer(layer: layer, className: opaque.className, reason: reason)
         case .batchNorm(let norm): return wrongAxis("BatchNormalization", norm.axis)
         case .groupNorm(let norm): return wrongAxis("GroupNormalization", norm.axis)
-        case .convolution(let convolution):
-            let rank = convolution.spatial?.count ?? 2
-            return UncomputedLayer(layer: layer, className: "\(rank)-D convolution")
         default: return nil
         }
     }

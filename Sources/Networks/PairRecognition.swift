@@ -7,7 +7,7 @@ import Tensors
 /// - the order of the file or the number of such layers leaves no other one (`PairElimination`), or
 /// - their names differ in the word for what they are (`conv2`/`bn2`, `branch_conv`/`branch_bn`) or by one in an
 ///   `nn.Sequential` (`3`/`4`), and both are in the same module or inner model, or
-/// - Keras numbered them alike (`conv2d_3`/`batch_normalization_3`), which is worth little.
+/// - Keras numbered them alike (`conv2d_3`/`batch_normalization_3`, also 1-D and 3-D ones), which is worth little.
 ///
 /// Where proof and names disagree, there is no pair; nor where norms stand before the convolutions of their names
 /// (pre-activation), as some number of channels shows (`PairEvidence`): their convolution has the number before (`conv1`

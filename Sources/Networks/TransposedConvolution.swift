@@ -15,6 +15,8 @@ package struct TransposedConvolution: Sendable, Equatable {
     package var size: Extent
     /// Step between windows.
     package var strides: Extent
+    /// Step between a window's elements.
+    package var dilation: Extent
     /// Whether the output has `strides` times as many rows and columns as the input, instead of all that windows cover.
     package var isSame: Bool
     /// Rows and columns added at the bottom and right; nil for what makes up the usual extents.
@@ -23,7 +25,7 @@ package struct TransposedConvolution: Sendable, Equatable {
     /// A transposed convolution.
     package init(
         kernel: String, bias: String?, inputs: Int, outputs: Int, size: Extent, strides: Extent, isSame: Bool,
-        outputPadding: Extent? = nil
+        dilation: Extent = Extent(1), outputPadding: Extent? = nil
     ) {
         self.kernel = kernel
         self.bias = bias
@@ -31,6 +33,7 @@ package struct TransposedConvolution: Sendable, Equatable {
         self.outputs = outputs
         self.size = size
         self.strides = strides
+        self.dilation = dilation
         self.isSame = isSame
         self.outputPadding = outputPadding
     }
@@ -41,18 +44,28 @@ package struct TransposedConvolution: Sendable, Equatable {
     /// Extents of the output for an input map of these extents; nil where they overflow or nothing is left.
     package func outputExtent(height: Int, width: Int) -> Extent? {
         guard
-            let rows = length(height, size.height, strides.height, outputPadding?.height),
-            let columns = length(width, size.width, strides.width, outputPadding?.width)
+            let span = span,
+            let rows = length(height, span.height, strides.height, outputPadding?.height),
+            let columns = length(width, span.width, strides.width, outputPadding?.width)
         else { return nil }
         return Extent(height: rows, width: columns)
     }
 
     /// Rows and columns of the first window that lie before the output.
     package var offset: (rows: Int, columns: Int) {
-        (
-            offset(size.height, strides.height, outputPadding?.height),
-            offset(size.width, strides.width, outputPadding?.width)
+        let span = span ?? size
+        return (
+            offset(span.height, strides.height, outputPadding?.height),
+            offset(span.width, strides.width, outputPadding?.width)
         )
+    }
+
+    /// Rows and columns that a window covers; nil where they overflow.
+    private var span: Extent? {
+        guard let rows = Networks.span(size.height, dilation.height),
+            let columns = Networks.span(size.width, dilation.width)
+        else { return nil }
+        return Extent(height: rows, width: columns)
     }
 
     /// Keras' rule, `_get_output_shape_given_tf_padding` in its `backend_utils.py`.

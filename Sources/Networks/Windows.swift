@@ -2,38 +2,40 @@ import Tensors
 
 extension Padding {
     /// The margins that windows see on a map of these extents: TensorFlow's rule for "same", the given ones
-    /// otherwise. With "same" the odd row or column goes to the bottom or right.
+    /// otherwise. With "same" the odd element goes to the back, the bottom or the right.
     package func resolvedMargins(
-        height: Int, width: Int, size: Extent, strides: Extent, dilation: Extent = Extent(1)
+        of map: Extent, size: Extent, strides: Extent, dilation: Extent = Extent(1)
     ) -> Margins {
         switch self {
         case .margins(let margins): return margins
         case .same:
-            let (top, bottom) = sameMargins(height, size.height, strides.height, dilation.height)
-            let (left, right) = sameMargins(width, size.width, strides.width, dilation.width)
-            return Margins(top: top, bottom: bottom, left: left, right: right)
+            return Margins(
+                (0..<3).map { sameMargins(map.all[$0], size.all[$0], strides.all[$0], dilation.all[$0]) })
         }
     }
 }
 
+extension Shape {
+    /// Rows and columns of a map [height, width, channels], and the depth of a volume [depth, height, width, channels].
+    package var mapExtent: Extent { Extent(Array(extents.dropLast())) }
+}
+
 extension Convolution {
     /// The margins around an input map of these extents.
-    package func resolvedMargins(height: Int, width: Int) -> Margins {
-        padding.resolvedMargins(
-            height: height, width: width, size: size, strides: strides, dilation: dilation)
+    package func resolvedMargins(of map: Extent) -> Margins {
+        padding.resolvedMargins(of: map, size: size, strides: strides, dilation: dilation)
     }
 
-    /// Rows and columns of the output for an input map of these extents; nil if no window fits.
-    package func outputExtent(height: Int, width: Int) -> Extent? {
+    /// The extents of the output for an input map of these; nil if no window fits.
+    package func outputExtent(of map: Extent) -> Extent? {
         windowCounts(
-            height: height, width: width, size: size, strides: strides, dilation: dilation,
-            margins: resolvedMargins(height: height, width: width))
+            of: map, size: size, strides: strides, dilation: dilation, margins: resolvedMargins(of: map))
     }
 
     /// The stored kernel's shape under its layout; nil if it overflows.
     package var kernelShape: Shape? {
         guard groups > 0, inputs % groups == 0 else { return nil }
-        let extents = spatial ?? [size.height, size.width]
+        let extents = kernelExtents
         return switch kernelLayout {
         case .hwio: Shape(checking: extents + [inputs / groups, outputs])
         case .oihw: Shape(checking: [outputs, inputs / groups] + extents)
@@ -46,19 +48,27 @@ extension Convolution {
 
 extension Pool {
     /// The margins around an input map of these extents.
-    package func resolvedMargins(height: Int, width: Int) -> Margins {
-        padding.resolvedMargins(height: height, width: width, size: size, strides: strides)
+    package func resolvedMargins(of map: Extent) -> Margins {
+        padding.resolvedMargins(of: map, size: size, strides: strides)
     }
 
-    /// Rows and columns of the output for an input map of these extents; nil if no window fits, or where a
-    /// window could lie in the margin alone and have nothing to pool.
-    package func outputExtent(height: Int, width: Int) -> Extent? {
-        let margins = resolvedMargins(height: height, width: width)
-        guard max(margins.top, margins.bottom) < size.height, max(margins.left, margins.right) < size.width
-        else { return nil }
-        return windowCounts(
-            height: height, width: width, size: size, strides: strides, dilation: Extent(1),
-            margins: margins)
+    /// The extents of the output for an input map of these; nil if no window fits, or where a window could lie in the
+    /// margin alone and have nothing to pool.
+    package func outputExtent(of map: Extent) -> Extent? {
+        let margins = resolvedMargins(of: map)
+        guard zip(margins.sides, size.all).allSatisfy({ max($0[0], $0[1]) < $1 }) else { return nil }
+        return windowCounts(of: map, size: size, strides: strides, dilation: Extent(1), margins: margins)
+    }
+}
+
+extension Margins {
+    /// Before and behind: of the depth, the rows and the columns.
+    package var sides: [[Int]] { [[front, back], [top, bottom], [left, right]] }
+
+    /// The extents of a map and its margins; nil on overflow.
+    package func around(_ map: Extent) -> [Int]? {
+        let sums = zip(map.all, sides).compactMap { checkedSum([$0] + $1) }
+        return sums.count == 3 ? sums : nil
     }
 }
 
@@ -71,28 +81,25 @@ private func sameMargins(_ extent: Int, _ size: Int, _ stride: Int, _ dilation: 
 }
 
 /// The rows that a dilated kernel covers, (size − 1)·dilation + 1; nil on overflow or a setting below 1.
-private func span(_ size: Int, _ dilation: Int) -> Int? {
+func span(_ size: Int, _ dilation: Int) -> Int? {
     guard size > 0, dilation > 0 else { return nil }
     let (reach, overflow) = (size - 1).multipliedReportingOverflow(by: dilation)
     return overflow || reach == .max ? nil : reach + 1
 }
 
-/// ⌊(n + margins − span) / stride⌋ + 1 along both dimensions.
+/// ⌊(n + margins − span) / stride⌋ + 1 along every dimension.
 private func windowCounts(
-    height: Int, width: Int, size: Extent, strides: Extent, dilation: Extent, margins: Margins
+    of map: Extent, size: Extent, strides: Extent, dilation: Extent, margins: Margins
 ) -> Extent? {
-    func count(_ extents: [Int], _ size: Int, _ stride: Int, _ dilation: Int) -> Int? {
-        guard stride > 0, let span = span(size, dilation), let padded = checkedSum(extents), padded >= span
+    guard let padded = margins.around(map) else { return nil }
+    let counts = (0..<3).compactMap { dimension -> Int? in
+        let stride = strides.all[dimension]
+        guard stride > 0, let span = span(size.all[dimension], dilation.all[dimension]),
+            padded[dimension] >= span
         else { return nil }
-        return (padded - span) / stride + 1
+        return (padded[dimension] - span) / stride + 1
     }
-    guard
-        let rows = count(
-            [height, margins.top, margins.bottom], size.height, strides.height, dilation.height),
-        let columns = count(
-            [width, margins.left, margins.right], size.width, strides.width, dilation.width)
-    else { return nil }
-    return Extent(height: rows, width: columns)
+    return counts.count == 3 ? Extent(counts) : nil
 }
 
 /// The sum of extents; nil on overflow or where one is negative.

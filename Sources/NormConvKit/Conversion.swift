@@ -30,6 +30,9 @@ public struct Conversion: Sendable {
         preprocessing = model.preprocessing
         guard let options else {
             plan = ConversionPlan(unchanged: model.network)
+            for (name, tensor) in model.refreshed.sorted(by: { $0.key < $1.key }) {
+                plan.edits.set(name, .replace { _ in tensor })
+            }
             try model.checkCopied(plan)
             return
         }

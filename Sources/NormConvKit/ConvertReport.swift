@@ -36,6 +36,8 @@ public struct ConvertReport: Codable, Sendable {
     public var droppedParts: [String]
     /// Parameters of the input that the network does not use.
     public var unused: [String]
+    /// How the batch norms' statistics were estimated anew, if they were.
+    package var refresh: RefreshReport?
     /// What calibration on images did, if there was one.
     public var calibration: CalibrationReport?
     /// The warnings, each with all its layers.
@@ -47,6 +49,7 @@ public struct ConvertReport: Codable, Sendable {
         calibration: CalibrationReport? = nil, output: String?
     ) {
         self.calibration = calibration
+        refresh = model.refresh
         input = model.path
         self.output = output
         architecture = model.network.architecture

@@ -15,6 +15,8 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
     case noSuchOutput(found: String, names: [String])
     /// The kind of norms without running statistics is unknown.
     case unknownNorms(layers: [String])
+    /// A network of volumes, which is computed but not fitted.
+    case noFitOfVolumes
     /// The network ends in a map, or in pooled features.
     case noClassifier(output: Shape)
     /// The network ends in one value that no sigmoid follows.
@@ -46,6 +48,8 @@ package enum EvaluationRefusal: Error, Equatable, CustomStringConvertible {
             "the file does not record the kind of \(layers.count.counted("norm")) without running statistics, from "
                 + "'\(layers.first ?? "")' on; choose --norm group --norm-groups N, --norm instance or --norm layer (one group). "
                 + "Batch norms without running statistics cannot be scored: they depend on the batch"
+        case .noFitOfVolumes:
+            "the network takes volumes, expected images or steps for --calibrate and --synthesize; convert it without them"
         case .noClassifier(let output):
             "the network has no classifier: it ends in "
                 + (output.rank > 1 ? "a feature map of \(output)" : "\(output) features")

@@ -87,8 +87,7 @@ public struct InspectReport: Codable, Sendable {
         assumptions = model.assumptions
         otherModules = model.contradictions
         isComplete = network.isComplete
-        let extents =
-            network.input.extents ?? [network.input.height, network.input.width, network.input.channels]
+        let extents = network.input.ownExtents
         input =
             extents.isEmpty
             ? "unknown" : extents.map { $0.map(String.init) ?? "any" }.joined(separator: "×")

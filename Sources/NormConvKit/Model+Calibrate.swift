@@ -28,9 +28,10 @@ extension Model {
         try SymmetricSystem.checkLibrary()
         return try naming(path) {
             try checkGraph()
+            guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }
             let schedule = try calibrationSchedule(
                 "reading", passes: 0.3, images: max(min(calibration.images, split.count), 0),
-                size: Extent(height: split.height, width: split.width), epochs: calibration.epochs)
+                size: split.shape.mapExtent, epochs: calibration.epochs)
             let images = try drawnImages(calibration, from: split, preprocessing ?? self.preprocessing) {
                 progress(schedule.progress(.init(stage: "reading", done: $0, total: $1)))
             }
@@ -57,7 +58,7 @@ extension Model {
     ) throws -> CalibrationSchedule {
         let network = logits
         let fitted = images - images / 4
-        let cost = try network.multiplyAdds(shapes: network.shapes(height: size.height, width: size.width))
+        let cost = try network.multiplyAdds(shapes: network.shapes(of: size))
         let budget = CalibrationBudget(cost: cost * Double(fitted), images: fitted)
         return CalibrationSchedule(first, passes: passes, budget: budget, epochs: epochs ?? budget.epochs)
     }
@@ -71,7 +72,7 @@ func drawnImages(
     try split.check(preprocessing)
     var random = SplitMix64(seed: calibration.seed)
     let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
-    let store = try ActivationStore(shape: [split.height, split.width, split.channels], count: order.count)
+    let store = try ActivationStore(shape: split.shape, count: order.count)
     for (place, image) in order.enumerated() {
         try Cancellation.check()
         let values = try split.read(image..<image + 1, preprocessing: preprocessing)

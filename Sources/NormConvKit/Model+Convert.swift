@@ -65,7 +65,7 @@ extension Model {
                     layer: layer, className: opaque.className, norm: norm)
             }
             var plan = try planConversion(
-                of: network, parameters: checkpoint.parameters, options: options)
+                of: network, parameters: stored, options: options)
             let remaining = plan.network.nodes.filter {
                 if case .batchNorm = $0.operation { true } else { false }
             }

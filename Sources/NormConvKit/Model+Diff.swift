@@ -149,7 +149,7 @@ private struct Side {
         let network = model.logits
         let shapes = try naming(model.path) {
             try model.checkGraph()
-            return try network.shapes(forImage: [split.height, split.width, split.channels])
+            return try network.shapes(forImage: split.shape)
         }
         let needed = network.nodesNeeded(for: Section(whole: network))
         var seen: [String: Int] = [:]

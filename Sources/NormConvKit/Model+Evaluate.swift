@@ -64,7 +64,7 @@ extension Model {
     /// classifier.
     func outputCount(imageShape image: Shape) throws -> Int {
         try checkGraph()
-        let shape = try network.shapes(height: image[0], width: image[1])[network.output]
+        let shape = try network.shapes(of: image.mapExtent)[network.output]
         guard shape.count == shape[-1] else { throw EvaluationRefusal.noClassifier(output: shape) }
         return shape.count
     }
@@ -169,7 +169,7 @@ extension Split {
     ) throws -> JointRun {
         let distinct = wanted.reduce(into: [Preprocessing]()) { if !$0.contains($1) { $0.append($1) } }
         for preprocessing in distinct { try check(preprocessing) }
-        let shape: Shape = [height, width, channels]
+        let shape = shape
         let engines = try models.map { try $0.engine(kind, imageShape: shape, workers: workers) }
         let sources = distinct.map { preprocessing in
             ImageSource(count: count, shape: shape) { range, buffer in

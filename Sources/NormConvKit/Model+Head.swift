@@ -106,7 +106,7 @@ extension Model {
     /// many and nothing says which output each of them is.
     func classes(of split: Split) throws -> (count: Int, head: Head) {
         let outputs = try naming(path) {
-            try outputCount(imageShape: [split.height, split.width, split.channels])
+            try outputCount(imageShape: split.shape)
         }
         guard !network.endsInFeatures else {
             throw FileFailure(path: path, cause: EvaluationRefusal.noClassifier(output: [outputs]))

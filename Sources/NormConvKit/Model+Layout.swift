@@ -31,7 +31,7 @@ extension Model {
     ) throws -> NewCheckpoint {
         let table = try checkpoint.parameters.applying(plan.edits, path: path)
         if layout.isKeras {
-            if let config, layout != .keras3 || config.isKeras3 {
+            if let config, layout != .keras3 || config.isKeras3Model {
                 return NewCheckpoint(
                     parameters: try table.kerasNamed(for: plan.network, path: path), isKeras: true,
                     modelConfig: config.text, note: try note.json())
@@ -89,11 +89,6 @@ extension Model {
             parameters: ParameterTable(parameters), isKeras: true, modelConfig: config.text,
             note: try note.json())
     }
-}
-
-extension JSON {
-    /// Whether a configuration is of Keras 3's form, whose layers name their modules.
-    fileprivate var isKeras3: Bool { self["config"]?["layers"]?[0]?["module"] != nil }
 }
 
 extension Network {

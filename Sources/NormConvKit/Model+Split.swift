@@ -58,6 +58,8 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
     case cropTooLarge(crop: String, resize: String)
     /// A network that takes neither 1 nor 3 channels.
     case noImageChannels(model: String, channels: Int)
+    /// Image files for a network of steps or volumes.
+    case notOfImages(split: String, model: String, input: String)
     /// Grey array images for a network that takes colours, or colours for one that takes grey.
     case channelsDiffer(split: String, found: Int, model: String, expected: Int)
     /// Networks that resize or crop image files differently.
@@ -76,6 +78,8 @@ package enum SplitFailure: Error, Equatable, CustomStringConvertible {
             "a crop of \(crop) does not fit into images resized to \(resize); choose a smaller --crop or a larger --resize"
         case .noImageChannels(let model, let channels):
             "\(model): the network takes \(channels) channels, but image files have 1 or 3"
+        case .notOfImages(let split, let model, let input):
+            "\(split): found image files, but \(model) takes \(input), expected an array (HDF5, .npz or .npy)"
         case .channelsDiffer(let split, let found, let model, let expected):
             "\(split): images have \(found.counted("channel")), but \(model) takes \(expected); "
                 + (expected == 3
@@ -127,6 +131,18 @@ extension ImageTransform {
     fileprivate var coloured: String { "\(self), \(channels == 1 ? "grey" : "colour")" }
 }
 
+extension ArrayForm {
+    /// `steps of 187×1`
+    fileprivate func description(_ extents: [Int?]) -> String {
+        let size = extents.map { $0.map(String.init) ?? "any" }.joined(separator: "×")
+        return switch self {
+        case .steps: "steps of \(size)"
+        case .images: "images of \(size)"
+        case .volumes: "volumes of \(size)"
+        }
+    }
+}
+
 extension Model {
     /// The names of the outputs, where the file has some.
     var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
@@ -142,19 +158,22 @@ extension Model {
             try ClassIndices(names: names, source: self.path)
         }
         let split = try Split(
-            path: path, sources: options.sources, layout: options.layout, scale: options.scale,
+            path: path, sources: options.sources, form: arrayForm, layout: options.layout,
+            scale: options.scale,
             channels: options.channels, requiresLabels: options.requiresLabels,
             transform: try transform(options), classes: options.classes ?? named)
         let channels = network.input.channels
         if split.transform == nil {
             guard options.resize == nil, options.crop == nil, options.interpolation == nil else {
-                let size = Extent(height: split.height, width: split.width)
-                throw SplitFailure.sizeIsFixed(split: path, size: "\(size)")
+                throw SplitFailure.sizeIsFixed(split: path, size: "\(split.shape.mapExtent)")
             }
             if split.channels != channels, [1, 3].contains(channels), [1, 3].contains(split.channels) {
                 throw SplitFailure.channelsDiffer(
                     split: path, found: split.channels, model: self.path, expected: channels)
             }
+        } else if network.input.dimensions != 2 {
+            let found = arrayForm.description(network.input.ownExtents)
+            throw SplitFailure.notOfImages(split: path, model: self.path, input: found)
         } else if ![1, 3].contains(channels) {
             throw SplitFailure.noImageChannels(model: self.path, channels: channels)
         }
@@ -205,10 +224,23 @@ extension Model {
             shorterSide: max(crop.height, crop.width) * 8 / 7, crop: crop, interpolation: interpolation)
     }
 
-    /// The input size in the file, otherwise the family's default.
+    /// What the rows of an array are to the network.
+    private var arrayForm: ArrayForm {
+        switch network.input.dimensions {
+        case 1: .steps(channels: network.input.channels)
+        case 3: .volumes(channels: network.input.channels)
+        default: .images
+        }
+    }
+
+    /// The input size in the file, otherwise the family's default; 1000 steps, and torchvision's
+    /// 16×112×112 for volumes.
     var inputSize: Extent {
-        if let height = network.input.height, let width = network.input.width {
-            return Extent(height: height, width: width)
+        if let size = network.input.extent { return size }
+        switch network.input.dimensions {
+        case 1: return Extent([1000])
+        case 3: return Extent([16, 112, 112])
+        default: break
         }
         switch imageFamily {
         case .bit: return Extent(480)

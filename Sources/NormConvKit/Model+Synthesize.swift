@@ -27,6 +27,7 @@ extension Model {
         try SymmetricSystem.checkLibrary()
         return try naming(path) {
             try checkGraph()
+            guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }
             var calibration = calibration
             // Training on them gains nothing certain on real ones.
             calibration.epochs = calibration.epochs ?? 0

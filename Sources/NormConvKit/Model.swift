@@ -34,6 +34,10 @@ public struct Model: Sendable {
     package private(set) var precision = Precision.float32
     /// Whether outputs without an activation are what sigmoids would take.
     var readsSigmoid = false
+    /// Statistics of batch norms that were estimated anew, by parameter.
+    var refreshed: [String: Tensor] = [:]
+    /// How, if they were.
+    package internal(set) var refresh: RefreshReport?
     /// The configuration, in layouts that have one.
     let config: JSON?
     /// The key of the network in a file of several, where one was given.
@@ -119,7 +123,12 @@ public struct Model: Sendable {
 
     /// The parameters as the network's operations take them: kernels of convolutions that standardize their weights
     /// are standardized when they are read.
-    package var parameters: ParameterTable { checkpoint.parameters.standardizing(for: network) }
+    package var parameters: ParameterTable { stored.standardizing(for: network) }
+
+    /// The file's parameters, but for statistics that were estimated anew.
+    var stored: ParameterTable {
+        refreshed.isEmpty ? checkpoint.parameters : checkpoint.parameters.replacing(refreshed)
+    }
 
     private static func noMatch(_ names: [String]) -> String {
         "none of the file's \(names.count.counted("tensor")) belongs to a layer of the configuration "
@@ -196,7 +205,7 @@ public struct Model: Sendable {
         case .keras: .raw
         case .kerasResNet: .caffe
         case .kerasResNetV2, .bit: .tf
-        case .torch: .torch
+        case .torch: network.input.dimensions == 3 ? .kinetics : .torch
         }
     }
 

@@ -141,7 +141,7 @@ private struct BatchRun {
     let images: ImageSource
 
     init(_ model: Model, on split: Split, _ preprocessing: Preprocessing, workers: Int?) throws {
-        let shape: Shape = [split.height, split.width, split.channels]
+        let shape = split.shape
         let workers = workers ?? ProcessInfo.processInfo.activeProcessorCount
         engine = try naming(model.path) {
             try BatchStatisticsEngine(

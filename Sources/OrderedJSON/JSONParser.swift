@@ -16,13 +16,13 @@ extension JSON {
 }
 
 /// Recursive descent; `depthLimit` bounds the stack.
-private struct JSONParser {
+struct JSONParser {
     let bytes: [UInt8]
-    let depthLimit: Int
-    let valueLimit: Int
+    private let depthLimit: Int
+    private let valueLimit: Int
     var position = 0
-    var depth = 0
-    var values = 0
+    private var depth = 0
+    private var values = 0
 
     init(bytes: [UInt8], depthLimit: Int, valueLimit: Int) {
         self.bytes = bytes
@@ -41,7 +41,7 @@ private struct JSONParser {
         return value
     }
 
-    mutating func value() throws(JSONError) -> JSON {
+    private mutating func value() throws(JSONError) -> JSON {
         values += 1
         guard values <= valueLimit else { throw error(.tooManyValues(limit: valueLimit)) }
         switch current {
@@ -137,96 +137,6 @@ private struct JSONParser {
         if position == start { throw unexpected("a digit") }
     }
 
-    /// The string that starts at the position, its quotes dropped and its escapes resolved.
-    private mutating func string() throws(JSONError) -> String {
-        position += 1
-        var result = ""
-        var start = position
-        while position < bytes.count {
-            switch bytes[position] {
-            case UInt8(ascii: "\""):
-                try append(start, to: &result)
-                position += 1
-                return result
-            case UInt8(ascii: "\\"):
-                try append(start, to: &result)
-                result.unicodeScalars.append(try escape())
-                start = position
-            case let byte where byte < 0x20: throw error(.controlCharacter(byte))
-            default: position += 1
-            }
-        }
-        throw error(.unexpectedEnd(expected: "a closing quote"))
-    }
-
-    /// Appends the plain bytes from `start` to the position.
-    private mutating func append(_ start: Int, to result: inout String) throws(JSONError) {
-        let run = bytes[start..<position]
-        if run.isEmpty { return }
-        if run.contains(where: { $0 >= 0x80 }) {
-            var parser = Unicode.UTF8.ForwardParser()
-            var iterator = run.makeIterator()
-            checking: while true {
-                switch parser.parseScalar(from: &iterator) {
-                case .valid: continue
-                case .emptyInput: break checking
-                case .error:
-                    position = start
-                    throw error(.invalidUTF8)
-                }
-            }
-        }
-        result.append(String(decoding: run, as: UTF8.self))
-    }
-
-    private mutating func escape() throws(JSONError) -> Unicode.Scalar {
-        position += 1
-        let byte = current
-        if position == bytes.count { throw unexpected("an escape") }
-        position += 1
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
-        case UInt8(ascii: "b"): return "\u{8}"
-        case UInt8(ascii: "f"): return "\u{c}"
-        case UInt8(ascii: "n"): return "\n"
-        case UInt8(ascii: "r"): return "\r"
-        case UInt8(ascii: "t"): return "\t"
-        case UInt8(ascii: "u"): return try unicodeEscape()
-        default:
-            position -= 2
-            throw error(.invalidEscape)
-        }
-    }
-
-    /// The character of `\uXXXX`, or of a surrogate pair of two such escapes.
-    private mutating func unicodeEscape() throws(JSONError) -> Unicode.Scalar {
-        let start = position - 2
-        let unit = try hexadecimal()
-        if let scalar = Unicode.Scalar(unit) { return scalar }
-        if unit < 0xdc00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) {
-            let low = try hexadecimal()
-            if (0xdc00...0xdfff).contains(low),
-                let scalar = Unicode.Scalar(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00))
-            {
-                return scalar
-            }
-        }
-        position = start
-        throw error(.loneSurrogate)
-    }
-
-    private mutating func hexadecimal() throws(JSONError) -> UInt32 {
-        var value: UInt32 = 0
-        for _ in 0..<4 {
-            guard position < bytes.count, let digit = Character(Unicode.Scalar(current)).hexDigitValue else {
-                throw unexpected("a hexadecimal digit")
-            }
-            value = value << 4 | UInt32(digit)
-            position += 1
-        }
-        return value
-    }
-
     // MARK: Steps and errors
 
     private mutating func skipSpace() {
@@ -238,19 +148,19 @@ private struct JSONParser {
         }
     }
 
-    private mutating func take(_ byte: UInt8) -> Bool {
+    mutating func take(_ byte: UInt8) -> Bool {
         guard position < bytes.count, bytes[position] == byte else { return false }
         position += 1
         return true
     }
 
-    private func unexpected(_ expected: String) -> JSONError {
+    func unexpected(_ expected: String) -> JSONError {
         position < bytes.count
             ? error(.unexpectedByte(bytes[position], expected: expected))
             : error(.unexpectedEnd(expected: expected))
     }
 
-    private func error(_ defect: JSONError.Defect) -> JSONError {
+    func error(_ defect: JSONError.Defect) -> JSONError {
         let line = 1 + bytes[..<position].count { $0 == UInt8(ascii: "\n") }
         return JSONError(defect, offset: position, line: line)
     }

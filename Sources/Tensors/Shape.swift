@@ -58,7 +58,11 @@ extension Shape: CustomStringConvertible {
 }
 
 /// Rows and columns of a map, an image or a window; steps along both where it is a stride or a dilation.
+///
+/// A volume has a depth besides, which is 1 for a map.
 public struct Extent: Sendable, Equatable, CustomStringConvertible {
+    /// Maps of a volume.
+    package var depth = 1
     /// Rows.
     public var height: Int
     /// Columns.
@@ -67,9 +71,19 @@ public struct Extent: Sendable, Equatable, CustomStringConvertible {
     /// An extent of `height` rows and `width` columns.
     public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
 
+    /// The extents of 1 to 3 dimensions, outermost first: a single one is columns. Missing ones are 1.
+    package init(_ extents: [Int]) {
+        let all = Array(repeating: 1, count: max(3 - extents.count, 0)) + extents
+        self.init(height: all[all.count - 2], width: all[all.count - 1])
+        depth = all[all.count - 3]
+    }
+
+    /// Depth, rows and columns.
+    package var all: [Int] { [depth, height, width] }
+
     /// As many rows as columns.
     public init(_ side: Int) { self.init(height: side, width: side) }
 
-    /// `height×width`
-    public var description: String { "\(height)×\(width)" }
+    /// `height×width`, or `depth×height×width`.
+    public var description: String { (depth == 1 ? "" : "\(depth)×") + "\(height)×\(width)" }
 }

@@ -160,14 +160,11 @@ enum MapGradients {
         let channels = step.input[2]
         for row in step.rows {
             for column in step.columns {
-                for (line, vertical) in [(row.first, 1 - row.weight), (row.second, row.weight)]
-                where vertical > 0 {
-                    for (place, horizontal) in [
-                        (column.first, 1 - column.weight), (column.second, column.weight),
-                    ] where horizontal > 0 {
+                for (i, vertical) in row.weights.enumerated() {
+                    for (j, horizontal) in column.weights.enumerated() {
+                        let place = (row.first + i) * step.input[1] + column.first + j
                         nc_add_scaled(
-                            source, target + (line * step.input[1] + place) * channels, channels,
-                            Float(vertical * horizontal))
+                            source, target + place * channels, channels, Float(vertical * horizontal))
                     }
                 }
                 source += channels

@@ -20,7 +20,7 @@ struct TrainingConvolution {
     ) throws {
         let step = ConvolutionStep(
             convolution: convolution.filterMajor, affine: nil, input: input, output: output,
-            margins: convolution.resolvedMargins(height: input[0], width: input[1]))
+            margins: convolution.resolvedMargins(of: input.mapExtent))
         self.convolution = convolution
         forward = try OneDNNConvolution(step, batch: batch, device: device)
         toSource =

@@ -143,6 +143,6 @@ extension TrainingWorker {
         let input = plan.shapes[plan.network.nodes[index].inputs[0]]
         return PoolStep(
             pool: pool, input: input, output: plan.shapes[index],
-            margins: pool.resolvedMargins(height: input[0], width: input[1]), countsMargins: false)
+            margins: pool.resolvedMargins(of: input.mapExtent), countsMargins: false)
     }
 }

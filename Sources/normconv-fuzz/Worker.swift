@@ -152,7 +152,7 @@ struct Worker {
 
     private func split(_ path: String) throws {
         let split = try Split(path: path, requiresLabels: false)
-        guard split.height * split.width * split.channels < 4 << 20 else { return }
+        guard split.shape.count < 4 << 20 else { return }
         _ = try split.read(0..<min(2, split.count), preprocessing: .raw)
         _ = try split.read(split.count - 1..<split.count, preprocessing: .raw)
     }

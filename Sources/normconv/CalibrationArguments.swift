@@ -50,6 +50,8 @@ struct CalibrationArguments: ParsableArguments {
             """)
     var calibrationMemory: ByteCount?
 
+    @OptionGroup var refresh: RefreshArguments
+
     @Option(help: ArrayOptions.layoutHelp)
     var imageLayout: ImageLayout?
 
@@ -64,23 +66,25 @@ struct CalibrationArguments: ParsableArguments {
         if calibrate != nil, synthesize {
             throw ValidationError("--calibrate reads images, --synthesize computes them: choose one.")
         }
-        if calibrate == nil,
+        if calibrate == nil, !refresh.areGiven,
             imageLayout != nil || imageArray != nil || pixels.areGiven || imageOptions.areGiven
         {
             throw ValidationError(
                 "--image-layout, --image-array, --scale, --channels, --resize, --crop, --interpolation, --ignore-orientation, "
-                    + "--fast-decode, --skip-broken and --image-root go with --calibrate only.")
+                    + "--fast-decode, --skip-broken and --image-root go with --calibrate and --refresh-statistics only."
+            )
         }
         if !synthesize, imageSize != nil {
             throw ValidationError("--image-size goes with --synthesize only.")
         }
-        if !areGiven,
-            calibrationImages != nil || seed != nil || refitHead != nil || epochs != nil
-                || calibrationMemory != nil
-        {
+        if !areGiven, calibrationImages != nil || refitHead != nil || epochs != nil {
             throw ValidationError(
-                "--calibration-images, --seed, --refit-head, --epochs and --calibration-memory go with --calibrate or "
-                    + "--synthesize only.")
+                "--calibration-images, --refit-head and --epochs go with --calibrate or --synthesize only.")
+        }
+        if !areGiven, !refresh.areGiven, seed != nil || calibrationMemory != nil {
+            throw ValidationError(
+                "--seed and --calibration-memory go with --calibrate, --synthesize or --refresh-statistics only."
+            )
         }
         guard calibrationImages ?? 8 >= 8 else {
             throw ValidationError("--calibration-images must be at least 8.")
@@ -89,6 +93,9 @@ struct CalibrationArguments: ParsableArguments {
             throw ValidationError("--epochs must be between 0 and 10000.")
         }
     }
+
+    /// Files of images.
+    var files: [String] { [calibrate, refresh.refreshStatistics].compactMap(\.self) }
 
     /// Whether a calibration is requested.
     var areGiven: Bool { calibrate != nil || synthesize }
@@ -108,6 +115,19 @@ struct CalibrationArguments: ParsableArguments {
                 progress: progress.show)
         }
         return try await conversion.calibrated(on: split, options: options, progress: progress.show)
+    }
+
+    /// The network with the statistics of its batch norms estimated anew; unchanged without `--refresh-statistics`.
+    func refreshed(_ model: Model, preprocessing: Preprocessing?, quiet: Bool) async throws -> Model {
+        guard let images = refresh.refreshStatistics else { return model }
+        let split = try self.split(images, model, quiet: quiet)
+        let count = min(refresh.refreshImages ?? 512, split.count)
+        let line = ProgressLine("refreshing statistics", total: count, isOn: !quiet)
+        defer { line.finish() }
+        return try await model.refreshingStatistics(
+            on: split, images: count, batch: refresh.refreshBatch, seed: seed ?? 0,
+            preprocessing: preprocessing, memory: (calibrationMemory?.bytes ?? 4 << 30) / 4,
+            progress: { line.reach($0, of: $1) })
     }
 
     private func split(_ images: String, _ model: Model, quiet: Bool) throws -> Split {

@@ -18,6 +18,9 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.h5 out.h5 --to gn --synthesize
             Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
+            Re-estimate the batch norms' statistics on images of another domain, before a conversion or without one:
+              normconv convert in.pth out.pth --to gn --refresh-statistics images
+              normconv convert in.pth out.pth --to none --refresh-statistics images
             If the file has no graph, --architecture, --pairs or --assume-adjacent allows weight standardization:
               normconv convert in.weights.h5 out.weights.h5 --architecture model.json
               normconv convert in.pth out.safetensors --pairs pairs.json
@@ -142,7 +145,7 @@ struct Convert: AsyncParsableCommand {
                 || assumeAdjacent || calibration.areGiven
         {
             throw ValidationError(
-                "--to none changes the layout and --preprocess only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias, "
+                "--to none changes the layout, --preprocess and --refresh-statistics only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias, "
                     + "--assume-adjacent, --calibrate and --synthesize do not go with it.")
         }
         if let epsilon, !(epsilon > 0 && epsilon.isFinite) {
@@ -199,8 +202,10 @@ struct Convert: AsyncParsableCommand {
     func convert(
         _ input: String, to file: ConversionOutput
     ) async throws -> (report: ConvertReport, warnings: [String]) {
-        try file.check(beside: architecture.files + [calibration.calibrate].compactMap(\.self))
-        var conversion = try conversion(of: architecture.model(input))
+        try file.check(beside: architecture.files + calibration.files)
+        let model = try await calibration.refreshed(
+            architecture.model(input), preprocessing: preprocess, quiet: outputOptions.quiet)
+        var conversion = try conversion(of: model)
         if dryRun || calibration.areGiven { try conversion.check(file, isWritten: !dryRun) }
         conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet)
         let report = dryRun ? try conversion.report(for: file) : try conversion.write(to: file)

@@ -41,6 +41,7 @@ extension ConvertReport {
             lines.append("Dropped: \(dropped.map { Formatting.head($0, width: 120) }.listed())")
         }
         if !unused.isEmpty { lines.append("Not used by the network: \(unused.listed())") }
+        if let refresh { lines.insert(contentsOf: refresh.lines, at: 1) }
         if let calibration { lines += calibration.lines }
         lines.append(output.map { "Wrote \($0)" } ?? "Dry run: nothing written")
         if let backup { lines.append("The old file is \(backup)") }

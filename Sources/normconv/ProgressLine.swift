@@ -5,20 +5,20 @@ import Synchronization
 final class ProgressLine: Sendable {
     private struct State {
         var done = 0
+        var total: Int
         /// Images of an earlier run.
         var before = 0
         var shown: ContinuousClock.Instant?
     }
     private let title: String
-    private let total: Int
     private let isOn: Bool
     private let start = ContinuousClock.now
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Shows the line at once.
     init(_ title: String, total: Int, isOn: Bool) {
         self.title = OneLine.printable(title)
-        self.total = total
+        state = Mutex(State(total: total))
         self.isOn = isOn && Terminal.showsProgress
         advance(0)
     }
@@ -27,15 +27,22 @@ final class ProgressLine: Sendable {
     func exclude(_ images: Int) { state.withLock { $0.before = images } }
 
     /// Counts images. Updates the line at most ten times a second.
-    func advance(_ images: Int) {
+    func advance(_ images: Int) { update { $0.done += images } }
+
+    /// The same, where all images that are done are told, and how many there are.
+    func reach(_ images: Int, of total: Int) {
+        update { ($0.done, $0.total) = (max($0.done, images), total) }
+    }
+
+    private func update(_ change: (inout State) -> Void) {
         guard isOn else { return }
         state.withLock { state in
-            state.done += images
+            change(&state)
             guard state.shown.map({ .now - $0 > .milliseconds(100) }) ?? true else { return }
             state.shown = .now
             Terminal.progress(
                 ProgressText(
-                    title, images: state.done, before: state.before, of: total,
+                    title, images: state.done, before: state.before, of: state.total,
                     seconds: (.now - start) / .seconds(1)))
         }
     }

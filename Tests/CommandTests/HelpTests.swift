@@ -16,7 +16,8 @@ private func examples(_ command: [String]) throws -> [String] {
 
 /// Makes less to do of an example that takes long; what is said last counts.
 private let brief: [(part: String, options: String)] = [
-    ("--calibrate", "--calibration-images 8 --epochs 0"), ("--synthesize", "--calibration-images 8"),
+    ("--refresh-statistics", "--refresh-images 4"), ("--calibrate", "--calibration-images 8 --epochs 0"),
+    ("--synthesize", "--calibration-images 8"),
     ("normconv benchmark", "--images 2 --repeats 1 --batch 1"),
     ("normconv sweep", "--shuffles 1 --batch-sizes 10"),
 ]

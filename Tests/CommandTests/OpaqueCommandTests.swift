@@ -111,9 +111,9 @@ struct OpaqueCommandTests {
             for (layer, text) in [
                 (
                     OpaqueNetwork.layer(
-                        "TimeDistributed", "each",
+                        "Bidirectional", "each",
                         #""layer": \#(OpaqueNetwork.layer("BatchNormalization", "bn"))"#),
-                    "layer 'each': batch normalization (BatchNormalization) remains inside its class TimeDistributed"
+                    "layer 'each': batch normalization (BatchNormalization) remains inside its class Bidirectional"
                 ),
                 (
                     OpaqueNetwork.layer("mine>BatchNorm2", "each"),
@@ -233,11 +233,12 @@ struct OpaqueCommandTests {
     @Test("a new configuration cannot be written around a layer that is not known")
     func rewriting() throws {
         try TestFiles.withTemporaryFolder { folder throws in
-            // Keras 2's form: no layer names its module.
+            // Keras 2's form: no layer names its module, and the input's shape has another name.
             let path = folder + "/x.h5"
             let config = OpaqueNetwork.sequential(OpaqueNetwork.usual)
-            try OpaqueNetwork.write(
-                to: path, config: config.replacing(#""module": "keras.layers", "#, with: ""), layout: .keras)
+                .replacing(#""module": "keras.layers", "#, with: "")
+                .replacing("batch_shape", with: "batch_input_shape")
+            try OpaqueNetwork.write(to: path, config: config, layout: .keras)
             try failing(
                 ["convert", path, folder + "/y.keras", "--groups", "2"],
                 "layer 'scale': a layer of class Lambda can only stay in the configuration that it is in")

@@ -8,12 +8,14 @@ import Testing
 struct SpatialKernelTests {
     /// conv (2 → 4) – norm, the kernel with these extents or, in the same order, as rows and columns.
     private func block(_ spatial: [Int], _ layout: KernelLayout, isPlanar: Bool) throws -> Example {
-        let size = try #require(Convolution.planarSize(spatial))
-        var convolution = Convolution(
-            kernel: "conv.weight", kernelLayout: layout, bias: nil, inputs: 2, outputs: 4, size: size,
-            strides: Extent(1), dilation: Extent(1), groups: 1, padding: .same)
-        if !isPlanar { convolution.spatial = spatial }
+        let planar = Extent(
+            height: spatial.dropLast().reduce(1, *), width: try #require(spatial.last))
+        let convolution = Convolution(
+            kernel: "conv.weight", kernelLayout: layout, bias: nil, inputs: 2, outputs: 4,
+            size: isPlanar ? planar : Extent(spatial), strides: Extent(1), dilation: Extent(1), groups: 1,
+            padding: .same, dimensions: isPlanar ? 2 : spatial.count)
         var example = Example(channels: 2)
+        example.size = nil
         let shape = try #require(convolution.kernelShape)
         example.parameter("conv.weight", shape, noise(shape.count))
         example.node("conv", .convolution(convolution))
@@ -62,24 +64,5 @@ struct SpatialKernelTests {
         #expect(plan.edits["conv.weight"] == nil)
         #expect(plan.report.leftAlone == [.init(layer: "conv", reason: .doubtfulKernel(doubt))])
         #expect(plan.norms.count == 1)
-    }
-
-    @Test("are not computed, and the error names the layer")
-    func refused() throws {
-        let network = try block([3, 2, 4], .oihw, isPlanar: false).network
-        #expect {
-            try network.shapes(height: 8, width: 8)
-        } throws: { error in
-            "\(error)".hasPrefix("layer 'conv': kernel is 3×2×4, expected rows and columns")
-        }
-    }
-
-    @Test("have no planar size where an extent is missing, below 1 or too large")
-    func sizes() {
-        #expect(Convolution.planarSize([5]) == Extent(height: 1, width: 5))
-        #expect(Convolution.planarSize([3, 2, 4]) == Extent(height: 6, width: 4))
-        for extents in [[], [0], [3, -1, 2], [.max, 2, 2]] {
-            #expect(Convolution.planarSize(extents) == nil)
-        }
     }
 }

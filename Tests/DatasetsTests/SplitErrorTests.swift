@@ -186,6 +186,11 @@ import Testing
             let images = try split.read(0..<1, preprocessing: .tf)
             #expect(images == [-1, 1])
         }
+        // Interpolation goes a little beyond both ends.
+        try MadeSplit.open(.floats("images", [1, 1, 2], [-0.25, 1.25]), scale: .unit) { split in
+            let images = try split.read(0..<1, preprocessing: .tf)
+            #expect(images == [-1.5, 1.5])
+        }
         try MadeSplit.open(.floats("images", [1, 1, 2], [0, 2]), scale: .unit) { split in
             let expected = DatasetError.wrongScale(
                 file: split.file, object: "images", low: 0, high: 2, preprocessing: "tf", expected: "0…1")

@@ -108,17 +108,32 @@ struct EngineAgreementTests {
         }
     }
 
-    static let maps: [Networks.Operation] = [
-        .crop(.margins(Margins(top: 1, bottom: 2, left: 2, right: 0))),
-        .crop(.centre(Extent(height: 4, width: 4))),
-        .resize(
-            Resize(target: .size(Extent(height: 5, width: 2)), isBilinear: true, cropsToAspectRatio: true)),
-        .resize(Resize(target: .factors(Extent(height: 2, width: 3)), isBilinear: false)),
-        .resize(Resize(target: .factors(Extent(height: 2, width: 3)), isBilinear: true)),
-        .resize(Resize(target: .size(Extent(height: 4, width: 11)), isBilinear: true)),
-        .resize(Resize(target: .size(Extent(height: 4, width: 11)), isBilinear: false)),
-        .permute([1, 0, 2]), .permute([2, 0, 1]),
-    ]
+    static let maps: [Networks.Operation] =
+        [
+            .crop(.margins(Margins(top: 1, bottom: 2, left: 2, right: 0))),
+            .crop(.centre(Extent(height: 4, width: 4))), .crop(.centre(Extent(height: 12, width: 5))),
+            .resize(
+                Resize(
+                    target: .size(Extent(height: 5, width: 2)), interpolation: .bilinear,
+                    aspectRatio: .cropped)),
+            .resize(
+                Resize(
+                    target: .size(Extent(height: 5, width: 12)), interpolation: .bicubic,
+                    aspectRatio: .padded(0.5)
+                )),
+            .resize(Resize(target: .factors(Extent(height: 2, width: 3)), interpolation: .nearest)),
+            .resize(Resize(target: .factors(Extent(height: 2, width: 3)), interpolation: .bilinear)),
+        ]
+        + ResizeKernel.allCases.flatMap { kernel in
+            [false, true].map {
+                .resize(
+                    Resize(
+                        target: .size(Extent(height: 4, width: 11)), interpolation: kernel, isAntialiased: $0)
+                )
+            }
+        } + [
+            .permute([1, 0, 2]), .permute([2, 0, 1]),
+        ]
 
     @Test("Parts of maps, other sizes and orders", arguments: maps)
     func map(_ operation: Networks.Operation) throws {
@@ -135,6 +150,9 @@ struct EngineAgreementTests {
         TransposedConvolution(
             kernel: "", bias: nil, inputs: 6, outputs: 5, size: Extent(3), strides: Extent(2), isSame: true,
             outputPadding: Extent(1)),
+        TransposedConvolution(
+            kernel: "", bias: nil, inputs: 6, outputs: 5, size: Extent(height: 3, width: 2),
+            strides: Extent(1), isSame: true, dilation: Extent(height: 2, width: 3)),
     ]
 
     @Test(

@@ -11,7 +11,7 @@ struct Graph {
     let imageShape: Shape
     private var random: SplitMix64
 
-    /// A graph for images of one shape: height, width, channels.
+    /// A graph for images of one shape: height, width, channels, or with a depth before them.
     init(_ imageShape: Shape, seed: UInt64 = 1) {
         self.imageShape = imageShape
         random = SplitMix64(seed: seed)
@@ -21,7 +21,9 @@ struct Graph {
     var network: Network {
         Network(
             name: "test", architecture: "test", family: .keras,
-            input: Network.Input(height: nil, width: nil, channels: imageShape[2]), nodes: nodes,
+            input: Network.Input(
+                extents: Array(repeating: nil, count: imageShape.rank - 1), channels: imageShape[-1]),
+            nodes: nodes,
             output: nodes.count - 1)
     }
 

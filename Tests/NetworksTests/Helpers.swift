@@ -44,9 +44,17 @@ func recognize(
     _ className: String, _ settings: String = "", extents: String = "null, 8, 8, 4",
     parameters: [(String, [Int])] = []
 ) throws -> Network {
+    try recognition(of: className, settings, extents: extents, parameters: parameters).network
+}
+
+/// The same with what was assumed.
+func recognition(
+    of className: String, _ settings: String = "", extents: String = "null, 8, 8, 4",
+    parameters: [(String, [Int])] = []
+) throws -> Recognition {
     let config = try functional(
         [inputLayer(extents), layer(className, "x", settings, on: "in")], output: "x")
-    return try recognizeKeras(config: config, parameters: table(parameters)).network
+    return try recognizeKeras(config: config, parameters: table(parameters))
 }
 
 extension Network {

@@ -53,7 +53,8 @@ struct KerasEndsTests {
     @Test(
         "an input that is no image has its extents",
         arguments: [
-            ("null, 16, 1", [16, 1], "[null, 16, 1]"), ("null, null, 4, 4, 2", [nil, 4, 4, 2], nil),
+            ("null, 16", [16], "[null, 16]"), ("null, null, 4, 4, 4, 2", [nil, 4, 4, 4, 2], nil),
+            ("null, 16, null", [16, nil], nil),
             ("null, 8, 8, null", [8, 8, nil], nil), ("null, 8", [8], nil),
         ] as [(String, [Int?], String?)])
     func noImage(shape: String, extents: [Int?], found: String?) throws {

@@ -25,7 +25,7 @@ struct KerasErrorTests {
             ("Conv2D", convolution + #", "strides": [1, 0]"#, "strides"),
             ("Conv2D", convolution + #", "strides": [9223372036854775807, 1]"#, "strides"),
             ("Conv2D", convolution + #", "groups": 3"#, "groups"),
-            ("Conv2DTranspose", convolution + #", "dilation_rate": [2, 2]"#, "dilation_rate"),
+            ("Conv2DTranspose", convolution + #", "dilation_rate": [2, 0]"#, "dilation_rate"),
             ("Conv2DTranspose", convolution + #", "output_padding": -1"#, "output_padding"),
             ("Conv2D", #""kernel_size": 3"#, "filters"),
             ("Conv2D", #""filters": 4, "kernel_size": [3, 3, 3]"#, "kernel_size"),
@@ -119,8 +119,11 @@ struct KerasErrorTests {
         #expect(throws: NetworkError.self) { try recognize("Add") }
         #expect(throws: NetworkError.self) { try recognize("MaxPooling2D", #""pool_size": 9"#) }
         #expect(throws: NetworkError.self) { try recognize("Cropping2D", #""cropping": [[4, 4], [0, 0]]"#) }
-        #expect(throws: NetworkError.self) { try recognize("CenterCrop", #""height": 9, "width": 4"#) }
+        #expect(throws: NetworkError.self) { try recognize("CenterCrop", #""height": 65537, "width": 4"#) }
         #expect(throws: NetworkError.self) { try recognize("UpSampling2D", #""size": [16777216, 16777216]"#) }
+        #expect(throws: NetworkError.self) {
+            try recognize("Resizing", #""height": 65536, "width": 1, "pad_to_aspect_ratio": true"#)
+        }
         #expect(throws: NetworkError.self) { try recognize("Reshape", #""target_shape": [5]"#) }
         #expect(throws: NetworkError.self) { try recognize("Flatten", extents: "null, 8, 8, 99999999999") }
     }

@@ -75,6 +75,28 @@ struct KerasLayerTests {
         #expect(try network.shapes(height: 8, width: 8)[1] == [16, 24, 5])
     }
 
+    @Test("a window of a dilated transposed convolution covers (size − 1)·dilation + 1 elements")
+    func dilatedTransposed() throws {
+        let network = try recognize(
+            "Conv2DTranspose",
+            #""filters": 5, "kernel_size": [3, 2], "dilation_rate": [2, 3], "padding": "valid", "use_bias": false"#,
+            parameters: [("x/x/kernel", [3, 2, 5, 4])])
+        #expect(try network.shapes(height: 8, width: 8)[1] == [12, 11, 5])
+    }
+
+    @Test("what Keras' versions and backends compute differently is an assumption")
+    func assumptions() throws {
+        func count(_ className: String, _ settings: String) throws -> Int {
+            try recognition(of: className, settings).assumptions.count
+        }
+        #expect(try count("RandomCrop", #""height": 4, "width": 4"#) == 1)
+        #expect(try count("UpSampling2D", #""interpolation": "bicubic""#) == 1)
+        #expect(
+            try count("Resizing", #""height": 4, "width": 4, "interpolation": "bicubic", "antialias": true"#)
+                == 0)
+        #expect(try count("CenterCrop", #""height": 9, "width": 9"#) == 0)
+    }
+
     @Test("norms take their parameters as scale and center say, and their channels from the graph")
     func norms() throws {
         let batch = try recognize(
@@ -154,15 +176,34 @@ struct KerasLayerTests {
             ),
             (
                 "UpSampling2D", #""size": [2, 3]"#,
-                [.resize(Resize(target: .factors(Extent(height: 2, width: 3)), isBilinear: false))]
+                [.resize(Resize(target: .factors(Extent(height: 2, width: 3)), interpolation: .nearest))]
             ),
             (
                 "Resizing", #""height": 5, "width": 6, "crop_to_aspect_ratio": true"#,
                 [
                     .resize(
                         Resize(
-                            target: .size(Extent(height: 5, width: 6)), isBilinear: true,
-                            cropsToAspectRatio: true))
+                            target: .size(Extent(height: 5, width: 6)), interpolation: .bilinear,
+                            aspectRatio: .cropped))
+                ]
+            ),
+            (
+                "Resizing",
+                #""height": 5, "width": 6, "interpolation": "lanczos3", "antialias": true, "pad_to_aspect_ratio": true, "fill_value": 2"#,
+                [
+                    .resize(
+                        Resize(
+                            target: .size(Extent(height: 5, width: 6)), interpolation: .lanczos3,
+                            aspectRatio: .padded(2), isAntialiased: true))
+                ]
+            ),
+            (
+                "RandomCrop", #""height": 5, "width": 6, "seed": 1"#,
+                [
+                    .resize(
+                        Resize(
+                            target: .size(Extent(height: 5, width: 6)), interpolation: .bilinear,
+                            aspectRatio: .cropped))
                 ]
             ),
             ("Permute", #""dims": [2, 1, 3]"#, [.permute([1, 0, 2])]),
@@ -196,6 +237,17 @@ struct KerasLayerTests {
         let versioned = #"{"keras_version": "\#(version)", "# + text.dropFirst()
         let other = try recognizeKeras(config: .parse(versioned), parameters: table([])).network
         #expect(other.operations == [.activation(.hardSigmoid(slope: slope == 0.2 ? 1 / 6 : 0.2))])
+    }
+
+    @Test("without input layers, Keras 3's configurations are those whose layers name their modules")
+    func versionWithoutInputs() throws {
+        func isKeras3(_ more: String) throws -> Bool {
+            try JSON.parse(
+                #"{"class_name": "Sequential", "config": {"layers": [{"class_name": "ReLU", "config": {}\#(more)}]}}"#
+            ).isKeras3Model
+        }
+        #expect(try isKeras3(#", "module": "keras.layers""#))
+        #expect(try !isKeras3(""))
     }
 
     @Test("PReLU takes its slopes' shape from the file")

@@ -29,7 +29,7 @@ struct KerasOpaqueTests {
         #expect(throws: NetworkError.unsupportedLayer(layer: "x", className: className)) {
             try network.shapes(height: 8, width: 8)
         }
-        #expect(try network.knownShapes(height: 8, width: 8) == [[8, 8, 4], nil])
+        #expect(try network.knownShapes(of: Extent(8)) == [[8, 8, 4], nil])
     }
 
     @Test("a custom class is kept, whatever its name")
@@ -71,10 +71,19 @@ struct KerasOpaqueTests {
             ("Reshape", #""target_shape": [-1, -1]"#, "target_shape"),
             ("Cropping2D", #""cropping": [[1, -1], [0, 0]]"#, "cropping"),
             ("CenterCrop", #""height": 0, "width": 4"#, "height"),
-            ("UpSampling2D", #""interpolation": "bicubic""#, "interpolation"),
+            ("RandomCrop", #""height": 4, "width": 0"#, "width"),
+            ("UpSampling2D", #""interpolation": "area""#, "interpolation"),
             ("UpSampling2D", #""size": [2, 9223372036854775807]"#, "size"),
-            ("Resizing", #""height": 4, "width": 4, "antialias": true"#, "antialias"),
-            ("Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true"#, "pad_to_aspect_ratio"),
+            ("Resizing", #""height": 4, "width": 4, "antialias": 1"#, "antialias"),
+            (
+                "Resizing", #""height": 4, "width": 4, "pad_to_aspect_ratio": true, "fill_mode": "reflect""#,
+                "fill_mode"
+            ),
+            (
+                "Resizing",
+                #""height": 4, "width": 4, "pad_to_aspect_ratio": true, "crop_to_aspect_ratio": true"#,
+                "crop_to_aspect_ratio"
+            ),
             ("Permute", #""dims": [1, 1, 3]"#, "dims"),
             ("UnitNormalization", #""axis": 1"#, "axis"),
             ("Rescaling", #""scale": "x""#, "scale"),
@@ -210,36 +219,49 @@ struct KerasOpaqueTests {
         #expect(opaque(try recognize(className, settings, parameters: parameters))?.batchNormInside == found)
     }
 
-    @Test(
-        "a convolution of 1 or 3 dimensions is converted and not computed",
-        arguments: [
-            ("Conv1D", "[3]", [3], "null, 16, 4", Extent(height: 1, width: 3)),
-            ("Conv1D", "5", [5], "null, 16, 4", Extent(height: 1, width: 5)),
-            ("Conv3D", "[2, 3, 4]", [2, 3, 4], "null, 8, 8, 8, 4", Extent(height: 6, width: 4)),
-        ])
-    func spatial(
-        className: String, size: String, spatial: [Int], shape: String, planar: Extent
-    ) throws {
-        let settings = #""filters": 6, "kernel_size": \#(size), "data_format": "channels_last", "groups": 2"#
-        let parameters = [("x/x/kernel", spatial + [2, 6]), ("x/x/bias", [6])]
-        let network = try recognize(className, settings, extents: shape, parameters: parameters)
-        guard case .convolution(let convolution) = network.nodes[1].operation else {
-            Issue.record("\(network.nodes)")
+    /// A model of a convolution and a norm, or the norm alone, for each step of a sequence.
+    static let stepModel = #"""
+        {"class_name": "Functional", "config": {"name": "step", "layers": [\#(inputLayer()), \#(
+            layer("Conv2D", "conv", #""filters": 4, "kernel_size": 1, "use_bias": false"#, on: "in")), \#(
+            layer("BatchNormalization", "bn", on: "conv"))], "input_layers": [["in", 0, 0]], "output_layers": [["bn", 0, 0]]}}
+        """#
+    static let statistics = ["gamma", "beta", "moving_mean", "moving_variance"].map { ("x/bn/\($0)", [4]) }
+
+    @Test("norms that TimeDistributed applies to each step are converted, and its steps are not computed")
+    func timeDistributed() throws {
+        let settings = #""layer": \#(Self.stepModel)"#
+        let config = try functional(
+            [inputLayer("null, 5, 8, 8, 4"), layer("TimeDistributed", "x", settings, on: "in")], output: "x")
+        let parameters = table([("x/conv/kernel", [1, 1, 4, 4])] + Self.statistics)
+        let recognition = try recognizeKeras(config: config, parameters: parameters)
+        #expect(recognition.unused.isEmpty)
+        let network = recognition.network
+        #expect(network.nodes.map(\.layer) == ["in", "x", "x/conv", "x/bn", "x"])
+        #expect(network.nodes.map(\.inputs) == [[], [0], [1], [2], [3]])
+        #expect(network.uncomputedLayers.map(\.className).last == "TimeDistributed")
+        #expect(ConvolutionNormPairs(network).convolutionBefore == [3: 2])
+        let norm = GroupNorm(gamma: "g", beta: "b", groups: 2, epsilon: 1e-5, channels: 4)
+        let converted = try KerasConfigEditor.convertedConfig(config, norms: ["x/bn": norm])
+        let inner = converted["config"]?["layers"]?[1]?["config"]?["layer"]?["config"]?["layers"]
+        #expect(inner?[2]?["class_name"]?.string == "GroupNormalization")
+        #expect(inner?[1] == config["config"]?["layers"]?[1]?["config"]?["layer"]?["config"]?["layers"]?[1])
+        // What was converted is read with its norms again.
+        let again = try recognizeKeras(config: converted, parameters: parameters).network
+        guard case .groupNorm(let read) = again.nodes[3].operation else {
+            Issue.record("\(again.nodes[3])")
             return
         }
-        #expect((convolution.spatial, convolution.size) == (spatial, planar))
-        #expect((convolution.inputs, convolution.outputs, convolution.groups) == (4, 6, 2))
-        #expect(convolution.kernelShape?.extents == spatial + [2, 6])
-        #expect(network.nodes[1].obstacle != nil)
-        // A kernel of another shape is damage, channels first are kept as they are.
-        #expect(throws: NetworkError.self) {
-            try recognize(
-                className, settings, extents: shape,
-                parameters: [("x/x/kernel", spatial + [4, 6]), ("x/x/bias", [6])])
-        }
-        let first = settings.replacing("channels_last", with: "channels_first")
-        let kept = try recognize(className, first, extents: shape, parameters: parameters)
-        #expect(opaque(kept)?.setting?.name == "data_format")
+        #expect(read.groups == 2)
+    }
+
+    @Test("so is a norm that is the layer itself, and nothing changes for layers without norms")
+    func timeDistributedLayer() throws {
+        let norm = layer("BatchNormalization", "bn")
+        let network = try recognize(
+            "TimeDistributed", #""layer": \#(norm)"#, parameters: Self.statistics)
+        #expect(network.nodes.map(\.layer) == ["in", "x", "x/bn", "x"])
+        let dense = try recognize("TimeDistributed", #""layer": \#(layer("Dense", "d", #""units": 2"#))"#)
+        #expect(opaque(dense)?.className == "TimeDistributed" && dense.nodes.count == 2)
     }
 
     // MARK: Calls

@@ -119,7 +119,7 @@ struct PairProofTests {
                 network.nodes.compactMap { node in
                     if case .convolution(let convolution) = node.operation { convolution } else { nil }
                 }.first)
-            #expect(convolution.spatial == [Int](repeating: 3, count: index == 0 ? 1 : 3))
+            #expect(convolution.kernelExtents == [Int](repeating: 3, count: index == 0 ? 1 : 3))
             #expect(convolution.kernelShape == Shape(line.parameters(8)[0].1))
         }
     }

@@ -33,6 +33,22 @@ struct PairRecognitionTests {
                 .unproven(norm: "dec.1", basis: .assumed(because: .names))))
     }
 
+    @Test("so do those of 1-D and 3-D convolutions", arguments: [1, 2, 3])
+    func dimensions(count: Int) throws {
+        let extents = Array(repeating: 3, count: count)
+        let (kernel, shape) = ("conv\(count)d_1", Shape(extents + [2, 8]))
+        let recognition = try recognizeNames(
+            parameters: table([
+                "\(kernel)/kernel": shape, "conv\(count)d_2/kernel": shape,
+                "batch_normalization_1/gamma": [8], "batch_normalization_1/beta": [8],
+                "batch_normalization_1/moving_mean": [8], "batch_normalization_1/moving_variance": [8],
+            ]))
+        #expect(
+            recognition.network.possiblePairs == [
+                "batch_normalization_1": .init(kernel, .assumed(because: .numbers))
+            ])
+    }
+
     @Test("Keras' default names pair by number, which is no proof; its ε is Keras'")
     func keras() throws {
         let recognition = try recognizeNames(

@@ -38,9 +38,9 @@ struct ShapesTests {
         ])
     func same(input: Int, size: Int, stride: Int, dilation: Int, output: Int, before: Int, after: Int) {
         let convolution = Self.convolution(size: size, stride: stride, dilation: dilation, padding: .same)
-        let margins = convolution.resolvedMargins(height: input, width: input)
+        let margins = convolution.resolvedMargins(of: Extent(input))
         #expect(margins == Margins(top: before, bottom: after, left: before, right: after))
-        #expect(convolution.outputExtent(height: input, width: input) == Extent(output))
+        #expect(convolution.outputExtent(of: Extent(input)) == Extent(output))
     }
 
     @Test("explicit margins give ⌊(n + margins − span) / stride⌋ + 1 outputs")

@@ -10,7 +10,7 @@ struct KerasLayerOutputTests {
     static let files = [
         "augmentations.keras", "functions.keras", "functions.keras2.h5", "maps.keras", "maps.keras2.h5",
         "operators.keras", "operators.keras2.h5",
-        "transposed.keras", "transposed.keras2.h5",
+        "sizes.keras", "transposed.keras", "transposed.keras2.h5",
     ]
 
     @Test("Every layer, by the reference engine", arguments: files)
@@ -46,7 +46,7 @@ struct KerasLayerOutputTests {
 
     @Test(
         "They are written in Keras 3's layers and give the same outputs when read again",
-        arguments: ["functions.keras", "maps.keras", "transposed.keras"])
+        arguments: ["functions.keras", "maps.keras", "sizes.keras", "transposed.keras"])
     func export(file: String) throws {
         try withNetwork(file) { model, outputs throws in
             let export = try model.network.kerasExport()

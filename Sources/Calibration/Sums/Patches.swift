@@ -16,7 +16,7 @@ struct Patches {
         self.convolution = convolution
         self.input = input
         self.output = output
-        margins = convolution.resolvedMargins(height: input[0], width: input[1])
+        margins = convolution.resolvedMargins(of: input.mapExtent)
     }
 
     /// Writes the patch of one output position in one group of channels, minus a pivot for each weight.

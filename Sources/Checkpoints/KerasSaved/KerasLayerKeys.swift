@@ -39,11 +39,32 @@ enum KerasLayerKeys {
                 path: path + name, key: key + "layers/" + numbered(snake, number), snakeClass: snake,
                 settings: record["config"] ?? .null)
             found.append(layer)
+            if className == "TimeDistributed", let inner = record["config"]?["layer"] {
+                found += self.layer(inner, inside: layer)
+            }
             if models.contains(className) {
                 found += layers(of: record, path: layer.path + "/", key: layer.key + "/")
             }
         }
         return found
+    }
+
+    /// The layer that a wrapper has inside, or the layers of the model there. A model's own name is not part of their paths, as
+    /// in the names that older files have.
+    private static func layer(_ record: JSON, inside outer: KerasLayerKey) -> [KerasLayerKey] {
+        guard let className = record["class_name"]?.string, let name = record["config"]?["name"]?.string
+        else {
+            return []
+        }
+        let key = outer.key + "/layer"
+        if models.contains(className) {
+            return layers(of: record, path: outer.path + "/", key: key + "/")
+        }
+        return [
+            KerasLayerKey(
+                path: outer.path + "/" + name, key: key, snakeClass: snakeCase(className),
+                settings: record["config"] ?? .null)
+        ]
     }
 
     /// `conv2d`, `conv2d_1`, …
@@ -81,10 +102,12 @@ enum KerasVariables {
     /// them (`.null`) the number of variables has to. Nil where that does not tell, or the class is not known.
     static func roles(_ snakeClass: String, count: Int, settings: JSON) -> [String]? {
         switch snakeClass {
-        case "conv1d", "conv2d", "conv3d", "depthwise_conv2d", "dense", "standardized_conv2d",
+        case "conv1d", "conv2d", "conv3d", "depthwise_conv1d", "depthwise_conv2d", "dense",
+            "standardized_conv2d",
             "conv2d_transpose":
             return prefix(["kernel", "bias"], count)
-        case "separable_conv2d": return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
+        case "separable_conv1d", "separable_conv2d":
+            return prefix(["depthwise_kernel", "pointwise_kernel", "bias"], count)
         case "p_re_lu": return prefix(["alpha"], count)
         case "normalization": return prefix(["mean", "variance", "count"], count)
         case "batch_normalization":

@@ -16,14 +16,15 @@ struct ArrayImages: ImageStore {
     /// What their values alone decided where they reach the network as they are.
     let rawAssumptions: [String]
 
-    /// `scale` is the range of the values, `channels` the wanted number: 1 for grey, 3 for colour.
+    /// `form` is what its rows are, `scale` the range of the values, `channels` the wanted number: 1 for grey, 3 for colour.
     init(
-        _ array: any StoredArray, layout: ImageLayout?, scale: PixelScale, channels: Int?, file: String
+        _ array: any StoredArray, as form: ArrayForm = .images, layout: ImageLayout?, scale: PixelScale,
+        channels: Int?, file: String
     ) throws(DatasetError) {
         guard !array.isBoolean else {
             throw .wrongImageType(file: file, object: array.name, found: array.elementName)
         }
-        let stored = try ImageFormat(array, layout: layout, file: file)
+        let stored = try ImageFormat(array, as: form, layout: layout, file: file)
         let recipe = try PixelRecipe(
             stored, channels: channels, factor: scale.factor, file: file, object: array.name)
         (format, self.file, name) = (recipe.format, file, array.name)
@@ -94,12 +95,13 @@ struct ArrayImages: ImageStore {
             expected: scale == .unit ? "0…1" : "0…255 (or 0…1 with --scale unit)")
     }
 
-    /// Whether the values fit the given scale. Values that reach 2 at most are no bytes: interpolation takes 0…1 a little
-    /// beyond 1. With a factor they stay below 256: 1/256 takes 65535 to 255.996.
+    /// Whether the values fit the given scale. Interpolation takes 0…1 a little beyond both ends, which is all right where
+    /// somebody said that they are of that scale; else values that reach 2 at most are no bytes. With a factor they stay below
+    /// 256: 1/256 takes 65535 to 255.996.
     private func isOfScale(_ extremes: ClosedRange<Float>) -> Bool {
+        if scale == .unit { return -0.5...1.5 ~= extremes.lowerBound && -0.5...1.5 ~= extremes.upperBound }
         let most = isScaled ? Float(256).nextDown : scale.range.upperBound
-        return extremes.lowerBound >= 0 && extremes.upperBound <= most
-            && (scale == .unit || extremes.upperBound > 2)
+        return extremes.lowerBound >= 0 && extremes.upperBound <= most && extremes.upperBound > 2
     }
 
     /// `raw` takes values on any scale.

@@ -20,9 +20,7 @@ struct PixelRecipe: Sendable {
         guard [1, 3].contains(stored.channels), [1, 3].contains(channels) else {
             throw .channelsFixed(file: file, object: object, found: stored.channels)
         }
-        format = ImageFormat(
-            count: stored.count, height: stored.height, width: stored.width, channels: channels,
-            layout: stored.layout)
+        format = ImageFormat(stored, channels: channels)
     }
 
     /// Images after the recipe.
@@ -41,7 +39,7 @@ struct PixelRecipe: Sendable {
 
     private func mixed<Pixel>(_ values: [Pixel], _ luma: (Pixel, Pixel, Pixel) -> Pixel) -> [Pixel] {
         guard stored.channels != format.channels, stored.size > 0 else { return values }
-        let area = stored.height * stored.width
+        let area = stored.area
         // The distance of an image's pixels, and of its channels.
         let (step, plane) = stored.layout == .nhwc ? (3, 1) : (1, area)
         var mixed: [Pixel] = []

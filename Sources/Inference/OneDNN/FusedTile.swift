@@ -43,7 +43,7 @@ extension Program {
         let step = steps[index]
         let size = sizes[step.operands[0]]
         switch step.operation {
-        case .convolution(let step): return step.isPointwise ? step.output[0] * step.output[1] : nil
+        case .convolution(let step): return step.isPointwise ? size / step.convolution.inputs : nil
         case .groupStatistics(let norm), .groupNorm(let norm): return size / norm.gamma.count
         case .affine(let affine, _): return size / affine.scale.count
         default: return nil
@@ -82,15 +82,15 @@ extension ConvolutionStep {
     /// Whether it is a product of a matrix with every position.
     fileprivate var isPointwise: Bool {
         convolution.size == Extent(1) && convolution.strides == Extent(1)
-            && input[0] == output[0] && input[1] == output[1]
+            && input.mapExtent == output.mapExtent
             && margins == Margins(0)
     }
 
     /// The same for a part of a map.
     package func part(length: Int) -> ConvolutionStep {
         var step = self
-        step.input = [1, length, input[2]]
-        step.output = [1, length, output[2]]
+        step.input = [1, length, input[-1]]
+        step.output = [1, length, output[-1]]
         return step
     }
 }

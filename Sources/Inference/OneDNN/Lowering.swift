@@ -17,7 +17,7 @@ package struct Lowering {
     /// The nodes whose steps are in the program.
     var done: Set<Int>
     /// Padding nodes that the one node after them takes over.
-    private var absorbedMargins: Set<Int> = []
+    var absorbedMargins: Set<Int> = []
 
     /// The program of a network's section, for images of one shape; `shapes` has one for each node. Throws
     /// `InferenceError` for a parameter.
@@ -103,8 +103,8 @@ package struct Lowering {
 
     private mutating func lower(_ convolution: Convolution, at index: Int) throws {
         var source = network.nodes[index].inputs[0]
-        var margins = convolution.resolvedMargins(height: shapes[source][0], width: shapes[source][1])
-        if absorbedMargins.contains(source), case .zeroPad(let more) = network.nodes[source].operation {
+        var margins = convolution.resolvedMargins(of: shapes[source].mapExtent)
+        if let more = absorbedMargins(of: source) {
             margins = margins + more
             source = network.nodes[source].inputs[0]
         }
@@ -156,30 +156,6 @@ package struct Lowering {
             [value(of: network.nodes[index].inputs[0])] + tail.operands, for: tail.last)
     }
 
-    private mutating func lower(_ pool: Pool, at index: Int) {
-        var source = network.nodes[index].inputs[0]
-        var margins = pool.resolvedMargins(height: shapes[source][0], width: shapes[source][1])
-        var countsMargins = false
-        if absorbedMargins.contains(source), case .zeroPad(let more) = network.nodes[source].operation {
-            (margins, countsMargins) = (more, true)
-            source = network.nodes[source].inputs[0]
-        }
-        let step = PoolStep(
-            pool: pool, input: shapes[source], output: shapes[index], margins: margins,
-            countsMargins: countsMargins)
-        emit(.pool(step), of: index, [value(of: source)], for: index)
-    }
-
-    /// Zeros around a map cost nothing where the one node after them can see them as its own margin.
-    private mutating func lower(_ margins: Margins, at index: Int) {
-        if let next = onlyConsumer(of: index), network.nodes[next].operation.absorbsMargins {
-            absorbedMargins.insert(index)
-            values[index] = value(of: network.nodes[index].inputs[0])
-        } else {
-            emit(.zeroPad(margins, from: shapes[network.nodes[index].inputs[0]]), for: index)
-        }
-    }
-
     private mutating func lowerSum(at index: Int) {
         let inputs = network.nodes[index].inputs
         guard inputs.allSatisfy({ shapes[$0] == shapes[index] }) else {
@@ -217,19 +193,19 @@ package struct Lowering {
 
     // MARK: Emission
 
-    private func value(of index: Int) -> Int {
+    func value(of index: Int) -> Int {
         guard let value = values[index] else {
             preconditionFailure("node \(index) is read before it is computed")
         }
         return value
     }
 
-    private mutating func emit(_ operation: StepOperation, for index: Int) {
+    mutating func emit(_ operation: StepOperation, for index: Int) {
         emit(operation, of: index, network.nodes[index].inputs.map { value(of: $0) }, for: index)
     }
 
     /// A step that starts with one node and whose result is another's value, where what is between is fused in.
-    private mutating func emit(
+    mutating func emit(
         _ operation: StepOperation, of node: Int, _ operands: [Int], for index: Int, overwrites: Int? = nil
     ) {
         let result = program.makeValue(size: shapes[index].count)
@@ -237,23 +213,5 @@ package struct Lowering {
             Program.Step(
                 operation: operation, node: node, operands: operands, result: result, overwrites: overwrites))
         values[index] = result
-    }
-}
-
-extension Operation {
-    /// Whether zeros around the operand can be had as the operation's own margin.
-    fileprivate var absorbsMargins: Bool {
-        switch self {
-        case .convolution(let convolution): convolution.padding != .same
-        case .pool(let pool): pool.padding == .valid
-        default: false
-        }
-    }
-}
-
-extension Margins {
-    fileprivate static func + (a: Margins, b: Margins) -> Margins {
-        Margins(
-            top: a.top + b.top, bottom: a.bottom + b.bottom, left: a.left + b.left, right: a.right + b.right)
     }
 }

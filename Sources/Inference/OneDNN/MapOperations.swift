@@ -50,31 +50,43 @@ package enum MapOperations {
 
     /// Maximum or average over windows, a row of channels at a time.
     package static func pool(_ step: PoolStep, _ x: Source, _ y: Result) {
-        let (pool, channels) = (step.pool, step.output[2])
-        for row in 0..<step.output[0] {
-            let rows = step.rows(of: row)
-            for column in 0..<step.output[1] {
-                let columns = step.columns(of: column)
-                guard let result = y.baseAddress.map({ $0 + (row * step.output[1] + column) * channels })
-                else { return }
-                let inside = rows.count * columns.count
-                let window = pool.size.height * pool.size.width
-                let start: Float =
-                    pool.kind == .average || (step.countsMargins && inside < window) ? 0 : -.infinity
-                result.update(repeating: start, count: channels)
-                for row in rows {
-                    for column in columns {
-                        let source = x + (row * step.input[1] + column) * channels
-                        switch pool.kind {
-                        case .maximum: nc_maximum(source, result, channels)
-                        case .average: nc_accumulate(source, result, channels)
-                        }
-                    }
-                }
-                if pool.kind == .average {
-                    nc_scale(result, 1 / Float(step.countsMargins ? window : inside), channels)
+        guard var result = y.baseAddress else { return }
+        let (output, channels) = (step.output.mapExtent, step.output[-1])
+        for map in 0..<output.depth {
+            let maps = step.maps(of: map)
+            for row in 0..<output.height {
+                let rows = step.rows(of: row)
+                for column in 0..<output.width {
+                    pool(step, x, maps, rows, step.columns(of: column), result, channels)
+                    result += channels
                 }
             }
+        }
+    }
+
+    /// One window: the part of it that lies in the map.
+    private static func pool(
+        _ step: PoolStep, _ x: Source, _ maps: Range<Int>, _ rows: Range<Int>, _ columns: Range<Int>,
+        _ result: UnsafeMutablePointer<Float>, _ channels: Int
+    ) {
+        let (pool, input) = (step.pool, step.input.mapExtent)
+        let inside = maps.count * rows.count * columns.count
+        let window = pool.size.all.reduce(1, *)
+        let start: Float = pool.kind == .average || (step.countsMargins && inside < window) ? 0 : -.infinity
+        result.update(repeating: start, count: channels)
+        for map in maps {
+            for row in rows {
+                for column in columns {
+                    let position = (map * input.height + row) * input.width + column
+                    switch pool.kind {
+                    case .maximum: nc_maximum(x + position * channels, result, channels)
+                    case .average: nc_accumulate(x + position * channels, result, channels)
+                    }
+                }
+            }
+        }
+        if pool.kind == .average {
+            nc_scale(result, 1 / Float(step.countsMargins ? window : inside), channels)
         }
     }
 
@@ -99,11 +111,15 @@ package enum MapOperations {
     /// Zeros around a map.
     package static func pad(_ margins: Margins, _ shape: Shape, _ x: Source, _ y: Result) {
         y.update(repeating: 0)
-        let length = shape[1] * shape[2]
-        let outerLength = (shape[1] + margins.left + margins.right) * shape[2]
-        for row in 0..<shape[0] {
-            let start = (row + margins.top) * outerLength + margins.left * shape[2]
-            (y.baseAddress.map { $0 + start })?.update(from: x + row * length, count: length)
+        let (map, channels) = (shape.mapExtent, shape[-1])
+        let length = map.width * channels
+        let outerLength = (map.width + margins.left + margins.right) * channels
+        let outerRows = map.height + margins.top + margins.bottom
+        for row in 0..<map.depth * map.height {
+            let (depth, row) = (row / map.height, row % map.height)
+            let target = ((depth + margins.front) * outerRows + row + margins.top) * outerLength
+            (y.baseAddress.map { $0 + target + margins.left * channels })?.update(
+                from: x + (depth * map.height + row) * length, count: length)
         }
     }
 

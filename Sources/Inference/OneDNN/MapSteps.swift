@@ -7,9 +7,11 @@ package struct ResizeStep {
     package var input: Shape
     package var rows: [Resize.Sample]
     package var columns: [Resize.Sample]
+    /// The value around the map.
+    package var fill: Float
 
     package init(_ resize: Resize, input: Shape) {
-        self.input = input
+        (self.input, fill) = (input, resize.fill)
         (rows, columns) = resize.samples(height: input[0], width: input[1])
     }
 }
@@ -20,6 +22,10 @@ extension StepOperation {
     package init?(_ operation: Networks.Operation, from input: Shape, to output: Shape) {
         switch operation {
         case .crop(let crop):
+            if let resize = crop.enlargement(height: input[0], width: input[1]) {
+                self = .resize(ResizeStep(resize, input: input))
+                return
+            }
             guard let margins = crop.margins(height: input[0], width: input[1]) else { return nil }
             self = .crop(margins, from: input)
         case .resize(let resize): self = .resize(ResizeStep(resize, input: input))
@@ -64,26 +70,33 @@ extension MapOperations {
         var blended = [Float](repeating: 0, count: length)
         guard var target = y.baseAddress else { return }
         for row in step.rows {
-            blend(x + row.first * length, x + row.second * length, row.weight, &blended, length)
+            blend(x, row, &blended, length, rest: step.fill)
             blended.withUnsafeBufferPointer { blended in
                 guard let source = blended.baseAddress else { return }
                 for column in step.columns {
-                    blend(
-                        source + column.first * channels, source + column.second * channels, column.weight,
-                        target, channels)
+                    blend(source, column, target, channels, rest: step.fill)
                     target += channels
                 }
             }
         }
     }
 
-    /// y = (1 − weight)·a + weight·b
+    /// The weighted sum of a sample's runs of `count` values, and the rest of the weight times a value.
     private static func blend(
-        _ a: Source, _ b: Source, _ weight: Double, _ y: UnsafeMutablePointer<Float>, _ count: Int
+        _ x: Source, _ sample: Resize.Sample, _ y: UnsafeMutablePointer<Float>, _ count: Int,
+        rest value: Float
     ) {
-        y.update(from: a, count: count)
-        guard weight > 0 else { return }
-        nc_scale(y, Float(1 - weight), count)
-        nc_add_scaled(b, y, count, Float(weight))
+        if value == 0, let weight = sample.weights.first {
+            y.update(from: x + sample.first * count, count: count)
+            if weight != 1 { nc_scale(y, Float(weight), count) }
+        } else {
+            y.update(repeating: value * Float(1 - sample.inside), count: count)
+            if let weight = sample.weights.first {
+                nc_add_scaled(x + sample.first * count, y, count, Float(weight))
+            }
+        }
+        for (place, weight) in sample.weights.enumerated().dropFirst() {
+            nc_add_scaled(x + (sample.first + place) * count, y, count, Float(weight))
+        }
     }
 }

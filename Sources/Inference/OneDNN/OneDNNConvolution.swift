@@ -152,35 +152,33 @@ package final class OneDNNExecution: BoundConvolution {
 extension nc_convolution_shape {
     fileprivate init(_ step: ConvolutionStep, pass: nc_pass, batch: Int) {
         let convolution = step.convolution
-        let strides = KernelStrides(convolution)
+        let distances = KernelStrides(convolution)
+        let (map, result) = (step.input.mapExtent, step.output.mapExtent)
         self.init()
         self.pass = pass
         self.batch = Int64(batch)
-        rows = Int64(step.input[0])
-        columns = Int64(step.input[1])
         groups = Int64(convolution.groups)
         group_inputs = Int64(convolution.inputs / convolution.groups)
         group_outputs = Int64(convolution.outputs / convolution.groups)
-        kernel_rows = Int64(convolution.size.height)
-        kernel_columns = Int64(convolution.size.width)
-        stride_rows = Int64(convolution.strides.height)
-        stride_columns = Int64(convolution.strides.width)
-        dilation_rows = Int64(convolution.dilation.height)
-        dilation_columns = Int64(convolution.dilation.width)
-        top = Int64(step.margins.top)
-        left = Int64(step.margins.left)
-        output_rows = Int64(step.output[0])
-        output_columns = Int64(step.output[1])
-        // A window that does not fit whole is left out, so that the last margin may be larger than is used.
-        bottom = usedMargin(
-            step.output[0], convolution.size.height, convolution.strides.height,
-            convolution.dilation.height, step.input[0] + step.margins.top)
-        right = usedMargin(
-            step.output[1], convolution.size.width, convolution.strides.width,
-            convolution.dilation.width, step.input[1] + step.margins.left)
+        is_volume = [map, result, convolution.size].contains { $0.depth != 1 }
+        input = triple(map.all)
+        output = triple(result.all)
+        kernel = triple(convolution.size.all)
+        strides = triple(convolution.strides.all)
+        dilations = triple(convolution.dilation.all)
+        let first = step.margins.sides.map { $0[0] }
+        before = triple(first)
+        // A window that does not fit whole is left out, so that the last margin may be larger than is used; it is negative
+        // where the last window ends before the map does.
+        after = triple(
+            (0..<3).map {
+                (result.all[$0] - 1) * convolution.strides.all[$0]
+                    + (convolution.size.all[$0] - 1) * convolution.dilation.all[$0] + 1
+                    - map.all[$0] - first[$0]
+            })
         kernel_strides = (
-            Int64(strides.group), Int64(strides.output), Int64(strides.input), Int64(strides.row),
-            Int64(strides.column)
+            Int64(distances.group), Int64(distances.output), Int64(distances.input), Int64(distances.depth),
+            Int64(distances.row), Int64(distances.column)
         )
         accumulates = step.accumulates
         hasReLU = step.clamp != .none
@@ -188,7 +186,7 @@ extension nc_convolution_shape {
     }
 }
 
-/// The margin after an extent that the last window reaches; negative where it ends before the extent does.
-private func usedMargin(_ outputs: Int, _ size: Int, _ stride: Int, _ dilation: Int, _ extent: Int) -> Int64 {
-    Int64((outputs - 1) * stride + (size - 1) * dilation + 1 - extent)
+/// An array of C of three elements.
+private func triple(_ values: [Int]) -> (Int64, Int64, Int64) {
+    (Int64(values[0]), Int64(values[1]), Int64(values[2]))
 }

@@ -174,14 +174,19 @@ package struct PoolStep {
         self.countsMargins = countsMargins
     }
 
+    /// Maps of the volume that the windows of an output map see; the one of a map.
+    package func maps(of map: Int) -> Range<Int> {
+        clamped(map * pool.strides.depth - margins.front, pool.size.depth, to: input.mapExtent.depth)
+    }
+
     /// Rows of the map that the windows of an output row see.
     package func rows(of row: Int) -> Range<Int> {
-        clamped(row * pool.strides.height - margins.top, pool.size.height, to: input[0])
+        clamped(row * pool.strides.height - margins.top, pool.size.height, to: input.mapExtent.height)
     }
 
     /// Columns of the map that the windows of an output column see.
     package func columns(of column: Int) -> Range<Int> {
-        clamped(column * pool.strides.width - margins.left, pool.size.width, to: input[1])
+        clamped(column * pool.strides.width - margins.left, pool.size.width, to: input.mapExtent.width)
     }
 
     /// The part of a window that lies in the map; none where it lies in the margin alone.

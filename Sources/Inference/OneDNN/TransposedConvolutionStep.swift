@@ -67,10 +67,13 @@ package struct TransposedConvolutionStep {
             for row in 0..<input[0] {
                 for column in 0..<input[1] {
                     for i in 0..<convolution.size.height {
-                        let line = row * convolution.strides.height + i - offset.rows
+                        let line =
+                            row * convolution.strides.height + i * convolution.dilation.height - offset.rows
                         guard (0..<output[0]).contains(line) else { continue }
                         for j in 0..<convolution.size.width {
-                            let place = column * convolution.strides.width + j - offset.columns
+                            let place =
+                                column * convolution.strides.width + j * convolution.dilation.width
+                                - offset.columns
                             guard (0..<output[1]).contains(place) else { continue }
                             body(
                                 (row * input[1] + column) * inputs, (line * output[1] + place) * outputs,

@@ -21,7 +21,8 @@ package final class VectorConvolution: CompiledConvolution, @unchecked Sendable 
         let convolution = step.convolution
         var shape = nc_shape(step)
         var plan = nc_plan()
-        guard Self.isMeant(for: convolution), nc_make_plan(&plan, &shape, lanes ?? 0) else { return nil }
+        guard step.input.rank == 3, Self.isMeant(for: convolution), nc_make_plan(&plan, &shape, lanes ?? 0)
+        else { return nil }
         self.plan = plan
         scratchBytes = nc_scratch_floats(&plan, batch) * MemoryLayout<Float>.stride
         packed = try AlignedMemory(bytes: nc_packed_floats(&plan) * MemoryLayout<Float>.stride, zeroed: false)

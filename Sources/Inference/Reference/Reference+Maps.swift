@@ -3,16 +3,18 @@ import Tensors
 
 /// Parts of maps, other sizes and other orders of dimensions in the plain engine.
 extension Reference {
-    /// y[r, c, o] = b[o] + Σ x[p, q, k]·w[i, j, o, k] over all p·s + i − offset = r and q·s + j − offset = c.
+    /// y[r, c, o] = b[o] + Σ x[p, q, k]·w[i, j, o, k] over all p·s + i·d − offset = r and q·s + j·d − offset = c.
     static func convolve(
         _ x: Tensor, transposed convolution: TransposedConvolution, _ kernel: [Float], _ bias: [Float],
         _ shape: Shape
     ) -> Tensor {
         let (inputs, outputs, offset) = (convolution.inputs, convolution.outputs, convolution.offset)
         /// The element and the tap that meet in a row or column of the result.
-        func pairs(_ place: Int, _ count: Int, _ size: Int, _ stride: Int) -> [(element: Int, tap: Int)] {
+        func pairs(
+            _ place: Int, _ count: Int, _ size: Int, _ stride: Int, _ dilation: Int
+        ) -> [(element: Int, tap: Int)] {
             (0..<size).compactMap { tap in
-                let start = place - tap
+                let start = place - tap * dilation
                 return start >= 0 && start % stride == 0 && start / stride < count
                     ? (start / stride, tap) : nil
             }
@@ -20,10 +22,12 @@ extension Reference {
         var y = Tensor(shape: shape, repeating: 0)
         for row in 0..<shape[0] {
             let rows = pairs(
-                row + offset.rows, x.shape[0], convolution.size.height, convolution.strides.height)
+                row + offset.rows, x.shape[0], convolution.size.height, convolution.strides.height,
+                convolution.dilation.height)
             for column in 0..<shape[1] {
                 let columns = pairs(
-                    column + offset.columns, x.shape[1], convolution.size.width, convolution.strides.width)
+                    column + offset.columns, x.shape[1], convolution.size.width, convolution.strides.width,
+                    convolution.dilation.width)
                 for output in 0..<outputs {
                     var sum = Double(bias[output])
                     for (p, i) in rows {
@@ -44,6 +48,9 @@ extension Reference {
 
     /// What is left of a map when its margins are cut off.
     static func crop(_ x: Tensor, _ crop: Crop, _ shape: Shape) -> Tensor {
+        if let resize = crop.enlargement(height: x.shape[0], width: x.shape[1]) {
+            return self.resize(x, resize, shape)
+        }
         var y = Tensor(shape: shape, repeating: 0)
         guard let margins = crop.margins(height: x.shape[0], width: x.shape[1]) else { return y }
         let channels = shape[2]
@@ -57,7 +64,7 @@ extension Reference {
         return y
     }
 
-    /// Each element from the two rows and two columns around its place, in Double.
+    /// Each element from the rows and columns around its place, in Double; what lies outside the map has the value `fill`.
     static func resize(_ x: Tensor, _ resize: Resize, _ shape: Shape) -> Tensor {
         let (rows, columns) = resize.samples(height: x.shape[0], width: x.shape[1])
         let channels = shape[2]
@@ -65,14 +72,14 @@ extension Reference {
         for (row, v) in rows.enumerated() {
             for (column, h) in columns.enumerated() {
                 for channel in 0..<channels {
-                    func value(_ row: Int, _ column: Int) -> Double {
-                        Double(x.values[(row * x.shape[1] + column) * channels + channel])
+                    var sum = Double(resize.fill) * (1 - v.inside * h.inside)
+                    for (i, vertical) in v.weights.enumerated() {
+                        for (j, horizontal) in h.weights.enumerated() {
+                            let place = (v.first + i) * x.shape[1] + h.first + j
+                            sum += vertical * horizontal * Double(x.values[place * channels + channel])
+                        }
                     }
-                    let above = value(v.first, h.first) * (1 - h.weight) + value(v.first, h.second) * h.weight
-                    let below =
-                        value(v.second, h.first) * (1 - h.weight) + value(v.second, h.second) * h.weight
-                    y.values[(row * shape[1] + column) * channels + channel] = Float(
-                        above * (1 - v.weight) + below * v.weight)
+                    y.values[(row * shape[1] + column) * channels + channel] = Float(sum)
                 }
             }
         }

@@ -68,17 +68,3 @@ extension ReferenceEngine: EngineWorker {
         }
     }
 }
-
-extension Network {
-    /// The shape of every node's value for an image of height × width × channels. Throws
-    /// `NetworkError.shapeMismatch`, also where the image has other channels than the network takes.
-    package func shapes(forImage shape: Shape) throws -> [Shape] {
-        let extents = [input.height, input.width].map { $0.map(String.init) ?? "any" }
-        let expected = "\(extents[0])×\(extents[1])×\(input.channels)"
-        guard shape.rank == 3, shape[2] == input.channels else {
-            throw NetworkError.shapeMismatch(
-                layer: nodes.first?.layer ?? name, found: "\(shape)", expected: expected)
-        }
-        return try shapes(height: shape[0], width: shape[1])
-    }
-}

@@ -3,44 +3,36 @@ import Tensors
 
 /// The operations of the plain engine on one image: obvious loops, sums in Double, rounded once.
 package enum Reference {
-    /// Cross-correlation: y[r,c,o] = b[o] + Σ x[r·s + i·d − top, c·s + j·d − left, k] · w[i,j,k,o].
+    /// Cross-correlation: y[d,r,c,o] = b[o] + Σ x[d·s + h·e − front, r·s + i·e − top, c·s + j·e − left, k]·w[h,i,j,k,o], the
+    /// strides s and dilations e those of the dimension. Maps have one d, kernels of maps one h.
     package static func convolve(
         _ x: Tensor, _ convolution: Convolution, _ kernel: [Float], _ bias: [Float], _ shape: Shape
     ) -> Tensor {
-        let margins = convolution.resolvedMargins(height: x.shape[0], width: x.shape[1])
+        let taps = Taps(convolution, x.shape.mapExtent)
         let strides = KernelStrides(convolution)
         let inputs = convolution.inputs / convolution.groups
         let outputs = convolution.outputs / convolution.groups
         var y = Tensor(shape: shape, repeating: 0)
         var sums = [Double](repeating: 0, count: outputs)
-        for row in 0..<shape[0] {
-            for column in 0..<shape[1] {
-                for group in 0..<convolution.groups {
-                    for output in 0..<outputs { sums[output] = Double(bias[group * outputs + output]) }
-                    for i in 0..<convolution.size.height {
-                        let sourceRow =
-                            row * convolution.strides.height + i * convolution.dilation.height - margins.top
-                        guard (0..<x.shape[0]).contains(sourceRow) else { continue }
-                        for j in 0..<convolution.size.width {
-                            let sourceColumn =
-                                column * convolution.strides.width + j * convolution.dilation.width
-                                - margins.left
-                            guard (0..<x.shape[1]).contains(sourceColumn) else { continue }
-                            let source =
-                                (sourceRow * x.shape[1] + sourceColumn) * convolution.inputs + group * inputs
-                            let tap = group * strides.group + i * strides.row + j * strides.column
-                            for input in 0..<inputs {
-                                let value = Double(x.values[source + input])
-                                let first = tap + input * strides.input
-                                for output in 0..<outputs {
-                                    sums[output] += value * Double(kernel[first + output * strides.output])
-                                }
-                            }
+        for (position, place) in shape.mapExtent.positions.enumerated() {
+            let seen = taps.seen(from: place)
+            for group in 0..<convolution.groups {
+                for output in 0..<outputs { sums[output] = Double(bias[group * outputs + output]) }
+                for (source, tap) in seen {
+                    let source = source * convolution.inputs + group * inputs
+                    let tap =
+                        group * strides.group + tap[0] * strides.depth + tap[1] * strides.row
+                        + tap[2] * strides.column
+                    for input in 0..<inputs {
+                        let value = Double(x.values[source + input])
+                        let first = tap + input * strides.input
+                        for output in 0..<outputs {
+                            sums[output] += value * Double(kernel[first + output * strides.output])
                         }
                     }
-                    let start = (row * shape[1] + column) * convolution.outputs + group * outputs
-                    for output in 0..<outputs { y.values[start + output] = Float(sums[output]) }
                 }
+                let start = position * convolution.outputs + group * outputs
+                for output in 0..<outputs { y.values[start + output] = Float(sums[output]) }
             }
         }
         return y
@@ -131,21 +123,14 @@ package enum Reference {
 
     /// Maximum or average over the part of each window that lies in the map.
     package static func pool(_ x: Tensor, _ pool: Pool, _ shape: Shape) -> Tensor {
-        let margins = pool.resolvedMargins(height: x.shape[0], width: x.shape[1])
-        let channels = shape[2]
+        let taps = Taps(pool, x.shape.mapExtent)
+        let channels = shape[-1]
         var y = Tensor(shape: shape, repeating: 0)
-        for row in 0..<shape[0] {
-            let firstRow = row * pool.strides.height - margins.top
-            let rows = max(firstRow, 0)..<min(firstRow + pool.size.height, x.shape[0])
-            for column in 0..<shape[1] {
-                let firstColumn = column * pool.strides.width - margins.left
-                let columns = max(firstColumn, 0)..<min(firstColumn + pool.size.width, x.shape[1])
-                for channel in 0..<channels {
-                    let values = rows.lazy.flatMap { row in
-                        columns.lazy.map { x.values[(row * x.shape[1] + $0) * channels + channel] }
-                    }
-                    y.values[(row * shape[1] + column) * channels + channel] = summary(of: values, pool.kind)
-                }
+        for (position, place) in shape.mapExtent.positions.enumerated() {
+            let seen = taps.seen(from: place)
+            for channel in 0..<channels {
+                let values = seen.lazy.map { x.values[$0.source * channels + channel] }
+                y.values[position * channels + channel] = summary(of: values, pool.kind)
             }
         }
         return y
@@ -153,7 +138,7 @@ package enum Reference {
 
     /// Maximum or average over all positions.
     package static func globalPool(_ x: Tensor, _ kind: Pool.Kind, _ shape: Shape) -> Tensor {
-        let channels = x.shape[2]
+        let channels = x.shape[-1]
         let values = (0..<channels).map { channel in
             summary(
                 of: stride(from: channel, to: x.shape.count, by: channels).lazy.map { x.values[$0] }, kind)
@@ -174,11 +159,13 @@ package enum Reference {
     /// Zeros around a map.
     package static func pad(_ x: Tensor, _ margins: Margins, _ shape: Shape) -> Tensor {
         var y = Tensor(shape: shape, repeating: 0)
-        let length = x.shape[1] * x.shape[2]
-        for row in 0..<x.shape[0] {
-            let start = ((row + margins.top) * shape[1] + margins.left) * shape[2]
-            y.values.replaceSubrange(
-                start..<start + length, with: x.values[row * length..<(row + 1) * length])
+        let (map, channels) = (shape.mapExtent, shape[-1])
+        for (position, place) in x.shape.mapExtent.positions.enumerated() {
+            let row = (place[0] + margins.front) * map.height + place[1] + margins.top
+            let target = (row * map.width + place[2] + margins.left) * channels
+            for channel in 0..<channels {
+                y.values[target + channel] = x.values[position * channels + channel]
+            }
         }
         return y
     }
@@ -187,7 +174,7 @@ package enum Reference {
     package static func padChannels(_ x: Tensor, before: Int, _ shape: Shape) -> Tensor {
         var y = Tensor(shape: shape, repeating: 0)
         for (index, value) in x.values.enumerated() {
-            y.values[index / x.shape[2] * shape[2] + before + index % x.shape[2]] = value
+            y.values[index / x.shape[-1] * shape[-1] + before + index % x.shape[-1]] = value
         }
         return y
     }

@@ -8,9 +8,11 @@ typealias KerasBuilder = @Sendable (KerasSettings) -> () throws(NetworkError) ->
 extension KerasSettings {
     /// Layer classes and how they are built. Adding a layer means adding a line here.
     static let builders: [String: KerasBuilder] = [
-        "Conv2D": convolution, "Convolution2D": convolution,
+        "Conv1D": convolution, "Convolution1D": convolution, "Conv2D": convolution,
+        "Convolution2D": convolution, "Conv3D": convolution, "Convolution3D": convolution,
         StandardizedConvolutionLayer.className: standardizedConvolution,
-        "DepthwiseConv2D": depthwiseConvolution,
+        "DepthwiseConv1D": depthwiseConvolution, "DepthwiseConv2D": depthwiseConvolution,
+        "SeparableConv1D": separableConvolution, "SeparableConvolution1D": separableConvolution,
         "SeparableConv2D": separableConvolution, "SeparableConvolution2D": separableConvolution,
         "Conv2DTranspose": transposedConvolution, "Convolution2DTranspose": transposedConvolution,
         "Dense": dense,
@@ -21,19 +23,27 @@ extension KerasSettings {
         "Activation": activation,
         "ReLU": relu, "LeakyReLU": leakyReLU, "ThresholdedReLU": thresholdedReLU, "PReLU": prelu, "ELU": elu,
         "Softmax": softmax,
-        "MaxPooling2D": maximumPooling, "AveragePooling2D": averagePooling,
-        "GlobalMaxPooling2D": globalMaximumPooling, "GlobalAveragePooling2D": globalAveragePooling,
-        "ZeroPadding2D": zeroPadding, "Cropping2D": cropping, "CenterCrop": centreCropping,
-        "UpSampling2D": upsampling, "Resizing": resizing, "Permute": permutation,
+        "MaxPooling1D": maximumPooling, "MaxPooling2D": maximumPooling, "MaxPooling3D": maximumPooling,
+        "AveragePooling1D": averagePooling, "AveragePooling2D": averagePooling,
+        "AveragePooling3D": averagePooling,
+        "GlobalMaxPooling1D": globalMaximumPooling, "GlobalMaxPooling2D": globalMaximumPooling,
+        "GlobalMaxPooling3D": globalMaximumPooling,
+        "GlobalAveragePooling1D": globalAveragePooling, "GlobalAveragePooling2D": globalAveragePooling,
+        "GlobalAveragePooling3D": globalAveragePooling,
+        "ZeroPadding1D": zeroPadding, "ZeroPadding2D": zeroPadding, "ZeroPadding3D": zeroPadding,
+        "Cropping1D": cropping, "Cropping2D": cropping, "CenterCrop": centreCropping,
+        "RandomCrop": randomCropping,
+        "UpSampling1D": upsampling, "UpSampling2D": upsampling, "Resizing": resizing,
+        "Permute": permutation,
         "Add": addition, "Multiply": multiplication, "Concatenate": concatenation,
         "Subtract": merging(.subtract), "Average": merging(.average),
         "Maximum": merging(.maximum), "Minimum": merging(.minimum),
         "UnitNormalization": unitNormalization,
         "Flatten": flattening, "Reshape": reshaping,
         "Rescaling": rescaling, "Normalization": inputNormalization,
-        // Layers that only matter in training return their input. RandomCrop is not one of them: at inference, versions of
-        // Keras resize, crop or do neither.
-        "Identity": identity, "Dropout": identity, "SpatialDropout2D": identity, "AlphaDropout": identity,
+        // Layers that only matter in training return their input.
+        "Identity": identity, "Dropout": identity, "SpatialDropout1D": identity,
+        "SpatialDropout2D": identity, "SpatialDropout3D": identity, "AlphaDropout": identity,
         "GaussianDropout": identity, "GaussianNoise": identity, "ActivityRegularization": identity,
         "AugMix": identity, "CutMix": identity, "MixUp": identity, "RandAugment": identity,
         "RandomBrightness": identity, "RandomColorDegeneration": identity, "RandomColorJitter": identity,
@@ -61,8 +71,8 @@ extension KerasSettings {
 
     private func pooling(_ kind: Pool.Kind) throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        let size = try pair("pool_size", default: Extent(2))
-        let strides = try pair("strides", default: size)
+        let size = try extent("pool_size", default: uniform(2))
+        let strides = try extent("strides", default: size)
         return [.pool(Pool(kind: kind, size: size, strides: strides, padding: try padding()))]
     }
 

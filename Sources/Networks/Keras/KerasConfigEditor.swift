@@ -80,6 +80,11 @@ private struct KerasConfigEdit {
         else { return layer }
         let layerPath = path.appending(layer: name)
         if KerasModel.modelClasses.contains(className) { return try model(layer, path: layerPath) }
+        if let inner = KerasTimeDistribution.layer(in: layer), let config = layer["config"] {
+            let isModel = inner["class_name"]?.string.map(KerasModel.modelClasses.contains) ?? false
+            let edited = try isModel ? model(inner, path: layerPath) : self.layer(inner, path: layerPath)
+            return layer.setting("config", config.setting("layer", edited))
+        }
         if let norm = norms[layerPath] {
             if className == "GroupNormalization" {
                 // A norm that was one before: the settings are its own.

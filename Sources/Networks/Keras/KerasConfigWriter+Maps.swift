@@ -12,11 +12,17 @@ extension KerasConfigWriter {
     }
 
     mutating func append(_ resize: Resize, _ name: String, _ operands: [String]) {
-        let interpolation = ("interpolation", JSON.string(resize.isBilinear ? "bilinear" : "nearest"))
+        let interpolation = ("interpolation", JSON.string(resize.interpolation.rawValue))
         switch resize.target {
         case .size(let size):
-            let crops = ("crop_to_aspect_ratio", JSON.bool(resize.cropsToAspectRatio))
-            append("Resizing", name, sizeSettings(size) + [interpolation, crops], operands)
+            var settings = sizeSettings(size) + [interpolation, ("antialias", .bool(resize.isAntialiased))]
+            switch resize.aspectRatio {
+            case .stretched: break
+            case .cropped: settings.append(("crop_to_aspect_ratio", .bool(true)))
+            case .padded(let value):
+                settings += [("pad_to_aspect_ratio", .bool(true)), ("fill_value", .double(Double(value)))]
+            }
+            append("Resizing", name, settings, operands)
         case .factors(let factors):
             append("UpSampling2D", name, [("size", pair(factors)), interpolation], operands)
         }
@@ -29,6 +35,7 @@ extension KerasConfigWriter {
                 ("filters", .int(convolution.outputs)), ("kernel_size", pair(convolution.size)),
                 ("strides", pair(convolution.strides)),
                 ("padding", .string(convolution.isSame ? "same" : "valid")),
+                ("dilation_rate", pair(convolution.dilation)),
                 ("output_padding", convolution.outputPadding.map(pair) ?? .null),
                 ("use_bias", .bool(convolution.bias != nil)),
             ], operands)

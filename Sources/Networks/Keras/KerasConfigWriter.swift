@@ -62,6 +62,22 @@ struct KerasConfigWriter {
             append(
                 kind == .average ? "GlobalAveragePooling2D" : "GlobalMaxPooling2D", name,
                 [("keepdims", .bool(keepsDimensions))], operands)
+        case .opaque: break
+        default: try appendWithoutWeights(node, name, operands)
+        }
+        let last = layers.last?["name"]?.string ?? name
+        switch node.operation {
+        case .convolution, .batchNorm, .groupNorm, .layerNorm: result.layers[node.layer] = last
+        default: break
+        }
+        outputs.append(last)
+    }
+
+    /// Operations on shapes and values.
+    private mutating func appendWithoutWeights(
+        _ node: Node, _ name: String, _ operands: [String]
+    ) throws(NetworkError) {
+        switch node.operation {
         case .zeroPad(let margins): append("ZeroPadding2D", name, [("padding", padding(margins))], operands)
         case .add: append("Add", name, [], operands)
         case .multiply: append("Multiply", name, [], operands)
@@ -83,19 +99,19 @@ struct KerasConfigWriter {
             throw .noKerasLayer(layer: node.layer, for: "a shortcut that pads channels with zeros")
         case .standardizeInput:
             throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
-        case .opaque: break
+        case .input, .convolution, .transposedConvolution, .dense, .batchNorm, .groupNorm, .layerNorm,
+            .activation,
+            .prelu, .pool, .globalPool, .opaque:
+            break
         }
-        let last = layers.last?["name"]?.string ?? name
-        switch node.operation {
-        case .convolution, .batchNorm, .groupNorm, .layerNorm: result.layers[node.layer] = last
-        default: break
-        }
-        outputs.append(last)
     }
 
     private mutating func append(
         _ convolution: Convolution, _ name: String, _ operands: [String]
     ) throws(NetworkError) {
+        guard convolution.dimensions == 2 else {
+            throw .noKerasLayer(layer: name, for: "a convolution of \(convolution.dimensions) dimensions")
+        }
         let padding = try margins(convolution.padding, before: name, operands)
         append("Conv2D", name, settings(convolution, padding.text), [padding.operand])
         if convolution.kernelLayout == .hwim {

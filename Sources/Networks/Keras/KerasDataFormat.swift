@@ -19,7 +19,7 @@ enum KerasDataFormat: String {
             case .input, .custom: false
             case .layer("Flatten", _): false
             case .layer(_, let settings): settings["data_format"]?.string == channelsFirst.rawValue
-            case .model(let inner): isFirst(inner)
+            case .model(let inner), .timeDistributed(let inner): isFirst(inner)
             }
         }
     }
@@ -44,27 +44,30 @@ extension KerasSettings {
     /// Refuses an `axis` (a number, or a list of one) that is not the channels'.
     func requireChannelAxis(_ key: String = "axis") throws(NetworkError) {
         let rank = operands.lazy.compactMap(\.rank).first
-        let isFirst = dataFormat == .channelsFirst && rank == 3
+        let isFirst = dataFormat == .channelsFirst && operands.contains(where: \.isMap)
         guard let json = config[key] else {
             if isFirst { throw unsupported(key, expected: "1, the channels") }
             return
         }
         let axes = json.kerasList ?? [json]
-        let allowed = isFirst ? [1, -3] : rank.map { [-1, $0] } ?? [-1]
+        let allowed = isFirst ? [1, -(rank ?? 3)] : rank.map { [-1, $0] } ?? [-1]
         guard axes.count == 1, let axis = axes[0].int, allowed.contains(axis) else {
             throw unsupported(key, expected: "\(allowed[0]), the channels")
         }
     }
 
-    /// Refuses a map with channels first before a layer that works on its last dimension.
-    func requireChannelsLastMap() throws(NetworkError) {
-        guard dataFormat == .channelsFirst, (operand.rank ?? 3) == 3 else { return }
+    /// Refuses a map with channels first before a layer that works on its last dimension, and a value of this rank or of
+    /// unknown rank, which may be one.
+    func requireChannelsLastMap(ofRank rank: Int? = nil) throws(NetworkError) {
+        guard dataFormat == .channelsFirst, operand.rank == rank || operand.isMap else { return }
         throw notOnMaps(expected: "channels last before \(className): \(Self.remedy)")
     }
 
     /// Refuses to merge a vector with a map that has its channels first: Keras would spread it over the columns.
     func requireOneRank() throws(NetworkError) {
-        guard dataFormat == .channelsFirst, Set(operands.map(\.rank)).count > 1 else { return }
+        guard dataFormat == .channelsFirst,
+            Set(operands.map(\.rank)).count > 1 || Set(operands.map(\.isSteps)).count > 1
+        else { return }
         throw notOnMaps(expected: "operands of the same rank: \(Self.remedy)")
     }
 
@@ -72,12 +75,12 @@ extension KerasSettings {
     /// `channels_first`.
     func requireFlattening() throws(NetworkError) {
         guard operand.rank != 1, operand.rank != 0 else { return }
-        guard let rank = operand.rank else { return try requireDataFormat() }
+        guard operand.rank != nil else { return try requireDataFormat() }
         let found = config["data_format"]?.string ?? KerasDataFormat.channelsLast.rawValue
-        guard rank == 3 || found == KerasDataFormat.channelsLast.rawValue else {
+        guard operand.isMap || found == KerasDataFormat.channelsLast.rawValue else {
             throw unsupported("data_format", expected: "channels_last for an input that is not a feature map")
         }
-        guard rank != 3 || found == dataFormat.rawValue else {
+        guard !operand.isMap || found == dataFormat.rawValue else {
             throw unsupported(
                 "data_format",
                 expected: "\(dataFormat.rawValue), as in the model's other layers: \(Self.remedy)")
@@ -86,7 +89,7 @@ extension KerasSettings {
 
     /// The target of a reshape for maps with channels last: [channels, 1, 1] from a vector is [1, 1, channels].
     func channelsLast(_ target: [Int]) throws(NetworkError) -> [Int] {
-        guard dataFormat == .channelsFirst, operand.rank == 3 || target.count == 3 else { return target }
+        guard dataFormat == .channelsFirst, operand.isMap || target.count == 3 else { return target }
         guard operand.rank == 1, target.dropFirst() == [1, 1] else {
             throw unsupported("target_shape", expected: "[channels, 1, 1] from a vector: \(Self.remedy)")
         }

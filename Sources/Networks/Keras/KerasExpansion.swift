@@ -3,6 +3,8 @@ import OrderedJSON
 /// Turns calls of layers into nodes, nested models inlined, in the file's order as far as operands allow.
 struct KerasExpansion {
     private(set) var nodes: [Node] = []
+    /// What Keras' versions or backends compute differently.
+    private(set) var assumptions: [String] = []
     private var extents: [KerasSettings.Extents] = []
     private let parameters: KerasParameters
     private let dataFormat: KerasDataFormat
@@ -122,6 +124,12 @@ struct KerasExpansion {
             try check(call, of: model, path)
             let outputs = try expand(model, path: scope.path + [layer.name], inputs: operands)
             for (tensor, node) in outputs.enumerated() { scope.set(reference, tensor, node) }
+        case .timeDistributed(let model):
+            // Neither what makes steps of a sequence nor what makes a sequence of them is computed.
+            let steps = Operation.opaque(OpaqueLayer(className: "TimeDistributed"))
+            let step = try append([steps], layer: path, operands: operands)
+            let outputs = try expand(model, path: scope.path + [layer.name], inputs: [step])
+            scope.set(reference, 0, try append([steps], layer: path, operands: outputs))
         case .layer(let className, let config), .custom(let className, let config):
             let settings = KerasSettings(
                 path: path, className: className, config: config, operands: operands.map { extents[$0] },
@@ -132,9 +140,12 @@ struct KerasExpansion {
             } else {
                 operations = try settings.operations(for: call)
             }
+            let more = settings.assumptions(of: operations)
+            assumptions += more.filter { !assumptions.contains($0) }
             for tensor in scope.tensors(of: reference).sorted() {
                 let node = try append(
                     operations.selecting(tensor, of: path), layer: path, operands: operands)
+                if settings.dimensions == 1, extents[node].rank == 3 { extents[node] = extents[node].ofSteps }
                 scope.set(reference, tensor, node)
             }
         }
@@ -203,16 +214,20 @@ extension Operation {
         let innermost = operands.compactMap(\.innermost)
         let areKnown = innermost.count == operands.count
         func extents(_ rank: Int?, _ innermost: Int?) -> KerasSettings.Extents {
-            KerasSettings.Extents(rank: rank, innermost: innermost)
+            let isSteps = rank == 2 && operands.contains(where: \.isSteps)
+            return KerasSettings.Extents(rank: rank, innermost: innermost, isSteps: isSteps)
         }
         switch self {
         case .convolution(let convolution):
-            return extents((convolution.spatial?.count ?? 2) + 1, convolution.outputs)
+            return extents(max(convolution.dimensions, 2) + 1, convolution.outputs)
         case .transposedConvolution(let convolution): return extents(3, convolution.outputs)
         case .dense(let dense): return extents(rank, dense.outputs)
-        case .globalPool(_, let keepsDimensions): return extents(keepsDimensions ? 3 : 1, innermost.first)
+        case .globalPool(_, let keepsDimensions):
+            return extents(keepsDimensions ? rank ?? 3 : 1, innermost.first)
         case .flatten: return extents(1, nil)
-        case .reshape(let target): return extents(target.count, target.last.flatMap { $0 > 0 ? $0 : nil })
+        case .reshape(let target):
+            return KerasSettings.Extents(
+                rank: target.count, innermost: target.last.flatMap { $0 > 0 ? $0 : nil })
         case .concatenate: return extents(ranks.first, areKnown ? checkedSum(innermost) : nil)
         case .padChannels(let before, let after):
             return extents(rank, areKnown ? checkedSum(innermost + [before, after]) : nil)

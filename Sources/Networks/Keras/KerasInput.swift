@@ -12,11 +12,16 @@ struct KerasInput {
         if case .input(let shape) = layer.content { self.shape = shape } else { shape = [] }
     }
 
-    /// The image that the layer takes: `[batch, height, width, channels]`, or the channels first. Nil for anything else.
+    /// The image that the layer takes: `[batch, height, width, channels]`, steps `[batch, steps, channels]` or a volume
+    /// `[batch, depth, height, width, channels]`, or any with the channels first. Nil for anything else.
     var image: Network.Input? {
-        let places = dataFormat == .channelsLast ? [1, 2, 3] : [2, 3, 1]
-        guard shape.count == 4, let channels = shape[places[2]] else { return nil }
-        return Network.Input(height: shape[places[0]], width: shape[places[1]], channels: channels)
+        let isFirst = dataFormat == .channelsFirst
+        guard (3...5).contains(shape.count), let channels = isFirst ? shape[1] : shape[shape.count - 1] else {
+            return nil
+        }
+        return Network.Input(
+            extents: isFirst ? Array(shape.dropFirst(2)) : Array(shape.dropFirst().dropLast()),
+            channels: channels)
     }
 
     /// The network's input if this is its first.
@@ -29,7 +34,10 @@ struct KerasInput {
 
     /// What is known of the value.
     var extents: KerasSettings.Extents {
-        if let image { return KerasSettings.Extents(rank: 3, innermost: image.channels) }
+        if let image {
+            let extents = KerasSettings.Extents(rank: image.dimensions + 1, innermost: image.channels)
+            return image.dimensions == 1 ? extents.ofSteps : extents
+        }
         guard shape.count > 1 else { return KerasSettings.Extents(rank: nil, innermost: nil) }
         let isPlain = dataFormat == .channelsLast || shape.count == 2
         return KerasSettings.Extents(rank: shape.count - 1, innermost: isPlain ? shape[shape.count - 1] : nil)

@@ -14,13 +14,22 @@ extension KerasSettings {
         }
     }
 
-    /// `[[top, bottom], [left, right]]`, or one number for each pair.
+    /// A pair for each dimension of the layer, `[[top, bottom], [left, right]]`, or one number for each pair. A layer of
+    /// steps has the pair alone.
     func margins(_ key: String) throws(NetworkError) -> Margins {
-        let error = unsupported(key, expected: "[[top, bottom], [left, right]]")
-        guard let sides = config[key]?.kerasList, sides.count == 2 else { throw error }
-        let margins = sides.flatMap { $0.kerasList ?? [$0, $0] }.compactMap(\.int)
-        guard margins.count == 4, margins.allSatisfy((0...Self.largestSetting).contains) else { throw error }
-        return Margins(top: margins[0], bottom: margins[1], left: margins[2], right: margins[3])
+        let error = unsupported(
+            key,
+            expected: [
+                "", "[before, behind]", "[[top, bottom], [left, right]]",
+                "[[front, back], [top, bottom], [left, right]]",
+            ][dimensions])
+        guard let json = config[key] else { throw error }
+        let sides = dimensions == 1 ? [json] : json.kerasList ?? []
+        let margins = sides.map { ($0.kerasList ?? [$0, $0]).compactMap(\.int) }
+        guard margins.count == dimensions,
+            margins.allSatisfy({ $0.count == 2 && $0.allSatisfy((0...Self.largestSetting).contains) })
+        else { throw error }
+        return Margins(margins.map { ($0[0], $0[1]) })
     }
 
     func cropping() throws(NetworkError) -> [Operation] {
@@ -28,39 +37,55 @@ extension KerasSettings {
         return [.crop(.margins(try margins("cropping")))]
     }
 
-    /// Keras resizes a map that is smaller than the part to keep; here its shape is refused.
     func centreCropping() throws(NetworkError) -> [Operation] {
         try requireDataFormat()
         return [.crop(.centre(try size()))]
     }
 
+    /// Outside training the largest part in the middle with the crop's aspect ratio becomes the crop, as the layer's
+    /// documentation says and Keras 2.6 to 3.7 compute it. Keras 3.8 and later return the map as it is (keras-team/keras#21868).
+    func randomCropping() throws(NetworkError) -> [Operation] {
+        try requireDataFormat()
+        return [
+            .resize(Resize(target: .size(try size()), interpolation: .bilinear, aspectRatio: .cropped))
+        ]
+    }
+
     func upsampling() throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        let factors = try pair("size", default: Extent(2))
-        return [.resize(Resize(target: .factors(factors), isBilinear: try isBilinear(default: "nearest")))]
+        let factors = try extent("size", default: uniform(2))
+        return [
+            .resize(Resize(target: .factors(factors), interpolation: try interpolation(default: .nearest)))
+        ]
     }
 
     func resizing() throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        try require("antialias", oneOf: .bool(false))
-        try require("pad_to_aspect_ratio", oneOf: .bool(false))
-        let size = try size()
         let resize = Resize(
-            target: .size(size), isBilinear: try isBilinear(default: "bilinear"),
-            cropsToAspectRatio: try bool("crop_to_aspect_ratio", default: false))
+            target: .size(try size()), interpolation: try interpolation(default: .bilinear),
+            aspectRatio: try aspectRatio(), isAntialiased: try bool("antialias", default: false))
         return [.resize(resize)]
+    }
+
+    private func aspectRatio() throws(NetworkError) -> Resize.AspectRatio {
+        let crops = try bool("crop_to_aspect_ratio", default: false)
+        guard try bool("pad_to_aspect_ratio", default: false) else { return crops ? .cropped : .stretched }
+        try require("crop_to_aspect_ratio", oneOf: .bool(false))
+        try require("fill_mode", oneOf: .string("constant"))
+        return .padded(Float(try number("fill_value", default: 0) ?? 0))
     }
 
     private func size() throws(NetworkError) -> Extent {
         Extent(height: try positive("height"), width: try positive("width"))
     }
 
-    private func isBilinear(default value: String) throws(NetworkError) -> Bool {
-        switch (config["interpolation"] ?? .string(value)).string {
-        case "nearest": return false
-        case "bilinear": return true
-        default: throw unsupported("interpolation", expected: "nearest or bilinear")
+    private func interpolation(default kernel: ResizeKernel) throws(NetworkError) -> ResizeKernel {
+        let name = (config["interpolation"] ?? .string(kernel.rawValue)).string
+        guard let found = name.flatMap(ResizeKernel.init(rawValue:)) else {
+            throw unsupported(
+                "interpolation", expected: "nearest, bilinear, bicubic, lanczos3 or lanczos5")
         }
+        return found
     }
 
     func permutation() throws(NetworkError) -> [Operation] {
@@ -70,12 +95,28 @@ extension KerasSettings {
         guard rank > 0, dimensions.sorted() == Array(1...rank) else {
             throw unsupported("dims", expected: "the numbers from 1 to \(rank) in some order")
         }
-        return [.permute(dimensions.map { $0 - 1 })]
+        return [.permute(operand.isSteps ? [0] + dimensions : dimensions.map { $0 - 1 })]
     }
 
     func unitNormalization() throws(NetworkError) -> [Operation] {
         try requireChannelAxis()
         // The least norm in Keras 3; Keras 2 keeps its square above that.
         return [.unitNorm(epsilon: isKeras3 ? 1e-12 : 1e-6)]
+    }
+
+    /// What Keras' versions and backends compute differently, and is computed here in one way.
+    func assumptions(of operations: [Operation]) -> [String] {
+        operations.compactMap { operation in
+            guard case .resize(let resize) = operation else { return nil }
+            if className == "RandomCrop" {
+                return
+                    "'\(path)' (RandomCrop) resizes the middle of the image, as Keras documents and computes up to "
+                    + "3.7; from 3.8 on Keras leaves the image unchanged when it does not train"
+            }
+            return resize.interpolation == .bicubic && !resize.isAntialiased
+                ? "'\(path)' (\(className)) interpolates as Keras does with JAX and TensorFlow; with PyTorch its bicubic "
+                    + "interpolation is another one"
+                : nil
+        }
     }
 }

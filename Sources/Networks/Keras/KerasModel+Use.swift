@@ -3,11 +3,7 @@ extension KerasModel {
     /// Names of layers, those of the models inside too.
     var layerNames: [String] {
         layers.flatMap { layer in
-            if case .model(let model) = layer.content {
-                [layer.name] + model.layerNames
-            } else {
-                [layer.name]
-            }
+            [layer.name] + (layer.innerModel?.layerNames ?? [])
         }
     }
 
@@ -30,7 +26,17 @@ extension KerasModel {
                 throw .malformedConfiguration(
                     at: "layer '\(layerPath)'", expected: "a value that the output depends on")
             }
-            if case .model(let model) = layer.content { try model.requireUse(path: layerPath) }
+            try layer.innerModel?.requireUse(path: layerPath)
+        }
+    }
+}
+
+extension KerasModel.Layer {
+    /// The model that the layer is, or applies to each step of a sequence.
+    var innerModel: KerasModel? {
+        switch content {
+        case .model(let model), .timeDistributed(let model): model
+        case .input, .layer, .custom: nil
         }
     }
 }

@@ -38,6 +38,8 @@ struct KerasModel {
         /// A class that is not Keras', whatever its name.
         case custom(className: String, settings: JSON)
         case model(KerasModel)
+        /// `TimeDistributed` around a model or a layer with norms: applied to each step of a sequence.
+        case timeDistributed(KerasModel)
     }
 
     /// One value of one call of a layer.
@@ -184,6 +186,9 @@ struct KerasModel {
             return .custom(className: custom, settings: settings)
         }
         if modelClasses.contains(className) { return .model(try KerasModel(record, path: layerPath)) }
+        if let model = try KerasTimeDistribution.model(in: record, path: layerPath) {
+            return .timeDistributed(model)
+        }
         // Functions may have the names of layers.
         let module = record["module"]?.string ?? ""
         if module.hasPrefix("keras.src.ops.") || module == "keras.ops" {

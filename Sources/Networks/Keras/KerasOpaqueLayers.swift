@@ -7,7 +7,7 @@ extension KerasSettings {
     /// Throws for a setting of a batch normalization that is not supported: what takes its place has to be known. Throws for
     /// settings of a layer with a kernel that no Keras writes, and for parameters that are missing or have wrong shapes.
     func operations(for call: KerasModel.Call) throws(NetworkError) -> [Operation] {
-        guard let builder = Self.builders[className] ?? Self.spatialBuilders[className] else {
+        guard let builder = Self.builders[className] else {
             return operations(of: call.record) ?? [opaque()]
         }
         try requireKeras2()
@@ -17,7 +17,7 @@ extension KerasSettings {
                     layer: path.description, setting: argument.name, found: argument.found,
                     expected: argument.expected)
             }
-            return try builder(self)()
+            return try onSteps(builder(self)())
         } catch {
             guard let setting = error.setting, mayKeep(setting) else { throw error }
             return [opaque(setting)]

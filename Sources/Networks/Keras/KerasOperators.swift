@@ -42,7 +42,8 @@ extension KerasSettings {
 
     /// Maps of one channel, whose dimension is gone, as the channels of one map.
     private func stacking() -> [Operation]? {
-        guard dataFormat == .channelsLast, let rank = operand.rank, operands.allSatisfy({ $0.rank == rank }),
+        guard dataFormat == .channelsLast, let rank = operand.rank, !operands.contains(where: \.isSteps),
+            operands.allSatisfy({ $0.rank == rank }),
             let axis = config["axis"]?.int, axis == -1 || axis == rank + 1
         else { return nil }
         return [.stack]
@@ -133,17 +134,17 @@ extension KerasSettings {
             guard dataFormat == .channelsLast, axes.first == 0, let rank = operand.rank,
                 axes.sorted() == Array(0...rank)
             else { return nil }
-            return [.permute(axes.dropFirst().map { $0 - 1 })]
+            return [.permute(operand.isSteps ? axes : axes.dropFirst().map { $0 - 1 })]
         default: return nil
         }
     }
 
-    /// A mean or maximum over rows and columns.
+    /// A mean or maximum over all positions.
     private func poolingOperator(_ kind: Pool.Kind) throws(NetworkError) -> [Operation]? {
-        let allowed = dataFormat == .channelsLast ? [1, 2] : [2, 3]
-        guard operand.rank == 3, let axes = config["axis"]?.kerasList?.compactMap(\.int),
-            axes.map({ $0 < 0 ? $0 + 4 : $0 }).sorted() == allowed
-        else { return nil }
+        guard operand.isMap, let rank = operand.rank, let axis = config["axis"] else { return nil }
+        let allowed = dataFormat == .channelsLast ? Array(1..<rank) : Array(2...rank)
+        let axes = (axis.kerasList ?? [axis]).compactMap(\.int)
+        guard axes.map({ $0 < 0 ? $0 + rank + 1 : $0 }).sorted() == allowed else { return nil }
         try require("initial")
         return [.globalPool(kind, keepsDimensions: try bool("keepdims", default: false))]
     }

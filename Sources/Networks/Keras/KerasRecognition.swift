@@ -12,13 +12,14 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     try model.requireUse()
     let dataFormat = KerasDataFormat(of: model)
     let inputs = model.inputs.map { KerasInput(model.layers[$0], dataFormat) }
-    let image = inputs.firstIndex { $0.image != nil } ?? 0
+    let image = inputs.firstIndex { $0.image?.dimensions == 2 } ?? inputs.firstIndex { $0.image != nil } ?? 0
     guard inputs.indices.contains(image) else {
         throw .malformedConfiguration(at: "the model", expected: "an input layer")
     }
     let input = inputs[image].networkInput
     var expansion = KerasExpansion(
-        parameters: KerasParameters(parameters, of: model), dataFormat: dataFormat, isKeras3: isKeras3(config)
+        parameters: KerasParameters(parameters, of: model), dataFormat: dataFormat,
+        isKeras3: config.isKeras3Model
     )
     // The image comes first, whatever its place among the inputs.
     var values = [Int](repeating: 0, count: inputs.count)
@@ -40,29 +41,34 @@ package func recognizeKeras(config: JSON, parameters: ParameterTable) throws(Net
     if outputs.count > 1 {
         network.outputs = zip(model.outputs, outputs).map { Network.Output(name: $0.name, node: $1) }
     }
-    if let height = input.height, let width = input.width {
-        _ = try network.knownShapes(height: height, width: width)
-    }
+    if let image = input.extent { _ = try network.knownShapes(of: image) }
     try requireOneKernelLayout(network, parameters)
     let used = Set(network.nodes.flatMap(\.operation.parameters)).union(network.nodes.compactMap(counter))
-    return Recognition(network: network, unused: parameters.names.filter { !used.contains($0) })
+    return Recognition(
+        network: network, unused: parameters.names.filter { !used.contains($0) },
+        assumptions: expansion.assumptions)
 }
 
-/// Whether Keras 3 wrote a configuration: by the version that `model.to_json()` records, else by the name that input
-/// layers have for their shape, which is `batch_input_shape` before Keras 3.
-private func isKeras3(_ config: JSON) -> Bool {
-    if let version = config["keras_version"]?.string {
-        return !["1", "2"].contains(version.prefix { $0 != "." })
-    }
-    var pending = [config]
-    while let model = pending.popLast() {
-        for layer in model["config"]?["layers"]?.kerasList ?? model["config"]?.array ?? [] {
-            if layer["config"]?["batch_input_shape"] != nil { return false }
-            if layer["config"]?["batch_shape"] != nil { return true }
-            pending.append(layer)
+extension JSON {
+    /// Whether Keras 3 wrote a configuration: by the version that `model.to_json()` records, else by the name that input
+    /// layers have for their shape, which is `batch_input_shape` before Keras 3. A configuration without input layers is
+    /// Keras 3's where its layers name their modules.
+    package var isKeras3Model: Bool {
+        if let version = self["keras_version"]?.string {
+            return !["1", "2"].contains(version.prefix { $0 != "." })
         }
+        var pending = [self]
+        var namesModules = false
+        while let model = pending.popLast() {
+            for layer in model["config"]?["layers"]?.kerasList ?? model["config"]?.array ?? [] {
+                if layer["config"]?["batch_input_shape"] != nil { return false }
+                if layer["config"]?["batch_shape"] != nil { return true }
+                namesModules = namesModules || layer["module"] != nil
+                pending.append(layer)
+            }
+        }
+        return namesModules
     }
-    return true
 }
 
 /// A Normalization layer also stores the number of samples; only adapting needs it.
@@ -80,7 +86,7 @@ private func requireOneKernelLayout(
         if case .convolution(let convolution) = node.operation { convolution } else { nil }
     }
     guard convolutions.contains(where: { $0.kernelLayout == .oihw }) else { return }
-    for convolution in convolutions where convolution.kernelLayout == .hwio && convolution.spatial == nil {
+    for convolution in convolutions where convolution.kernelLayout == .hwio && convolution.dimensions == 2 {
         guard let shape = parameters[convolution.kernel]?.shape, shape.count > 1 else { continue }
         let extents = shape.extents
         if extents[0] == extents[3], extents[1] == extents[2], extents[0] == extents[1] {

@@ -194,11 +194,11 @@ struct KerasReferences {
         case .model(let model):
             let startsAtOne = startsAtOne && !(isKeras3 && model.className == "Sequential")
             if call > 0 && startsAtOne || call == 1 && count == 1 { call -= 1 }
-        case .layer, .custom: break
+        case .layer, .custom, .timeDistributed: break
         }
         let outputs: Range<Int>
         switch layers[layer].content {
-        case .input: outputs = 0..<1
+        case .input, .timeDistributed: outputs = 0..<1
         case .model(let model): outputs = 0..<model.outputs.count
         case .layer, .custom: outputs = 0..<Self.largestOutputCount
         }

@@ -19,6 +19,11 @@ struct KerasSettings {
     struct Extents: Equatable {
         var rank: Int?
         var innermost: Int?
+        /// Whether its two dimensions are steps and channels, kept as a map of one row.
+        var isSteps = false
+
+        /// Whether it is a map, a volume or steps: values whose channels may come first.
+        var isMap: Bool { rank == 3 || rank == 4 || isSteps }
     }
 
     var operand: Extents { operands.first ?? Extents(rank: 0, innermost: nil) }
@@ -73,16 +78,25 @@ struct KerasSettings {
         return epsilon
     }
 
-    /// One positive integer for both dimensions, or a list of two; `value` where the key is missing or null.
-    func pair(_ key: String, default value: Extent? = nil) throws(NetworkError) -> Extent {
+    /// One positive integer for all dimensions of the layer, or a list of as many; `value` where the key is missing or
+    /// null.
+    func extent(_ key: String, default value: Extent? = nil) throws(NetworkError) -> Extent {
         let json = config[key] ?? .null
         if json.isNull, let value { return value }
-        let both = json.kerasList ?? [json, json]
-        guard both.count == 2, let rows = both[0].int, let columns = both[1].int,
-            (1...Self.largestSetting).contains(rows), (1...Self.largestSetting).contains(columns)
-        else { throw unsupported(key, expected: "one or two positive integers") }
-        return Extent(height: rows, width: columns)
+        let all = json.kerasList ?? Array(repeating: json, count: dimensions)
+        let extents = all.compactMap(\.int)
+        guard all.count == dimensions, extents.count == dimensions,
+            extents.allSatisfy((1...Self.largestSetting).contains)
+        else {
+            let count = ["", "", "one or two", "one or three"][dimensions]
+            throw unsupported(
+                key, expected: dimensions == 1 ? "a positive integer" : "\(count) positive integers")
+        }
+        return Extent(extents)
     }
+
+    /// The same extent along every dimension of the layer.
+    func uniform(_ extent: Int) -> Extent { Extent(Array(repeating: extent, count: dimensions)) }
 
     func padding() throws(NetworkError) -> Padding {
         switch config["padding"]?.string {
@@ -121,12 +135,13 @@ struct KerasSettings {
 
     // MARK: Operands and parameters
 
-    /// The channels of a map.
+    /// The channels of an operand of the layer's dimensions.
     func mapChannels() throws(NetworkError) -> Int? {
-        if let rank = operand.rank, rank != 3 {
+        if let rank = operand.rank, rank != dimensions + 1 {
             throw .shapeMismatch(
                 layer: path.description, found: "a value of \(rank) dimensions",
-                expected: "height×width×channels")
+                expected: ["", "steps×channels", "height×width×channels", "depth×height×width×channels"][
+                    dimensions])
         }
         return operand.innermost
     }

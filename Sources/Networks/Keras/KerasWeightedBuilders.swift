@@ -8,16 +8,16 @@ extension KerasSettings {
         try requireDataFormat()
         let filters = try positive("filters")
         let groups = config["groups"] == nil ? 1 : try positive("groups")
-        let inputs = try kernelInputs("kernel", dimension: 2, groups: groups)
+        let inputs = try kernelInputs("kernel", dimension: dimensions, groups: groups)
         guard inputs % groups == 0, filters % groups == 0 else {
             throw unsupported("groups", expected: "a divisor of \(inputs) inputs and \(filters) filters")
         }
-        let size = try pair("kernel_size")
+        let size = try extent("kernel_size")
         let (kernel, layout) = try kernel(size, inputs: inputs / groups, outputs: filters)
         let convolution = Convolution(
             kernel: kernel, kernelLayout: layout, bias: try bias(filters), inputs: inputs, outputs: filters,
             size: size, strides: try strides(), dilation: try dilation(), groups: groups,
-            padding: try padding())
+            padding: try convolutionPadding(size), dimensions: dimensions)
         return [.convolution(convolution)] + (try ownActivation())
     }
 
@@ -34,23 +34,24 @@ extension KerasSettings {
         let depthwise = try depthwisePart(kernel: "depthwise_kernel")
         let filters = try positive("filters")
         let pointwise = Convolution(
-            kernel: try parameter("pointwise_kernel", [1, 1, depthwise.outputs, filters]),
+            kernel: try parameter(
+                "pointwise_kernel", uniform(1).kernel(dimensions) + [depthwise.outputs, filters]),
             kernelLayout: .hwio, bias: try bias(filters), inputs: depthwise.outputs, outputs: filters,
-            size: Extent(1), strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid)
+            size: Extent(1), strides: Extent(1), dilation: Extent(1), groups: 1, padding: .valid,
+            dimensions: dimensions)
         return [.convolution(depthwise), .convolution(pointwise)] + (try ownActivation())
     }
 
     /// Its kernel is [rows, columns, outputs, inputs].
     func transposedConvolution() throws(NetworkError) -> [Operation] {
         try requireDataFormat()
-        try require("dilation_rate", oneOf: .int(1), .array([.int(1), .int(1)]))
         let filters = try positive("filters")
         let inputs = try kernelInputs("kernel", dimension: 3, groups: 1)
-        let size = try pair("kernel_size")
+        let size = try extent("kernel_size")
         let convolution = TransposedConvolution(
             kernel: try parameter("kernel", [size.height, size.width, filters, inputs]),
             bias: try bias(filters), inputs: inputs, outputs: filters, size: size, strides: try strides(),
-            isSame: try padding() == .same, outputPadding: try outputPadding())
+            isSame: try padding() == .same, dilation: try dilation(), outputPadding: try outputPadding())
         return [.transposedConvolution(convolution)] + (try ownActivation())
     }
 
@@ -66,14 +67,14 @@ extension KerasSettings {
 
     private func depthwisePart(kernel role: String) throws(NetworkError) -> Convolution {
         try requireDataFormat()
-        let size = try pair("kernel_size")
+        let size = try extent("kernel_size")
         let multiplier = config["depth_multiplier"] == nil ? 1 : try positive("depth_multiplier")
-        let inputs = try kernelInputs(role, dimension: 2, groups: 1)
-        let kernel = try parameter(role, [size.height, size.width, inputs, multiplier])
+        let inputs = try kernelInputs(role, dimension: dimensions, groups: 1)
+        let kernel = try parameter(role, size.kernel(dimensions) + [inputs, multiplier])
         return Convolution(
             kernel: kernel, kernelLayout: .hwim, bias: nil, inputs: inputs, outputs: inputs * multiplier,
             size: size, strides: try strides(), dilation: try dilation(), groups: inputs,
-            padding: try padding())
+            padding: try convolutionPadding(size), dimensions: dimensions)
     }
 
     func dense() throws(NetworkError) -> [Operation] {
@@ -97,8 +98,8 @@ extension KerasSettings {
         _ size: Extent, inputs: Int, outputs: Int
     ) throws(NetworkError) -> (name: String, layout: KernelLayout) {
         let name = try parameters.name("kernel", of: path)
-        let ours = [size.height, size.width, inputs, outputs]
-        if let found = parameters.shape(name)?.extents, found != ours,
+        let ours = size.kernel(dimensions) + [inputs, outputs]
+        if dimensions == 2, let found = parameters.shape(name)?.extents, found != ours,
             found == [outputs, inputs, size.height, size.width]
         {
             return (name, .oihw)
@@ -106,10 +107,17 @@ extension KerasSettings {
         return (try parameter("kernel", ours), .hwio)
     }
 
-    private func strides() throws(NetworkError) -> Extent { try pair("strides", default: Extent(1)) }
+    private func strides() throws(NetworkError) -> Extent { try extent("strides", default: Extent(1)) }
 
     private func dilation() throws(NetworkError) -> Extent {
-        try pair("dilation_rate", default: Extent(1))
+        try extent("dilation_rate", default: Extent(1))
+    }
+
+    /// Steps may be padded so that no output sees a later step ("causal").
+    private func convolutionPadding(_ size: Extent) throws(NetworkError) -> Padding {
+        guard dimensions == 1, config["padding"]?.string == "causal" else { return try padding() }
+        // Two settings: their product fits.
+        return .margins(Margins([((size.width - 1) * (try dilation().width), 0)]))
     }
 
     func bias(_ outputs: Int) throws(NetworkError) -> String? {
@@ -182,7 +190,7 @@ extension KerasSettings {
         guard (1...max(rank, 1)).contains(place) else {
             throw unsupported("axis", expected: "one of \(rank) dimensions after the batch")
         }
-        let isFirst = dataFormat == .channelsFirst && rank == 3
+        let isFirst = dataFormat == .channelsFirst && operand.isMap
         return place == (isFirst ? 1 : rank) ? nil : axis
     }
 
@@ -215,4 +223,9 @@ extension KerasSettings {
         if try bool("scale", default: true) { return "gamma" }
         return try bool("center", default: true) ? "beta" : nil
     }
+}
+
+extension Extent {
+    /// A kernel's extents as they are stored, outermost first.
+    fileprivate func kernel(_ dimensions: Int) -> [Int] { Array(all.suffix(dimensions)) }
 }

@@ -73,7 +73,7 @@ package struct BenchmarkJob: Sendable {
             layers: engine.layers, throughput: throughput, latency: latency, workers: engine.workers)
         let rates = BenchmarkReport.Spread(throughput.imagesPerSecond)
         let multiplyAdds = model.logits.multiplyAdds(
-            shapes: try model.network.shapes(height: input[0], width: input[1]))
+            shapes: try model.network.shapes(of: input.mapExtent))
         return BenchmarkReport(
             model: model.title, architecture: model.network.architecture, library: oneDNNDescription,
             input: input.extents, images: throughput.images, batch: engine.batchSize, workers: engine.workers,
@@ -96,8 +96,10 @@ package struct BenchmarkJob: Sendable {
 }
 
 extension Model {
-    /// Height, width and channels of the images that the network is made for.
-    var usualImageShape: Shape { [inputSize.height, inputSize.width, network.input.channels] }
+    /// The shape of the images that the network is made for.
+    var usualImageShape: Shape {
+        Shape(inputSize.all.suffix(network.input.rank - 1) + [network.input.channels])
+    }
 }
 
 /// The most memory, in bytes, that the process has had in use at once; nil where the system does not say.

@@ -29,7 +29,7 @@ struct PartialHeader: Sendable, Codable, Equatable {
 
     private static func digest(_ split: Split) throws -> String {
         var digest = Digest()
-        digest.add([split.count, split.height, split.width, split.channels] + (split.labels ?? []))
+        digest.add([split.count] + split.shape.extents + (split.labels ?? []))
         for file in split.files ?? FilePaths() {
             // The folder may have another path on another machine.
             digest.add(URL(fileURLWithPath: file).lastPathComponent)

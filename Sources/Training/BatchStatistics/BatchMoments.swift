@@ -40,7 +40,7 @@ final class ImageMoments: Sendable {
 
     /// Mean and biased variance of each channel over a batch's images, rows and columns. Images are added in order: the
     /// result does not depend on who measured them.
-    func statistics(of batch: Range<Int>) -> (mean: [Double], variance: [Double]) {
+    func statistics(of batch: Range<Int>, of node: Int) -> NormBatch {
         state.withLock { state in
             var mean = [Double](repeating: 0, count: channels)
             var squares = mean
@@ -56,7 +56,9 @@ final class ImageMoments: Sendable {
                         state.squares[image * channels + channel] + Double(positions) * offset * offset
                 }
             }
-            return (mean, squares.map { $0 / Double(positions * batch.count) })
+            let count = positions * batch.count
+            return NormBatch(
+                node: node, mean: mean, variance: squares.map { $0 / Double(count) }, count: count)
         }
     }
 }

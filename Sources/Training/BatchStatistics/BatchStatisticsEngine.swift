@@ -24,8 +24,8 @@ package final class BatchStatisticsEngine: Sendable {
 
     private let stages: [Stage]
     private let shapes: [Shape]
-    /// Images that are run at once, but for whole batches.
-    private let imagesAtOnce: Int
+    /// Images that fit into the memory that was given; at once run as many, but whole batches.
+    package let imagesAtOnce: Int
     /// Height, width and channels of an image.
     package let imageShape: Shape
     /// Features of the output for one image.
@@ -69,27 +69,32 @@ package final class BatchStatisticsEngine: Sendable {
 
     /// Runs the network on batches of consecutive images and returns the outputs, [images, outputCount] in row-major
     /// order. A last batch that is not full is a smaller one. Rethrows the first error of the source. `progress` is told
-    /// how many more images are done.
+    /// how many more images are done, `observe` what enters each norm, batch after batch. No more than `limit` images are run at
+    /// once, but for whole batches.
     package func run(
-        on images: ImageSource, batchSize: Int, progress: @escaping @Sendable (Int) -> Void = { _ in }
+        on images: ImageSource, batchSize: Int, limit: Int = .max,
+        progress: @escaping @Sendable (Int) -> Void = { _ in },
+        observe: (NormBatch) -> Void = { _ in }
     ) throws -> [Float] {
         precondition(batchSize > 0, "batches of \(batchSize) images")
         guard images.shape == imageShape else {
             throw InferenceError.wrongImageShape(found: images.shape, expected: imageShape)
         }
         // Whole batches, several at once where they are small.
-        let part = max(imagesAtOnce / batchSize, 1) * batchSize
+        let part = max(min(imagesAtOnce, limit) / batchSize, 1) * batchSize
         var outputs: [Float] = []
         outputs.reserveCapacity(images.count * outputCount)
         for start in stride(from: 0, to: images.count, by: part) {
             let range = start..<min(start + part, images.count)
-            outputs += try run(range, of: images, batchSize: batchSize)
+            outputs += try run(range, of: images, batchSize: batchSize, observe)
             progress(range.count)
         }
         return outputs
     }
 
-    private func run(_ range: Range<Int>, of images: ImageSource, batchSize: Int) throws -> [Float] {
+    private func run(
+        _ range: Range<Int>, of images: ImageSource, batchSize: Int, _ observe: (NormBatch) -> Void
+    ) throws -> [Float] {
         let count = range.count
         /// How the values of a node that are still needed are had, by image.
         var values: [Int: ImageSource.Load] = [
@@ -114,7 +119,11 @@ package final class BatchStatisticsEngine: Sendable {
                 })
             for (node, store) in zip(outputs, stores) { values[node] = { store.load($0, $1) } }
             if let norm = stage.norm, let moments {
-                values[norm.node] = Self.normalized(stores[0], by: norm, moments, batchSize: batchSize)
+                let batches = stride(from: 0, to: count, by: batchSize).map { first in
+                    moments.statistics(of: first..<min(first + batchSize, count), of: norm.node)
+                }
+                batches.forEach(observe)
+                values[norm.node] = Self.normalized(stores[0], by: norm, batches, batchSize: batchSize)
             }
             values = values.filter { stage.cut.kept.contains($0.key) }
             last = stores[0]
@@ -124,12 +133,12 @@ package final class BatchStatisticsEngine: Sendable {
 
     /// Values that are normalized when they are read, each image's with its batch's statistics.
     private static func normalized(
-        _ store: ActivationStore, by norm: Norm, _ moments: ImageMoments, batchSize: Int
+        _ store: ActivationStore, by norm: Norm, _ batches: [NormBatch], batchSize: Int
     ) -> ImageSource.Load {
-        let affines = stride(from: 0, to: store.count, by: batchSize).map { first in
-            let (mean, variance) = moments.statistics(of: first..<min(first + batchSize, store.count))
-            return BatchAffine(
-                mean: mean, variance: variance, gamma: norm.gamma, beta: norm.beta, epsilon: norm.epsilon)
+        let affines = batches.map {
+            BatchAffine(
+                mean: $0.mean, variance: $0.variance, gamma: norm.gamma, beta: norm.beta,
+                epsilon: norm.epsilon)
         }
         let size = store.shape.count
         return { images, buffer in

@@ -61,7 +61,7 @@ private struct EfficientNetPyTorchBuilder {
     /// TensorFlow's margins on a map of the current extents, which then become those of the output.
     private mutating func padding(size: Int, stride: Int) -> Padding {
         let margins = Padding.same.resolvedMargins(
-            height: side, width: side, size: Extent(size), strides: Extent(stride))
+            of: Extent(side), size: Extent(size), strides: Extent(stride))
         side = (side + stride - 1) / stride
         return .margins(margins)
     }

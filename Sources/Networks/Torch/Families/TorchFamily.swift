@@ -14,7 +14,7 @@ struct TorchFamily: Sendable {
         vgg, mobileNetV2, timmMobileNetV2, mobileNetV3, denseNet, efficientNet, timmEfficientNet,
         timmMobileNetV3, efficientNetPyTorch,
         regNet, timmRegNet,
-        seNet,
+        seNet, videoResNet,
     ]
 }
 
@@ -32,6 +32,8 @@ struct TorchMember {
     var output: GraphBuilder<TorchNames>.Value
     /// Rows and columns of an image where the network takes one size alone.
     var side: Int?
+    /// Dimensions of the input without the channels: 3 for volumes.
+    var dimensions = 2
     /// Whose strides, pools and activations were assumed.
     var geometry: String
     /// Why it cannot be scored: networks that compute otherwise have the same names and shapes.
@@ -86,7 +88,9 @@ extension Recognition {
         let names = member.graph.names
         let network = Network(
             name: member.name, architecture: member.title, family: .torch,
-            input: Network.Input(height: member.side, width: member.side, channels: member.input.channels),
+            input: Network.Input(
+                extents: Array(repeating: member.side, count: member.dimensions),
+                channels: member.input.channels),
             nodes: member.graph.nodes, output: member.output.node)
         try self.init(
             network, of: parameters,

@@ -1,0 +1,149 @@
+import Calibration
+import Datasets
+import Foundation
+import Inference
+import Networks
+import Synchronization
+import Tensors
+import Threads
+import Training
+
+extension Model {
+    /// The network with the statistics of its batch norms estimated anew on images without labels, as for another domain than
+    /// that of the training. Images pass through it in batches as in training: each batch norm uses the mean and variance of
+    /// the batch. The new statistics are the averages over all batches. A last batch that is not full is left out.
+    ///
+    /// The variances of a PyTorch network are averages of unbiased batch variances, those of a Keras network of biased ones,
+    /// as each of them keeps them.
+    ///
+    /// - Parameters:
+    ///   - split: the images, opened with `split`; labels are not read.
+    ///   - images: how many are drawn; all where there are fewer.
+    ///   - batch: images in a batch; nil for 64, or as many as there are or fit into memory.
+    ///   - seed: decides which images are drawn, and their batches.
+    ///   - preprocessing: what is done to pixels; what goes with the network where it is nil.
+    ///   - memory: bytes that activations may take.
+    ///   - progress: is told how many images of how many are done, on another thread.
+    /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
+    public func refreshingStatistics(
+        on split: Split, images: Int = 512, batch: Int? = nil, seed: UInt64 = 0,
+        preprocessing: Preprocessing? = nil, memory: Int = 1 << 30,
+        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) async throws -> Model {
+        try await reporting(computing: {
+            try refreshed(
+                RefreshRun(
+                    split: split, preprocessing: preprocessing ?? self.preprocessing, images: images,
+                    batch: batch, seed: seed, memory: memory), progress: progress)
+        })
+    }
+
+    private func refreshed(
+        _ run: RefreshRun, progress: @escaping @Sendable (Int, Int) -> Void
+    ) throws -> Model {
+        try naming(path) {
+            try checkGraph()
+            guard network.batchNormCount > 0 else { throw RefreshFailure.noBatchNorm(path: path) }
+            try run.split.check(run.preprocessing)
+            let (statistics, batch, images) = try run.statistics(
+                of: network, parameters, isUnbiased: !network.family.isKeras, progress)
+            var model = self
+            var report = RefreshReport(
+                data: run.split.file, images: images, batch: batch, seed: run.seed,
+                variance: statistics.isUnbiased ? "unbiased" : "biased", norms: [])
+            for case (let layer, .batchNorm(let norm)) in network.nodes.map({ ($0.layer, $0.operation) })
+            where model.refreshed[norm.mean] == nil {
+                guard let new = statistics.average(of: norm.mean) else { continue }
+                try Self.check(new, layer)
+                let old = try [norm.mean, norm.variance].map { try stored[$0]?.read().values ?? [] }
+                report.norms.append(
+                    RefreshReport.Norm(layer, epsilon: norm.epsilon, old: (old[0], old[1]), new: new))
+                model.refreshed[norm.mean] = Tensor(new.mean.map { Float($0) })
+                model.refreshed[norm.variance] = Tensor(new.variance.map { Float($0) })
+            }
+            model.refresh = report
+            return model
+        }
+    }
+
+    /// Throws for a value that float32 does not hold.
+    private static func check(_ new: (mean: [Double], variance: [Double]), _ layer: String) throws {
+        for channel in new.mean.indices {
+            guard Float(new.mean[channel]).isFinite, Float(new.variance[channel]).isFinite else {
+                throw RefreshFailure.notFinite(layer: layer, channel: channel)
+            }
+        }
+    }
+}
+
+/// Images on their way through a network whose batch norms use the batch.
+private struct RefreshRun: Sendable {
+    let split: Split
+    let preprocessing: Preprocessing
+    let images: Int
+    let batch: Int?
+    let seed: UInt64
+    let memory: Int
+
+    private static let usualBatch = 64
+
+    /// The averages by name of the running mean, the images in a batch, and the images of all batches.
+    func statistics(
+        of network: Network, _ parameters: ParameterTable, isUnbiased: Bool,
+        _ progress: @escaping @Sendable (Int, Int) -> Void
+    ) throws -> (statistics: AveragedStatistics, batch: Int, images: Int) {
+        let shape: Shape = [split.height, split.width, split.channels]
+        let engine = try BatchStatisticsEngine(
+            network: network, parameters: parameters, imageShape: shape, memory: memory)
+        let count = min(max(images, 0), split.count)
+        let batch = batch ?? max(min(Self.usualBatch, count, engine.imagesAtOnce), 2)
+        guard count >= batch else {
+            throw RefreshFailure.tooFewImages(file: split.file, found: count, batch: batch)
+        }
+        let total = count / batch * batch
+        let source = source(shape, count: total)
+        let done = Counter()
+        progress(0, total)
+        var statistics = AveragedStatistics(isUnbiased: isUnbiased)
+        var single: String?
+        _ = try engine.run(
+            on: source, batchSize: batch, limit: Self.usualBatch, progress: { progress(done.add($0), total) },
+            observe: { entered in
+                let node = network.nodes[entered.node]
+                guard case .batchNorm(let norm) = node.operation else { return }
+                if entered.count < 2 { single = single ?? node.layer }
+                statistics.add(entered, of: norm.mean)
+            })
+        if let single { throw RefreshFailure.singleValue(layer: single) }
+        return (statistics, batch, total)
+    }
+
+    /// The images that the seed draws, read when they are needed.
+    private func source(_ shape: Shape, count: Int) -> ImageSource {
+        var random = SplitMix64(seed: seed)
+        let order = Array((0..<split.count).shuffled(using: &random).prefix(count))
+        let (split, preprocessing) = (split, preprocessing)
+        return ImageSource(count: count, shape: shape) { range, buffer in
+            for (place, image) in order[range].enumerated() {
+                try Cancellation.check()
+                let values = try split.read(image..<image + 1, preprocessing: preprocessing)
+                let target = UnsafeMutableBufferPointer(
+                    rebasing: buffer[place * shape.count..<(place + 1) * shape.count])
+                _ = target.update(from: values)
+            }
+        }
+    }
+}
+
+/// A sum that several threads may add to.
+private final class Counter: Sendable {
+    private let value = Mutex(0)
+
+    /// The sum with this added.
+    func add(_ more: Int) -> Int {
+        value.withLock {
+            $0 += more
+            return $0
+        }
+    }
+}
