@@ -92,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "normconv",
             dependencies: [
-                "NormConvKit", "CKernels", "CCrashGuard",
+                "NormConvKit", "Threads", "CKernels", "CCrashGuard",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

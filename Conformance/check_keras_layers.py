@@ -10,6 +10,8 @@ Each network has random weights and statistics. For each, and for `.keras` and `
 - `convert` with weight standardization writes a file that Keras loads, whose outputs are finite, and whose standardized
   filters have mean 0 and variance 1.
 - The configuration differs in the norms' records only.
+- Of networks of steps and of volumes, `eval` gives Keras' outputs, before and after the conversions: within 1e-5 of the
+  largest one.
 """
 
 import argparse
@@ -60,6 +62,32 @@ def network(activation=None, before=None, head=None, shape=(16, 16, 3)):
 
 def rows(x):
     return layers.Reshape((-1, x.shape[-1]))(x)
+
+
+def residual(dimensions, order="channels_last"):
+    """A residual network of steps or volumes, of all kinds of windows that Keras has for these."""
+    channels = 1 if order == "channels_first" else -1
+
+    def kind(name, *arguments, **settings):
+        return getattr(layers, f"{name}{dimensions}D")(*arguments, data_format=order, **settings)
+
+    def norm(x):
+        return layers.ReLU()(layers.BatchNormalization(axis=channels)(x))
+
+    size = (24, 10, 9)[:dimensions] if dimensions == 3 else (24,)
+    image = keras.Input((3, *size) if channels == 1 else (*size, 3))
+    x = norm(kind("Conv", 8, 3, strides=2, padding="same")(kind("ZeroPadding", 1)(image)))
+    x = kind("MaxPooling", 2, padding="same")(x)
+    y = norm(kind("Conv", 16, 3, padding="causal" if dimensions == 1 else "same", dilation_rate=2, use_bias=False)(x))
+    y = layers.BatchNormalization(axis=channels)(kind("Conv", 16, 1)(y))
+    x = layers.ReLU()(layers.Add()([kind("Conv", 16, 1)(x), y]))
+    if dimensions == 1:
+        x = norm(kind("SeparableConv", 16, 3, padding="same")(x))
+        if channels == -1:
+            x = layers.UpSampling1D(2)(layers.PReLU(shared_axes=[1])(norm(layers.DepthwiseConv1D(3)(x))))
+    x = kind("AveragePooling", 2, padding="same")(x)
+    ends = [layers.Flatten(data_format=order)(x), kind("GlobalMaxPooling")(x), kind("GlobalAveragePooling")(x)]
+    return keras.Model(image, layers.Dense(3)(layers.Concatenate()(ends)))
 
 
 def plain(dimensions):
@@ -141,6 +169,10 @@ NETWORKS = {
     ),
     "1-D": lambda: plain(1),
     "3-D": lambda: plain(3),
+    "1-D, all layers": lambda: residual(1),
+    "3-D, all layers": lambda: residual(3),
+    "1-D, channels first": lambda: residual(1, "channels_first"),
+    "3-D, channels first": lambda: residual(3, "channels_first"),
     "two inputs": two_inputs,
     "two outputs": two_outputs,
     "models inside models": inner,
@@ -175,6 +207,16 @@ def normconv(options, *arguments):
     return result.stdout
 
 
+def scored(options, file, model, values):
+    """Fails where the logits that normconv gives for an array are not the model's."""
+    split, found = file.with_name("split.npz"), file.with_name("outputs.npy")
+    np.savez(split, x=values[0], y=np.zeros(len(values[0]), int))
+    normconv(options, "eval", file, "--data", split, "--outputs", found, "--force")
+    expected = outputs(model, values)[0]
+    error = np.abs(np.load(found) - expected).max() / np.abs(expected).max()
+    assert error < 1e-5, f"{file.name}: scores differ by {error:.1e}"
+
+
 def biases(model):
     return {layer.name: layer.bias for layer in model._flatten_layers() if getattr(layer, "bias", None) is not None}
 
@@ -195,7 +237,9 @@ def fix_statistics(model, converted):
     for name, old in norms(model, layers.BatchNormalization).items():
         norm, axis = new[name], new[name].axis
         mean = numbers(old.moving_mean)
-        if len(shifts.get(name, ())) == len(mean) and axis in (-1, len(norm_shape(norm)) - 1):
+        order = getattr(old.input._keras_history.operation, "data_format", "channels_last")
+        channels = (1,) if order == "channels_first" else (-1, len(norm_shape(norm)) - 1)
+        if len(shifts.get(name, ())) == len(mean) and axis in channels:
             mean = mean + shifts[name]
         variance = numbers(old.moving_variance)
         groups = mean.reshape(norm.groups, -1)
@@ -235,6 +279,11 @@ def config(path):
     return json.loads(zipfile.ZipFile(path).read("config.json"))
 
 
+def kernel(layer):
+    """The kernel before a norm: of a separable convolution the second one."""
+    return getattr(layer, "pointwise_kernel", getattr(layer, "kernel", None))
+
+
 def differing(old, new, found):
     """Classes of the records that differ, by their names."""
     if isinstance(old, dict) and old.get("class_name") == "BatchNormalization":
@@ -263,11 +312,16 @@ def check(options, name, folder, ending):
         return None
     values = images(model)
     expected = outputs(model, values)
+    is_scored = name[:3] in ("1-D", "3-D")
+    if is_scored:
+        scored(options, source, model, values)
     groups = ["--groups", "size:4", "--force"]
     normconv(options, "convert", source, target, "--ws", "off", *groups)
     changed = differing(config(source), config(target), set())
     assert changed == {"GroupNormalization"}, changed
     converted = keras.saving.load_model(target, compile=False, safe_mode=False)
+    if is_scored:
+        scored(options, target, converted, values)
     fix_statistics(model, converted)
     found = outputs(converted, values)
     error = max(np.abs(a - b).max() / max(np.abs(a).max(), 1e-6) for a, b in zip(expected, found))
@@ -276,10 +330,12 @@ def check(options, name, folder, ending):
     report = json.loads(normconv(options, "convert", source, target, "--json", *groups))
     converted = keras.saving.load_model(target, compile=False, safe_mode=False)
     assert all(np.isfinite(value).all() for value in outputs(converted, values)), "outputs are not finite"
-    kernels = {layer.name: layer for layer in converted._flatten_layers() if hasattr(layer, "kernel")}
+    if is_scored:
+        scored(options, target, converted, values)
+    kernels = {layer.name: kernel(layer) for layer in converted._flatten_layers() if kernel(layer) is not None}
     for path in report["standardized"]:
-        kernel = numbers(kernels[path.split("/")[-1]].kernel)
-        filters = kernel.reshape(-1, kernel.shape[-1])
+        weights = numbers(kernels[path.split("/")[-1]])
+        filters = weights.reshape(-1, weights.shape[-1])
         assert np.abs(filters.mean(0)).max() < 1e-5 and np.abs(filters.var(0) - 1).max() < 1e-4, f"{path} is not standardized"
     return error, len(report["standardized"]), report["momentsRestart"]
 

@@ -25,6 +25,7 @@ import torchvision
 from safetensors.torch import load_file, save_file
 
 TOLERANCE = 1e-4
+NORMS = (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)
 TORCHVISION = (
     "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "vgg11", "mobilenet_v2", "mobilenet_v3_large",
     "mobilenet_v3_small",
@@ -40,6 +41,8 @@ TIMM = (
     "resnest14d", "resnest26d", "resnest50d",
     "mobilenetv3_large_100", "tf_mobilenetv3_small_100",
 )  # fmt: skip
+# torchvision.models.video, on videos of 8×56×56.
+VIDEO = ("r3d_18", "mc3_18", "r2plus1d_18")
 # efficientnet_pytorch's network, as segmentation_models_pytorch has it.
 SEGMENTATION_MODELS = ("efficientnet-b0", "efficientnet-b2", "efficientnet-b3")
 # Names and shapes that networks of other functions share: they convert, and are not scored.
@@ -60,6 +63,8 @@ def build(library, name):
     torch.manual_seed(0)
     if library == "torchvision":
         network = getattr(torchvision.models, name)(num_classes=10)
+    elif library == "video":
+        network = getattr(torchvision.models.video, name)(num_classes=10)
     elif library == "segmentation_models":
         network = efficientnet(name, num_classes=10)
     else:
@@ -86,12 +91,12 @@ def randomized(network):
 
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
+            if isinstance(module, NORMS):
                 draw(module.weight, 0.5, 1.5)
                 draw(module.bias, -0.5, 0.5)
                 draw(module.running_mean, -0.5, 0.5)
                 draw(module.running_var, 0.5, 1.5)
-            elif isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+            elif isinstance(module, (torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear)):
                 torch.nn.init.normal_(module.weight, 0, module.weight[0].numel() ** -0.5, generator=generator)
                 if module.bias is not None:
                     draw(module.bias, -0.5, 0.5)
@@ -101,7 +106,7 @@ def randomized(network):
 def with_group_norms(network, tensors):
     """The network with GroupNorm of the default groups where the converted file has no running statistics."""
     for name, module in list(network.named_modules()):
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, NORMS):
             channels = module.num_features
             groups = 32 if channels >= 64 and channels % 32 == 0 else max(
                 g for g in range(1, 33) if channels % g == 0 and (channels // g >= 8 or g == 1)
@@ -134,7 +139,7 @@ def our_logits(options, network, split, folder):
 
 def difference(ours, network, images):
     """The largest difference from PyTorch's logits, and the largest that is allowed."""
-    pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+    pixels = torch.from_numpy(np.moveaxis(images, -1, 1).copy())
     with torch.no_grad():
         theirs = network(pixels).numpy()
         if not np.isfinite(theirs).all():
@@ -151,7 +156,8 @@ def check(options, library, name, folder):
     network = build(library, name)
     source, target, split = folder / "source.safetensors", folder / "target.safetensors", folder / "split.npz"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, source)
-    images = np.random.default_rng(2).normal(0, 1, (options.images, 224, 224, 3)).astype(np.float32)
+    extents = (8, 56, 56) if library == "video" else (224, 224)
+    images = np.random.default_rng(2).normal(0, 1, (options.images, *extents, 3)).astype(np.float32)
     np.savez(split, images=images, labels=np.zeros(len(images), np.int64))
     if (library, name) in REFUSED:
         normconv(options, "convert", source, target, "--quiet", "--force")
@@ -163,7 +169,7 @@ def check(options, library, name, folder):
             return None
         raise RuntimeError("scored, although the names do not tell the padding")
     found = [difference(our_logits(options, source, split, folder), network, images)]
-    if any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules()):
+    if any(isinstance(module, NORMS) for module in network.modules()):
         normconv(options, "convert", source, target, "--quiet", "--force")
         converted = with_group_norms(network, load_file(target))
         found.append(difference(our_logits(options, target, split, folder), converted, images))
@@ -177,7 +183,7 @@ def main():
     parser.add_argument("--only", help="names that contain this, of one library: timm:densenet (default: all)")
     options = parser.parse_args()
     cases = [("torchvision", name) for name in TORCHVISION] + [("timm", name) for name in TIMM]
-    cases += [("segmentation_models", name) for name in SEGMENTATION_MODELS]
+    cases += [("segmentation_models", name) for name in SEGMENTATION_MODELS] + [("video", name) for name in VIDEO]
     cases = [case for case in cases if (options.only or "") in ":".join(case)]
     agreed = 0
     for library, name in cases:

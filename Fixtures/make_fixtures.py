@@ -21,6 +21,7 @@ SCRIPTS = (
     "make_module_fixtures.py",
     "make_layout_fixtures.py",
     "make_layer_fixtures.py",
+    "make_dimension_fixtures.py",
     "make_calibration_fixtures.py",
     "make_image_fixtures.py",
     "make_bitmap_fixtures.py",

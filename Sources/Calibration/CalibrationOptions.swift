@@ -8,8 +8,11 @@ public struct CalibrationOptions: Sendable, Equatable {
     /// Whether the classifier's head is fitted anew.
     public var refitsHead: Bool
     /// How many times the images are gone through to train all parameters towards the old network's values; nil lets
-    /// the cost of the network decide.
+    /// the cost of the network and `seconds` decide.
     public var epochs: Int?
+    /// Seconds that the calibration may take; nil for about 15 minutes on two cores with AVX-512. More time gives more steps.
+    /// Where it is given, the clock ends a calibration that is slower than estimated, and its result depends on the machine.
+    public var seconds: Double?
     /// Bytes that live activations may take: beyond them they are kept in half precision.
     public var memory: Int
     /// Threads; the result does not depend on it.
@@ -18,12 +21,13 @@ public struct CalibrationOptions: Sendable, Equatable {
     /// The defaults are the command's.
     public init(
         images: Int = 512, seed: UInt64 = 0, refitsHead: Bool = true, epochs: Int? = nil,
-        memory: Int = 4 << 30, workers: Int? = nil
+        seconds: Double? = nil, memory: Int = 4 << 30, workers: Int? = nil
     ) {
         self.images = images
         self.seed = seed
         self.refitsHead = refitsHead
         self.epochs = epochs
+        self.seconds = seconds
         self.memory = memory
         self.workers = workers
     }

@@ -22,6 +22,8 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     package var norms: [Norm] = []
     /// Layers that were not fitted by themselves, and why; training may still change them.
     package var leftAlone: [ExemptLayer] = []
+    /// Whether the calibration was asked to end before its last step.
+    package var endedEarly = false
     /// Seconds of one pass of the old network over all images.
     public var forwardSeconds = 0.0
     /// Seconds that solving systems of equations took.
@@ -37,7 +39,8 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
         public var agreement: Double
         /// Squared error of the outputs in units of how much the old network's vary.
         public var outputError: Double
-        /// Whether the step was kept; it is dropped where it lowers the agreement, or leaves it and raises the error.
+        /// Whether the step was kept; it is dropped where it lowers the agreement by more than one standard error, or raises the
+        /// error while the agreement hardly changes.
         public var kept: Bool
     }
 

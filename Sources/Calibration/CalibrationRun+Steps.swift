@@ -2,13 +2,14 @@ import Conversion
 import Inference
 import Networks
 import Tensors
+import Threads
 
 extension CalibrationRun {
     // MARK: Layers
 
     /// The parameters with fitted layers, and what then enters the head.
     mutating func fitLayers(
-        _ progress: StageProgress
+        _ clock: CalibrationClock, _ progress: StageProgress
     ) throws -> (parameters: CalibratedParameters, features: ActivationStore?) {
         let calibrator = LayerwiseCalibrator(
             source, teacher: cache(source, sourceParameters), student: cache(network, calibrated.table),
@@ -17,13 +18,13 @@ extension CalibrationRun {
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon,
                 samplingEffort: budget.sampling, refinements: budget.refinements, memory: calibration.memory,
                 workers: workers))
-        try calibrator.run(head: head) { index in
+        try calibrator.run(head: head, until: { clock.isOver }) { index in
             progress(.init(stage: "layers", done: index + 1, total: source.nodes.count))
         }
         report.norms = calibrator.norms
         report.leftAlone = calibrator.leftAlone
         report.solveSeconds += calibrator.solving.seconds
-        guard let head else { return (calibrator.parameters, nil) }
+        guard let head, !clock.isOver else { return (calibrator.parameters, nil) }
         let feature = source.nodes[head].inputs[0]
         try calibrator.student.advance(to: [feature])
         return (calibrator.parameters, calibrator.student[feature])
@@ -90,7 +91,15 @@ extension CalibrationRun {
 
     // MARK: Training
 
-    mutating func train(_ epochs: Int, _ progress: StageProgress) throws -> CalibratedParameters? {
+    /// The parameters after training; nil where there is none, which the report explains.
+    mutating func train(
+        _ epochs: Int, _ clock: CalibrationClock, _ progress: StageProgress
+    ) throws -> CalibratedParameters? {
+        guard !clock.isOver else {
+            report.skip(
+                "training", EarlyEnd.isRequested ? "the calibration was ended early" : "no time is left")
+            return nil
+        }
         let distillation = Distillation(
             source: source, sourceParameters: sourceParameters, network: network,
             parameters: calibrated.table, shapes: shapes, images: images,
@@ -98,7 +107,9 @@ extension CalibrationRun {
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
                 seed: calibration.seed, workers: workers))
         do {
-            let trained = try distillation.run { progress(.init(stage: "training", done: $0, total: $1)) }
+            let trained = try distillation.run(clock) {
+                progress(.init(stage: "training", done: $0, total: $1))
+            }
             // Training that diverges is a step that is not kept.
             guard trained.values.allSatisfy({ $0.firstNonFinite == nil }) else {
                 report.skip("training", "it diverged")

@@ -3,6 +3,7 @@ import Foundation
 import Inference
 import Networks
 import Tensors
+import Threads
 
 /// Is told how far a stage is.
 package typealias StageProgress = (CalibrationSchedule.Step) -> Void
@@ -17,7 +18,7 @@ package struct CalibrationRun {
     let calibration: CalibrationOptions
     let shapes: [Shape]
     let images: CalibrationImages
-    let budget: CalibrationBudget
+    private(set) var budget: CalibrationBudget
     let precision: ActivationStore.Precision
     let workers: Int
     let isSigmoid: Bool
@@ -25,6 +26,8 @@ package struct CalibrationRun {
     let network: Network
     /// Its parameters after the steps that were kept.
     var calibrated: CalibratedParameters
+    /// What is known of them.
+    private var best: HoldoutAgreement.Judgement?
     var report: CalibrationReport
 
     /// Prepares the calibration of a plan for a network, whose output is what it gives before a final softmax or sigmoid.
@@ -48,7 +51,8 @@ package struct CalibrationRun {
         shapes = try source.shapes(forImage: drawn.shape)
         let fitted = drawn.count - drawn.count / 4
         budget = CalibrationBudget(
-            cost: source.multiplyAdds(shapes: shapes) * Double(fitted), images: fitted)
+            cost: source.multiplyAdds(shapes: shapes) * Double(fitted), images: fitted,
+            seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds)
         images = try CalibrationImages(drawn, addsMirrored: budget.addsMirrored)
         let needed = Self.liveBytes(source, shapes, images: images.store.count)
         precision = needed > calibration.memory ? .half : .single
@@ -81,20 +85,25 @@ package struct CalibrationRun {
             try outputs(of: source, sourceParameters, (0..<images.store.count).map { ImageView(image: $0) })
         }
         report.forwardSeconds = forward.seconds
+        if calibration.seconds != nil {
+            budget.adapt(
+                toPass: forward.seconds * Double(images.originals.count) / Double(images.store.count))
+        }
         let agreement = HoldoutAgreement(
             try outputs(of: source, sourceParameters, images.judged), classes: shapes[source.output].count,
             isSigmoid: isSigmoid)
-        report.steps.append(agreement.step("statistics", try judgedOutputs(calibrated)))
+        try consider(calibrated, "statistics", agreement)
 
-        let layers = try fitLayers(progress)
+        let clock = CalibrationClock(seconds: calibration.seconds)
+        let layers = try fitLayers(clock, progress)
         let keepsLayers = try consider(layers.parameters, "layers", agreement)
-        if calibration.refitsHead,
+        if calibration.refitsHead, !clock.isOver,
             let refitted = try refitHead(old, features: keepsLayers ? layers.features : nil)
         {
             try consider(refitted, "head", agreement)
         }
         let epochs = calibration.epochs ?? budget.epochs
-        guard epochs > 0, let trained = try train(epochs, progress) else { return }
+        guard epochs > 0, let trained = try train(epochs, clock.rest, progress) else { return }
         let midway = try midway(to: trained)
         try consider(trained, "training", agreement)
         try consider(midway, "halfway", agreement)
@@ -108,6 +117,7 @@ package struct CalibrationRun {
         let total = Stopwatch()
         try total.measure { try run.runSteps(progress) }
         run.report.totalSeconds = total.seconds
+        run.report.endedEarly = EarlyEnd.isRequested
         var fitted = run.calibrated.applied(to: plan)
         if let error = run.report.steps.last(where: \.kept)?.outputError, error > Self.poorError {
             fitted.report.warnings.append(.poorCalibration(error: error, images: run.report.setAside))
@@ -118,22 +128,16 @@ package struct CalibrationRun {
     /// The error from which a calibration is called poor: networks that keep their accuracy have less than 0.2.
     private static let poorError = 0.5
 
-    /// Keeps a step's result unless it lowers the agreement with the old network, or leaves it and brings outputs
-    /// farther away.
+    /// Keeps a step's result where its outputs are nearer to the old network's than what was kept so far.
     @discardableResult
     private mutating func consider(
         _ candidate: CalibratedParameters, _ name: String, _ agreement: HoldoutAgreement
     ) throws -> Bool {
-        var step = agreement.step(name, try judgedOutputs(candidate))
-        if let last = report.steps.last(where: \.kept) {
-            step.kept =
-                step.outputError.isFinite
-                && (step.agreement > last.agreement
-                    || step.agreement == last.agreement && step.outputError <= last.outputError)
-        }
-        if step.kept { calibrated = candidate }
-        report.steps.append(step)
-        return step.kept
+        var judged = agreement.judge(name, try judgedOutputs(candidate))
+        judged.step.kept = best.map { judged.isBetter(than: $0) } ?? true
+        report.steps.append(judged.step)
+        if judged.step.kept { (calibrated, best) = (candidate, judged) }
+        return judged.step.kept
     }
 
     private func judgedOutputs(_ parameters: CalibratedParameters) throws -> [Float] {

@@ -35,8 +35,9 @@ struct Distillation {
         var workers: Int
     }
 
-    /// The trained parameters by name. `progress` is told how many batches of how many are done.
-    func run(progress: (Int, Int) -> Void) throws -> [String: Tensor] {
+    /// The trained parameters by name. Where the clock is faster than the steps, there are fewer of them. `progress` is told
+    /// how many batches of how many are done.
+    func run(_ clock: CalibrationClock, progress: (Int, Int) -> Void) throws -> [String: Tensor] {
         let taps = self.taps
         let layout = ParameterLayout(
             network, standardized: settings.standardized, epsilon: settings.epsilon.insideRoot)
@@ -53,11 +54,11 @@ struct Distillation {
         var random = SplitMix64(seed: settings.seed &+ 0xD157)
         let batches = (images.originals.count + trainer.batch - 1) / trainer.batch
         let steps = settings.epochs * batches
-        for step in 0..<steps {
+        for step in 0..<steps where !clock.isOver {
             let views = views(
                 trainer.batch, batch: step % batches, epochOrder: order(step / batches), &random)
             let gradient = try gradient(trainer, teacher, taps, values, views)
-            let factor = Float(Self.schedule(Double(step + 1) / Double(steps + 1)))
+            let factor = Float(Self.schedule(max(Double(step + 1) / Double(steps + 1), clock.share)))
             adam.step(&values, gradient: gradient, layout: layout) { factor * (rates[$0.name] ?? 0) }
             progress(step + 1, steps)
         }

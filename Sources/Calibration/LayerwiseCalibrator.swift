@@ -37,9 +37,10 @@ final class LayerwiseCalibrator {
         consumers = source.consumers.map { $0.filter(needed.contains) }
     }
 
-    /// Visits every norm and every layer without one but the head, which comes last and by itself.
-    func run(head: Int?, progress: (Int) -> Void) throws {
-        for index in source.nodes.indices where needed.contains(index) {
+    /// Visits every norm and every layer without one but the head, which comes last and by itself. Layers that come when
+    /// `isOver` says so stay as they are.
+    func run(head: Int?, until isOver: () -> Bool = { false }, progress: (Int) -> Void) throws {
+        for index in source.nodes.indices where needed.contains(index) && !isOver() {
             let node = student.network.nodes[index]
             switch (source.nodes[index].operation, node.operation) {
             case (.batchNorm(let old), .groupNorm(let new)):

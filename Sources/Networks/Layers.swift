@@ -115,7 +115,8 @@ package struct LayerNorm: Sendable, Equatable {
 package struct PReLU: Sendable, Equatable {
     /// The slopes' parameter name.
     package var slopes: String
-    /// The slopes' shape, as many dimensions as the map has: an extent of 1 is shared along its dimension.
+    /// The slopes' stored shape, as many dimensions as the map has, or two for steps: an extent of 1 is shared along its
+    /// dimension.
     package var shape: [Int]
 
     /// A rectified linear unit with stored slopes.

@@ -156,10 +156,10 @@ extension Node {
         return shape
     }
 
-    /// One slope for each element, or for all along a dimension.
+    /// One slope for each element, or for all along a dimension; those of steps have no dimension for the one row.
     private func requireSlopes(_ slopes: [Int], _ operand: Shape) throws(NetworkError) {
-        guard slopes.count == operand.rank,
-            zip(slopes, operand.extents).allSatisfy({ $0 == $1 || $0 == 1 })
+        guard slopes.count == operand.rank || slopes.count == 2 && operand.rank == 3 && operand[0] == 1,
+            zip(slopes, operand.extents.suffix(slopes.count)).allSatisfy({ $0 == $1 || $0 == 1 })
         else {
             throw mismatch(
                 "\(operand)", "extents of the slopes, \(slopes.map(String.init).joined(separator: "×"))")

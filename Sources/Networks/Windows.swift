@@ -52,11 +52,13 @@ extension Pool {
         padding.resolvedMargins(of: map, size: size, strides: strides)
     }
 
-    /// The extents of the output for an input map of these; nil if no window fits, or where a window could lie in the
-    /// margin alone and have nothing to pool.
+    /// The extents of the output for an input map of these; nil if no window fits, where a window could lie in the margin
+    /// alone and have nothing to pool, and for a window whose size overflows.
     package func outputExtent(of map: Extent) -> Extent? {
         let margins = resolvedMargins(of: map)
-        guard zip(margins.sides, size.all).allSatisfy({ max($0[0], $0[1]) < $1 }) else { return nil }
+        guard zip(margins.sides, size.all).allSatisfy({ max($0[0], $0[1]) < $1 }),
+            Shape.product(of: size.all) != nil
+        else { return nil }
         return windowCounts(of: map, size: size, strides: strides, dilation: Extent(1), margins: margins)
     }
 }

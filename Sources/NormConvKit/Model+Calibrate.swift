@@ -9,8 +9,8 @@ import Threads
 
 extension Model {
     /// Fits a conversion that is worked out to images without labels: layer by layer, then the head, then all
-    /// parameters together. A step is kept only where it does not lower the agreement with this network on images that
-    /// are set aside: nothing is fitted to them, they choose between what was fitted.
+    /// parameters together. A step is kept only where it brings the outputs nearer to this network's on images that are set
+    /// aside: nothing is fitted to them, they choose between what was fitted.
     ///
     /// - Parameters:
     ///   - plan: the conversion.
@@ -31,7 +31,7 @@ extension Model {
             guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }
             let schedule = try calibrationSchedule(
                 "reading", passes: 0.3, images: max(min(calibration.images, split.count), 0),
-                size: split.shape.mapExtent, epochs: calibration.epochs)
+                size: split.shape.mapExtent, calibration)
             let images = try drawnImages(calibration, from: split, preprocessing ?? self.preprocessing) {
                 progress(schedule.progress(.init(stage: "reading", done: $0, total: $1)))
             }
@@ -54,13 +54,16 @@ extension Model {
 
     /// The schedule of a calibration on so many images of this size.
     func calibrationSchedule(
-        _ first: String, passes: Double, images: Int, size: Extent, epochs: Int?
+        _ first: String, passes: Double, images: Int, size: Extent, _ calibration: CalibrationOptions
     ) throws -> CalibrationSchedule {
         let network = logits
         let fitted = images - images / 4
         let cost = try network.multiplyAdds(shapes: network.shapes(of: size))
-        let budget = CalibrationBudget(cost: cost * Double(fitted), images: fitted)
-        return CalibrationSchedule(first, passes: passes, budget: budget, epochs: epochs ?? budget.epochs)
+        let budget = CalibrationBudget(
+            cost: cost * Double(fitted), images: fitted,
+            seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds)
+        return CalibrationSchedule(
+            first, passes: passes, budget: budget, epochs: calibration.epochs ?? budget.epochs)
     }
 }
 

@@ -131,18 +131,6 @@ extension ImageTransform {
     fileprivate var coloured: String { "\(self), \(channels == 1 ? "grey" : "colour")" }
 }
 
-extension ArrayForm {
-    /// `steps of 187×1`
-    fileprivate func description(_ extents: [Int?]) -> String {
-        let size = extents.map { $0.map(String.init) ?? "any" }.joined(separator: "×")
-        return switch self {
-        case .steps: "steps of \(size)"
-        case .images: "images of \(size)"
-        case .volumes: "volumes of \(size)"
-        }
-    }
-}
-
 extension Model {
     /// The names of the outputs, where the file has some.
     var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
@@ -222,15 +210,6 @@ extension Model {
     private static func cropped(_ crop: Extent, _ interpolation: Interpolation) -> ImageTransform {
         ImageTransform(
             shorterSide: max(crop.height, crop.width) * 8 / 7, crop: crop, interpolation: interpolation)
-    }
-
-    /// What the rows of an array are to the network.
-    private var arrayForm: ArrayForm {
-        switch network.input.dimensions {
-        case 1: .steps(channels: network.input.channels)
-        case 3: .volumes(channels: network.input.channels)
-        default: .images
-        }
     }
 
     /// The input size in the file, otherwise the family's default; 1000 steps, and torchvision's

@@ -35,7 +35,7 @@ extension Model {
             let budget = try synthesisBudget(synthesis, calibration, preprocessing)
             let schedule = try calibrationSchedule(
                 "images", passes: Double(2 * budget.steps), images: budget.images, size: budget.size,
-                epochs: calibration.epochs)
+                calibration)
             let (images, made) = try self.synthesis(budget, calibration, preprocessing).run {
                 progress(schedule.progress(.init(stage: "images", done: $0, total: $1)))
             }

@@ -218,6 +218,20 @@ struct ByteCount: ExpressibleByArgument {
     var defaultValueDescription: String { "\(bytes >> 30)G" }
 }
 
+/// A time: `90s`, `10m`, `1h`, or seconds without a unit.
+struct TimeSpan: ExpressibleByArgument {
+    var seconds: Double
+
+    init?(argument: String) {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+        let unit = argument.last.flatMap { units[$0] }
+        guard let number = Double(unit == nil ? argument[...] : argument.dropLast()),
+            number > 0, number.isFinite, number * (unit ?? 1) <= 1e7
+        else { return nil }
+        seconds = number * (unit ?? 1)
+    }
+}
+
 extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}

@@ -153,7 +153,7 @@ extension PixelScale: ExpressibleByArgument {
 /// Options for the arrays of a split.
 struct ArrayOptions: ParsableArguments {
     static let layoutHelp: ArgumentHelp =
-        "Order of the dimensions of image arrays: nhwc or nchw. Needed only if the shape is ambiguous."
+        "Order of the dimensions of arrays: nhwc (channels last) or nchw (channels first). Needed only if the shape is ambiguous."
     static let imagesHelp: ArgumentHelp =
         "The array of images, if its name does not say it: 'arr_0' in an .npz file, 'group/name' in HDF5."
 

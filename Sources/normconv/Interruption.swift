@@ -10,6 +10,10 @@ enum Interruption {
     /// program ends.
     static let farewell = Mutex<@Sendable () -> String?>({ nil })
 
+    /// Asked at a first Ctrl-C, on the signal thread: whether the work that is running ends by itself soon. Then the program goes
+    /// on, and a second Ctrl-C ends it.
+    static let endsEarly = Mutex<@Sendable () -> Bool>({ false })
+
     /// Called once, before any thread starts: all threads inherit the blocked signals.
     static func install() {
         // A file size limit (`ulimit -f`) is reported like a full disk, instead of ending the program.
@@ -29,7 +33,9 @@ enum Interruption {
         withUnsafePointer(to: ends) { ends in
             pthread_sigmask(SIG_SETMASK, ends, nil)
             var number: Int32 = 0
-            while sigwait(ends, &number) != 0 {}
+            repeat {
+                while sigwait(ends, &number) != 0 {}
+            } while number == SIGINT && endsEarly.withLock({ $0 })()
             AtomicFile.exitRemovingTemporaries(128 + number) { lastWords() }
         }
     }

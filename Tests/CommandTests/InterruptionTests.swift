@@ -67,7 +67,7 @@ struct InterruptionTests {
 
     @Test(
         "a calibration ends by the exit code, with its line cleared and no file",
-        arguments: [SIGINT, SIGTERM, SIGHUP, SIGQUIT])
+        arguments: [SIGTERM, SIGHUP, SIGQUIT])
     func calibration(signal: Int32) throws {
         try TestFiles.withTemporaryFolder { folder in
             var isSent = false
@@ -85,6 +85,54 @@ struct InterruptionTests {
             }
             #expect(run.code == 128 + signal)
             #expect(run.text.hasSuffix("\r\u{1B}[K"), "\(run.text.suffix(40))")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
+    @Test(
+        "a first Ctrl-C ends a calibration with the best network so far, in any stage",
+        arguments: ["layers ", "training "])
+    func earlyEnd(stage: String) throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let output = folder + "/out.h5"
+            var isSent = false
+            let run = try normconv(
+                columns: 120,
+                [
+                    "convert", model, output, "--calibrate", TestFiles.fixture("mnist-test-100.npz"),
+                    "--epochs", "10000",
+                ]
+            ) { text, process in
+                if !isSent, text.contains(stage) {
+                    isSent = true
+                    kill(process.processIdentifier, SIGINT)
+                }
+            }
+            #expect(run.code == 0)
+            #expect(run.text.contains("Ending the calibration with the best network so far."))
+            #expect(run.text.contains("ended early by Ctrl-C"))
+            #expect(FileManager.default.fileExists(atPath: output))
+        }
+    }
+
+    @Test("a second Ctrl-C ends a calibration by the exit code, with no file")
+    func secondInterrupt() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            var sent = 0
+            let run = try normconv(
+                columns: 120,
+                [
+                    "convert", model, folder + "/out.h5", "--synthesize", "--calibration-images", "256",
+                ]
+            ) { text, process in
+                if sent == 0 && text.contains("images ")
+                    || sent == 1 && text.contains("Ending the calibration")
+                {
+                    sent += 1
+                    kill(process.processIdentifier, SIGINT)
+                }
+            }
+            #expect(run.code == 130)
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
         }
     }

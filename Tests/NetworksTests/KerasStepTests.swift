@@ -135,6 +135,14 @@ struct KerasStepTests {
         }
     }
 
+    @Test("A window whose size overflows is refused")
+    func overflow() {
+        #expect(throws: NetworkError.self) {
+            try recognize(
+                "AveragePooling3D", #""pool_size": 16777216, "padding": "same""#, extents: "null, 3, 8, 6, 4")
+        }
+    }
+
     @Test("A kernel of another shape is damage")
     func wrongKernel() {
         for (name, extents, shape) in [

@@ -163,10 +163,10 @@ struct HeadTests {
     @Test("Calibration judges one sigmoid by the class that it says")
     func judge() {
         let agreement = HoldoutAgreement([1, -1, 2, -2], classes: 1, isSigmoid: true)
-        #expect(agreement.step("x", [0.5, 1, 3, -3]).agreement == 0.75)
-        #expect(agreement.step("x", [-1, 1, -2, 2]).agreement == 0)
+        #expect(agreement.judge("x", [0.5, 1, 3, -3]).step.agreement == 0.75)
+        #expect(agreement.judge("x", [-1, 1, -2, 2]).step.agreement == 0)
         // A number that is no class has no sign to agree in.
-        #expect(HoldoutAgreement([1, -1], classes: 1).step("x", [-1, 1]).agreement == 1)
+        #expect(HoldoutAgreement([1, -1], classes: 1).judge("x", [-1, 1]).step.agreement == 1)
     }
 
     @Test("A network of one sigmoid is calibrated, judged by its two classes")

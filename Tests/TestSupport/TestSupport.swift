@@ -47,6 +47,13 @@ package enum TestFiles {
         try withMember(name, of: "keras-layers.zip", body)
     }
 
+    /// Unpacks a file of `dimensions.zip` for as long as `body` runs, which gets its path.
+    package static func withDimensions<Result>(
+        _ name: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        try withMember(name, of: "dimensions.zip", body)
+    }
+
     private static func withMember<Result>(
         _ name: String, of archive: String, _ body: (String) throws -> Result
     ) throws -> Result {

@@ -14,8 +14,8 @@ package enum Reference {
         let outputs = convolution.outputs / convolution.groups
         var y = Tensor(shape: shape, repeating: 0)
         var sums = [Double](repeating: 0, count: outputs)
-        for (position, place) in shape.mapExtent.positions.enumerated() {
-            let seen = taps.seen(from: place)
+        for position in 0..<shape.count / max(shape[-1], 1) {
+            let seen = taps.seen(from: shape.mapExtent.place(position))
             for group in 0..<convolution.groups {
                 for output in 0..<outputs { sums[output] = Double(bias[group * outputs + output]) }
                 for (source, tap) in seen {
@@ -126,8 +126,8 @@ package enum Reference {
         let taps = Taps(pool, x.shape.mapExtent)
         let channels = shape[-1]
         var y = Tensor(shape: shape, repeating: 0)
-        for (position, place) in shape.mapExtent.positions.enumerated() {
-            let seen = taps.seen(from: place)
+        for position in 0..<shape.count / max(shape[-1], 1) {
+            let seen = taps.seen(from: shape.mapExtent.place(position))
             for channel in 0..<channels {
                 let values = seen.lazy.map { x.values[$0.source * channels + channel] }
                 y.values[position * channels + channel] = summary(of: values, pool.kind)
@@ -160,7 +160,8 @@ package enum Reference {
     package static func pad(_ x: Tensor, _ margins: Margins, _ shape: Shape) -> Tensor {
         var y = Tensor(shape: shape, repeating: 0)
         let (map, channels) = (shape.mapExtent, shape[-1])
-        for (position, place) in x.shape.mapExtent.positions.enumerated() {
+        for position in 0..<x.shape.count / max(channels, 1) {
+            let place = x.shape.mapExtent.place(position)
             let row = (place[0] + margins.front) * map.height + place[1] + margins.top
             let target = (row * map.width + place[2] + margins.left) * channels
             for channel in 0..<channels {

@@ -90,7 +90,7 @@ extension KerasSettings {
                 parameter: name, found: parameters.shape(name)?.description ?? "unknown",
                 expected: "the extents of the input, or 1 for an extent with a shared slope")
         }
-        return [.prelu(PReLU(slopes: name, shape: (operand.isSteps ? [1] : []) + shape.extents))]
+        return [.prelu(PReLU(slopes: name, shape: shape.extents))]
     }
 
     func softmax() throws(NetworkError) -> [Operation] {
