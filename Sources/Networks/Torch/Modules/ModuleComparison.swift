@@ -13,8 +13,8 @@ struct ModuleComparison {
     private(set) var contradictions: [String] = []
     /// Modules of another class in the place of a convolution or a norm.
     private(set) var replaced: Set<String> = []
-    /// Modules that no node stands for, and blocks with such functions: where they are called is unknown.
-    private(set) var strangers: [String] = []
+    /// Modules that hold others that no node stands for, or such functions: where these are called is unknown.
+    private(set) var changed: Set<String> = []
     /// Modules that nodes stand for.
     private var claimed: Set<String> = []
 
@@ -160,7 +160,7 @@ struct ModuleComparison {
         if let first, isOne, found.allSatisfy({ $0 == first }) {
             for node in expected.keys { network.nodes[node].operation = .activation(first) }
         } else if isOne || !found.allSatisfy({ found in expected.values.contains { $0 == found } }) {
-            strangers.append(block)
+            changed.insert(block)
             let names = paths.compactMap { modules[$0]?.className } + (paths.isEmpty ? ["functions"] : [])
             report(
                 block,
@@ -199,7 +199,7 @@ struct ModuleComparison {
         for path in modules.leafPaths where !claimed.contains(path) {
             guard let module = modules[path], !module.isWithoutEffect else { continue }
             if let averaged = module.averagedSide, averaged == 1 || averaged == side { continue }
-            strangers.append(path)
+            changed.insert(RecordedModules.parent(path))
             report(path, "is \(module.title), which is not part of a \(network.architecture)")
         }
     }
