@@ -1,5 +1,5 @@
 """Makes Keras networks of steps in time and of volumes and what each layer gives, and narrow networks of videos by
-torchvision's own code and their logits, packed into dimensions.zip. Weights are multiples of 1/128 or 1/64, which deflate
+torchvision's own code, whole too, and their logits, packed into dimensions.zip. Weights are multiples of 1/128 or 1/64, which deflate
 well."""
 
 import argparse
@@ -138,6 +138,7 @@ def make_videos(folder, file):
                 value.copy_((value * 64).round() / 64)
             file[name] = network.eval()(videos).numpy()
         safetensors.torch.save_file(network.state_dict(), folder / f"{name}.safetensors")
+        torch.save(network, folder / f"{name}.pth")
 
 
 def make(build, folder, file):

@@ -1,5 +1,5 @@
-"""Makes narrow ResNets of torchvision's own code, changed as people change them, whole and as TorchScript, and their
-logits. Names and shapes stay those of a plain ResNet. Packed into modules.zip."""
+"""Makes narrow ResNets of torchvision's own code, changed as people change them, and a DenseNet, whole and as TorchScript,
+and their logits. Names and shapes stay those of a plain ResNet. Packed into modules.zip."""
 
 import argparse
 import tempfile
@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import torch
 from torch import nn
+from torchvision.models.densenet import DenseNet
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from fixture_data import SEED, smooth_images
@@ -86,10 +87,34 @@ def maximum(network):
     network.avgpool = nn.AdaptiveMaxPool2d(1)
 
 
+class Square(nn.Module):
+    def forward(self, x):
+        return x * x
+
+
+class SquaringBlock(BasicBlock):
+    """A block with something between its first convolution and its norm."""
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.sq(self.conv1(x))))
+        return self.relu(self.bn2(self.conv2(y)) + x)
+
+
+def squared(network):
+    block = network.layer1[0]
+    block.__class__, block.sq = SquaringBlock, Square()
+
+
+def dense(_):
+    """Its pools' settings are numbers as attributes and pairs in code."""
+    return DenseNet(4, (1, 2, 1, 1), 8, bn_size=2, num_classes=CLASSES)
+
+
 # Those of the second row compute what the graph does not express, and are not scored.
 CHANGES = (
     stride, dilation, silu, leaky, same, no_pool, cifar,
-    identity, reflect, extra, maximum,
+    identity, reflect, extra, maximum, squared,
+    dense,
 )  # fmt: skip
 
 
@@ -117,7 +142,7 @@ def main():
             outputs["images"] = pixels[0]
             for change in CHANGES:
                 network = narrow()
-                change(network)
+                network = change(network) or network
                 randomize(network, others)
                 with torch.no_grad():
                     outputs[change.__name__] = network(images).numpy()

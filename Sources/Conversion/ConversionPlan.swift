@@ -96,6 +96,8 @@ package enum ConversionWarning: Sendable, Equatable {
     case contradictedAdjacency(norms: [String])
     /// One tensor under several names, whose uses want different values: it is written once for each name.
     case untied(parameters: [String])
+    /// The file records other modules than those of the family that its names tell: a line for each.
+    case otherModules(differences: [String], architecture: String)
     /// `assumesAdjacent` has no effect.
     case graphIsKnown
     /// Synthetic images whose statistics are far from the stored ones: the distance, and the largest acceptable one.
@@ -129,7 +131,8 @@ extension ConversionWarning {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
         case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages,
-            .unprovenPairs, .contradictedAdjacency, .graphIsKnown, .poorCalibration, .untied:
+            .unprovenPairs, .contradictedAdjacency, .graphIsKnown, .poorCalibration, .untied,
+            .otherModules:
             false
         }
     }
@@ -176,6 +179,11 @@ extension ConversionWarning: CustomStringConvertible {
         case .untied(let parameters):
             "\(parameters.map { "'\($0)'" }.listed(limit)) are one tensor in the file (tied weights), but their layers need "
                 + "different values now: each is written by itself"
+        case .otherModules(let differences, let architecture):
+            "the file's modules are not those of a \(architecture), whose names it has: "
+                + differences.prefix(limit).joined(separator: "; ")
+                + (differences.count > limit ? " (and \(differences.count - limit) more)" : "")
+                + "; a convolution and its norm between which another module may stand are not taken for adjacent"
         case .graphIsKnown:
             "--assume-adjacent has no effect: the graph is known"
         case .distantImages(let distance, let near):

@@ -36,7 +36,7 @@ extension NamedLayers.Layer {
         else { return nil }
         // Without a class, filters of one input are depthwise ones', each with an input of its own. Those of a grey image may be taken so, too.
         let groups = recordedGroups ?? (isTorch && inputs == 1 ? outputs : 1)
-        guard Shape(checking: [inputs, groups]) != nil, outputs % groups == 0 else { return nil }
+        guard groups > 0, Shape(checking: [inputs, groups]) != nil, outputs % groups == 0 else { return nil }
         var convolution = Convolution(
             kernel: kernel.name, kernelLayout: isTorch ? .oihw : .hwio, bias: parts["bias"]?.name,
             inputs: inputs * groups, outputs: outputs,
@@ -49,10 +49,10 @@ extension NamedLayers.Layer {
     /// Whether the file records that this is a convolution and no transposed one.
     private var isPlain: Bool { module?.isPlainConvolution == true }
 
-    /// The groups that the file records of a convolution.
+    /// The groups that the file records of a convolution, 0 for a number that is none; nil where it records none.
     private var recordedGroups: Int? {
-        guard isPlain, let groups = module?.number("groups").flatMap({ Int(exactly: $0) }) else { return nil }
-        return groups > 0 ? groups : nil
+        guard isPlain, let groups = module?.number("groups") else { return nil }
+        return Int(exactly: groups) ?? 0
     }
 
     /// Whether the kernel may be that of several groups, as ResNeXt's and RegNet's: few inputs for its outputs. 1×1 kernels

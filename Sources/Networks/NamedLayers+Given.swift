@@ -31,6 +31,11 @@ extension NamedLayers {
         return found
     }
 
+    /// The names of the parameters of the norms in given pairs.
+    func parameters(ofNormsIn given: [GivenPlaces]) -> Set<String> {
+        Set(given.flatMap { layers[$0.norm].parts.values.map(\.name) })
+    }
+
     /// Norm → convolution of the given pairs whose layers are both among these.
     func placesHere(_ given: GivenPairs) -> [Int: Int] {
         let named = placesByName

@@ -33,10 +33,14 @@ package func recognizeNames(
         found.refuseScores(
             "the file holds \(others.count.counted("more network")), the first at '\(first.prefix)'")
     }
-    if let given, let layers { try found.network.check(given, in: layers) }
+    var givenNorms: Set<String> = []
+    if let given, let layers {
+        try found.network.check(given, in: layers)
+        givenNorms = layers.parameters(ofNormsIn: given)
+    }
     let used = Set(found.network.nodes.flatMap(\.operation.parameters))
     found.unused = parameters.names.filter { !used.contains($0) }
-    found.take(facts.modules)
+    found.take(facts.modules, given: givenNorms)
     found.setEpsilons(facts, of: parameters)
     return found
 }

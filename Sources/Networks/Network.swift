@@ -23,7 +23,7 @@ package struct Network: Sendable, Equatable {
     /// False where only norms and some convolutions are known, each after an input of its own: such a network can be
     /// converted and not run.
     package var isComplete = true
-    /// Norms that are not connected with what stands before them, and the convolutions that may stand there. Empty where
+    /// Norms of which nothing proves what stands directly before them, and the convolutions that may stand there. Empty where
     /// the graph is known.
     package var looseNorms: [LooseNorm] = []
     /// Norms that read their convolutions because somebody said so (`GivenPairs`), by their indices.

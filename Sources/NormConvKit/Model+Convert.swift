@@ -73,6 +73,10 @@ extension Model {
                 throw ConvertFailure.batchNormRemains(layers: remaining.map(\.layer))
             }
             try checkCopied(plan)
+            if !contradictions.isEmpty {
+                plan.report.warnings.append(
+                    .otherModules(differences: contradictions, architecture: network.architecture))
+            }
             plan.report.warnings += try untied(by: plan.edits)
             return plan
         }

@@ -47,16 +47,22 @@ package struct RecordedModule: Sendable, Equatable, Codable {
         if case .flag(let value)? = settings[name] { value } else { nil }
     }
 
+    /// One whole number for each of so many dimensions, outermost first: as many numbers, or one for all. Nil where the
+    /// attribute is missing or something else.
+    package func extents(_ name: String, _ dimensions: Int) -> [Int]? {
+        let values: [Double]
+        switch settings[name] {
+        case .number(let value): values = Array(repeating: value, count: dimensions)
+        case .numbers(let numbers) where numbers.count == dimensions: values = numbers
+        default: return nil
+        }
+        let extents = values.compactMap { Int(exactly: $0) }
+        return extents.count == dimensions ? extents : nil
+    }
+
     /// Rows and columns: one number for both, or two. Nil where the attribute is missing or something else.
     package func pair(_ name: String) -> (height: Int, width: Int)? {
-        switch settings[name] {
-        case .number(let value): Int(exactly: value).map { ($0, $0) }
-        case .numbers(let values) where values.count == 2:
-            Int(exactly: values[0]).flatMap { height in
-                Int(exactly: values[1]).map { (height, $0) }
-            }
-        default: nil
-        }
+        extents(name, 2).map { ($0[0], $0[1]) }
     }
 }
 

@@ -222,12 +222,38 @@ struct TorchScriptCodeTests {
             classes["Own"]
                 == .init(
                     isModule: true, parameters: ["weight", "bias"], buffers: ["running_mean"],
-                    settings: ["eps": .number(0.001)])
+                    stated: ["eps": .number(0.001)])
         )
         #expect(
             classes["Traced"]
-                == .init(isModule: true, settings: ["eps": .number(1e-5)], functions: ["batch_norm"]))
+                == .init(isModule: true, called: ["eps": .number(1e-5)], functions: ["batch_norm"]))
         #expect(classes["Plain"] == .init(isModule: false))
+    }
+
+    @Test("constants that a class states win over what its code calls, which spells them in other ways")
+    func statedConstants() throws {
+        let classes = TorchScriptCode.classes(
+            """
+            class AvgPool2d(Module):
+              __parameters__ = []
+              kernel_size : Final[int] = 2
+              ceil_mode : Final[bool] = False
+              def forward(self: __torch__.AvgPool2d,
+                input: Tensor) -> Tensor:
+                return torch.avg_pool2d(input, [2, 2], [3, 3], [0, 0], True, True, None)
+            class Two(Module):
+              def forward(self: __torch__.Two,
+                x: Tensor) -> Tensor:
+                y = torch.avg_pool2d(x, [2, 2], [3, 3])
+                return torch.avg_pool2d(y, [2, 2], [1, 1])
+            """)
+        let pool = try #require(classes["AvgPool2d"]?.settings)
+        #expect(pool["kernel_size"] == .number(2))
+        #expect(pool["stride"] == .numbers([3, 3]))
+        #expect(pool["ceil_mode"] == .flag(false))
+        let two = try #require(classes["Two"]?.settings)
+        #expect(two["kernel_size"] == .numbers([2, 2]))
+        #expect(two["stride"] == RecordedSetting.none)
     }
 
     @Test(

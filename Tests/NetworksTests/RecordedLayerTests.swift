@@ -56,6 +56,64 @@ struct RecordedLayerTests {
         #expect(taken.take(Self.module("Conv2d", Self.settings(changes)), static: nil) != nil)
     }
 
+    /// A kernel of so many dimensions.
+    private static func convolution(dimensions: Int) -> Convolution {
+        var convolution = convolution
+        (convolution.dimensions, convolution.size) = (
+            dimensions, Extent(Array(repeating: 3, count: dimensions))
+        )
+        return convolution
+    }
+
+    @Test(
+        "convolutions of volumes, torchvision's too, have a depth",
+        arguments: [
+            ("torch.nn.modules.conv", "Conv3d"), ("torchvision.models.video.resnet", "Conv3DSimple"),
+            ("torchvision.models.video.resnet", "Conv3DNoTemporal"),
+        ])
+    func volumes(library: String, className: String) {
+        var taken = Self.convolution(dimensions: 3)
+        let settings = Self.settings([
+            "stride": .numbers([1, 2, 3]), "dilation": .number(2), "padding": .numbers([0, 1, 2]),
+        ])
+        #expect(taken.take(Self.module(className, settings, library: library), static: nil) == nil)
+        #expect(taken.strides == Extent([1, 2, 3]))
+        #expect(taken.dilation == Extent([2, 2, 2]))
+        #expect(taken.padding == .margins(Margins([(0, 0), (1, 1), (2, 2)])))
+        let same = Self.settings(["stride": .number(1), "dilation": .number(1), "padding": .text("same")])
+        #expect(taken.take(Self.module(className, same, library: library), static: nil) == nil)
+        #expect(taken.padding == .margins(Margins([(1, 1), (1, 1), (1, 1)])))
+    }
+
+    @Test("convolutions of steps have columns alone")
+    func steps() {
+        var taken = Self.convolution(dimensions: 1)
+        let settings = Self.settings([
+            "stride": .numbers([2]), "dilation": .numbers([1]), "padding": .numbers([1]),
+        ])
+        #expect(taken.take(Self.module("Conv1d", settings), static: nil) == nil)
+        #expect(taken.strides == Extent(height: 1, width: 2))
+        #expect(taken.padding == .margins(Margins([(1, 1)])))
+    }
+
+    @Test("errors name the convolution of the kernel's dimensions", arguments: 1...3)
+    func expectedClass(dimensions: Int) {
+        var taken = Self.convolution(dimensions: dimensions)
+        let problem = taken.take(Self.module("Own", Self.settings(), library: "own"), static: nil)
+        #expect(problem == "is a module of class 'Own', expected Conv\(dimensions)d")
+    }
+
+    @Test(
+        "the mean of a volume is that of all positions",
+        arguments: [
+            (.numbers([1, 1, 1]), 1), (.number(1), 1), (.numbers([1, 2, 2]), nil), (.numbers([1, 1]), nil),
+        ] as [(RecordedSetting, Int?)])
+    func means(size: RecordedSetting, side: Int?) {
+        let module = Self.module(
+            "AdaptiveAvgPool3d", ["output_size": size], library: "torch.nn.modules.pooling")
+        #expect(module.averagedSide == side)
+    }
+
     @Test("other classes are no convolutions", arguments: ["ConvTranspose2d", "Own"])
     func otherClasses(className: String) {
         var taken = Self.convolution
@@ -98,6 +156,11 @@ struct RecordedLayerTests {
             ),
             ("torch.nn.modules.activation", "LeakyReLU", [:], nil),
             ("torch.nn.modules.activation", "GELU", ["approximate": .text("tanh")], .approximateGELU),
+            ("torch.nn.modules.activation", "GELU", ["approximate": .text("none")], .gelu),
+            // Saved before PyTorch 1.12, which knew no other.
+            ("torch.nn.modules.activation", "GELU", [:], .gelu),
+            ("torch.nn.modules.activation", "GELU", ["approximate": .text("other")], nil),
+            ("torch.nn.modules.activation", "GELU", ["approximate": RecordedSetting.none], nil),
             ("timm.layers.activations", "Swish", [:], .swish),
             ("torch.nn.modules.activation", "Softmax", [:], nil),
         ] as [(String, String, [String: RecordedSetting], Activation?)])

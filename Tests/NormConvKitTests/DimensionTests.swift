@@ -12,8 +12,10 @@ struct DimensionTests {
     static let keras = ["steps", "first", "volumes"]
     static let videos = ["r3d", "mc3", "r2plus1d"]
 
-    private func withNetwork(_ name: String, _ body: (Model, _ outputs: String) throws -> Void) throws {
-        let file = name + (Self.keras.contains(name) ? ".keras" : ".safetensors")
+    private func withNetwork(
+        _ name: String, whole: Bool = false, _ body: (Model, _ outputs: String) throws -> Void
+    ) throws {
+        let file = name + (Self.keras.contains(name) ? ".keras" : whole ? ".pth" : ".safetensors")
         try TestFiles.withDimensions("outputs.h5") { outputs throws in
             try TestFiles.withDimensions(file) { try body(try Model(path: $0), outputs) }
         }
@@ -80,6 +82,18 @@ struct DimensionTests {
             #expect(model.unusedParameters.isEmpty)
             #expect(model.network.input.dimensions == 3 && model.preprocessing == .kinetics)
             let found = try NormConvKitTests.logits(model, dataset("videos", in: outputs), engine)
+            expectSame(found.values, try dataset(name, in: outputs).values)
+        }
+    }
+
+    @Test("Videos, saved whole, are those of their state dicts", arguments: videos)
+    func wholeVideo(name: String) throws {
+        try withNetwork(name, whole: true) { model, outputs throws in
+            #expect(model.inspection.otherModules == [])
+            try withNetwork(name) { plain, _ throws in
+                #expect(model.network.nodes.map(\.operation) == plain.network.nodes.map(\.operation))
+            }
+            let found = try NormConvKitTests.logits(model, dataset("videos", in: outputs), .fast)
             expectSame(found.values, try dataset(name, in: outputs).values)
         }
     }

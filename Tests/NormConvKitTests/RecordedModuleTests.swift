@@ -12,7 +12,7 @@ import Testing
 @Suite("Networks whose modules are recorded")
 struct RecordedModuleTests {
     static let forms = ["pth", "script.pt", "traced.pt"]
-    static let scored = ["stride", "dilation", "silu", "leaky", "same", "no_pool", "cifar"]
+    static let scored = ["stride", "dilation", "silu", "leaky", "same", "no_pool", "cifar", "dense"]
     static let refused = [
         ("identity", "module 'layer3.0.relu' is a module of class 'Identity', expected ReLU"),
         ("reflect", "module 'layer2.0.conv1' has padding_mode 'reflect', expected 'zeros'"),
@@ -23,6 +23,10 @@ struct RecordedModuleTests {
         (
             "maximum",
             "module 'avgpool' is a module of class 'AdaptiveMaxPool2d', expected the mean of all positions"
+        ),
+        (
+            "squared",
+            "module 'layer1.0.sq' is a module of class 'Square', which is not part of a ResNet-10 (torchvision names)"
         ),
     ]
 
@@ -61,6 +65,73 @@ struct RecordedModuleTests {
                 #expect(converted.network.isComplete == model.network.isComplete)
             }
         }
+    }
+
+    private static let options = ConversionOptions(groups: .gcd)
+
+    /// The convolutions of a file's network, and those that a conversion leaves alone because of its modules.
+    private func unproven(
+        _ name: String, pairs: GivenPairs? = nil, options: ConversionOptions = options
+    ) throws -> (unproven: [String], standardized: [String], warnings: [String]) {
+        try TestFiles.withModules(name) { path throws in
+            let plan = try Model(path: path, facts: GivenFacts(pairs: pairs)).plan(options)
+            let left = plan.report.leftAlone.filter {
+                if case .exempt(.unproven) = $0.reason { true } else { false }
+            }
+            return (
+                left.map(\.layer), plan.report.standardized, plan.report.warnings.map { $0.text(listing: 9) }
+            )
+        }
+    }
+
+    @Test(
+        "a module that may stand between a convolution and its norm is told, and keeps its weights",
+        arguments: forms)
+    func unprovenPairs(form: String) throws {
+        let (unproven, standardized, warnings) = try unproven("squared.\(form)")
+        #expect(unproven == ["layer1.0.conv1", "layer1.0.conv2"])
+        #expect(standardized.first == "conv1" && standardized.count == 10)
+        let module = "module 'layer1.0.sq' is a module of class 'Square'"
+        #expect(warnings.contains { $0.contains(module) })
+        #expect(
+            warnings.contains { $0.contains("precedes 'layer1.0.bn1', 'layer1.0.bn2': such convolutions") })
+        #expect(warnings.contains { $0.contains("--pairs FILE") })
+    }
+
+    @Test("given pairs and assumed ones are standardized in spite of other modules")
+    func givenPairs() throws {
+        let pairs = try GivenPairs([
+            GivenPairs.Pair(convolution: "layer1.0.conv2", norm: "layer1.0.bn2")
+        ])
+        let given = try unproven("squared.pth", pairs: pairs)
+        #expect(given.unproven == ["layer1.0.conv1"])
+        #expect(given.standardized.count == 11)
+        var options = Self.options
+        options.assumesAdjacent = true
+        let assumed = try unproven("squared.pth", options: options)
+        #expect(assumed.unproven == [] && assumed.standardized.count == 12)
+    }
+
+    @Test(
+        "a module in the place of another one stands nowhere else",
+        arguments: ["identity", "reflect", "maximum"])
+    func otherModulesInPlace(change: String) throws {
+        let (unproven, standardized, warnings) = try unproven("\(change).pth")
+        #expect(unproven == [] && standardized.count == 12)
+        let difference = try #require(Self.refused.first { $0.0 == change }?.1)
+        #expect(warnings.contains { $0.contains(difference) })
+    }
+
+    @Test("a module behind a block is not in it")
+    func strangerOutside() throws {
+        #expect(try unproven("extra.pth").unproven == ["conv1"])
+    }
+
+    @Test("a network whose modules are its family's has no such warning")
+    func noStranger() throws {
+        let (unproven, standardized, warnings) = try unproven("silu.pth")
+        #expect(unproven == [] && standardized.count == 12)
+        #expect(!warnings.contains { $0.contains("module") || $0.contains("nothing proves") })
     }
 
     @Test("a plain network's note does not list its modules")

@@ -26,6 +26,7 @@ struct TorchScriptCall: Equatable {
             6: "divisor_override",
         ],
         "adaptive_avg_pool2d": [1: "output_size"], "adaptive_max_pool2d": [1: "output_size"],
+        "adaptive_avg_pool3d": [1: "output_size"],
         "batch_norm": [7: "eps"], "group_norm": [1: "num_groups", 4: "eps"],
         "leaky_relu": [1: "negative_slope"], "elu": [1: "alpha"], "hardtanh": [1: "min_val", 2: "max_val"],
         "gelu": [1: "approximate"], "softplus": [1: "beta"],

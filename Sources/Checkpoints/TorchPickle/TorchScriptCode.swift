@@ -21,8 +21,13 @@ final class TorchScriptCode {
         var isModule: Bool
         var parameters: [String] = []
         var buffers: [String] = []
-        /// Constants of `RecordedModule.settingNames`, or what a traced module gives the function that it calls.
-        var settings: [String: RecordedSetting] = [:]
+        /// Constants of `RecordedModule.settingNames` that the class states.
+        var stated: [String: RecordedSetting] = [:]
+        /// What its code gives the functions that it calls, by the same names.
+        var called: [String: RecordedSetting] = [:]
+        /// What the class states, else what it calls: a traced module states nothing. Code spells constants in other ways,
+        /// `[2, 2]` for 2, and a class of several layers may call a function of one.
+        var settings: [String: RecordedSetting] { called.merging(stated) { $1 } }
         /// Functions that it calls, without the place they are from: `relu`.
         var functions: Set<String> = []
     }
@@ -89,7 +94,7 @@ extension TorchScriptCode.Class {
         } else if let end = line.firstRange(of: " : Final["), let start = line.firstRange(of: "] = "),
             case let name = String(line[..<end.lowerBound]), RecordedModule.settingNames.contains(name)
         {
-            settings[name] = RecordedSetting(script: line[start.upperBound...])
+            stated[name] = RecordedSetting(script: line[start.upperBound...])
         }
     }
 
@@ -97,7 +102,7 @@ extension TorchScriptCode.Class {
     fileprivate mutating func add(_ call: TorchScriptCall) {
         if functions.count < TorchScriptCall.countLimit { functions.insert(call.function) }
         for (name, value) in call.settings {
-            settings[name] = settings[name].map { $0 == value ? value : .none } ?? value
+            called[name] = called[name].map { $0 == value ? value : .none } ?? value
         }
     }
 

@@ -7,20 +7,16 @@ extension Convolution {
         let isStandardized = ["StdConv2d", "StdConv2dSame"].contains(module.className)
         let isSame = ["Conv2dSame", "Conv2dSamePadding", "StdConv2dSame"].contains(module.className)
         let isStatic = module.className == "Conv2dStaticSamePadding"
-        guard
-            module.isPlainConvolution || isStandardized || isSame || isStatic
-        else { return "is \(module.title), expected Conv2d" }
+        guard module.isConvolution else { return "is \(module.title), expected Conv\(dimensions)d" }
         if isStandardized {
             guard let epsilon = module.number("eps"), epsilon >= 0 else { return "does not record its eps" }
             standardization = epsilon
         } else if standardization != nil {
             return "is \(module.title), expected StdConv2d"
         }
-        guard let strides = module.pair("stride"), let dilation = module.pair("dilation"),
-            [strides, dilation].allSatisfy({
-                (1...RecordedModule.extentLimit).contains($0.height)
-                    && (1...RecordedModule.extentLimit).contains($0.width)
-            })
+        guard let strides = module.extents("stride", dimensions),
+            let dilation = module.extents("dilation", dimensions),
+            (strides + dilation).allSatisfy((1...RecordedModule.extentLimit).contains)
         else { return "does not record its strides and dilation" }
         if let groups = module.number("groups"), groups != Double(self.groups) {
             return "has \(groups.formatted) groups, expected \(self.groups)"
@@ -28,8 +24,7 @@ extension Convolution {
         if let mode = module.text("padding_mode"), mode != "zeros" {
             return "has padding_mode '\(mode)', expected 'zeros'"
         }
-        self.strides = Extent(height: strides.height, width: strides.width)
-        self.dilation = Extent(height: dilation.height, width: dilation.width)
+        (self.strides, self.dilation) = (Extent(strides), Extent(dilation))
         let resolved = isSame ? .same : isStatic ? Self.margins(of: padding) : margins(module)
         guard let resolved else { return "does not record its padding" }
         self.padding = resolved
@@ -40,21 +35,15 @@ extension Convolution {
     private func margins(_ module: RecordedModule) -> Padding? {
         if module.text("padding") == "valid" { return .valid }
         if module.text("padding") == "same" {
-            let rows = dilation.height.multipliedReportingOverflow(by: size.height - 1)
-            let columns = dilation.width.multipliedReportingOverflow(by: size.width - 1)
-            guard !rows.overflow, !columns.overflow else { return nil }
-            let (top, left) = (rows.partialValue / 2, columns.partialValue / 2)
+            let reaches = zip(dilation.all, size.all).map { $0.multipliedReportingOverflow(by: $1 - 1) }
+            guard !reaches.contains(where: { $0.overflow }) else { return nil }
             return .margins(
-                Margins(
-                    top: top, bottom: rows.partialValue - top, left: left,
-                    right: columns.partialValue - left))
+                Margins(reaches.map { ($0.partialValue / 2, $0.partialValue - $0.partialValue / 2) }))
         }
-        guard let margins = module.pair("padding"),
-            [margins.height, margins.width].allSatisfy((0...RecordedModule.extentLimit).contains)
+        guard let margins = module.extents("padding", dimensions),
+            margins.allSatisfy((0...RecordedModule.extentLimit).contains)
         else { return nil }
-        return .margins(
-            Margins(
-                top: margins.height, bottom: margins.height, left: margins.width, right: margins.width))
+        return .margins(Margins(margins.map { ($0, $0) }))
     }
 
     /// The margins that efficientnet_pytorch's module in a convolution adds.

@@ -6,11 +6,15 @@ import Tensors
 /// A node has the module of its name; several nodes of a block that have none share the modules directly in the block that
 /// no node is named after. What no module records stays as the network's family has it.
 struct ModuleComparison {
-    private let modules: RecordedModules
+    let modules: RecordedModules
     /// The network with what the modules record.
     private(set) var network: Network
     /// What the modules record and the network cannot express, a line each.
     private(set) var contradictions: [String] = []
+    /// Modules of another class in the place of a convolution or a norm.
+    private(set) var replaced: Set<String> = []
+    /// Modules that hold others that no node stands for, or such functions: where these are called is unknown.
+    private(set) var changed: Set<String> = []
     /// Modules that nodes stand for.
     private var claimed: Set<String> = []
 
@@ -41,6 +45,7 @@ struct ModuleComparison {
             claimed.insert(inner)
             if let problem = convolution.take(module, static: modules[inner]) {
                 report(path, problem)
+                if !module.isConvolution { replaced.insert(path) }
             } else {
                 network.nodes[index].operation = .convolution(convolution)
             }
@@ -52,9 +57,13 @@ struct ModuleComparison {
                 network.nodes[index].operation = .groupNorm(norm)
             } else {
                 report(path, "is \(module.title), expected GroupNorm")
+                replaced.insert(path)
             }
         case .batchNorm:
-            if !module.isBatchNorm { report(path, "is \(module.title), expected BatchNorm2d") }
+            if !module.isBatchNorm {
+                report(path, "is \(module.title), expected BatchNorm2d")
+                replaced.insert(path)
+            }
         default: break
         }
     }
@@ -151,6 +160,7 @@ struct ModuleComparison {
         if let first, isOne, found.allSatisfy({ $0 == first }) {
             for node in expected.keys { network.nodes[node].operation = .activation(first) }
         } else if isOne || !found.allSatisfy({ found in expected.values.contains { $0 == found } }) {
+            changed.insert(block)
             let names = paths.compactMap { modules[$0]?.className } + (paths.isEmpty ? ["functions"] : [])
             report(
                 block,
@@ -189,6 +199,7 @@ struct ModuleComparison {
         for path in modules.leafPaths where !claimed.contains(path) {
             guard let module = modules[path], !module.isWithoutEffect else { continue }
             if let averaged = module.averagedSide, averaged == 1 || averaged == side { continue }
+            changed.insert(RecordedModules.parent(path))
             report(path, "is \(module.title), which is not part of a \(network.architecture)")
         }
     }

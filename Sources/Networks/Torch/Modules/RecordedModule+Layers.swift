@@ -20,9 +20,24 @@ extension RecordedModule {
         isKnown && className.hasPrefix("ConvTranspose") || flag("transposed") == true
     }
 
-    /// Whether it is one of PyTorch's convolutions that are not transposed.
+    /// Whether it is one of PyTorch's convolutions that are not transposed, or torchvision's of videos, which only set
+    /// their strides and padding.
     package var isPlainConvolution: Bool {
-        library.hasPrefix("torch.nn.modules.conv") && className.hasPrefix("Conv") && !isTransposedConvolution
+        if library == "torchvision.models.video.resnet",
+            ["Conv3DSimple", "Conv3DNoTemporal"].contains(className)
+        {
+            return true
+        }
+        return library.hasPrefix("torch.nn.modules.conv") && className.hasPrefix("Conv")
+            && !isTransposedConvolution
+    }
+
+    /// Whether it is a convolution that is computed here.
+    var isConvolution: Bool {
+        isPlainConvolution
+            || [
+                "StdConv2d", "StdConv2dSame", "Conv2dSame", "Conv2dSamePadding", "Conv2dStaticSamePadding",
+            ].contains(className)
     }
 
     /// Whether a node of batch normalization may stand for it: libraries copy these classes under their own names.
@@ -75,6 +90,8 @@ extension RecordedModule {
         case "ELU": return number("alpha").map { .elu(alpha: Float($0)) }
         case "SELU": return .selu
         case "GELU":
+            // PyTorch before 1.12 knew the exact function alone.
+            if settings["approximate"] == nil { return .gelu }
             return switch text("approximate") {
             case "none": .gelu
             case "tanh": .approximateGELU
@@ -159,13 +176,17 @@ extension RecordedModule {
         return Margins(top: margins[2], bottom: margins[3], left: margins[0], right: margins[1])
     }
 
-    /// Rows and columns of the map that a mean over regions makes, 1 for the mean of all positions; nil for other modules.
+    /// The extent, the same along all dimensions, of the map or volume that a mean over regions makes, 1 for the mean of all
+    /// positions; nil for other modules.
     var averagedSide: Int? {
         guard isKnown else { return nil }
         switch className {
         case "AdaptiveAvgPool2d":
             guard let size = pair("output_size"), size.height == size.width else { return nil }
             return size.height
+        case "AdaptiveAvgPool3d":
+            guard let size = extents("output_size", 3), size == [1, 1, 1] else { return nil }
+            return 1
         case "FastAdaptiveAvgPool2d", "FastAdaptiveAvgPool": return 1
         default: return nil
         }
