@@ -12,18 +12,7 @@ extension Node {
 
     /// The value's shape for operands of these shapes.
     func shape(of operands: [Shape]) throws(NetworkError) -> Shape {
-        switch operation {
-        case .merge(.subtract) where operands.count > 2:
-            throw mismatch("\(operands.count) inputs", "two inputs")
-        case .add, .multiply, .merge: return try broadcast(operands)
-        case .concatenate: return try concatenation(operands)
-        case .stack:
-            guard let first = operands.first, operands.allSatisfy({ $0 == first }) else {
-                throw mismatch(operands.map(\.description).joined(separator: " and "), "equal shapes")
-            }
-            return try checked(first.extents + [operands.count], first)
-        default: break
-        }
+        if let shape = try joinedShape(operands) { return shape }
         guard operands.count == 1 else { throw mismatch("\(operands.count) inputs", "one input") }
         let operand = operands[0]
         switch operation {
@@ -63,6 +52,22 @@ extension Node {
         case .add, .multiply, .merge, .concatenate, .stack: break
         }
         return operand
+    }
+
+    /// Operations that join several operands; nil for another.
+    private func joinedShape(_ operands: [Shape]) throws(NetworkError) -> Shape? {
+        switch operation {
+        case .merge(.subtract) where operands.count > 2:
+            throw mismatch("\(operands.count) inputs", "two inputs")
+        case .add, .multiply, .merge: return try broadcast(operands)
+        case .concatenate: return try concatenation(operands)
+        case .stack:
+            guard let first = operands.first, operands.allSatisfy({ $0 == first }) else {
+                throw mismatch(operands.map(\.description).joined(separator: " and "), "equal shapes")
+            }
+            return try checked(first.extents + [operands.count], first)
+        default: return nil
+        }
     }
 
     /// Operations that take a map or a volume and change its extents.

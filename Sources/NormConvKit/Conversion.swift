@@ -55,7 +55,7 @@ public struct Conversion: Sendable {
         guard options == nil else { return note }
         var kept = model.note ?? note.unchanged
         (kept.preprocess, kept.family) = (note.preprocess, note.family)
-        (kept.batchEpsilons, kept.modules) = (note.batchEpsilons, note.modules)
+        (kept.batchEpsilons, kept.modules, kept.refresh) = (note.batchEpsilons, note.modules, note.refresh)
         return kept
     }
 

@@ -31,6 +31,8 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package var family: String?
     /// How the conversion was calibrated, if it was.
     package var calibration: Calibration?
+    /// How the batch norms' statistics were estimated anew before, if they were; nil in older files.
+    package var refresh: Refresh?
     /// The Python source of the Keras layer that standardizes its weights (`--ws layer`).
     package var kerasLayer: String?
     /// All group norms by layer: PyTorch's names record neither groups nor ε.
@@ -63,6 +65,18 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         package var steps: [String]
         /// Agreement on the held-out images.
         package var agreement: Double
+    }
+
+    /// How the statistics of batch norms were estimated anew.
+    package struct Refresh: Codable, Sendable, Equatable {
+        /// Images that passed through the network.
+        package var images: Int
+        /// Images in a batch.
+        package var batch: Int
+        /// The random seed.
+        package var seed: UInt64
+        /// How batch variances were averaged.
+        package var variance: RefreshReport.Variance
     }
 
     /// The note of a conversion.
@@ -118,12 +132,14 @@ package struct ConversionNote: Codable, Sendable, Equatable {
 extension ConversionNote {
     /// What reports tell of it.
     var summary: ConversionSummary {
-        ConversionSummary(
+        var summary = ConversionSummary(
             to: to, groups: groups, initialization: initialization,
             weightStandardization: weightStandardization,
             calibration: calibration.map {
                 .init(images: $0.fitted, heldOut: $0.setAside, synthetic: $0.synthesized ?? false)
             }, version: normconv)
+        summary.refreshImages = refresh?.images
+        return summary
     }
 }
 

@@ -116,6 +116,11 @@ extension Model {
         let epsilons = statedEpsilons.filter { remaining.contains($0.key) }
         note.batchEpsilons = epsilons.isEmpty ? nil : epsilons
         note.modules = otherModules.isEmpty ? nil : otherModules
+        note.refresh =
+            refresh.map {
+                ConversionNote.Refresh(
+                    images: $0.images, batch: $0.batch, seed: $0.seed, variance: $0.variance)
+            } ?? self.note?.refresh
         return note
     }
 

@@ -10,6 +10,8 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
     package var weightStandardization: String
     /// How it was calibrated; absent where it was not.
     package var calibration: Calibration?
+    /// Images that the statistics of batch norms were estimated anew on, before all else; absent where they were not.
+    package var refreshImages: Int?
     /// The version of normconv that converted it.
     package var version: String
 
@@ -40,8 +42,10 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
 
     /// One line for people: `GroupNorm with 8 channels a group, closed form, weights not standardized (normconv 0.2.0)`.
     package var text: String {
-        guard to != "none" else { return "layout changed only (normconv \(short(version)))" }
-        return [target, parameters, standardization].joined(separator: ", ")
+        let refresh = refreshImages.map { "statistics of batch norms from \(Formatting.grouped($0)) images" }
+        let conversion = to == "none" ? [] : [target, parameters, standardization]
+        let parts = (refresh.map { [$0] } ?? []) + conversion
+        return (parts.isEmpty ? "layout changed only" : parts.joined(separator: ", "))
             + " (normconv \(short(version)))"
     }
 

@@ -17,7 +17,11 @@ extension ConvertReport {
             "\(Formatting.counted(norms, "batch norm")) to group norms, epsilon \(conversion.epsilonText); "
                 + "\(Formatting.counted(standardized.count, "convolution")) standardized",
         ]
-        if stages.isEmpty, standardized.isEmpty { lines[1] = "Norms and weights are unchanged" }
+        if stages.isEmpty, standardized.isEmpty {
+            lines[1] =
+                refresh == nil
+                ? "Norms and weights are unchanged" : "The norms stay; only their statistics changed"
+        }
         lines += stages.isEmpty ? [] : table.lines.map { "  " + $0 }
         lines += pairs.summary
         let open = pairs.openConvolutions

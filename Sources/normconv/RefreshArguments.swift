@@ -44,7 +44,7 @@ extension RefreshReport {
         var lines = [
             "Refreshed the statistics of \(Formatting.counted(norms.count, "batch norm")) on "
                 + "\(Formatting.grouped(images)) images of \(data), "
-                + "\(batches == 1 ? "1 batch" : "\(Formatting.grouped(batches)) batches") of \(batch), \(variance) variances, seed \(seed)",
+                + "\(batches == 1 ? "1 batch" : "\(Formatting.grouped(batches)) batches") of \(batch), \(variance.text), seed \(seed)",
             "  on average means moved by \(Formatting.fixed(mean, digits: 2)) standard deviations, standard deviations by a "
                 + "factor of \(Formatting.fixed(factor, digits: 2))",
         ]
@@ -54,5 +54,15 @@ extension RefreshReport {
                     + Formatting.fixed(most.deviationFactor, digits: 2))
         }
         return lines
+    }
+}
+
+extension RefreshReport.Variance {
+    fileprivate var text: String {
+        switch self {
+        case .biased: "biased variances"
+        case .unbiased: "unbiased variances"
+        case .mixed: "variances unbiased on maps and biased elsewhere"
+        }
     }
 }

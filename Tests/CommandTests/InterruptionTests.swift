@@ -89,6 +89,28 @@ struct InterruptionTests {
         }
     }
 
+    @Test("a Ctrl-C ends a refresh of statistics by the exit code, with its line cleared and no file")
+    func refresh() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            var isSent = false
+            let run = try normconv(
+                columns: 120,
+                [
+                    "convert", model, folder + "/out.h5", "--to", "none", "--refresh-statistics", split,
+                    "--refresh-images", "1000", "--refresh-batch", "2", "--calibration-memory", "1M",
+                ]
+            ) { text, process in
+                if !isSent, text.contains("refreshing statistics") {
+                    isSent = true
+                    kill(process.processIdentifier, SIGINT)
+                }
+            }
+            #expect(isSent && run.code == 130)
+            #expect(run.text.hasSuffix("\r\u{1B}[K"), "\(run.text.suffix(40))")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
     @Test(
         "a first Ctrl-C ends a calibration with the best network so far, in any stage",
         arguments: ["outputs ", "layers ", "training "])

@@ -19,6 +19,9 @@ struct RefreshCommandTests {
         #expect(
             run.code == 0 && run.output.contains("9 batch norms on 96 images of \(images), 6 batches of 16"))
         #expect(run.output.contains("biased variances, seed 0\n  on average means moved by "))
+        #expect(
+            run.output.contains("The norms stay; only their statistics changed") == (target == "none"))
+        #expect(!run.output.contains("unchanged"))
         let report = try #require(
             convert("--to", target, "--refresh-images", "20", "--seed", "3", "--json").json()["refresh"]
                 as? [String: Any])

@@ -185,6 +185,15 @@ struct ConversionSummaryTests {
             text("ln", "auto", "statistics", "on", .init(images: 96, heldOut: 32, synthetic: true)) == start
                 + "calibrated on 96 synthetic images, judged by 32 others" + end)
         #expect(text("none", "-", "-", "off") == "layout changed only (normconv 1.2.3)")
+        var refreshed = ConversionSummary(
+            to: "none", groups: "-", initialization: "-", weightStandardization: "off", version: "1.2.3")
+        refreshed.refreshImages = 1536
+        #expect(refreshed.text == "statistics of batch norms from 1,536 images (normconv 1.2.3)")
+        (refreshed.to, refreshed.initialization) = ("in", "copy")
+        #expect(
+            refreshed.text
+                == "statistics of batch norms from 1,536 images, InstanceNorm (one channel a group), parameters copied, "
+                + "weights not standardized (normconv 1.2.3)")
     }
 
     @Test("a note's unknown words are shown as they are, and shortened")

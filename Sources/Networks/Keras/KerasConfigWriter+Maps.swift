@@ -1,8 +1,34 @@
 import OrderedJSON
 import Tensors
 
-/// Parts of maps and other sizes.
+/// Pooling, parts of maps and other sizes.
 extension KerasConfigWriter {
+    mutating func append(
+        _ pool: Pool, _ name: String, _ node: Node, _ operands: [String]
+    ) throws(NetworkError) {
+        if case .margins(let margins) = pool.padding, margins != Margins(0) {
+            // Zeros never win where nothing is negative; a mean counts them.
+            guard pool.kind == .maximum, isNotNegative(node.inputs[0]) else {
+                throw .noKerasLayer(layer: node.layer, for: "pooling that leaves its padding out")
+            }
+        }
+        let padding = try margins(pool.padding, before: name, operands)
+        append(
+            pool.kind == .maximum ? "MaxPooling2D" : "AveragePooling2D", name,
+            [
+                ("pool_size", pair(pool.size)), ("strides", pair(pool.strides)),
+                ("padding", .string(padding.text)), ("data_format", .string("channels_last")),
+            ], [padding.operand])
+    }
+
+    private func isNotNegative(_ node: Int) -> Bool {
+        switch network.nodes[node].operation {
+        case .activation(.relu), .activation(.clippedReLU), .activation(.sigmoid): true
+        case .pool, .zeroPad: isNotNegative(network.nodes[node].inputs[0])
+        default: false
+        }
+    }
+
     mutating func append(_ crop: Crop, _ name: String, _ operands: [String]) {
         switch crop {
         case .margins(let margins):

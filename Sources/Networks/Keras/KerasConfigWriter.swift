@@ -42,29 +42,9 @@ struct KerasConfigWriter {
     private mutating func add(_ node: Node) throws(NetworkError) {
         let operands = node.inputs.map { outputs[$0] }
         let name = unique(String(node.layer.map { "/.".contains($0) ? "_" : $0 }))
-        switch node.operation {
-        case .input:
-            let extents = [network.input.height, network.input.width].map { $0.map(JSON.int) ?? .null }
-            let shape = JSON.array([.null] + extents + [.int(network.input.channels)])
-            append("InputLayer", name, [("batch_shape", shape), ("dtype", .string("float32"))], [])
-        case .convolution(let convolution): try append(convolution, name, operands)
-        case .transposedConvolution(let convolution): append(convolution, name, operands)
-        case .dense(let dense):
-            append(
-                "Dense", name,
-                [("units", .int(dense.outputs)), ("use_bias", .bool(dense.bias != nil))], operands)
-            keep([(dense.kernel, "kernel"), (dense.bias, "bias")], name)
-        case .batchNorm, .groupNorm, .layerNorm: appendNorm(node.operation, name, operands)
-        case .activation(let activation): try append(activation, name, node.layer, operands)
-        case .prelu(let prelu): append(prelu, name, operands)
-        case .pool(let pool): try append(pool, name, node, operands)
-        case .globalPool(let kind, let keepsDimensions):
-            append(
-                kind == .average ? "GlobalAveragePooling2D" : "GlobalMaxPooling2D", name,
-                [("keepdims", .bool(keepsDimensions))], operands)
-        case .opaque: break
-        default: try appendWithoutWeights(node, name, operands)
-        }
+        var isWritten = try appendWithWeights(node, name, operands)
+        if !isWritten { isWritten = try appendWithoutWeights(node, name, operands) }
+        guard isWritten else { throw .noKerasLayer(layer: node.layer, for: "its operation") }
         let last = layers.last?["name"]?.string ?? name
         switch node.operation {
         case .convolution, .batchNorm, .groupNorm, .layerNorm: result.layers[node.layer] = last
@@ -73,11 +53,40 @@ struct KerasConfigWriter {
         outputs.append(last)
     }
 
-    /// Operations on shapes and values.
+    /// Appends a layer that has parameters; false for another.
+    private mutating func appendWithWeights(
+        _ node: Node, _ name: String, _ operands: [String]
+    ) throws(NetworkError) -> Bool {
+        switch node.operation {
+        case .convolution(let convolution): try append(convolution, name, operands)
+        case .transposedConvolution(let convolution): append(convolution, name, operands)
+        case .dense(let dense):
+            append(
+                "Dense", name,
+                [("units", .int(dense.outputs)), ("use_bias", .bool(dense.bias != nil))], operands)
+            keep([(dense.kernel, "kernel"), (dense.bias, "bias")], name)
+        case .batchNorm, .groupNorm, .layerNorm: appendNorm(node.operation, name, operands)
+        case .prelu(let prelu): append(prelu, name, operands)
+        default: return false
+        }
+        return true
+    }
+
+    /// Appends the input or an operation on shapes and values; false for another.
     private mutating func appendWithoutWeights(
         _ node: Node, _ name: String, _ operands: [String]
-    ) throws(NetworkError) {
+    ) throws(NetworkError) -> Bool {
         switch node.operation {
+        case .input:
+            let extents = [network.input.height, network.input.width].map { $0.map(JSON.int) ?? .null }
+            let shape = JSON.array([.null] + extents + [.int(network.input.channels)])
+            append("InputLayer", name, [("batch_shape", shape), ("dtype", .string("float32"))], [])
+        case .activation(let activation): try append(activation, name, node.layer, operands)
+        case .pool(let pool): try append(pool, name, node, operands)
+        case .globalPool(let kind, let keepsDimensions):
+            append(
+                kind == .average ? "GlobalAveragePooling2D" : "GlobalMaxPooling2D", name,
+                [("keepdims", .bool(keepsDimensions))], operands)
         case .zeroPad(let margins): append("ZeroPadding2D", name, [("padding", padding(margins))], operands)
         case .add: append("Add", name, [], operands)
         case .multiply: append("Multiply", name, [], operands)
@@ -99,11 +108,9 @@ struct KerasConfigWriter {
             throw .noKerasLayer(layer: node.layer, for: "a shortcut that pads channels with zeros")
         case .standardizeInput:
             throw .noKerasLayer(layer: node.layer, for: "a normalization of the input by stored statistics")
-        case .input, .convolution, .transposedConvolution, .dense, .batchNorm, .groupNorm, .layerNorm,
-            .activation,
-            .prelu, .pool, .globalPool, .opaque:
-            break
+        default: return false
         }
+        return true
     }
 
     private mutating func append(
@@ -147,7 +154,7 @@ struct KerasConfigWriter {
     // MARK: Layers
 
     /// A layer of zeros around its operand where the margins are not Keras' own.
-    private mutating func margins(
+    mutating func margins(
         _ padding: Padding, before name: String, _ operands: [String]
     ) throws(NetworkError) -> (operand: String, text: String) {
         switch padding {
@@ -157,32 +164,6 @@ struct KerasConfigWriter {
             let pad = unique(name + "_pad")
             append("ZeroPadding2D", pad, [("padding", self.padding(margins))], operands)
             return (pad, "valid")
-        }
-    }
-
-    private mutating func append(
-        _ pool: Pool, _ name: String, _ node: Node, _ operands: [String]
-    ) throws(NetworkError) {
-        if case .margins(let margins) = pool.padding, margins != Margins(0) {
-            // Zeros never win where nothing is negative; a mean counts them.
-            guard pool.kind == .maximum, isNotNegative(node.inputs[0]) else {
-                throw .noKerasLayer(layer: node.layer, for: "pooling that leaves its padding out")
-            }
-        }
-        let padding = try margins(pool.padding, before: name, operands)
-        append(
-            pool.kind == .maximum ? "MaxPooling2D" : "AveragePooling2D", name,
-            [
-                ("pool_size", pair(pool.size)), ("strides", pair(pool.strides)),
-                ("padding", .string(padding.text)), ("data_format", .string("channels_last")),
-            ], [padding.operand])
-    }
-
-    private func isNotNegative(_ node: Int) -> Bool {
-        switch network.nodes[node].operation {
-        case .activation(.relu), .activation(.clippedReLU), .activation(.sigmoid): true
-        case .pool, .zeroPad: isNotNegative(network.nodes[node].inputs[0])
-        default: false
         }
     }
 

@@ -13,8 +13,8 @@ extension Model {
     /// that of the training. Images pass through it in batches as in training: each batch norm uses the mean and variance of
     /// the batch. The new statistics are the averages over all batches. A last batch that is not full is left out.
     ///
-    /// The variances of a PyTorch network are averages of unbiased batch variances, those of a Keras network of biased ones,
-    /// as each of them keeps them.
+    /// Batch variances are averaged as the network's framework keeps them: unbiased in PyTorch, biased in Keras 3. Keras 2 keeps
+    /// unbiased ones of maps and volumes and biased ones elsewhere, as its fused batch norm alone applies Bessel's correction.
     ///
     /// - Parameters:
     ///   - split: the images, opened with `split`; labels are not read.
@@ -45,15 +45,14 @@ extension Model {
             try checkGraph()
             guard network.batchNormCount > 0 else { throw RefreshFailure.noBatchNorm(path: path) }
             try run.split.check(run.preprocessing)
-            let (statistics, batch, images) = try run.statistics(
-                of: network, parameters, isUnbiased: !network.family.isKeras, progress)
+            let result = try run.statistics(of: network, parameters, correcting: biasCorrection, progress)
             var model = self
             var report = RefreshReport(
-                data: run.split.file, images: images, batch: batch, seed: run.seed,
-                variance: statistics.isUnbiased ? "unbiased" : "biased", norms: [])
+                data: run.split.file, images: result.images, batch: result.batch, seed: run.seed,
+                variance: result.variance, norms: [])
             for case (let layer, .batchNorm(let norm)) in network.nodes.map({ ($0.layer, $0.operation) })
             where model.refreshed[norm.mean] == nil {
-                guard let new = statistics.average(of: norm.mean) else { continue }
+                guard let new = result.averages.average(of: norm.mean) else { continue }
                 try Self.check(new, layer)
                 let old = try [norm.mean, norm.variance].map { try stored[$0]?.read().values ?? [] }
                 report.norms.append(
@@ -66,12 +65,38 @@ extension Model {
         }
     }
 
+    /// Where the framework keeps unbiased variances. Without a configuration the version of Keras is not known.
+    private var biasCorrection: BiasCorrection {
+        guard network.family.isKeras else { return .everywhere }
+        return config?.isKeras3Model == false ? .fused : .none
+    }
+
     /// Throws for a value that float32 does not hold.
     private static func check(_ new: (mean: [Double], variance: [Double]), _ layer: String) throws {
         for channel in new.mean.indices {
             guard Float(new.mean[channel]).isFinite, Float(new.variance[channel]).isFinite else {
                 throw RefreshFailure.notFinite(layer: layer, channel: channel)
             }
+        }
+    }
+}
+
+/// Where a framework applies Bessel's correction to the batch variances that it keeps.
+private enum BiasCorrection {
+    /// Nowhere: Keras 3.
+    case none
+    /// Everywhere: PyTorch.
+    case everywhere
+    /// In TensorFlow's fused batch norm, which Keras 2 takes for tensors of rank 4 and 5: maps and volumes with their batch. Steps
+    /// and vectors have a lower rank.
+    case fused
+
+    /// Whether it applies to values of this shape; `dimensions` are those of the network's input, as steps are maps of one row.
+    func applies(to shape: Shape, dimensions: Int) -> Bool {
+        switch self {
+        case .none: false
+        case .everywhere: true
+        case .fused: shape.rank == 4 || shape.rank == 3 && dimensions != 1
         }
     }
 }
@@ -87,12 +112,24 @@ private struct RefreshRun: Sendable {
 
     private static let usualBatch = 64
 
-    /// The averages by name of the running mean, the images in a batch, and the images of all batches.
+    /// What a run gives.
+    struct Result {
+        /// Averages by name of the running mean.
+        var averages = AveragedStatistics()
+        /// How variances were averaged.
+        var variance = RefreshReport.Variance.biased
+        /// Images in a batch.
+        var batch: Int
+        /// Images of all batches.
+        var images: Int
+    }
+
     func statistics(
-        of network: Network, _ parameters: ParameterTable, isUnbiased: Bool,
+        of network: Network, _ parameters: ParameterTable, correcting correction: BiasCorrection,
         _ progress: @escaping @Sendable (Int, Int) -> Void
-    ) throws -> (statistics: AveragedStatistics, batch: Int, images: Int) {
-        let shape: Shape = [split.height, split.width, split.channels]
+    ) throws -> Result {
+        let shape = split.shape
+        let shapes = try network.shapes(forImage: shape)
         let engine = try BatchStatisticsEngine(
             network: network, parameters: parameters, imageShape: shape, memory: memory)
         let count = min(max(images, 0), split.count)
@@ -104,7 +141,8 @@ private struct RefreshRun: Sendable {
         let source = source(shape, count: total)
         let done = Counter()
         progress(0, total)
-        var statistics = AveragedStatistics(isUnbiased: isUnbiased)
+        var result = Result(batch: batch, images: total)
+        var corrections: Set<Bool> = []
         var single: String?
         _ = try engine.run(
             on: source, batchSize: batch, limit: Self.usualBatch, progress: { progress(done.add($0), total) },
@@ -112,10 +150,14 @@ private struct RefreshRun: Sendable {
                 let node = network.nodes[entered.node]
                 guard case .batchNorm(let norm) = node.operation else { return }
                 if entered.count < 2 { single = single ?? node.layer }
-                statistics.add(entered, of: norm.mean)
+                let isUnbiased = correction.applies(
+                    to: shapes[entered.node], dimensions: network.input.dimensions)
+                corrections.insert(isUnbiased)
+                result.averages.add(entered, of: norm.mean, isUnbiased: isUnbiased)
             })
         if let single { throw RefreshFailure.singleValue(layer: single) }
-        return (statistics, batch, total)
+        result.variance = corrections.count > 1 ? .mixed : corrections.contains(true) ? .unbiased : .biased
+        return result
     }
 
     /// The images that the seed draws, read when they are needed.

@@ -11,10 +11,20 @@ package struct RefreshReport: Codable, Sendable, Equatable {
     package var batch: Int
     /// The seed that drew them.
     package var seed: UInt64
-    /// How batch variances were averaged: `unbiased` (PyTorch) or `biased` (Keras).
-    package var variance: String
+    /// How batch variances were averaged.
+    package var variance: Variance
     /// How far the statistics of each norm moved, in topological order.
     package var norms: [Norm]
+
+    /// What variances of a batch are.
+    package enum Variance: String, Codable, Sendable {
+        /// The mean of squared deviations: Keras 3, and Keras 2 on steps and vectors.
+        case biased
+        /// That times N/(N − 1) for N values: PyTorch, and Keras 2 on maps and volumes.
+        case unbiased
+        /// Unbiased on maps and volumes, biased elsewhere: Keras 2.
+        case mixed
+    }
 
     /// How far a norm's statistics moved.
     package struct Norm: Codable, Sendable, Equatable {

@@ -19,17 +19,17 @@ package struct AveragedStatistics: Sendable {
         var batches = 0
     }
 
-    /// Whether batch variances are unbiased before they are averaged, as in PyTorch's running variances. Keras' are biased.
-    package let isUnbiased: Bool
     private var sums: [String: Sum] = [:]
 
     /// Nothing yet.
-    package init(isUnbiased: Bool) { self.isUnbiased = isUnbiased }
+    package init() {}
 
     /// Adds a batch of the norm with this name. A norm that is called several times has several for each batch of images.
-    package mutating func add(_ batch: NormBatch, of norm: String) {
+    /// `isUnbiased` multiplies its variances by N/(N − 1), Bessel's correction, where N is the batch's `count`: as PyTorch
+    /// does in running variances.
+    package mutating func add(_ batch: NormBatch, of norm: String, isUnbiased: Bool) {
         var sum = sums[norm] ?? Sum(mean: batch.mean.map { _ in 0 }, variance: batch.variance.map { _ in 0 })
-        // A single value has no unbiased variance: 0/0 is told by `average`.
+        // A single value has no unbiased variance: 0/0 shows in `average`.
         let factor = isUnbiased ? Double(batch.count) / Double(batch.count - 1) : 1
         for channel in batch.mean.indices {
             sum.mean[channel] += batch.mean[channel]
