@@ -100,7 +100,7 @@ extension [Model] {
     /// Throws what `Model.split` throws, and `SplitFailure` if the networks resize image files differently or their outputs
     /// are different classes.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
-        for model in self { try naming(model.path) { try model.checkLayers() } }
+        for model in self { try naming(model.path) { try model.checkGraph() } }
         // A file without class names is assumed to have the same classes as the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)
@@ -141,7 +141,7 @@ extension Model {
     /// Throws `DatasetError`, `SplitFailure` if the split does not fit the network, and `EvaluationRefusal` if the network
     /// cannot be computed.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
-        try naming(self.path) { try checkLayers() }
+        try naming(self.path) { try checkGraph() }
         let named = try (options.requiresLabels ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
         }

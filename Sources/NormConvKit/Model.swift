@@ -167,13 +167,16 @@ public struct Model: Sendable {
             throw NetworkError.epsilonIsKnown(found: epsilon)
         }
         facts.modules = modules(of: checkpoint, note)
-        // A note of another layout alone says nothing that the names did not say before.
-        let norms =
-            note?.to == "none"
-            ? nil : note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
-        return try recognizeNames(
-            parameters: checkpoint.parameters, groupNorms: norms, kind: kind,
-            isTopological: checkpoint.isTopological, isKeras: checkpoint.layout.isKeras, facts: facts)
+        let norms = note?.norms.mapValues { GroupNormSettings(groups: $0.groups, epsilon: $0.epsilon) }
+        func recognized(_ norms: [String: GroupNormSettings]?) throws -> Recognition {
+            try recognizeNames(
+                parameters: checkpoint.parameters, groupNorms: norms, kind: kind,
+                isTopological: checkpoint.isTopological, isKeras: checkpoint.layout.isKeras, facts: facts)
+        }
+        guard note?.to == "none" else { return try recognized(norms) }
+        // A note of another layout alone is only needed for what the names do not say.
+        let byNames = try recognized(nil)
+        return byNames.unknownNorms.isEmpty || norms?.isEmpty != false ? byNames : try recognized(norms)
     }
 
     /// What may make another function of a network that is known by its names: numbers in the file that it does not use.

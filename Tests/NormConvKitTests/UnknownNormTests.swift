@@ -125,9 +125,28 @@ struct UnknownNormTests {
             let told = try Model(path: path, norms: .group(4))
             let plan = ConversionPlan(unchanged: told.network)
             let note = told.note(of: plan, options: ConversionOptions())
-            try told.write(plan, note: note, to: output, layout: .safetensors, overwrite: false)
-            let model = try Model(path: output)
-            #expect(model.unknownNorms.isEmpty && model.network.nodes == told.network.nodes)
+            for (number, note) in [note, note.unchanged].enumerated() {
+                let output = "\(output)\(number).safetensors"
+                try told.write(plan, note: note, to: output, layout: .safetensors, overwrite: false)
+                let model = try Model(path: output)
+                #expect(model.unknownNorms.isEmpty && model.network.nodes == told.network.nodes)
+            }
+        }
+    }
+
+    @Test("that they are unknown is said before anything of the images")
+    func split() throws {
+        try TestFiles.withTemporaryFolder { folder throws in
+            let path = folder + "/gn.h5"
+            try write(to: path)
+            let model = try Model(path: path)
+            for split in [TestFiles.fixture("mnist-test.h5"), folder + "/none.npz"] {
+                let one = #expect(throws: (any Error).self) { try model.split(path: split) }
+                let several = #expect(throws: (any Error).self) { try [model, model].split(path: split) }
+                for error in [one, several] {
+                    #expect(error.map { "\($0)" }?.contains("does not record the kind of 7 norms") == true)
+                }
+            }
         }
     }
 
