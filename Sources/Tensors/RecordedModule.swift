@@ -29,8 +29,13 @@ package struct RecordedModule: Sendable, Equatable, Codable {
         "kernel_size",
         "ceil_mode", "count_include_pad", "divisor_override", "output_size", "num_groups", "eps",
         "negative_slope",
-        "alpha", "approximate", "min_val", "max_val", "beta", "value",
+        "alpha", "approximate", "min_val", "max_val", "beta", "threshold", "value", "add_maxpool",
     ]
+
+    /// The setting of a traced batch norm that says whether it takes the statistics of the batch.
+    package static let takesBatchStatistics = "batch_statistics"
+    /// The setting that says whether functions of the user's own run with the module.
+    package static let hasHooks = "hooks"
 
     /// A number; nil where the attribute is missing or something else.
     package func number(_ name: String) -> Double? {
@@ -54,6 +59,9 @@ package struct RecordedModule: Sendable, Equatable, Codable {
         switch settings[name] {
         case .number(let value): values = Array(repeating: value, count: dimensions)
         case .numbers(let numbers) where numbers.count == dimensions: values = numbers
+        // PyTorch repeats the element of a list of one.
+        case .numbers(let numbers) where numbers.count == 1:
+            values = Array(repeating: numbers[0], count: dimensions)
         default: return nil
         }
         let extents = values.compactMap { Int(exactly: $0) }
@@ -64,6 +72,21 @@ package struct RecordedModule: Sendable, Equatable, Codable {
     package func pair(_ name: String) -> (height: Int, width: Int)? {
         extents(name, 2).map { ($0[0], $0[1]) }
     }
+
+    /// The same, and `fallback` where the attribute is missing.
+    package func pair(
+        _ name: String, default fallback: (height: Int, width: Int)
+    ) -> (height: Int, width: Int)? {
+        settings[name] == nil || settings[name] == .numbers([]) ? fallback : pair(name)
+    }
+
+    /// A truth value, and `fallback` where the attribute is missing; nil where it is something else.
+    package func flag(_ name: String, default fallback: Bool) -> Bool? {
+        settings[name] == nil ? fallback : flag(name)
+    }
+
+    /// Whether the attribute is missing or None.
+    package func isAbsent(_ name: String) -> Bool { (settings[name] ?? RecordedSetting.none) == RecordedSetting.none }
 }
 
 /// The value of a module's attribute.

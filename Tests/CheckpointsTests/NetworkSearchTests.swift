@@ -226,7 +226,10 @@ struct TorchScriptCodeTests {
         )
         #expect(
             classes["Traced"]
-                == .init(isModule: true, called: ["eps": .number(1e-5)], functions: ["batch_norm"]))
+                == .init(
+                    isModule: true,
+                    called: ["eps": .number(1e-5), RecordedModule.takesBatchStatistics: .flag(false)],
+                    functions: ["batch_norm"]))
         #expect(classes["Plain"] == .init(isModule: false))
     }
 

@@ -48,7 +48,8 @@ struct RecordedLayerTests {
             ["stride": .number(0)], ["stride": .numbers([-1, 1])], ["stride": .number(0x1p62)],
             ["stride": .none],
             ["stride": .number(1.5)], ["stride": .numbers([1, 1, 1])], ["dilation": .number(0x1p40)],
-            ["padding": .numbers([-1, 0])], ["padding": .number(0x1p62)], ["padding": .text("other")],
+            ["padding": .numbers([-1, 0])], ["padding": .number(0x1p62)], ["padding": .numbers([4, 0])],
+            ["padding": .text("other")],
             ["groups": .number(2)], ["groups": .number(1e300)], ["padding_mode": .text("circular")],
         ] as [[String: RecordedSetting]])
     func wrongSettings(changes: [String: RecordedSetting]) {
@@ -133,7 +134,24 @@ struct RecordedLayerTests {
                 "MaxPool2d", ["kernel_size": .number(3), "stride": .number(2), "ceil_mode": .flag(true)],
                 Margins(top: 0, bottom: 1, left: 0, right: 1)
             ),
-            ("AvgPool2d", ["kernel_size": .number(2), "stride": .none], Margins(0)),
+            ("AvgPool2d", ["kernel_size": .number(2)], Margins(0)),
+            // A list of one number is for rows and columns.
+            (
+                "MaxPool2d",
+                [
+                    "kernel_size": .numbers([3]), "stride": .numbers([2]), "padding": .numbers([1]),
+                    "dilation": .numbers([1]),
+                ], Margins(1)
+            ),
+            // What is recorded and cannot be read has no default.
+            ("AvgPool2d", ["kernel_size": .number(2), "stride": .none], nil),
+            ("MaxPool2d", ["kernel_size": .number(3), "padding": .text("1")], nil),
+            ("MaxPool2d", ["kernel_size": .number(3), "dilation": .numbers([2])], nil),
+            ("MaxPool2d", ["kernel_size": .number(3), "ceil_mode": .none], nil),
+            ("AvgPool2d", ["kernel_size": .number(2), "count_include_pad": .number(0)], nil),
+            ("AvgPool2d", ["kernel_size": .number(2), "divisor_override": .numbers([3])], nil),
+            // PyTorch pads by half a window at most.
+            ("MaxPool2d", ["kernel_size": .number(3), "padding": .number(2)], nil),
             ("AvgPool2d", ["kernel_size": .number(3), "padding": .number(1)], nil),
             ("MaxPool2d", ["kernel_size": .number(3), "dilation": .number(2)], nil),
             ("MaxPool2d", ["kernel_size": .number(0)], nil), ("MaxPool2d", [:], nil),
@@ -162,6 +180,14 @@ struct RecordedLayerTests {
             ("torch.nn.modules.activation", "GELU", ["approximate": .text("other")], nil),
             ("torch.nn.modules.activation", "GELU", ["approximate": RecordedSetting.none], nil),
             ("timm.layers.activations", "Swish", [:], .swish),
+            ("torch.nn.modules.activation", "Softplus", ["beta": .number(1)], .softplus),
+            (
+                "torch.nn.modules.activation", "Softplus", ["beta": .number(1), "threshold": .number(20)],
+                .softplus
+            ),
+            (
+                "torch.nn.modules.activation", "Softplus", ["beta": .number(1), "threshold": .number(1)], nil
+            ),
             ("torch.nn.modules.activation", "Softmax", [:], nil),
         ] as [(String, String, [String: RecordedSetting], Activation?)])
     func activations(

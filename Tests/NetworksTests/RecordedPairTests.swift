@@ -50,6 +50,24 @@ struct RecordedPairTests {
         #expect(try unproven(stranger, in: holder) == expected)
     }
 
+    @Test(
+        "what else a module records that its node does not compute is told",
+        arguments: [
+            ("BatchNorm2d", [RecordedModule.takesBatchStatistics: .flag(true)], "training mode"),
+            ("BatchNorm2d", ["eps": .number(-1)], "eps of -1"),
+            ("BatchNorm2d", [RecordedModule.hasHooks: .flag(true)], "forward hooks"),
+            ("BatchNorm2d", [RecordedModule.takesBatchStatistics: .flag(false), "eps": .number(0)], nil),
+        ] as [(String, [String: RecordedSetting], String?)])
+    func norms(className: String, settings: [String: RecordedSetting], expected: String?) throws {
+        let module = RecordedModule(
+            className: className, library: "torch.nn.modules.batchnorm", settings: settings)
+        let found = try recognizeNames(
+            parameters: table(TorchNetwork(blocks: [1, 1, 1, 1]).parameters()),
+            facts: GivenFacts(modules: ["layer2.0.bn1": module]))
+        #expect(found.contradictions.isEmpty == (expected == nil))
+        if let expected { #expect(found.contradictions.first?.contains(expected) == true) }
+    }
+
     @Test("are proven where somebody gives them")
     func given() throws {
         let pair = GivenPairs.Pair(convolution: "layer2.0.conv2", norm: "layer2.0.bn2")

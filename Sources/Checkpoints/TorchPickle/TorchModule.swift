@@ -104,6 +104,11 @@ struct TorchModule {
 
     /// Reads what there is of few attributes, or looks for each setting among many.
     private mutating func readSettings(_ attributes: PickleDictionary) {
+        if ["_forward_hooks", "_forward_pre_hooks"].contains(where: {
+            attributes[$0]?.isFilledDictionary == true
+        }) {
+            record.settings[RecordedModule.hasHooks] = .flag(true)
+        }
         let names = RecordedModule.settingNames
         if attributes.entries.count < names.count {
             for case (let name?, let value) in attributes.entries where names.contains(name) {
@@ -114,6 +119,14 @@ struct TorchModule {
                 if let value = attributes[name] { record.settings[name] = RecordedSetting(value) }
             }
         }
+    }
+}
+
+extension PickleValue {
+    /// Whether it is a dictionary with something in it.
+    fileprivate var isFilledDictionary: Bool {
+        if case .dictionary(let dictionary) = self { return !dictionary.entries.isEmpty }
+        return false
     }
 }
 

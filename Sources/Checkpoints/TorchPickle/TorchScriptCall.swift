@@ -27,16 +27,16 @@ struct TorchScriptCall: Equatable {
         ],
         "adaptive_avg_pool2d": [1: "output_size"], "adaptive_max_pool2d": [1: "output_size"],
         "adaptive_avg_pool3d": [1: "output_size"],
-        "batch_norm": [7: "eps"], "group_norm": [1: "num_groups", 4: "eps"],
+        "batch_norm": [5: RecordedModule.takesBatchStatistics, 7: "eps"], "group_norm": [1: "num_groups", 4: "eps"],
         "leaky_relu": [1: "negative_slope"], "elu": [1: "alpha"], "hardtanh": [1: "min_val", 2: "max_val"],
-        "gelu": [1: "approximate"], "softplus": [1: "beta"],
+        "gelu": [1: "approximate"], "softplus": [1: "beta", 2: "threshold"],
     ]
 
     /// What TorchScript leaves out, because it is the function's own default.
     private static let defaults: [String: [String: RecordedSetting]] = [
         "group_norm": ["eps": .number(1e-5)], "leaky_relu": ["negative_slope": .number(0.01)],
         "elu": ["alpha": .number(1)], "hardtanh": ["min_val": .number(-1), "max_val": .number(1)],
-        "gelu": ["approximate": .text("none")], "softplus": ["beta": .number(1)],
+        "gelu": ["approximate": .text("none")], "softplus": ["beta": .number(1), "threshold": .number(20)],
     ]
 
     /// The calls in a line: `torch.relu(x)`, `__torch__.torch.nn.functional.relu(x, …)`, and a function's name alone, which

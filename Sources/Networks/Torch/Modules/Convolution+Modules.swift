@@ -26,7 +26,7 @@ extension Convolution {
         }
         (self.strides, self.dilation) = (Extent(strides), Extent(dilation))
         let resolved = isSame ? .same : isStatic ? Self.margins(of: padding) : margins(module)
-        guard let resolved else { return "does not record its padding" }
+        guard let resolved else { return "has a padding that normconv does not compute" }
         self.padding = resolved
         return nil
     }
@@ -41,7 +41,10 @@ extension Convolution {
                 Margins(reaches.map { ($0.partialValue / 2, $0.partialValue - $0.partialValue / 2) }))
         }
         guard let margins = module.extents("padding", dimensions),
-            margins.allSatisfy((0...RecordedModule.extentLimit).contains)
+            // Margins that a filter does not reach across only take memory.
+            zip(margins, Array(zip(size.all, dilation.all)).suffix(dimensions)).allSatisfy({ margin, reach in
+                margin >= 0 && margin / reach.1 <= reach.0
+            })
         else { return nil }
         return .margins(Margins(margins.map { ($0, $0) }))
     }

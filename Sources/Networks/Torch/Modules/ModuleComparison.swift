@@ -63,6 +63,10 @@ struct ModuleComparison {
             if !module.isBatchNorm {
                 report(path, "is \(module.title), expected BatchNorm2d")
                 replaced.insert(path)
+            } else if module.flag(RecordedModule.takesBatchStatistics) == true {
+                report(path, "was traced in training mode, where it takes the statistics of the batch")
+            } else if let epsilon = module.number("eps"), epsilon < 0 {
+                report(path, "has an eps of \(epsilon), expected at least 0")
             }
         default: break
         }
@@ -195,6 +199,12 @@ struct ModuleComparison {
 
     /// Reports modules that no node stands for and that may change values.
     private mutating func checkRest() {
+        for (path, module) in modules.all {
+            if module.flag(RecordedModule.hasHooks) == true {
+                report(path, "has forward hooks, which may change its output")
+            }
+            if module.flag("add_maxpool") == true { report(path, "has add_maxpool") }
+        }
         let side = network.flattenedSide
         for path in modules.leafPaths where !claimed.contains(path) {
             guard let module = modules[path], !module.isWithoutEffect else { continue }

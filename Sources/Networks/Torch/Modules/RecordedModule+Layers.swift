@@ -8,6 +8,8 @@ extension RecordedModule {
 
     /// Rows or columns of a stride, margin or dilation, at most: no network has more, and margins take memory.
     static let extentLimit = 1 << 12
+    /// Zeros that a module adds on a side of a map, at most.
+    private static let zerosLimit = 1 << 8
 
     /// Whether the class is from a library whose classes are what their names say.
     private var isKnown: Bool { Self.libraries.contains(library.prefix { $0 != "." }) }
@@ -106,7 +108,10 @@ extension RecordedModule {
         case "Tanh": return .tanh
         case "Mish": return .mish
         case "Softsign": return .softsign
-        case "Softplus": return number("beta") == 1 ? .softplus : nil
+        // Beyond 20 a Float's softplus(x) is x.
+        case "Softplus":
+            let isPlain = settings["threshold"] == nil || number("threshold") == 20
+            return number("beta") == 1 && isPlain ? .softplus : nil
         default: return nil
         }
     }
@@ -134,12 +139,15 @@ extension RecordedModule {
     /// what the graph has around the map before it: a mean that counts its own margins has these.
     func pool(behind zeros: Margins? = nil) -> Pool? {
         guard isPool, let size = pair("kernel_size"), size.height > 0, size.width > 0,
-            case let strides = pair("stride") ?? size, strides.height > 0, strides.width > 0,
-            case let margin = pair("padding") ?? (0, 0), margin.height >= 0, margin.width >= 0,
-            max(strides.height, strides.width, margin.height, margin.width) <= Self.extentLimit,
-            case let dilation = pair("dilation") ?? (1, 1), dilation == (1, 1)
+            let strides = pair("stride", default: size), strides.height > 0, strides.width > 0,
+            let margin = pair("padding", default: (0, 0)), margin.height >= 0, margin.width >= 0,
+            max(strides.height, strides.width) <= Self.extentLimit,
+            // PyTorch takes no more.
+            margin.height <= size.height / 2, margin.width <= size.width / 2,
+            let dilation = pair("dilation", default: (1, 1)), dilation == (1, 1),
+            let isCeiling = flag("ceil_mode", default: false),
+            let countsZeros = flag("count_include_pad", default: true)
         else { return nil }
-        let isCeiling = flag("ceil_mode") ?? false
         // The last window begins inside the map, as PyTorch asks.
         if isCeiling,
             margin.height > size.height - strides.height || margin.width > size.width - strides.width
@@ -147,8 +155,8 @@ extension RecordedModule {
             return nil
         }
         let isAverage = className == "AvgPool2d"
-        let countsMargins = isAverage && flag("count_include_pad") ?? true && margin != (0, 0)
-        if isAverage, number("divisor_override") != nil { return nil }
+        let countsMargins = isAverage && countsZeros && margin != (0, 0)
+        if isAverage, !isAbsent("divisor_override") { return nil }
         if let zeros {
             let own = Margins(
                 top: margin.height, bottom: margin.height, left: margin.width, right: margin.width)
@@ -168,10 +176,11 @@ extension RecordedModule {
 
     /// The zeros that it adds around a map: PyTorch has left, right, top, bottom. Nil for other modules.
     var zeroMargins: Margins? {
-        guard isKnown, ["ZeroPad2d", "ConstantPad2d"].contains(className), (number("value") ?? 0) == 0,
+        guard isKnown, ["ZeroPad2d", "ConstantPad2d"].contains(className),
+            isAbsent("value") || number("value") == 0,
             case .numbers(let values)? = settings["padding"],
             case let margins = values.compactMap({ Int(exactly: $0) }), margins.count == 4,
-            margins.allSatisfy((0...RecordedModule.extentLimit).contains)
+            margins.allSatisfy((0...Self.zerosLimit).contains)
         else { return nil }
         return Margins(top: margins[2], bottom: margins[3], left: margins[0], right: margins[1])
     }

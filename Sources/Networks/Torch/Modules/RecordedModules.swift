@@ -14,6 +14,11 @@ struct RecordedModules {
 
     subscript(_ path: String) -> RecordedModule? { modules[path] }
 
+    /// All modules with their paths, in order.
+    var all: [(path: String, module: RecordedModule)] {
+        modules.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
     /// Paths of modules without others in them.
     var leafPaths: [String] { leaves.values.joined().sorted() }
 
