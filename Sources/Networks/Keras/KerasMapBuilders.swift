@@ -127,11 +127,12 @@ extension KerasSettings {
             : nil
     }
 
-    /// With PyTorch, Keras counts an uneven margin's last element into the means of steps and volumes. Strides of 1 have
-    /// uneven margins if the window is even, others for some sizes of the input.
+    /// With PyTorch, Keras repeats the edges of steps and volumes in uneven margins and averages them, too; windows of two
+    /// have the same mean. Strides of 1 have uneven margins if the window is even, others for some sizes of the input.
     private func assumption(of pool: Pool) -> String? {
         let windows = zip(pool.size.all.suffix(dimensions), pool.strides.all.suffix(dimensions))
         guard pool.kind == .average, pool.padding == .same, dimensions != 2,
+            pool.size.all.contains(where: { $0 > 2 }),
             windows.contains(where: { size, stride in stride == 1 ? size.isMultiple(of: 2) : size > 1 })
         else { return nil }
         return
