@@ -24,6 +24,9 @@ extension Planner {
         return plan
     }
 
+    /// Calibration takes images and steps, no volumes.
+    private var canCalibrate: Bool { source.isComputable && source.input.dimensions < 3 }
+
     private var warnings: [ConversionWarning] {
         var warnings: [ConversionWarning] = []
         if plan.norms.isEmpty { warnings.append(.nothingToConvert) }
@@ -33,14 +36,14 @@ extension Planner {
         if options.initialization == .statistics, !plan.report.standardized.isEmpty {
             warnings.append(
                 .standardizedWithoutData(
-                    convolutions: plan.report.standardized.count, canCalibrate: source.isComputable))
+                    convolutions: plan.report.standardized.count, canCalibrate: canCalibrate))
         }
         let narrow = plan.norms.filter { $0.groups > 1 && $0.channels / $0.groups < Self.narrowGroup }
         if let size = narrow.map({ $0.channels / $0.groups }).min() {
             warnings.append(
                 .narrowGroups(
                     layers: narrow.map(\.layer), channelsPerGroup: size,
-                    canCalibrate: source.isComputable))
+                    canCalibrate: canCalibrate))
         }
         let single = plan.norms.filter { $0.groups == $0.channels }
         if shapes == nil, !single.isEmpty {

@@ -161,16 +161,18 @@ public struct Split: Sendable {
         try images.check(preprocessing)
     }
 
-    /// Writes images as Float32, [images, height, width, channels], to memory for `range.count` of them. Safe from
-    /// several threads at once.
+    /// Writes images as Float32, [images, *shape], to memory with room for `range.count` of them. Safe from several
+    /// threads at once.
     package func read(
-        _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
+        _ range: Range<Int>, into target: UnsafeMutableBufferPointer<Float>, preprocessing: Preprocessing
     ) throws(DatasetError) {
         guard range.lowerBound >= 0, range.upperBound <= count else {
             throw .rangeOutOfBounds(file: file, found: range, count: count)
         }
+        precondition(target.count >= range.count * images.format.size, "The images do not fit the buffer.")
         try check(preprocessing)
-        try images.read(range, into: target, preprocessing: preprocessing)
+        guard let start = target.baseAddress else { return }
+        try images.read(range, into: start, preprocessing: preprocessing)
     }
 
     /// Images as Float32 values, [images, height, width, channels].
@@ -181,9 +183,8 @@ public struct Split: Sendable {
         var failure: DatasetError?
         let size = range.count * images.format.size
         let values = [Float](unsafeUninitializedCapacity: size) { buffer, initialized in
-            guard let start = buffer.baseAddress else { return }
             do throws(DatasetError) {
-                try read(range, into: start, preprocessing: preprocessing)
+                try read(range, into: buffer, preprocessing: preprocessing)
                 initialized = size
             } catch {
                 failure = error

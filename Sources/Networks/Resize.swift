@@ -131,12 +131,12 @@ package struct Resize: Sendable, Equatable {
         let step = Double(part.count) / Double(result)
         let scale = isAntialiased ? max(step, 1) : 1
         return (0..<result).map { index in
-            let place = (Double(index) + 0.5) * step
             guard interpolation != .nearest else {
-                let nearest = part.lowerBound + min(Int(place), part.count - 1)
+                // In integers, so that a centre between two elements takes the upper one.
+                let nearest = part.lowerBound + (2 * index + 1) * part.count / (2 * result)
                 return Sample(first: nearest, weights: [1]).inside(extent)
             }
-            let (centre, reach) = (place - 0.5, interpolation.radius * scale)
+            let (centre, reach) = ((Double(index) + 0.5) * step - 0.5, interpolation.radius * scale)
             let first = max(Int((centre - reach).rounded(.up)), 0)
             let last = min(Int((centre + reach).rounded(.down)), part.count - 1)
             let weights = (first...last).map { interpolation.weight(at: abs(centre - Double($0)) / scale) }

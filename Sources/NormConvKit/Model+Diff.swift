@@ -184,9 +184,8 @@ private struct Side {
         try section.run(
             count: range.count,
             load: { images, buffers in
-                guard let target = buffers[0].baseAddress else { return }
                 let own = range.lowerBound + images.lowerBound..<range.lowerBound + images.upperBound
-                try split.read(own, into: target, preprocessing: preprocessing)
+                try split.read(own, into: buffers[0], preprocessing: preprocessing)
             },
             store: { images, buffers in
                 for (store, buffer) in zip(stores, buffers) { store.store(images, buffer) }

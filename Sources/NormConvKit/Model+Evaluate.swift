@@ -173,8 +173,7 @@ extension Split {
         let engines = try models.map { try $0.engine(kind, imageShape: shape, workers: workers) }
         let sources = distinct.map { preprocessing in
             ImageSource(count: count, shape: shape) { range, buffer in
-                guard let start = buffer.baseAddress else { return }
-                try read(range, into: start, preprocessing: preprocessing)
+                try read(range, into: buffer, preprocessing: preprocessing)
             }
         }
         return JointRun(engines, on: sources, sourceOf: wanted.map { distinct.firstIndex(of: $0) ?? 0 })

@@ -34,7 +34,8 @@ extension Model {
             if let config, layout != .keras3 || config.isKeras3Model {
                 return NewCheckpoint(
                     parameters: try table.kerasNamed(for: plan.network, path: path), isKeras: true,
-                    modelConfig: config.text, note: try note.json())
+                    modelConfig: (layout == .keras3 ? config.namingKerasModules : config).text,
+                    note: try note.json())
             }
             return try exported(plan, table, note: note)
         }

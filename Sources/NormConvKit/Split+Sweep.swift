@@ -183,10 +183,9 @@ private struct BatchRun {
 extension Split {
     /// The images for repeated reads in any order. Kept in memory if they take at most 1 GiB.
     fileprivate func source(_ preprocessing: Preprocessing, workers: Int) throws -> ImageSource {
-        let shape: Shape = [height, width, channels]
+        let shape = shape
         let read: ImageSource.Load = { range, buffer in
-            guard let start = buffer.baseAddress else { return }
-            try self.read(range, into: start, preprocessing: preprocessing)
+            try self.read(range, into: buffer, preprocessing: preprocessing)
         }
         try check(preprocessing)
         guard count <= (1 << 30) / (shape.count * MemoryLayout<Float>.stride) else {

@@ -211,6 +211,22 @@ struct PlannerTests {
             ])
     }
 
+    @Test("warnings for volumes do not advise calibration, which takes none")
+    func volumes() throws {
+        let example = block()
+        var network = example.network
+        // Of any size, so that the shapes of an image's layers do not matter.
+        (network.input.height, network.input.dimensions) = (nil, 3)
+        var options = plainOptions()
+        options.weightStandardization = .on
+        let plan = try planConversion(of: network, parameters: example.table, options: options)
+        #expect(
+            plan.report.warnings == [
+                .standardizedWithoutData(convolutions: 1, canCalibrate: false),
+                .narrowGroups(layers: ["bn"], channelsPerGroup: 2, canCalibrate: false),
+            ])
+    }
+
     @Test("a layer that is called twice is converted once, and its convolutions keep their weights")
     func sharedNorm() throws {
         var example = Example(channels: 4)

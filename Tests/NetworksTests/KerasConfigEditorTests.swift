@@ -70,6 +70,34 @@ struct KerasConfigEditorTests {
         #expect(edited["config"]?["layers"]?[1]?["inbound_nodes"]?.text == #"[[["in", 0, 0, {}]]]"#)
     }
 
+    /// What Keras 3.15 writes into a `.keras` file: `keras.layers`, `keras` of Sequential, and its own module of Functional.
+    @Test("layers of HDF5 files get the modules that .keras files name, and other records stay")
+    func modules() throws {
+        let inner = """
+            {"class_name": "Sequential", "config": {"name": "s", "layers": [\(layer("Conv2D", "c"))]}, "name": "s"}
+            """
+        let wrapped = layer("TimeDistributed", "t", #""layer": "# + layer("Dense", "d"), on: "in")
+        let own = layer("mine>Own", "o", on: "in")
+        let named = #"{"module": "a.b", "class_name": "Other", "config": {"name": "n"}, "name": "n"}"#
+        let config = try functional(
+            [inputLayer(), inner, wrapped, own, layer("Free", "f", on: "in"), named], output: "o"
+        ).namingKerasModules
+        func names(_ record: JSON?) -> [String?] {
+            [record?["class_name"]?.string, record?["module"]?.text, record?["registered_name"]?.text]
+        }
+        #expect(names(config) == ["Functional", #""keras.src.models.functional""#, #""Functional""#])
+        let layers = try #require(config["config"]?["layers"]?.array)
+        #expect(names(layers[0]) == ["InputLayer", #""keras.layers""#, #""InputLayer""#])
+        #expect(names(layers[1]) == ["Sequential", #""keras""#, "null"])
+        #expect(names(layers[1]["config"]?["layers"]?[0]) == ["Conv2D", #""keras.layers""#, "null"])
+        #expect(names(layers[2])[1] == #""keras.layers""#)
+        #expect(names(layers[2]["config"]?["layer"]) == ["Dense", #""keras.layers""#, "null"])
+        #expect(names(layers[3]) == ["Own", "null", #""mine>Own""#])
+        #expect(names(layers[4]) == ["Free", #""keras.layers""#, #""Free""#])
+        #expect(layers[5] == (try JSON.parse(named)))
+        #expect(config.namingKerasModules == config)
+    }
+
     @Test("paths without such a layer are refused")
     func refused() throws {
         let config = try JSON.parse(keras2Functional)

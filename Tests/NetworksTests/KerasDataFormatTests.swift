@@ -60,6 +60,32 @@ struct KerasDataFormatTests {
         #expect(network.nodes.last?.operation == .reshape([1, 1, 4]))
     }
 
+    /// A vector of four elements behind volumes, reshaped.
+    private func reshapedVolumes(_ target: String) throws -> Network {
+        let layers = [
+            inputLayer("null, 4, 3, 6, 8"),
+            layer("MaxPooling3D", "c", #""pool_size": 1, "# + Self.first, on: "in"),
+            layer("GlobalAveragePooling3D", "g", Self.first, on: "c"),
+            layer("Reshape", "x", #""target_shape": "# + target, on: "g"),
+        ]
+        return try recognizeKeras(config: functional(layers, output: "x"), parameters: table([])).network
+    }
+
+    @Test("a vector that becomes a volume of one position has its channels first there, too")
+    func reshapingVolumes() throws {
+        #expect(try reshapedVolumes("[4, 1, 1, 1]").nodes.last?.operation == .reshape([1, 1, 1, 4]))
+        #expect(try reshapedVolumes("[-1, 1, 1, 1]").nodes.last?.operation == .reshape([1, 1, 1, -1]))
+        for target in ["[1, 1, 1, 4]", "[2, 2, 1, 1]", "[1, 1, 4]"] {
+            guard
+                case .unsupportedSetting("x", "target_shape", _, _)? =
+                    try reshapedVolumes(target).nodes.last?.obstacle
+            else {
+                Issue.record("\(target)")
+                continue
+            }
+        }
+    }
+
     @Test(
         "what hangs on the order of dimensions is not computed",
         arguments: [
@@ -107,6 +133,29 @@ struct KerasDataFormatTests {
             config, norms: ["x": GroupNorm(gamma: "g", beta: "b", groups: 2, epsilon: 1e-5, channels: 4)])
         #expect(edited["config"]?["layers"]?[2]?["config"]?["axis"] == .int(1))
         let parameters = table(Self.kernel + [("x/x/gamma", [4]), ("x/x/beta", [4])])
+        let network = try recognizeKeras(config: edited, parameters: parameters).network
+        #expect(
+            network.nodes.last?.operation
+                == .groupNorm(
+                    GroupNorm(gamma: "x/x/gamma", beta: "x/x/beta", groups: 2, epsilon: 1e-5, channels: 4)))
+    }
+
+    @Test(
+        "a norm of steps, maps or volumes has its channels first after conversion however the axis is counted",
+        arguments: [
+            ("MaxPooling1D", "null, 4, 8", -2), ("MaxPooling2D", "null, 4, 8, 8", -3),
+            ("MaxPooling3D", "null, 4, 8, 8, 8", -4), ("MaxPooling3D", "null, 4, 8, 8, 8", 1),
+        ])
+    func editingAxis(className: String, extents: String, axis: Int) throws {
+        let layers = [
+            inputLayer(extents), layer(className, "c", #""pool_size": 1, "# + Self.first, on: "in"),
+            layer("BatchNormalization", "x", #""axis": \#(axis), "epsilon": 0.001"#, on: "c"),
+        ]
+        let edited = try KerasConfigEditor.convertedConfig(
+            functional(layers, output: "x"),
+            norms: ["x": GroupNorm(gamma: "g", beta: "b", groups: 2, epsilon: 1e-5, channels: 4)])
+        #expect(edited["config"]?["layers"]?[2]?["config"]?["axis"] == .int(1))
+        let parameters = table([("x/x/gamma", [4]), ("x/x/beta", [4])])
         let network = try recognizeKeras(config: edited, parameters: parameters).network
         #expect(
             network.nodes.last?.operation

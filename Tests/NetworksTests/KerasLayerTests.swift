@@ -97,6 +97,22 @@ struct KerasLayerTests {
         #expect(try count("CenterCrop", #""height": 9, "width": 9"#) == 0)
     }
 
+    /// JAX' `scale_and_translate` and TensorFlow's half-pixel centres: floor((index + ½) · from / to).
+    @Test(
+        "A centre between two elements takes the upper one in nearest interpolation",
+        arguments: [(14, 23), (23, 14), (7, 5), (1, 128), (128, 127), (3, 3)])
+    func nearest(from: Int, to: Int) {
+        let resize = Resize(target: .size(Extent(height: to, width: 1)), interpolation: .nearest)
+        let rows = resize.samples(height: from, width: 1).rows
+        for (index, row) in rows.enumerated() {
+            // 2·to·element ≤ (2·index + 1)·from < 2·to·(element + 1)
+            let numerator = (2 * index + 1) * from
+            #expect(row.weights == [1])
+            #expect(2 * to * row.first <= numerator && numerator < 2 * to * (row.first + 1))
+        }
+        #expect(rows.count == to)
+    }
+
     @Test("norms take their parameters as scale and center say, and their channels from the graph")
     func norms() throws {
         let batch = try recognize(

@@ -156,6 +156,71 @@ struct KerasStepTests {
         }
     }
 
+    /// Keras has no `data_format` for these layers: they change the channels of a model with channels first.
+    @Test(
+        "Layers of steps without a data format are not computed on channels first",
+        arguments: [
+            ("UpSampling1D", #""size": 2"#), ("Cropping1D", #""cropping": 1"#),
+            ("ZeroPadding1D", #""padding": 1"#),
+        ])
+    func channelsLastOnly(className: String, settings: String) throws {
+        let pool = layer("MaxPooling1D", "p", #""pool_size": 1, "data_format": "channels_first""#, on: "in")
+        let config = try functional(
+            [inputLayer("null, 4, 9"), pool, layer(className, "x", settings, on: "p")], output: "x")
+        let network = try recognizeKeras(config: config, parameters: table([])).network
+        guard case .unsupportedSetting("x", "data_format", "missing", _)? = network.nodes.last?.obstacle
+        else {
+            Issue.record("\(network.nodes)")
+            return
+        }
+    }
+
+    @Test("A matrix is concatenated with steps as steps")
+    func concatenatedMatrix() throws {
+        let config = try functional(
+            [
+                inputLayer("null, 3, 4"), layer("MaxPooling1D", "p", #""pool_size": 1"#, on: "in"),
+                layer("GlobalMaxPooling1D", "g", on: "p"),
+                layer("Dense", "d", #""units": 6, "use_bias": false"#, on: "g"),
+                layer("Reshape", "r", #""target_shape": [3, 2]"#, on: "d"),
+                layer("Concatenate", "x", on: "p", "r"),
+            ], output: "x")
+        let network = try recognizeKeras(config: config, parameters: table([("d/d/kernel", [4, 6])])).network
+        #expect(network.isComputable)
+        #expect(try network.shapes(height: 1, width: 3)[network.output] == [1, 3, 6])
+    }
+
+    @Test("A matrix beside steps with channels first is not concatenated")
+    func concatenatedChannelsFirst() throws {
+        let first = #""data_format": "channels_first""#
+        let config = try functional(
+            [
+                inputLayer("null, 4, 3"), layer("MaxPooling1D", "p", #""pool_size": 1, "# + first, on: "in"),
+                layer("GlobalMaxPooling1D", "g", first, on: "p"),
+                layer("Dense", "d", #""units": 6, "use_bias": false"#, on: "g"),
+                layer("Reshape", "r", #""target_shape": [2, 3]"#, on: "d"),
+                layer("Concatenate", "x", #""axis": 1"#, on: "p", "r"),
+            ], output: "x")
+        let network = try recognizeKeras(config: config, parameters: table([("d/d/kernel", [4, 6])])).network
+        #expect(network.nodes.last?.obstacle != nil)
+    }
+
+    @Test("Averages of steps and volumes beside uneven margins are an assumption")
+    func averages() throws {
+        func count(_ className: String, _ settings: String, _ extents: String) throws -> Int {
+            try recognition(of: className, #""padding": "same", "# + settings, extents: extents)
+                .assumptions.count
+        }
+        #expect(try count("AveragePooling1D", #""pool_size": 4, "strides": 1"#, "null, 9, 4") == 1)
+        #expect(try count("AveragePooling1D", #""pool_size": 2, "strides": 1"#, "null, 9, 4") == 0)
+        #expect(try count("AveragePooling1D", #""pool_size": 3, "strides": 1"#, "null, 9, 4") == 0)
+        #expect(try count("AveragePooling1D", #""pool_size": 3, "strides": 2"#, "null, 9, 4") == 1)
+        #expect(try count("AveragePooling3D", #""pool_size": [3, 2, 1]"#, "null, 3, 8, 6, 4") == 1)
+        #expect(try count("AveragePooling3D", #""pool_size": [1, 2, 1]"#, "null, 3, 8, 6, 4") == 0)
+        #expect(try count("MaxPooling3D", #""pool_size": 2"#, "null, 3, 8, 6, 4") == 0)
+        #expect(try count("AveragePooling2D", #""pool_size": 2"#, "null, 8, 6, 4") == 0)
+    }
+
     @Test("A vector of channels first is not spread over steps as if channels were last")
     func spread() throws {
         let config = try functional(

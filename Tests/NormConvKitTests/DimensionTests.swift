@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import NormConvKit
+@testable import Training
 
 /// Networks of `dimensions.zip` against what Keras and torchvision give: within 1e-5 of the largest value.
 @Suite("Networks of steps and of volumes give Keras' and PyTorch's outputs")
@@ -161,6 +162,37 @@ struct DimensionTests {
                     #expect(report.fitted == 18)
                     #expect(!plan.edits.names.isEmpty)
                 }
+            }
+        }
+    }
+
+    /// A batch of all volumes has the same statistics in any order, so that one run of the engine gives its outputs.
+    @Test("A sweep of steps and of volumes has the errors of their outputs", arguments: ["steps", "volumes"])
+    func sweep(name: String) throws {
+        try withNetwork(name) { model, outputs throws in
+            let (stored, images) = (
+                try dataset("\(name)/inputs", in: outputs), try inputs(name, in: outputs)
+            )
+            let logits = try BatchStatisticsEngine(
+                network: model.logits, parameters: model.parameters,
+                imageShape: Shape(Array(images.shape.extents.dropFirst()))
+            ).run(on: ImageSource(images), batchSize: 3)
+            let best = (0..<3).map { image in
+                (0..<4).max { logits[image * 4 + $0] < logits[image * 4 + $1] } ?? 0
+            }
+            try TestFiles.withTemporaryFolder { folder in
+                try write(stored.values, stored.shape.extents, to: folder + "/x.npy")
+                // The last label is another class than the one that the batch's statistics give.
+                let labels = [best[0], best[1], (best[2] + 1) % 4]
+                try write(labels.map(Float.init), [3], to: folder + "/y.npy")
+                var splitOptions = SplitOptions()
+                splitOptions.labelsFile = folder + "/y.npy"
+                let split = try model.split(path: folder + "/x.npy", options: splitOptions)
+                var options = SweepOptions()
+                (options.batchSizes, options.shuffles, options.preprocessing) = ([1, 3], 2, .raw)
+                let points = try split.sweep([model], options: options).models[0].points
+                #expect(points.map(\.batchSize) == [1, 3])
+                #expect(points[1].errors == [1.0 / 3, 1.0 / 3])
             }
         }
     }

@@ -70,6 +70,29 @@ struct LayoutConversionTests {
         }
     }
 
+    @Test("Keras 3's HDF5 becomes a .keras file whose layers name their modules; Keras finds none without")
+    func modules() throws {
+        typealias Record = [String: Any]
+        func config(_ path: String) throws -> Record {
+            let text = try openCheckpoint(path).modelConfig ?? ""
+            let object = try JSONSerialization.jsonObject(with: Data(text.utf8))
+            return try #require(object as? Record)
+        }
+        let file = TestFiles.fixture("zoo/nested.keras3.h5")
+        #expect(try config(file)["module"] == nil)
+        try TestFiles.withTemporaryFolder { folder throws in
+            try rewrite(Model(path: file), to: folder + "/x.keras", .keras3)
+            var pending = [try config(folder + "/x.keras")]
+            var count = 0
+            while let record = pending.popLast() {
+                #expect((record["module"] as? String)?.hasPrefix("keras") == true, "\(record)")
+                count += 1
+                pending += (record["config"] as? Record)?["layers"] as? [Record] ?? []
+            }
+            #expect(count > 5)
+        }
+    }
+
     @Test(
         "a depthwise kernel keeps PyTorch's layout when the file is written again",
         arguments: [OutputLayout.safetensors, .torch, .pth])

@@ -98,6 +98,7 @@ extension KerasSettings {
 
     func concatenation() throws(NetworkError) -> [Operation] {
         try requireChannelAxis()
+        try requireOneForm()
         return [.concatenate]
     }
 

@@ -140,10 +140,11 @@ private struct KerasConfigEdit {
         }
     }
 
-    /// Whether a norm's axis, a number or a list of one, is the first after the batch.
+    /// Whether the axis of a norm over channels, a number or a list of one, is the first after the batch: -2 of steps, -3
+    /// of maps, -4 of volumes.
     private static func isChannelsFirst(_ axis: JSON?) -> Bool {
         let first = axis?.kerasList?.first ?? axis
-        return first?.int == 1 || first?.int == -3
+        return first?.int.map([1, -2, -3, -4].contains) ?? false
     }
 
     /// A call without `mask` and `training`, which group normalization's `call` does not take.

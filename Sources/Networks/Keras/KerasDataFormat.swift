@@ -33,8 +33,13 @@ extension KerasSettings {
         "build the model with keras.config.set_image_data_format('channels_last') and load the same weights; "
         + "kernels are equal in both formats"
 
-    /// Refuses a layer with another order than the model's.
+    /// Refuses a layer with another order than the model's. Layers of steps without the setting have channels last.
     func requireDataFormat() throws(NetworkError) {
+        if dimensions == 1, dataFormat == .channelsFirst, config["data_format"] == nil {
+            throw unsupported(
+                "data_format", expected: "channels_first, or channels last in the whole model: \(Self.remedy)"
+            )
+        }
         guard let format = config["data_format"], !format.isNull, format.string != dataFormat.rawValue else {
             return
         }
@@ -71,6 +76,14 @@ extension KerasSettings {
         throw notOnMaps(expected: "operands of the same rank: \(Self.remedy)")
     }
 
+    /// Refuses steps beside a value of two dimensions that is not known to be steps.
+    func requireOneForm() throws(NetworkError) {
+        guard Set(operands.filter { $0.rank == 2 }.map(\.isSteps)).count > 1 else { return }
+        throw .unsupportedSetting(
+            layer: path.description, setting: "form of its inputs",
+            found: "steps and other values of two dimensions", expected: "steps alone")
+    }
+
     /// Refuses to flatten channels-first maps in their own order. Keras puts the channels last where the layer says
     /// `channels_first`.
     func requireFlattening() throws(NetworkError) {
@@ -87,13 +100,18 @@ extension KerasSettings {
         }
     }
 
-    /// The target of a reshape for maps with channels last: [channels, 1, 1] from a vector is [1, 1, channels].
+    /// The target of a reshape for maps and volumes with channels last: [channels, 1, 1] from a vector is
+    /// [1, 1, channels].
     func channelsLast(_ target: [Int]) throws(NetworkError) -> [Int] {
-        guard dataFormat == .channelsFirst, operand.isMap || target.count == 3 else { return target }
-        guard operand.rank == 1, target.dropFirst() == [1, 1] else {
-            throw unsupported("target_shape", expected: "[channels, 1, 1] from a vector: \(Self.remedy)")
+        guard dataFormat == .channelsFirst, operand.isMap || (3...4).contains(target.count) else {
+            return target
         }
-        return [1, 1, target[0]]
+        guard operand.rank == 1, target.count > 2, target.dropFirst().allSatisfy({ $0 == 1 }) else {
+            throw unsupported(
+                "target_shape",
+                expected: "[channels, 1, 1] or [channels, 1, 1, 1] from a vector: \(Self.remedy)")
+        }
+        return target.reversed()
     }
 
     private func notOnMaps(expected: String) -> NetworkError {

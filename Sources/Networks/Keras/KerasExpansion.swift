@@ -114,7 +114,7 @@ struct KerasExpansion {
         let layer = scope.model.layers[reference.layer]
         let call = layer.calls[reference.call]
         let path = KerasPath(models: scope.path, layer: layer.name)
-        let operands = try call.operands.map { value throws(NetworkError) in
+        var operands = try call.operands.map { value throws(NetworkError) in
             try scope.node(value, of: "layer '\(path)'")
         }
         switch layer.content {
@@ -131,6 +131,7 @@ struct KerasExpansion {
             let outputs = try expand(model, path: scope.path + [layer.name], inputs: [step])
             scope.set(reference, 0, try append([steps], layer: path, operands: outputs))
         case .layer(let className, let config), .custom(let className, let config):
+            if className == "Concatenate" { operands = try asSteps(operands, before: path) }
             let settings = KerasSettings(
                 path: path, className: className, config: config, operands: operands.map { extents[$0] },
                 parameters: parameters, dataFormat: dataFormat, isKeras3: isKeras3)
@@ -150,6 +151,22 @@ struct KerasExpansion {
             }
         }
         scope.isDone[reference.layer][reference.call] = true
+    }
+
+    /// Operands of two dimensions beside steps become steps, too: [steps, channels] is [1, steps, channels] here.
+    private mutating func asSteps(
+        _ operands: [Int], before layer: KerasPath
+    ) throws(NetworkError) -> [Int] {
+        guard dataFormat == .channelsLast, operands.contains(where: { extents[$0].isSteps }) else {
+            return operands
+        }
+        return try operands.map { operand throws(NetworkError) in
+            let value = extents[operand]
+            guard value.rank == 2, !value.isSteps, let channels = value.innermost else { return operand }
+            let steps = try append([.reshape([1, -1, channels])], layer: layer, operands: [operand])
+            extents[steps] = value.ofSteps
+            return steps
+        }
     }
 
     /// Refuses a call of a model whose values cannot be matched with its inputs.

@@ -107,16 +107,36 @@ extension KerasSettings {
     /// What Keras' versions and backends compute differently, and is computed here in one way.
     func assumptions(of operations: [Operation]) -> [String] {
         operations.compactMap { operation in
-            guard case .resize(let resize) = operation else { return nil }
-            if className == "RandomCrop" {
-                return
-                    "'\(path)' (RandomCrop) resizes the middle of the image, as Keras documents and computes up to "
-                    + "3.7; from 3.8 on Keras leaves the image unchanged when it does not train"
+            switch operation {
+            case .resize(let resize): assumption(of: resize)
+            case .pool(let pool): assumption(of: pool)
+            default: nil
             }
-            return resize.interpolation == .bicubic && !resize.isAntialiased
-                ? "'\(path)' (\(className)) interpolates as Keras does with JAX and TensorFlow; with PyTorch its bicubic "
-                    + "interpolation is another one"
-                : nil
         }
+    }
+
+    private func assumption(of resize: Resize) -> String? {
+        if className == "RandomCrop" {
+            return
+                "'\(path)' (RandomCrop) resizes the middle of the image, as Keras documents and computes up to "
+                + "3.7; from 3.8 on Keras leaves the image unchanged when it does not train"
+        }
+        return resize.interpolation == .bicubic && !resize.isAntialiased
+            ? "'\(path)' (\(className)) interpolates as Keras does with JAX and TensorFlow; with PyTorch its bicubic "
+                + "interpolation is another one"
+            : nil
+    }
+
+    /// With PyTorch, Keras repeats the edges of steps and volumes in uneven margins and averages them, too; windows of two
+    /// have the same mean. Strides of 1 have uneven margins if the window is even, others for some sizes of the input.
+    private func assumption(of pool: Pool) -> String? {
+        let windows = zip(pool.size.all.suffix(dimensions), pool.strides.all.suffix(dimensions))
+        guard pool.kind == .average, pool.padding == .same, dimensions != 2,
+            pool.size.all.contains(where: { $0 > 2 }),
+            windows.contains(where: { size, stride in stride == 1 ? size.isMultiple(of: 2) : size > 1 })
+        else { return nil }
+        return
+            "'\(path)' (\(className)) averages as Keras does with JAX and TensorFlow; with PyTorch its averages beside "
+            + "uneven margins are others"
     }
 }
