@@ -86,7 +86,9 @@ package struct RecordedModule: Sendable, Equatable, Codable {
     }
 
     /// Whether the attribute is missing or None.
-    package func isAbsent(_ name: String) -> Bool { (settings[name] ?? RecordedSetting.none) == RecordedSetting.none }
+    package func isAbsent(_ name: String) -> Bool {
+        (settings[name] ?? RecordedSetting.none) == RecordedSetting.none
+    }
 }
 
 /// The value of a module's attribute.

@@ -27,7 +27,8 @@ struct TorchScriptCall: Equatable {
         ],
         "adaptive_avg_pool2d": [1: "output_size"], "adaptive_max_pool2d": [1: "output_size"],
         "adaptive_avg_pool3d": [1: "output_size"],
-        "batch_norm": [5: RecordedModule.takesBatchStatistics, 7: "eps"], "group_norm": [1: "num_groups", 4: "eps"],
+        "batch_norm": [5: RecordedModule.takesBatchStatistics, 7: "eps"],
+        "group_norm": [1: "num_groups", 4: "eps"],
         "leaky_relu": [1: "negative_slope"], "elu": [1: "alpha"], "hardtanh": [1: "min_val", 2: "max_val"],
         "gelu": [1: "approximate"], "softplus": [1: "beta", 2: "threshold"],
     ]
