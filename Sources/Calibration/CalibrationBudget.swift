@@ -11,11 +11,11 @@ package struct CalibrationBudget: Sendable {
     /// Whether mirror images are fitted to as well.
     package let addsMirrored: Bool
 
-    /// Seconds without an option: 512 images of ResNet-50 at 224×224 then take about as long on two cores with AVX-512.
+    /// Seconds without an option: by `rate`, what 512 images of ResNet-50 at 224×224 take with training. Not measured.
     package static let defaultSeconds = 900.0
     /// Multiply-adds a second: what two cores with AVX-512 reach with networks of ImageNet's size.
     private var rate = 1e11
-    /// Refinements beyond these gain nothing.
+    /// Refinements at most.
     private static let mostRefinements = 5
 
     /// The budget of a calibration that fits to so many images in so many seconds. Mirror images are added where they are
@@ -58,6 +58,6 @@ package struct CalibrationBudget: Sendable {
         // Once or twice through the images does more harm than good.
         return affordable < 3 ? 0 : Int(min(Double(Self.enoughEpochs(images: images)), affordable))
     }
-    /// Epochs beyond these gain nothing.
+    /// Epochs at most.
     private static func enoughEpochs(images: Int) -> Int { max(60, min(90, 11_520 / max(images, 1))) }
 }
