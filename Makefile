@@ -12,7 +12,7 @@ demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
 
 test: setup
-	$(SWIFT_TEST)
+	scripts/test $(SWIFT_TEST)
 
 build: setup
 	$(SWIFT_BUILD) --product normconv

@@ -110,7 +110,13 @@ long storm_misplaced(void) {
     for (long i = 0; i < count && i < most_samples; i++) {
         const char *where = forbidden(&samples[i]);
         if (!where) continue;
-        if (misplaced++ == 0) fprintf(stderr, "a handler ran on thread '%s', in %s\n", samples[i].thread, where);
+        Dl_info near = {0};
+        dladdr(samples[i].code, &near);
+        if (misplaced++ == 0) {
+            fprintf(
+                stderr, "a handler ran on thread '%s', in %s, after %s\n", samples[i].thread, where,
+                near.dli_sname ? near.dli_sname : "no symbol");
+        }
     }
     return misplaced;
 }

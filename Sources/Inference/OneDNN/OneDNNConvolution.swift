@@ -1,5 +1,6 @@
 import CDNNL
 import Networks
+import Threads
 
 /// Turns a status of oneDNN into an error.
 package func check(_ operation: String, _ status: dnnl_status_t) throws(InferenceError) {
@@ -8,18 +9,21 @@ package func check(_ operation: String, _ status: dnnl_status_t) throws(Inferenc
     }
 }
 
+// Objects of oneDNN are made and freed on whichever thread owns them last, so each entry keeps signals away by itself. Executions are
+// left to their workers, whose threads take none.
+
 /// oneDNN's engine for this processor. Thread safe: it only stands for the device.
 package final class OneDNNDevice: @unchecked Sendable {
     package let handle: dnnl_engine_t
 
     package init() throws(InferenceError) {
         var created: dnnl_engine_t?
-        try check("engine creation", nc_engine_create(&created))
+        try check("engine creation", withoutSignals { nc_engine_create(&created) })
         guard let created else { throw .library(operation: "engine creation", status: 0) }
         handle = created
     }
 
-    deinit { dnnl_engine_destroy(handle) }
+    deinit { withoutSignals { _ = dnnl_engine_destroy(handle) } }
 }
 
 /// The order in which one thread's operations run.
@@ -28,12 +32,12 @@ package final class OneDNNStream {
 
     package init(_ device: OneDNNDevice) throws(InferenceError) {
         var created: dnnl_stream_t?
-        try check("stream creation", nc_stream_create(&created, device.handle))
+        try check("stream creation", withoutSignals { nc_stream_create(&created, device.handle) })
         guard let created else { throw .library(operation: "stream creation", status: 0) }
         handle = created
     }
 
-    deinit { dnnl_stream_destroy(handle) }
+    deinit { withoutSignals { _ = dnnl_stream_destroy(handle) } }
 }
 
 /// A compiled convolution, or its way back, with its weights packed as it wants them; shared by all workers. Thread
@@ -61,10 +65,11 @@ package final class OneDNNConvolution: @unchecked Sendable {
         do throws(InferenceError) {
             var shape = nc_convolution_shape(step, pass: pass, batch: batch)
             shape.rounds = precision == .bfloat16
-            try check("convolution", nc_convolution_create(&compiled, device.handle, &shape))
+            try check(
+                "convolution", withoutSignals { nc_convolution_create(&compiled, device.handle, &shape) })
             packed = try AlignedMemory(bytes: compiled.packed_bytes)
         } catch {
-            nc_convolution_destroy(&compiled)
+            withoutSignals { nc_convolution_destroy(&compiled) }
             throw error
         }
         self.compiled = compiled
@@ -79,7 +84,7 @@ package final class OneDNNConvolution: @unchecked Sendable {
         try setWeights(weights.kernel, bias: weights.bias, on: OneDNNStream(device))
     }
 
-    deinit { nc_convolution_destroy(&compiled) }
+    deinit { withoutSignals { nc_convolution_destroy(&compiled) } }
 
     /// Packs a kernel of the convolution's layout, and keeps a bias; without one it stays as it is, zero at first.
     package func setWeights(
@@ -90,7 +95,9 @@ package final class OneDNNConvolution: @unchecked Sendable {
         }
         try check(
             "packing of weights",
-            nc_convolution_pack(&compiled, device.handle, stream.handle, kernel, packed.address))
+            withoutSignals {
+                nc_convolution_pack(&compiled, device.handle, stream.handle, kernel, packed.address)
+            })
     }
 
     /// Copies a kernel's gradient into the convolution's layout.
@@ -99,7 +106,9 @@ package final class OneDNNConvolution: @unchecked Sendable {
     ) throws(InferenceError) {
         try check(
             "unpacking of a gradient",
-            nc_convolution_unpack(&compiled, device.handle, stream.handle, gradient.address, kernel))
+            withoutSignals {
+                nc_convolution_unpack(&compiled, device.handle, stream.handle, gradient.address, kernel)
+            })
     }
 }
 
@@ -126,13 +135,16 @@ package final class OneDNNExecution: BoundConvolution {
     ) throws(InferenceError) {
         self.convolution = convolution
         compiled = convolution.compiled
-        let status = nc_memories_create(
-            &memories, &compiled, convolution.device.handle, source,
-            (packed ?? convolution.packed).address, (bias ?? convolution.bias).floats, destination, scratch)
+        let status = withoutSignals {
+            nc_memories_create(
+                &memories, &compiled, convolution.device.handle, source,
+                (packed ?? convolution.packed).address, (bias ?? convolution.bias).floats, destination,
+                scratch)
+        }
         try check("memory creation", status)
     }
 
-    deinit { nc_memories_destroy(&memories) }
+    deinit { withoutSignals { nc_memories_destroy(&memories) } }
 
     /// Runs the convolution on all places of a batch in other buffers.
     package func run(
