@@ -88,6 +88,9 @@ public struct ConversionOptions: Sendable, Equatable {
     public enum WeightStandardization: String, Sendable, CaseIterable {
         /// Those whose only consumer is a norm: it undoes their change of scale.
         case on
+        /// As `on`, but convolutions that read the image stay as they are: a filter of mean 0 does not see its brightness.
+        /// No effect if the graph is unknown.
+        case automatic = "auto"
         /// None.
         case off
         /// All; those without a norm after them change the function.

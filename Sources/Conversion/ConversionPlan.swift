@@ -70,6 +70,8 @@ package struct ConversionReport: Sendable, Equatable {
         case doubtfulKernel(Convolution.Doubt)
         /// Filters of one weight cannot have unit variance.
         case singleWeightFilters
+        /// It reads the image, whose brightness a filter of mean 0 does not see.
+        case readsImage
         /// Weights of a transposed convolution are standardized nowhere: its outputs see different parts of the kernel.
         case transposed
     }
@@ -120,6 +122,7 @@ extension ConversionReport.Reason: CustomStringConvertible {
         case .doubtfulKernel(.mayBeTransposed):
             "it may be transposed; a file of names alone does not record the order of inputs and outputs"
         case .singleWeightFilters: "its filters have a single weight"
+        case .readsImage: "it reads the image, whose brightness a filter of mean 0 does not see"
         case .transposed: "it is a transposed convolution"
         }
     }

@@ -76,6 +76,7 @@ extension Planner {
         {
             return .leave(.doubtfulKernel(doubt))
         }
+        if options.standardization == .automatic, source.readsImage(index) { return .leave(.readsImage) }
         switch contradicted[index] ?? pairs.exemptions[index] {
         case .unproven(let norm, let basis)?: return .leave(.exempt(.unproven(norm: norm, basis: basis)))
         case .contradicted(let norm)?: return .leave(.exempt(.contradicted(norm: norm)))

@@ -104,6 +104,21 @@ package struct Network: Sendable, Equatable {
     }
 }
 
+extension Network {
+    /// Whether the node's first operand is the image, as it is or through nodes without trained parameters. False where
+    /// the graph is unknown.
+    package func readsImage(_ index: Int) -> Bool {
+        guard isComplete, let operand = nodes[index].inputs.first else { return false }
+        switch nodes[operand].operation {
+        case .input: return true
+        case .convolution, .transposedConvolution, .dense, .batchNorm, .groupNorm, .layerNorm, .prelu,
+            .opaque:
+            return false
+        default: return readsImage(operand)
+        }
+    }
+}
+
 /// One operation of a network, and the nodes it takes its operands from.
 package struct Node: Sendable, Equatable {
     /// The layer's name in the file. Several nodes may come from one layer (a conv and its activation).

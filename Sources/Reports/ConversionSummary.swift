@@ -82,6 +82,7 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
     private var standardization: String {
         switch weightStandardization {
         case "on": "weights standardized"
+        case "auto": "weights standardized, except where the image is read"
         case "all": "all weights standardized"
         case "off": "weights not standardized"
         default: "weight standardization '\(short(weightStandardization))'"

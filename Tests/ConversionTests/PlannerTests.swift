@@ -183,6 +183,21 @@ struct PlannerTests {
         #expect(plan.report.leftAlone == [.init(layer: "conv", reason: .singleWeightFilters)])
     }
 
+    @Test("automatic standardization leaves alone what reads the image, behind layers without parameters too")
+    func readsImage() throws {
+        var example = Example(channels: 3)
+        example.node("pad", .zeroPad(Margins(1)))
+        example.convolution("stem", 3, 2, [1, 2, 3, 4, 5, 7], size: 1)
+        example.batchNorm("bn1", gamma: nil, beta: nil, mean: [0, 0], variance: [1, 1])
+        example.convolution("conv", 2, 2, [1, 2, 3, 5], size: 1)
+        example.batchNorm("bn2", gamma: nil, beta: nil, mean: [0, 0], variance: [1, 1])
+        var options = ConversionOptions()
+        options.weightStandardization = .automatic
+        let plan = try planConversion(of: example.network, parameters: example.table, options: options)
+        #expect(plan.report.standardized == ["conv"])
+        #expect(plan.edits["stem.weight"] == nil)
+    }
+
     @Test("a converted network has nothing left to convert")
     func alreadyConverted() throws {
         let example = block()
