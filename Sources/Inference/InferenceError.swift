@@ -1,5 +1,6 @@
 import CDNNL
 import Tensors
+import Threads
 
 /// Why a network could not be run.
 package enum InferenceError: Error, Equatable {
@@ -60,7 +61,7 @@ package enum Precision: String, Sendable, CaseIterable {
 
     /// Throws `InferenceError.noBFloat16` where the processor does not multiply such numbers.
     package func check() throws(InferenceError) {
-        guard self == .bfloat16, !nc_dnnl_has_bfloat16() else { return }
-        throw .noBFloat16(instructions: nc_dnnl_instructions().map { String(cString: $0) })
+        guard self == .bfloat16, !withoutSignals({ nc_dnnl_has_bfloat16() }) else { return }
+        throw .noBFloat16(instructions: withoutSignals { nc_dnnl_instructions() }.map { String(cString: $0) })
     }
 }

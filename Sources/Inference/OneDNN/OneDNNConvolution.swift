@@ -9,8 +9,8 @@ package func check(_ operation: String, _ status: dnnl_status_t) throws(Inferenc
     }
 }
 
-// Objects of oneDNN are made and freed on whichever thread owns them last, so each entry keeps signals away by itself. Executions are
-// left to their workers, whose threads take none.
+// The last owner frees an object of oneDNN, on any thread, so making, packing and freeing block signals here. Whoever runs
+// a convolution blocks them around whole batches.
 
 /// oneDNN's engine for this processor. Thread safe: it only stands for the device.
 package final class OneDNNDevice: @unchecked Sendable {

@@ -3,12 +3,13 @@ import CKernels
 import Foundation
 import Networks
 import Tensors
+import Threads
 
 /// The library after the fast engine, as it is loaded: `oneDNN 2.6.3, AVX2`.
 package var oneDNNDescription: String {
     var version: (Int32, Int32, Int32) = (0, 0, 0)
-    nc_dnnl_version(&version.0, &version.1, &version.2)
-    let instructions = nc_dnnl_instructions().map { ", " + String(cString: $0) }
+    withoutSignals { nc_dnnl_version(&version.0, &version.1, &version.2) }
+    let instructions = withoutSignals { nc_dnnl_instructions() }.map { ", " + String(cString: $0) }
     return "oneDNN \(version.0).\(version.1).\(version.2)" + (instructions ?? "")
 }
 
