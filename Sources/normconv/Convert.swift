@@ -70,8 +70,8 @@ struct Convert: AsyncParsableCommand {
 
     @Option(
         help: """
-            Weight standardization: on (convolutions before a norm), auto (same as on, without those that read the image: often a little \
-            more accurate without calibration), all (every convolution, which changes the outputs), off, or \
+            Weight standardization: on (convolutions before a norm), auto (same as on, but keeps those that read the image; often slightly \
+            more accurate if not calibrated), all (every convolution, which changes the outputs), off, or \
             layer (same as on, but writes Keras layers that also standardize during training). Default: on for gn, off for ln and in.
             """)
     var ws: ConversionOptions.WeightStandardization?
