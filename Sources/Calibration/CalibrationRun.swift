@@ -71,7 +71,7 @@ package struct CalibrationRun {
     }
 
     /// Bytes of the most values that are live at once in both networks.
-    private static func liveBytes(_ network: Network, _ shapes: [Shape], images: Int) -> Int {
+    static func liveBytes(_ network: Network, _ shapes: [Shape], images: Int) -> Int {
         var last = [Int](repeating: 0, count: shapes.count)
         for (index, node) in network.nodes.enumerated() { for input in node.inputs { last[input] = index } }
         let most =

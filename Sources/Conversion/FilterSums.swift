@@ -5,7 +5,7 @@ import Tensors
 struct FilterSums {
     /// ΣW per output channel.
     private(set) var plain: [Double]
-    /// Σ aᵢW per output channel, a one value per input channel.
+    /// Σ aᵢW per output channel, a one value per weight of a filter.
     private(set) var linear: [Double]
     /// Σ qᵢW² per output channel, q one value per input channel.
     private(set) var quadratic: [Double]
@@ -13,6 +13,12 @@ struct FilterSums {
     /// `linear` and `quadratic` are a and q, one value per input channel of the whole convolution; `kernel` has
     /// the geometry's number of weights.
     init(_ kernel: Tensor, _ geometry: KernelGeometry, linear: [Double], quadratic: [Double]) {
+        self.init(kernel, geometry, perWeight: geometry.perWeight(linear), quadratic: quadratic)
+    }
+
+    /// `perWeight` is a, one value per weight of a filter of each group; `quadratic` is q, one per input channel.
+    init(_ kernel: Tensor, _ geometry: KernelGeometry, perWeight linear: [Double], quadratic: [Double]) {
+        let quadratic = geometry.perWeight(quadratic)
         let zeros = [Double](repeating: 0, count: geometry.outputs)
         self.plain = zeros
         self.linear = zeros
@@ -35,11 +41,11 @@ struct FilterSums {
             linear.withUnsafeMutableBufferPointer { linear in
                 quadratic.withUnsafeMutableBufferPointer { quadratic in
                     geometry.concurrently(over: width) { offsets in
-                        geometry.forEachRun { start, output, input in
+                        geometry.forEachRun { start, output, weight in
                             let first = output + offsets.lowerBound
                             nc_add_filter_sums(
                                 weights.baseAddress.map { $0 + start + offsets.lowerBound }, offsets.count,
-                                a[input], q[input], plain.baseAddress.map { $0 + first },
+                                a[weight], q[weight], plain.baseAddress.map { $0 + first },
                                 linear.baseAddress.map { $0 + first },
                                 quadratic.baseAddress.map { $0 + first })
                         }
@@ -58,7 +64,7 @@ struct FilterSums {
             linear.withUnsafeMutableBufferPointer { linear in
                 quadratic.withUnsafeMutableBufferPointer { quadratic in
                     for group in 0..<geometry.groups {
-                        let (a, q) = (geometry.expanded(a, group: group), geometry.expanded(q, group: group))
+                        let (a, q) = (geometry.weights(a, group: group), geometry.weights(q, group: group))
                         let first = group * geometry.outputsPerGroup
                         geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
                             for output in first + offsets.lowerBound..<first + offsets.upperBound {

@@ -5,9 +5,9 @@ extension KernelGeometry {
     func tapSums(_ kernel: Tensor) -> [Double] {
         var sums = [Double](repeating: 0, count: outputs * inputsPerGroup)
         if outputsAreInnermost {
-            forEachRun { start, output, input in
+            forEachRun { start, output, weight in
                 for offset in 0..<outputsPerGroup {
-                    sums[(output + offset) * inputsPerGroup + input % inputsPerGroup] += Double(
+                    sums[(output + offset) * inputsPerGroup + weight % filterSize / taps] += Double(
                         kernel.values[start + offset])
                 }
             }

@@ -42,27 +42,30 @@ struct KernelGeometry: Sendable, Equatable {
     /// Weights of a filter.
     var filterSize: Int { taps * inputsPerGroup }
 
-    /// Calls `body` for each stored run of weights that share an input channel, where output channels are
-    /// innermost: with the run's place in storage, its first output channel and its input channel.
+    /// Calls `body` for each stored run of weights that have one place in their filters, where output channels are
+    /// innermost: with the run's place in storage, its first output channel and the place in `perWeight`.
     @inline(__always)
-    func forEachRun(_ body: (_ start: Int, _ firstOutput: Int, _ input: Int) -> Void) {
+    func forEachRun(_ body: (_ start: Int, _ firstOutput: Int, _ weight: Int) -> Void) {
         for row in 0..<filterSize {
+            let weight = row % inputsPerGroup * taps + row / inputsPerGroup
             for group in 0..<groups {
                 let output = group * outputsPerGroup
-                body(row * outputs + output, output, group * inputsPerGroup + row % inputsPerGroup)
+                body(row * outputs + output, output, group * filterSize + weight)
             }
         }
     }
 
-    /// One value per weight of a filter of this group, in the order of `oihw`, from one per input channel.
-    func expanded(_ perInput: [Double], group: Int) -> [Double] {
+    /// One value per weight of a filter of each group, in the order of `oihw`, from one per input channel.
+    func perWeight(_ perInput: [Double]) -> [Double] {
         var result: [Double] = []
-        result.reserveCapacity(filterSize)
-        for input in 0..<inputsPerGroup {
-            let value = perInput[group * inputsPerGroup + input]
-            for _ in 0..<taps { result.append(value) }
-        }
+        result.reserveCapacity(inputs * taps)
+        for value in perInput { for _ in 0..<taps { result.append(value) } }
         return result
+    }
+
+    /// The values of one group, of those that `perWeight` gives.
+    func weights(_ perWeight: [Double], group: Int) -> [Double] {
+        Array(perWeight[group * filterSize..<(group + 1) * filterSize])
     }
 }
 

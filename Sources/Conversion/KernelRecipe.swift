@@ -8,7 +8,7 @@ struct KernelRecipe: Sendable, Equatable {
     let geometry: KernelGeometry
     /// How far each filter moves, one value per output channel.
     let shift: [Double]
-    /// Along what it moves, one value per input channel.
+    /// Along what it moves, one value per weight of a filter of each group.
     let direction: [Double]
     /// What each filter is multiplied with then, one value per output channel.
     let scale: [Double]
@@ -31,10 +31,10 @@ struct KernelRecipe: Sendable, Equatable {
         shift.withUnsafeBufferPointer { shift in
             scale.withUnsafeBufferPointer { scale in
                 geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
-                    geometry.forEachRun { start, output, input in
+                    geometry.forEachRun { start, output, weight in
                         let first = output + offsets.lowerBound
                         nc_standardize_row(
-                            weights + start + offsets.lowerBound, offsets.count, direction[input],
+                            weights + start + offsets.lowerBound, offsets.count, direction[weight],
                             shift.baseAddress.map { $0 + first }, scale.baseAddress.map { $0 + first })
                     }
                 }
@@ -45,7 +45,7 @@ struct KernelRecipe: Sendable, Equatable {
     private func applyToFilters(_ weights: UnsafeMutablePointer<Float>) {
         let size = geometry.filterSize
         for group in 0..<geometry.groups {
-            geometry.expanded(direction, group: group).withUnsafeBufferPointer { direction in
+            geometry.weights(direction, group: group).withUnsafeBufferPointer { direction in
                 let first = group * geometry.outputsPerGroup
                 geometry.concurrently(over: geometry.outputsPerGroup) { offsets in
                     for output in first + offsets.lowerBound..<first + offsets.upperBound {

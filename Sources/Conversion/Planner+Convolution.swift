@@ -30,16 +30,19 @@ extension Planner {
         let inputs = inputMoments(input, kernel, geometry, bias: bias, statistics: norm?.statistics)
 
         let treatment = treatment(of: index, geometry, hasMoments: inputs != nil || !needsMoments)
-        let standardizer = standardizer(
-            for: treatment, kernel, geometry, inputs ?? .standard(channels: geometry.inputs))
-        if let standardizer {
-            let recipe = standardizer.recipe
+        var change = standardization(
+            for: treatment, convolution, kernel, geometry, inputs ?? .standard(channels: geometry.inputs))
+        if let norm, mayTurn(index, convolution) {
+            change = try turned(change, geometry, norm)
+        }
+        if let change {
+            let recipe = change.recipe
             plan.edits.set(convolution.kernel, .replace { recipe.apply(to: $0) })
         }
         record(treatment, layer: node.layer)
 
         if let norm {
-            try centre(index, convolution, bias: bias, norm, standardizer)
+            try centre(index, convolution, bias: bias, norm, change)
         } else if needsMoments, let inputs {
             let sums = FilterSums(kernel, geometry, linear: inputs.mean, quadratic: inputs.variance)
             let offset = bias ?? [Double](repeating: 0, count: geometry.outputs)
@@ -49,7 +52,7 @@ extension Planner {
     }
 
     /// Statistics for the norm at an index.
-    private typealias NormBehind = (index: Int, statistics: ChannelStatistics)
+    typealias NormBehind = (index: Int, statistics: ChannelStatistics)
 
     /// The batch normalization that is this convolution's only consumer.
     private func batchNormBehind(_ index: Int) throws -> NormBehind? {
@@ -97,18 +100,21 @@ extension Planner {
         return options.standardization == .all ? .standardizeAnyway : .leave(reason)
     }
 
-    private func standardizer(
-        for treatment: Treatment, _ kernel: Tensor, _ geometry: KernelGeometry, _ inputs: Moments
-    ) -> WeightStandardizer? {
+    private func standardization(
+        for treatment: Treatment, _ convolution: Convolution, _ kernel: Tensor, _ geometry: KernelGeometry,
+        _ inputs: Moments
+    ) -> FilterChange? {
         let direction: [Double]
         switch (treatment, options.initialization) {
         case (.leave, _): return nil
-        case (.standardizeBeforeNorm, .statistics):
-            direction = geometry.cheapestDirection(variance: inputs.variance)
+        case (.standardizeBeforeNorm, .statistics), (.standardizeBeforeNorm, .noise):
+            direction =
+                measured?.directions[convolution.kernel]
+                ?? geometry.cheapestDirection(variance: inputs.variance)
         case (.standardizeBeforeNorm, .copy), (.standardizeAnyway, _): direction = geometry.uniformDirection
         }
-        return WeightStandardizer(
-            kernel, geometry, direction: direction, inputMean: inputs.mean,
+        return FilterChange(
+            standardizing: kernel, geometry, direction: direction, inputMean: inputs.mean,
             epsilon: options.standardizationEpsilon)
     }
 
@@ -116,19 +122,19 @@ extension Planner {
     /// give every channel mean 0 there: the groups' statistics then vary less from sample to sample.
     private mutating func centre(
         _ index: Int, _ convolution: Convolution, bias: [Double]?, _ norm: NormBehind,
-        _ standardizer: WeightStandardizer?
+        _ change: FilterChange?
     ) throws {
-        guard options.initialization == .statistics else { return }
+        guard options.initialization != .copy else { return }
         var (statistics, bias) = (norm.statistics, bias)
-        if let standardizer {
-            statistics = statistics.moved(by: standardizer.meanShift, dividedBy: standardizer.deviation)
-            bias = bias.map { zip($0, standardizer.deviation).map { $0 / $1 } }
+        if let change {
+            statistics = statistics.moved(by: change.meanShift, dividedBy: change.divisor)
+            bias = bias.map { zip($0, change.divisor).map { $0 / $1 } }
         }
         if bias != nil || options.addsBias {
             let old = bias ?? [Double](repeating: 0, count: convolution.outputs)
             let centred = zip(old, statistics.mean).map { $0 - $1 }
-            statistics.mean = [Double](repeating: 0, count: convolution.outputs)
-            try setBias(index, convolution, centred)
+            statistics.mean = try steadyMeans(index, convolution, statistics, norm)
+            try setBias(index, convolution, zip(centred, statistics.mean).map { $0 + $1 })
         }
         self.statistics[norm.index] = statistics
     }

@@ -33,7 +33,7 @@ extension Planner {
         warnings += pairWarnings
         if options.initialization == .copy, !plan.norms.isEmpty { warnings.append(.copied) }
         if !withoutNorm.isEmpty { warnings.append(.standardizedWithoutNorm(layers: withoutNorm)) }
-        if options.initialization == .statistics, !plan.report.standardized.isEmpty {
+        if options.initialization != .copy, !plan.report.standardized.isEmpty {
             warnings.append(
                 .standardizedWithoutData(
                     convolutions: plan.report.standardized.count, canCalibrate: canCalibrate))

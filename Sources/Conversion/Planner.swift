@@ -10,12 +10,15 @@ import Tensors
 ///   - options: what to convert to, and how.
 ///   - inputSize: the extents of the images that the network will see, for the check that no group of a norm is
 ///     left with a single value; the network's own where it fixes them.
+///   - measured: what images tell beyond the stored statistics, for the initialization `noise`.
 /// - Throws: `ConversionError` naming the layer or parameter at fault, `NetworkError` where operands do not fit
 ///   together at `inputSize`, and what reading parameters throws.
 package func planConversion(
-    of network: Network, parameters: ParameterTable, options: ConversionOptions, inputSize: Extent? = nil
+    of network: Network, parameters: ParameterTable, options: ConversionOptions, inputSize: Extent? = nil,
+    measured: MeasuredStatistics? = nil
 ) throws -> ConversionPlan {
     var planner = try Planner(network, parameters, options, inputSize)
+    planner.measured = measured
     for index in network.nodes.indices { try planner.visit(index) }
     return planner.finished()
 }
@@ -25,6 +28,8 @@ struct Planner {
     let source: Network
     let options: ConversionOptions
     let reader: ParameterReader
+    /// What images tell beyond the stored statistics.
+    var measured: MeasuredStatistics?
     let pairs: ConvolutionNormPairs
     /// Convolutions that were assumed to precede a norm, but are contradicted: index → reason.
     let contradicted: [Int: ConvolutionExemption]
@@ -64,7 +69,7 @@ struct Planner {
 
     /// Whether the conversion uses moments, which give the direction to move kernels.
     var needsMoments: Bool {
-        options.standardization != .off && options.initialization == .statistics
+        options.standardization != .off && options.initialization != .copy
     }
 
     mutating func visit(_ index: Int) throws {
@@ -88,7 +93,7 @@ struct Planner {
         let groups = try checkedGroups(index, norm)
         let new =
             switch options.initialization {
-            case .statistics: old.forGroups(groups, epsilon: options.epsilon, of: statistics)
+            case .statistics, .noise: old.forGroups(groups, epsilon: options.epsilon, of: statistics)
             case .copy: old
             }
         let names = try replaceAffine(of: norm, by: new)

@@ -24,10 +24,13 @@ public struct Conversion: Sendable {
     package private(set) var calibration: CalibrationReport?
 
     /// Throws `ConvertFailure.nothingToConvert` where there is no batch normalization.
-    init(_ model: Model, _ options: ConversionOptions?) throws {
+    init(
+        _ model: Model, _ options: ConversionOptions?, preprocessing: Preprocessing? = nil,
+        progress: (CalibrationProgress) -> Void = { _ in }
+    ) throws {
         self.model = model
         self.options = options
-        preprocessing = model.preprocessing
+        self.preprocessing = preprocessing ?? model.preprocessing
         guard let options else {
             plan = ConversionPlan(unchanged: model.network)
             for (name, tensor) in model.refreshed.sorted(by: { $0.key < $1.key }) {
@@ -36,7 +39,7 @@ public struct Conversion: Sendable {
             try model.checkCopied(plan)
             return
         }
-        plan = try model.plan(options)
+        plan = try model.plan(options, preprocessing: preprocessing, progress: progress)
         guard !plan.report.warnings.contains(.nothingToConvert) else {
             throw ConvertFailure.nothingToConvert(
                 path: model.path, isBiT: model.network.family == .bit,

@@ -15,7 +15,7 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package var to: String
     /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
     package var groups: String
-    /// `statistics` or `copy`.
+    /// `statistics`, `noise` or `copy`.
     package var initialization: String
     /// `on`, `off` or `all`.
     package var weightStandardization: String
@@ -23,6 +23,8 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package var weightStandardizationEpsilon: String
     /// Whether convolutions were given biases.
     package var addBias: Bool
+    /// The height of the constant before each norm, in standard deviations; nil for none, and in older files.
+    package var steady: Double?
     /// True if norms were assumed to directly follow the convolutions that they are paired with; nil otherwise.
     package var assumeAdjacent: Bool?
     /// The preprocessing that goes with the network, as the command spells it.
@@ -91,6 +93,7 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         weightStandardization = options.standardization.rawValue
         weightStandardizationEpsilon = options.standardizationEpsilon.rawValue
         addBias = options.addsBias
+        steady = options.steadiness > 0 ? options.steadiness : nil
         assumeAdjacent = plan.report.pairs.contains { $0.adjacency == .assumed } ? true : nil
         self.preprocess = preprocess
         self.calibration = calibration.map { report in

@@ -57,7 +57,10 @@ package enum ConvertFailure: Error, CustomStringConvertible {
 
 extension Model {
     /// Works a conversion out without writing anything. Every parameter of the network is read and checked.
-    package func plan(_ options: ConversionOptions) throws -> ConversionPlan {
+    package func plan(
+        _ options: ConversionOptions, preprocessing: Preprocessing? = nil,
+        progress: (CalibrationProgress) -> Void = { _ in }
+    ) throws -> ConversionPlan {
         try naming(path) {
             for case (let layer, .opaque(let opaque)) in network.nodes.map({ ($0.layer, $0.operation) }) {
                 guard let norm = opaque.batchNormInside else { continue }
@@ -65,7 +68,8 @@ extension Model {
                     layer: layer, className: opaque.className, norm: norm)
             }
             var plan = try planConversion(
-                of: network, parameters: stored, options: options)
+                of: network, parameters: stored, options: options,
+                measured: measured(options, preprocessing ?? self.preprocessing, progress))
             let remaining = plan.network.nodes.filter {
                 if case .batchNorm = $0.operation { true } else { false }
             }

@@ -27,9 +27,16 @@ extension Model {
 
     /// Works out the network with group norms in place of its batch norms. Reads and checks every parameter.
     ///
+    /// - Parameters:
+    ///   - options: what to convert to, and how.
+    ///   - preprocessing: what is done to pixels; what goes with the network where it is nil.
+    ///   - progress: is told how far the initialization `noise` is; the others take no time.
     /// - Throws: `NormConvError` where there is no batch normalization, or the options do not fit the network.
-    public func converting(_ options: ConversionOptions = ConversionOptions()) throws -> Conversion {
-        try reporting { try Conversion(self, options) }
+    public func converting(
+        _ options: ConversionOptions = ConversionOptions(), preprocessing: Preprocessing? = nil,
+        progress: (CalibrationProgress) -> Void = { _ in }
+    ) throws -> Conversion {
+        try reporting { try Conversion(self, options, preprocessing: preprocessing, progress: progress) }
     }
 
     /// The network as it is, to be written in another layout or with another preprocessing.

@@ -74,6 +74,7 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
         }
         return switch initialization {
         case "statistics": "closed form"
+        case "noise": "closed form and noise images"
         case "copy": "parameters copied"
         default: "initialization '\(short(initialization))'"
         }

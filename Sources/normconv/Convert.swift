@@ -11,10 +11,11 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.h5 out.h5 --to gn --dry-run --json
             Narrow networks keep more accuracy with small groups or one group:
               normconv convert in.h5 out.h5 --to gn --groups size:8 --ws off
-              normconv convert in.h5 out.h5 --to ln --add-bias
+              normconv convert in.h5 out.h5 --to ln --add-bias --steady 8
             For the highest accuracy, calibrate on a few hundred images without labels:
               normconv convert in.h5 out.h5 --to gn --calibrate images.h5
-            Without images, calibrate on synthetic ones:
+            Without images, use noise images (seconds) or synthetic ones (minutes):
+              normconv convert in.h5 out.h5 --to gn --init noise --ws auto
               normconv convert in.h5 out.h5 --to gn --synthesize
             Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
@@ -65,7 +66,10 @@ struct Convert: AsyncParsableCommand {
 
     @Option(
         name: .customLong("init"),
-        help: "statistics (compute gamma and beta from the stored statistics) or copy (keep them unchanged).")
+        help: """
+            statistics (compute gamma and beta from the stored statistics), noise (the same, and choose signs and directions of \
+            filters on noise images: more accurate, takes seconds to a minute) or copy (keep gamma and beta unchanged).
+            """)
     var initialization = ConversionOptions.Initialization.statistics
 
     @Option(
@@ -89,6 +93,13 @@ struct Convert: AsyncParsableCommand {
         help:
             "Add a bias to the convolutions before norms, so that every channel has mean 0 before the norm.")
     var addBias = false
+
+    @Option(
+        help: """
+            With --add-bias: add a constant of alternating sign, this many standard deviations high, before each norm. Groups then \
+            hardly depend on the image, which keeps more of the old network, but the norms normalize less. Try 8. Default: 0.
+            """)
+    var steady: Double?
 
     @Flag(
         help: """
@@ -135,14 +146,21 @@ struct Convert: AsyncParsableCommand {
                 "--groups goes with --to gn only: ln is one group, in is one channel a group.")
         }
         if addBias, initialization == .copy {
-            throw ValidationError("--add-bias goes with --init statistics only: copy leaves biases alone.")
+            throw ValidationError("--add-bias does not go with --init copy, which leaves biases alone.")
+        }
+        if let steady {
+            guard addBias else { throw ValidationError("--steady goes with --add-bias only.") }
+            guard steady >= 0, steady.isFinite else {
+                throw ValidationError("--steady must be 0 or a positive number.")
+            }
         }
         if ws == .layers, wsEps == .paper {
             throw ValidationError(
                 "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
         }
         if to == .none,
-            groups != nil || ws != nil || wsEps != nil || epsilon != nil || addBias || initialization == .copy
+            groups != nil || ws != nil || wsEps != nil || epsilon != nil || addBias
+                || initialization != .statistics
                 || assumeAdjacent || calibration.areGiven
         {
             throw ValidationError(
@@ -179,11 +197,17 @@ struct Convert: AsyncParsableCommand {
             ConversionOptions(
                 target: target, groups: groups ?? .auto, initialization: initialization,
                 weightStandardization: ws, standardizationEpsilon: wsEps ?? .bit,
-                epsilon: epsilon ?? 1e-5, addsBias: addBias, assumesAdjacent: assumeAdjacent)
+                epsilon: epsilon ?? 1e-5, addsBias: addBias, steadiness: steady ?? 0,
+                assumesAdjacent: assumeAdjacent)
         }
-        var conversion = try options.map(model.converting) ?? model.keepingNorms()
-        if let preprocess { conversion.preprocessing = preprocess }
-        return conversion
+        guard let options else {
+            var conversion = try model.keepingNorms()
+            if let preprocess { conversion.preprocessing = preprocess }
+            return conversion
+        }
+        let line = StageLine("measuring", isOn: initialization == .noise && !outputOptions.quiet)
+        defer { line.finish() }
+        return try model.converting(options, preprocessing: preprocess, progress: line.show)
     }
 
     func run() async throws {

@@ -57,12 +57,14 @@ final class StageLine: Sendable {
         var at: ContinuousClock.Instant
         var stage: String
     }
+    private let title: String
     private let isOn: Bool
     private let start = ContinuousClock.now
     private let shown = Mutex<Shown?>(nil)
 
     /// Shows the line at once.
-    init(isOn: Bool) {
+    init(_ title: String = "calibrating", isOn: Bool) {
+        self.title = title
         self.isOn = isOn && Terminal.showsProgress
         show(CalibrationProgress(stage: "starting", done: 0, total: 0, share: 0))
     }
@@ -79,7 +81,7 @@ final class StageLine: Sendable {
         guard isDue else { return }
         Terminal.progress(
             ProgressText(
-                "calibrating", stage: progress.stage, done: progress.done, of: progress.total,
+                title, stage: progress.stage, done: progress.done, of: progress.total,
                 share: progress.share, seconds: (now - start) / .seconds(1)))
     }
 

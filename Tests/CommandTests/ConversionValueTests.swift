@@ -35,6 +35,11 @@ struct ConversionValueTests {
         Case(arguments: "--epsilon 0.001", convert: options(ConversionOptions(epsilon: 1e-3))),
         Case(arguments: "--add-bias", convert: options(ConversionOptions(addsBias: true))),
         Case(
+            arguments: "--add-bias --steady 4 --init noise --ws off",
+            convert: options(
+                ConversionOptions(
+                    initialization: .noise, weightStandardization: .off, addsBias: true, steadiness: 4))),
+        Case(
             arguments: "--assume-adjacent", fixture: "mnist-sequential.weights.h5", output: "out.weights.h5",
             convert: options(ConversionOptions(assumesAdjacent: true))),
         Case(

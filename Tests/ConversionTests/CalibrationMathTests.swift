@@ -1,4 +1,5 @@
 import HDF5
+import Tensors
 import TestSupport
 import Testing
 
@@ -170,6 +171,40 @@ struct CalibrationMathTests {
         // z = 1 four times, t = 0, 2, 4, 6.
         let flat = affineFit(weight: 4, z: 4, target: 12, zz: 4, zt: 12, old: (9, 9))
         #expect(abs(flat.gamma) < 1e-9 && abs(flat.beta - 3) < 1e-9)
+    }
+
+    @Test("signs of which half are negative are as quiet as the best of all")
+    func balancedSigns() {
+        var random = SplitMix64(seed: 3)
+        let samples = (0..<12).map { _ in (0..<8).map { _ in Double.random(in: -1...1, using: &random) } }
+        func value(_ signs: [Double]) -> Double {
+            samples.reduce(0) { sum, sample in
+                let total = zip(sample, signs).reduce(0) { $0 + $1.0 * $1.1 }
+                return sum + total * total
+            }
+        }
+        let found = Conversion.balancedSigns(samples: samples, size: 8)
+        #expect(found.count == 8 && found.allSatisfy { abs($0) == 1 } && found.reduce(0, +) == 0)
+        let all = (0..<256).map { code in (0..<8).map { code >> $0 & 1 == 1 ? 1.0 : -1.0 } }
+        let balanced = all.filter { $0.reduce(0, +) == 0 }.map(value)
+        // A descent from two starts: no exchange of two is better, and few of all are.
+        #expect(balanced.filter { $0 < value(found) - 1e-9 }.count <= balanced.count / 10)
+        for up in 0..<8 where found[up] > 0 {
+            for down in 0..<8 where found[down] < 0 {
+                var other = found
+                (other[up], other[down]) = (-1, 1)
+                #expect(value(other) >= value(found) - 1e-9)
+            }
+        }
+        #expect(Conversion.balancedSigns(samples: [[2], [-2]], size: 1).map(abs) == [1])
+    }
+
+    @Test("signs of wide groups are chosen in parts, each quiet by itself")
+    func wideGroups() {
+        // All channels move alike: half of them have to turn.
+        let samples = [1.0, -0.5, 2].map { [Double](repeating: $0, count: 600) }
+        let signs = Conversion.groupSigns(samples: samples, size: 600)
+        #expect(signs.count == 600 && abs(signs.reduce(0, +)) <= 3)
     }
 
     @Test("signs are as quiet as the best of all")

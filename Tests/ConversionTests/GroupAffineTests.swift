@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Conversion
@@ -28,6 +29,27 @@ struct GroupAffineTests {
                     #expect(abs(new.gamma[channel] * normalized + new.beta[channel] - batch) < 1e-12)
                 }
             }
+        }
+    }
+
+    @Test(
+        "a channel that was divided by a negative number gives the same function with the other sign of gamma"
+    )
+    func turnedChannel() {
+        let statistics = ChannelStatistics(mean: [1, -2], variance: [4, 9], epsilon: [1e-3, 1e-3])
+        let old = Affine(gamma: [1.5, 0.5], beta: [0.2, -1])
+        let turned = statistics.moved(by: [0, 0], dividedBy: [-2, 3])
+        #expect(turned.sign == [-1, 1])
+        let new = old.forGroups(1, epsilon: 1e-5, of: turned)
+        #expect(new.gamma[0] < 0 && new.gamma[1] > 0)
+        // The group of what enters the norm, −u₀/2 and u₁/3, has this mean and variance.
+        let (mean, variance) = ((-0.5 - 2.0 / 3) / 2, 1 + pow((-0.5 + 2.0 / 3) / 2, 2))
+        for (channel, u) in [(0, 3.7), (0, -1), (1, 0.5), (1, -8)] {
+            let batch =
+                old.gamma[channel] * (u - statistics.mean[channel])
+                / (statistics.variance[channel] + 1e-3).squareRoot() + old.beta[channel]
+            let normalized = (u / [-2.0, 3][channel] - mean) / (variance + 1e-5).squareRoot()
+            #expect(abs(new.gamma[channel] * normalized + new.beta[channel] - batch) < 1e-12)
         }
     }
 

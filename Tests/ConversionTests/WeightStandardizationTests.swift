@@ -27,16 +27,16 @@ struct WeightStandardizationTests {
     private func standardizer(
         _ convolution: Convolution, _ weights: [Float], variance: [Double],
         epsilon: ConversionOptions.StandardizationEpsilon = .bit
-    ) throws -> WeightStandardizer {
+    ) throws -> FilterChange {
         let geometry = try #require(KernelGeometry(convolution))
         let shape = try #require(convolution.kernelShape)
-        return WeightStandardizer(
-            Tensor(shape: shape, values: weights), geometry,
+        return FilterChange(
+            standardizing: Tensor(shape: shape, values: weights), geometry,
             direction: geometry.cheapestDirection(variance: variance),
             inputMean: (0..<geometry.inputs).map { Double($0) - 1 }, epsilon: epsilon)
     }
 
-    private func apply(_ standardizer: WeightStandardizer, _ weights: [Float]) -> [Float] {
+    private func apply(_ standardizer: FilterChange, _ weights: [Float]) -> [Float] {
         standardizer.recipe.apply(to: Tensor(weights)).values
     }
 
@@ -90,7 +90,7 @@ struct WeightStandardizationTests {
         let solution = try #require(solveSymmetric(matrix, [Double](repeating: 1, count: size)))
         let total = solution.reduce(0, +)
         for index in 0..<size {
-            #expect(abs(direction[index / geometry.taps] - solution[index] / total) < 1e-12)
+            #expect(abs(direction[index] - solution[index] / total) < 1e-12)
         }
     }
 
@@ -116,7 +116,7 @@ struct WeightStandardizationTests {
         let result = apply(standardizer, weights)
         for output in 0..<5 {
             let expected = (0..<24).reduce(0.0) { sum, index in
-                let moved = Double(result[output * 24 + index]) * standardizer.deviation[output]
+                let moved = Double(result[output * 24 + index]) * standardizer.divisor[output]
                 return sum + (Double(index / 6) - 1) * (moved - Double(weights[output * 24 + index]))
             }
             #expect(abs(standardizer.meanShift[output] - expected) < 1e-5)

@@ -11,8 +11,8 @@ package struct Reconstruction: Sendable {
     private let system: SymmetricSystem
     private let lambda: Double
     private let size: Int
-    /// S1/(1ᵀS1).
-    private let direction: [Double]
+    /// S1/(1ᵀS1), along which filters reach mean 0 at the least change of their output.
+    let direction: [Double]
 
     /// Factorizes the covariance of the inputs, [size, size]. `ridge` is λ in units of the mean variance. Throws
     /// `ConversionError.notDefinite` for a covariance that is not one.

@@ -1,0 +1,34 @@
+import Calibration
+import Conversion
+import Foundation
+import Networks
+import Tensors
+
+extension Model {
+    /// What noise tells about the network, where the options ask for it.
+    func measured(
+        _ options: ConversionOptions, _ preprocessing: Preprocessing,
+        _ progress: (CalibrationProgress) -> Void
+    ) throws -> MeasuredStatistics? {
+        guard options.initialization == .noise else { return nil }
+        try SymmetricSystem.checkLibrary()
+        try checkGraph()
+        guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }
+        let channels = network.input.channels
+        if let expected = preprocessing.channels, expected != channels {
+            throw SynthesisFailure.wrongChannels(
+                preprocessing: preprocessing.description, expected: expected, found: channels)
+        }
+        let size = inputSize
+        return try NoiseMeasurement(
+            logits, parameters: parameters,
+            imageShape: Shape(Array(size.all.suffix(network.input.rank - 1)) + [channels]).asMap,
+            limits: (0..<channels).map(preprocessing.limits), seed: 0,
+            workers: ProcessInfo.processInfo.activeProcessorCount
+        ).run(findsDirections: options.standardization != .off) { done, total in
+            progress(
+                CalibrationProgress(
+                    stage: "noise", done: done, total: total, share: Double(done) / Double(max(total, 1))))
+        }
+    }
+}
