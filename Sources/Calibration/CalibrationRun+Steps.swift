@@ -106,7 +106,8 @@ extension CalibrationRun {
             mayMirror: mayMirror,
             settings: Distillation.Settings(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
-                seed: calibration.seed, workers: workers))
+                seed: calibration.seed, workers: workers),
+            deviations: images.deviations)
         do {
             let trained = try distillation.run(clock) {
                 progress(.init(stage: "training", done: $0, total: $1))

@@ -5,13 +5,13 @@ import Training
 import Networks
 import Tensors
 
-/// Trains all parameters of the new network towards the old one's values, on images that are shifted and mirrored a
-/// little: the old network says what each of them should give, so that no labels are needed.
+/// Trains all parameters of the new network towards the old one's values, on images that are shifted and mirrored, and large
+/// ones scaled and recoloured too: the old network says what each of them should give, so that no labels are needed.
 ///
-/// The loss is the squared error of the outputs, and of each block's output on average, in units of how much the old
-/// network's values vary over the batch:
+/// The loss is the squared error of the outputs, of the features that a last dense layer reads, and of each block's output on
+/// average, in units of how much the old network's values vary over the batch:
 ///
-///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + mean over blocks of the same
+///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + the same at the features + mean over blocks of the same
 ///
 /// by Adam, whose step for a parameter is `rate` times the parameter's root mean square.
 /// Kernels that are standardized are differentiated through their standardization.
@@ -26,13 +26,14 @@ struct Distillation {
     /// Whether a mirror image is an image of the same kind.
     let mayMirror: Bool
     let settings: Settings
+    /// The standard deviation of each channel of the images.
+    let deviations: [Float]
 
     struct Settings {
         var standardized: Set<String>
         var epsilon: ConversionOptions.StandardizationEpsilon
         var epochs: Int
         var batch = 16
-        var rate = 0.02
         var seed: UInt64
         var workers: Int
     }
@@ -40,7 +41,7 @@ struct Distillation {
     /// The trained parameters by name. Where the clock is faster than the steps, there are fewer of them. `progress` is told
     /// how many batches of how many are done.
     func run(_ clock: CalibrationClock, progress: (Int, Int) -> Void) throws -> [String: Tensor] {
-        let taps = self.taps
+        let taps = ends + blocks
         let layout = ParameterLayout(
             network, standardized: settings.standardized, epsilon: settings.epsilon.insideRoot)
         let batch = min(settings.batch, max(4, images.originals.count / 4 * 4))
@@ -75,8 +76,14 @@ struct Distillation {
 
     // MARK: The loss
 
-    /// The output first, then each block's output: a sum, or the ReLU behind it.
-    private var taps: [Int] {
+    /// The output, and the features that it is computed from.
+    private var ends: [Int] {
+        guard case .dense = source.nodes[source.output].operation else { return [source.output] }
+        return [source.output, source.nodes[source.output].inputs[0]]
+    }
+
+    /// Each block's output: a sum, or the ReLU behind it.
+    private var blocks: [Int] {
         let needed = source.nodesNeeded(for: Section(whole: source))
         let consumers = source.consumers.map { $0.filter(needed.contains) }
         let blocks = source.nodes.indices.filter { needed.contains($0) }.compactMap { index -> Int? in
@@ -86,7 +93,8 @@ struct Distillation {
             }
             return index
         }
-        return [source.output] + blocks.filter { $0 != source.output }
+        let ends = ends
+        return blocks.filter { !ends.contains($0) }
     }
 
     private func gradient(
@@ -99,7 +107,8 @@ struct Distillation {
                 for (target, buffer) in zip(targets, buffers) { target.store(range, buffer) }
             })
         let scales = targets.enumerated().map { tap, target in
-            let weight = tap == 0 ? 1 : 1 / Float(taps.count - 1)
+            let ends = self.ends.count
+            let weight = tap < ends ? 1 : 1 / Float(taps.count - ends)
             // Values that do not vary over the batch ask for nothing.
             return target.spread.map { weight * 2 / Float($0) } ?? 0
         }
@@ -124,11 +133,29 @@ struct Distillation {
         let shape = images.store.shape
         return (0..<count).map { place in
             let image = epochOrder[(batch * count + place) % epochOrder.count]
-            func shift(_ extent: Int) -> Int { Int.random(in: -(extent / 8)...extent / 8, using: &random) }
-            return ImageView(
+            func shift(_ extent: Int) -> Int {
+                let most = extent / (isLarge ? 4 : 8)
+                return Int.random(in: -most...most, using: &random)
+            }
+            var view = ImageView(
                 image: image, rows: shift(shape[0]), columns: shift(shape[1]),
                 isMirrored: Bool.random(using: &random) && mayMirror)
+            if isLarge { view.change = change(&random) }
+            return view
         }
+    }
+
+    /// Whether images are scaled and recoloured as well: large ones, of which there are often few, and which the old network
+    /// knows from crops of any size.
+    private var isLarge: Bool { min(images.store.shape[0], images.store.shape[1]) >= 64 }
+
+    private func change(_ random: inout SplitMix64) -> ImageView.Change {
+        let zoom = exp2(Float.random(in: -0.5...0.5, using: &random))
+        let contrast = Float.random(in: 0.7...1.3, using: &random)
+        let brightness = Float.random(in: -0.3...0.3, using: &random)
+        let gains = deviations.map { _ in contrast * Float.random(in: 0.9...1.1, using: &random) }
+        let offsets = deviations.map { $0 * (brightness + Float.random(in: -0.1...0.1, using: &random)) }
+        return ImageView.Change(zoom: zoom, gains: gains, offsets: offsets)
     }
 
     private func load(
@@ -142,13 +169,17 @@ struct Distillation {
 
     // MARK: Parameters
 
+    /// The step of a parameter in units of its size. Networks of large images know more than a few hundred images tell: larger
+    /// steps forget it.
+    private var rate: Double { isLarge ? 0.005 : 0.02 }
+
     /// A parameter's step is in proportion to its size; a bias before a norm may be far from what it will be.
     private func startingRates(_ layout: ParameterLayout, _ values: [Float]) -> [String: Float] {
         Dictionary(
             uniqueKeysWithValues: layout.entries.map { entry in
                 let own = values[entry.range]
                 let square = own.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(max(own.count, 1))
-                return (entry.name, Float(settings.rate * max(square.squareRoot(), 1e-3)))
+                return (entry.name, Float(rate * max(square.squareRoot(), 1e-3)))
             })
     }
 

@@ -53,6 +53,35 @@ struct CalibrationPartsTests {
         #expect(values(ImageView(image: 0, columns: 1, isMirrored: true)) == [1, 0, 1, 4, 3, 4, 7, 6, 7])
     }
 
+    @Test("A change scales around the middle, linearly between pixels, and recolours each channel")
+    func changedViews() throws {
+        let store = try store([3, 3, 1], 1, (0..<9).map(Float.init))
+        func values(_ zoom: Float, gain: Float = 1, offset: Float = 0, _ view: ImageView) -> [Float] {
+            var view = view
+            view.change = ImageView.Change(zoom: zoom, gains: [gain], offsets: [offset])
+            var result = [Float](repeating: 0, count: 9)
+            result.withUnsafeMutableBufferPointer { buffer in
+                if let start = buffer.baseAddress { view.write(from: store, to: start) }
+            }
+            return result
+        }
+        // Without a zoom it is the same view; rows at −0.5, 0 and 0.5 from the middle are means of neighbours.
+        for view in [
+            ImageView(image: 0), ImageView(image: 0, rows: 1), ImageView(image: 0, columns: -1),
+            ImageView(image: 0, columns: 1, isMirrored: true),
+        ] {
+            var plain = [Float](repeating: 0, count: 9)
+            plain.withUnsafeMutableBufferPointer { buffer in
+                if let start = buffer.baseAddress { view.write(from: store, to: start) }
+            }
+            #expect(values(1, view) == plain)
+            #expect(values(1, gain: 2, offset: -3, view) == plain.map { 2 * $0 - 3 })
+        }
+        #expect(values(2, ImageView(image: 0)) == [2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6])
+        // Half the size: what is outside mirrors what is inside.
+        #expect(values(0.5, ImageView(image: 0)) == [4, 4, 4, 4, 4, 4, 4, 4, 4].map { Float($0) })
+    }
+
     @Test("Fewer images where they have more positions than needed, evenly chosen")
     func thinned() {
         let images = FittedImages(fit: Array(0..<100), held: Array(100..<140))
