@@ -106,8 +106,8 @@ struct Distillation {
             store: { range, buffers in
                 for (target, buffer) in zip(targets, buffers) { target.store(range, buffer) }
             })
+        let ends = self.ends.count
         let scales = targets.enumerated().map { tap, target in
-            let ends = self.ends.count
             let weight = tap < ends ? 1 : 1 / Float(taps.count - ends)
             // Values that do not vary over the batch ask for nothing.
             return target.spread.map { weight * 2 / Float($0) } ?? 0

@@ -13,7 +13,8 @@ public struct ConversionOptions: Sendable, Equatable {
     /// ε of the new norms, added to the variance.
     public var epsilon: Double
     /// The height K of a constant of alternating sign that enters each new norm with the channels, in standard deviations:
-    /// groups' variances then hardly vary from sample to sample. 0 for none; otherwise `addsBias` is needed.
+    /// groups' variances then hardly vary from sample to sample. 0 for none; otherwise `addsBias` is needed, and weights are not
+    /// standardized.
     public var steadiness: Double
     /// Gives a convolution before a norm a bias where it has none, so that every channel enters the norm with
     /// mean 0. Not with `copy`, which leaves biases alone.
@@ -62,9 +63,17 @@ public struct ConversionOptions: Sendable, Equatable {
             throw .invalidOption(
                 name: "steadiness", found: "\(steadiness)", expected: "0 or a positive number")
         }
+        guard steadiness == 0 || standardization == .off else {
+            throw .invalidOption(
+                name: "steadiness", found: "\(steadiness)", expected: "0 with standardized weights")
+        }
+        guard steadiness == 0 || target != .instanceNorm else {
+            throw .invalidOption(
+                name: "steadiness", found: "\(steadiness)", expected: "0 with one channel a group")
+        }
         guard steadiness == 0 || addsBias else {
             throw .invalidOption(
-                name: "steadiness", found: "\(steadiness)", expected: "0 without addsBias, which carries it")
+                name: "steadiness", found: "\(steadiness)", expected: "0, or addsBias")
         }
         guard !addsBias || initialization != .copy else {
             throw .invalidOption(
@@ -93,7 +102,7 @@ public struct ConversionOptions: Sendable, Equatable {
         /// Computed from the stored statistics, which keeps the function for typical images.
         case statistics
         /// As `statistics`, with what noise images tell about how channels vary together: filters reach zero mean at less loss,
-        /// and have signs that keep groups' means steady. Takes a few passes over 64 images.
+        /// and have signs that keep groups' means steady. Takes a few passes over up to 64 images.
         case noise
         /// The old γ and β unchanged: a baseline that does not keep the function.
         case copy

@@ -48,11 +48,13 @@ func groupSigns(samples: [[Double]], size: Int) -> [Double] {
     inParts(samples, size) { groupSigns(covariance: $0, size: $1) }
 }
 
-/// Signs of which half are −1, or one more or less than half: those for which Σσ_c·ū_c varies least from sample to sample, found by
+/// Signs of which half are −1, rounded down in each part of a wide group: those for which Σσ_c·ū_c varies least from sample to sample, found by
 /// exchanging two at a time. `samples` are [samples][size], of mean 0.
 func balancedSigns(samples: [[Double]], size: Int) -> [Double] {
     inParts(samples, size) { covariance, size in
-        let starts = [1, 2].map { period in (0..<size).map { $0 / period % 2 == 0 ? 1.0 : -1.0 } }
+        let starts = [
+            (0..<size).map { $0 % 2 == 0 ? 1.0 : -1.0 }, (0..<size).map { 2 * $0 < size ? 1.0 : -1.0 },
+        ]
         let results = starts.map { start in
             var signs = start
             return (value: exchange(&signs, covariance, size), signs: signs)

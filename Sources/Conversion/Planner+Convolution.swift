@@ -33,7 +33,7 @@ extension Planner {
         var change = standardization(
             for: treatment, convolution, kernel, geometry, inputs ?? .standard(channels: geometry.inputs))
         if let norm, mayTurn(index, convolution) {
-            change = try turned(change, geometry, norm)
+            change = try turned(change, convolution, geometry, norm)
         }
         if let change {
             let recipe = change.recipe

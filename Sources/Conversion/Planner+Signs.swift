@@ -12,12 +12,15 @@ extension Planner {
             && convolution.doubt == nil && pairs.normBehind[index] != nil
     }
 
-    /// A change of filters with signs that keep the means of groups steady. Filters that are not standardized are
-    /// scaled to outputs of equal deviation as well: none of a group counts for more than another.
+    /// A change of filters with signs that keep the means of groups steady. Filters that are not standardized, by the conversion
+    /// or by their layer, are scaled to outputs of equal deviation as well: none of a group counts for more than another.
     func turned(
-        _ change: FilterChange?, _ geometry: KernelGeometry, _ norm: NormBehind
+        _ change: FilterChange?, _ convolution: Convolution, _ geometry: KernelGeometry, _ norm: NormBehind
     ) throws -> FilterChange {
-        let change = change ?? FilterChange(dividing: geometry, by: equalizing(norm.statistics))
+        let sizes =
+            convolution.standardization == nil
+            ? equalizing(norm.statistics) : norm.statistics.mean.map { _ in 1 }
+        let change = change ?? FilterChange(dividing: geometry, by: sizes)
         let moved = norm.statistics.moved(by: change.meanShift, dividedBy: change.divisor)
         let deviations = moved.variance.map { max($0, 0).squareRoot() }
         let signs = try inGroups(norm, deviations) { size, samples in

@@ -11,9 +11,13 @@ extension Model {
         _ progress: (CalibrationProgress) -> Void
     ) throws -> MeasuredStatistics? {
         guard options.initialization == .noise else { return nil }
+        // What the options get wrong is told before anything is measured.
+        _ = try planConversion(of: network, parameters: stored, options: options)
         try SymmetricSystem.checkLibrary()
-        try checkGraph()
-        guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }
+        do { try checkGraph() } catch let refusal as EvaluationRefusal {
+            throw NoiseFailure.notComputed(reason: refusal.description)
+        }
+        guard network.input.dimensions < 3 else { throw NoiseFailure.volumes }
         let channels = network.input.channels
         if let expected = preprocessing.channels, expected != channels {
             throw SynthesisFailure.wrongChannels(

@@ -4,7 +4,7 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
     package var to: String
     /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
     package var groups: String
-    /// `statistics` or `copy`.
+    /// `statistics`, `noise` or `copy`.
     package var initialization: String
     /// `on`, `off` or `all`.
     package var weightStandardization: String

@@ -68,7 +68,8 @@ struct Convert: AsyncParsableCommand {
         name: .customLong("init"),
         help: """
             statistics (compute gamma and beta from the stored statistics), noise (the same, and choose signs and directions of \
-            filters on noise images: more accurate, takes seconds to a minute) or copy (keep gamma and beta unchanged).
+            filters on noise images: takes seconds to a minute; usually more accurate on photographs, not always on small networks) or \
+            copy (keep gamma and beta unchanged).
             """)
     var initialization = ConversionOptions.Initialization.statistics
 
@@ -96,7 +97,7 @@ struct Convert: AsyncParsableCommand {
 
     @Option(
         help: """
-            With --add-bias: add a constant of alternating sign, this many standard deviations high, before each norm. Groups then \
+            With --add-bias and --ws off: add a constant of alternating sign, this many standard deviations high, before each norm. Groups then \
             hardly depend on the image, which keeps more of the old network, but the norms normalize less. Try 8. Default: 0.
             """)
     var steady: Double?
@@ -150,6 +151,17 @@ struct Convert: AsyncParsableCommand {
         }
         if let steady {
             guard addBias else { throw ValidationError("--steady goes with --add-bias only.") }
+            guard ws == .off || ws == nil && to != .gn else {
+                throw ValidationError(
+                    "--steady goes with --ws off: with standardized weights it makes the loss larger.")
+            }
+            guard to != .instance else {
+                throw ValidationError("--steady needs groups of several channels, not --to in.")
+            }
+            guard !calibration.areGiven else {
+                throw ValidationError(
+                    "--steady does not go with --calibrate and --synthesize, which set biases anew.")
+            }
             guard steady >= 0, steady.isFinite else {
                 throw ValidationError("--steady must be 0 or a positive number.")
             }

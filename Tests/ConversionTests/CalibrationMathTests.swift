@@ -197,6 +197,12 @@ struct CalibrationMathTests {
             }
         }
         #expect(Conversion.balancedSigns(samples: [[2], [-2]], size: 1).map(abs) == [1])
+        // Channels that move against each other do not take the balance away.
+        for size in [2, 3, 5, 6, 7, 514] {
+            let samples = [1.0, -0.7].map { x in (0..<size).map { $0 % 2 == 0 ? x : -x } }
+            let sum = Conversion.balancedSigns(samples: samples, size: size).reduce(0, +)
+            #expect(abs(sum) <= Double((size + 255) / 256), "\(size)")
+        }
     }
 
     @Test("signs of wide groups are chosen in parts, each quiet by itself")

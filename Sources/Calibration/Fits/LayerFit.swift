@@ -13,7 +13,7 @@ struct LayerFit {
     private let old: [Double]
 
     /// Workers that sum for a fit at once.
-    private static let workerLimit = 4
+    static let workerLimit = 4
 
     /// Bytes that the systems of a layer's fit take: four matrices in Double, and four workers' products. What is fitted
     /// must not depend on how many there are; no more of them sum at once.

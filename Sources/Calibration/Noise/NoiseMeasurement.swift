@@ -25,8 +25,9 @@ package struct NoiseMeasurement {
     private static let ridge = 0.03
     /// Positions of maps that a covariance is taken from, where there are as many.
     private static let fewestPositions = 16_384
-    /// Bytes that a network's values may take.
+    /// Bytes that the values of the images may take, and that those of the fewest images may.
     private static let memory = 1 << 30
+    private static let mostMemory = 4 << 30
 
     /// Makes the noise for a network, whose output is what it gives before a final softmax or sigmoid. `limits` are what black
     /// and white are, of each channel.
@@ -40,6 +41,10 @@ package struct NoiseMeasurement {
         shapes = try network.shapes(forImage: imageShape)
         let bytes = CalibrationRun.liveBytes(network, shapes, images: 1) / 2
         let count = min(Self.usualCount, max(Self.leastCount, Self.memory / max(bytes, 1)))
+        guard count * bytes <= Self.mostMemory else {
+            throw NoiseFailure.outOfMemory(
+                height: imageShape[0], width: imageShape[1], bytes: count * bytes, limit: Self.mostMemory)
+        }
         images = try FractalNoise(shape: imageShape, limits: limits).images(count, seed: seed)
     }
 
@@ -52,17 +57,19 @@ package struct NoiseMeasurement {
             workers: workers)
         var result = MeasuredStatistics()
         let needed = network.nodesNeeded(for: Section(whole: network))
+        let pairs = ConvolutionNormPairs(network)
         for (index, node) in network.nodes.enumerated() where needed.contains(index) {
             guard case .batchNorm(let norm) = node.operation, norm.axis == nil else { continue }
             try Cancellation.check()
             let before = node.inputs[0]
-            let convolution = findsDirections ? network.convolution(before).map { (before, $0) } : nil
-            try cache.advance(to: [before] + network.nodes[before].inputs.prefix(convolution == nil ? 0 : 1))
+            // Nothing else reads such a convolution: its input is held still.
+            let isPair = findsDirections && pairs.normBehind[before] == index
+            let convolution = isPair ? network.convolution(before) : nil
+            try cache.advance(to: [before] + network.nodes[before].inputs.prefix(isPair ? 1 : 0))
             guard let values = cache[before] else { continue }
             if result.imageMeans[norm.mean] == nil { result.imageMeans[norm.mean] = Self.imageMeans(values) }
-            if let (place, convolution) = convolution, result.directions[convolution.kernel] == nil,
-                tooLarge(convolution, memory: Self.memory) == nil,
-                let inputs = cache[network.nodes[place].inputs[0]]
+            if let convolution, tooLarge(convolution, memory: Self.memory) == nil,
+                let inputs = cache[network.nodes[before].inputs[0]]
             {
                 result.directions[convolution.kernel] = try direction(convolution, inputs, values)
             }
@@ -100,17 +107,24 @@ package struct NoiseMeasurement {
     /// The direction in which each group's filters reach mean 0 at the least change of what they give.
     private func direction(
         _ convolution: Convolution, _ inputs: ActivationStore, _ outputs: ActivationStore
-    ) throws -> [Double] {
+    ) throws -> [Double]? {
         let source = MomentSource(convolution, inputs: inputs, target: MomentTarget(value: outputs))
         let positions = images.count * (outputs.shape.count / convolution.outputs)
         var stride = max(1, positions / max(Self.fewestPositions, 4 * convolution.filterSize))
         // A stride that divides the width sees some columns only.
         while greatestCommonDivisor(stride, outputs.shape.asMap[1]) > 1 { stride += 1 }
-        return try source.sums(images: Array(0..<images.count), stride: stride, workers: workers).flatMap {
-            let moments = LinearMoments($0)
-            return try Reconstruction(
-                covariance: moments.covariance, size: moments.inputs, ridge: Self.ridge
-            ).direction
+        let sums = try source.sums(
+            images: Array(0..<images.count), stride: stride, workers: min(workers, LayerFit.workerLimit))
+        do {
+            return try sums.flatMap {
+                let moments = LinearMoments($0)
+                return try Reconstruction(
+                    covariance: moments.covariance, size: moments.inputs, ridge: Self.ridge
+                ).direction
+            }
+        } catch ConversionError.notDefinite {
+            // Values that overflow on noise tell nothing; the moments do.
+            return nil
         }
     }
 
@@ -118,21 +132,23 @@ package struct NoiseMeasurement {
     private static func imageMeans(_ values: ActivationStore) -> [[Double]] {
         let channels = values.shape[-1]
         let positions = values.shape.count / max(channels, 1)
-        var means = [[Double]](repeating: [Double](repeating: 0, count: channels), count: values.count)
+        var means: [[Double]] = []
         var (sums, squares) = (
             [Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels)
         )
         for image in 0..<values.count {
+            var own = [Double](repeating: 0, count: channels)
             values.withValues(image) { map in
                 for position in 0..<positions {
                     for channel in 0..<channels {
                         let value = Double(map[position * channels + channel])
-                        means[image][channel] += value
+                        own[channel] += value
                         squares[channel] += value * value
                     }
                 }
             }
-            for channel in 0..<channels { sums[channel] += means[image][channel] }
+            for channel in 0..<channels { sums[channel] += own[channel] }
+            means.append(own)
         }
         let total = Double(max(positions * values.count, 1))
         let deviations = zip(sums, squares).map { sum, square in
