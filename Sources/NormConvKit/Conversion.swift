@@ -130,6 +130,7 @@ public struct Conversion: Sendable {
     ) async throws -> Conversion {
         try await reporting(computing: {
             guard let options else { throw ConvertFailure.nothingToFit(path: model.path) }
+            guard options.steadiness == 0 else { throw ConvertFailure.fitOfConstant(path: model.path) }
             let result = try fit(self, options)
             var fitted = self
             (fitted.plan, fitted.calibration) = (result.plan, result.report)

@@ -22,6 +22,8 @@ package enum ConvertFailure: Error, CustomStringConvertible {
     case nothingToConvert(path: String, isBiT: Bool, architecture: String)
     /// A conversion that keeps the norms has nothing that could be fitted.
     case nothingToFit(path: String)
+    /// A fit sets biases anew, which the steady constant is in.
+    case fitOfConstant(path: String)
     /// Layers that standardize their weights, in a layout of another framework.
     case layersAreKeras(path: String)
 
@@ -49,6 +51,8 @@ package enum ConvertFailure: Error, CustomStringConvertible {
                     : "the network has no batch normalization") + ": nothing to convert, nothing written"
         case .nothingToFit(let path):
             "\(path): norms and weights stay as they are: nothing to calibrate"
+        case .fitOfConstant(let path):
+            "\(path): a calibration sets biases anew and would lose the steady constant: expected a steadiness of 0"
         case .layersAreKeras(let path):
             "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
         }

@@ -237,6 +237,17 @@ struct NoiseTests {
         }
     }
 
+    @Test("A calibration, which would lose the constant, is refused")
+    func fitOfConstant() async throws {
+        let conversion = try model().converting(
+            ConversionOptions(target: .layerNorm, addsBias: true, steadiness: 8))
+        await #expect {
+            _ = try await conversion.synthesized(SynthesisOptions(images: 8, steps: 1))
+        } throws: {
+            "\($0)".contains("steady constant")
+        }
+    }
+
     @Test(
         "A constant that is negative, infinite, without a bias, for single channels or standardized weights is refused",
         arguments: [

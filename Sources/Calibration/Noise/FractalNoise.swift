@@ -2,7 +2,7 @@ import Foundation
 import Inference
 import Tensors
 
-/// Images of fractal noise: octaves of equal strength, so that power falls with the square of the frequency, as in photographs
+/// Images of fractal noise: octaves of equal strength, so that power falls about with the square of the frequency, as in photographs
 /// (Field 1987). Channels share most of it, as colours do; brightness and contrast differ from image to image.
 package struct FractalNoise {
     /// Rows, columns and channels.
@@ -39,7 +39,8 @@ package struct FractalNoise {
         let own = (0..<channels).map { _ in plane(height, width, &random) }
         let contrast = Float(Self.contrast.median * exp(Self.contrast.spread * random.normal()))
         let brightness = Self.brightness.mean + Self.brightness.images * random.normal()
-        let levels = (0..<channels).map { _ in Float(brightness + Self.brightness.channels * random.normal())
+        let levels = (0..<channels).map { _ in
+            Float(brightness + Self.brightness.channels * random.normal())
         }
         var pixels = [Float](repeating: 0, count: shape.count)
         for place in shared.indices {
@@ -52,7 +53,7 @@ package struct FractalNoise {
         return pixels
     }
 
-    /// Octaves of noise, from one value for the whole plane to one for each pixel, of mean 0 and deviation 1.
+    /// Octaves of noise, from one value for each pixel to few for the whole plane, of mean 0 and deviation 1 in all.
     private func plane(_ height: Int, _ width: Int, _ random: inout SplitMix64) -> [Float] {
         var sum = [Float](repeating: 0, count: height * width)
         var cell = 1

@@ -85,7 +85,8 @@ package struct NoiseMeasurement {
         let engine = try BatchStatisticsEngine(
             network: network, parameters: parameters, imageShape: images.shape, workers: workers)
         var averages = AveragedStatistics()
-        var names: [String: (mean: String, variance: String)] = [:]
+        /// Names of running variances by those of running means.
+        var variances: [String: String] = [:]
         let images = images
         let source = ImageSource(count: images.count, shape: images.shape) { images.load($0, $1) }
         _ = try engine.run(
@@ -93,13 +94,13 @@ package struct NoiseMeasurement {
             observe: { entered in
                 guard case .batchNorm(let norm) = network.nodes[entered.node].operation else { return }
                 averages.add(entered, of: norm.mean, isUnbiased: false)
-                names[norm.mean] = (norm.mean, norm.variance)
+                variances[norm.mean] = norm.variance
             })
         var tensors: [String: Tensor] = [:]
-        for (name, parameters) in names {
-            guard let average = averages.average(of: name) else { continue }
-            tensors[parameters.mean] = Tensor(average.mean.map { Float($0) })
-            tensors[parameters.variance] = Tensor(average.variance.map { Float($0) })
+        for (mean, variance) in variances {
+            guard let average = averages.average(of: mean) else { continue }
+            tensors[mean] = Tensor(average.mean.map { Float($0) })
+            tensors[variance] = Tensor(average.variance.map { Float($0) })
         }
         return parameters.replacing(tensors)
     }
