@@ -98,7 +98,7 @@ def make_wide(folder, width):
 
 def commands(options, source, folder):
     source, target = str(source), str(Path(folder) / "result.h5")
-    convert = [*shlex.split(options.normconv), "convert", source, target, *shlex.split(options.options)]
+    convert = [*shlex.split(options.normconv), "convert", source, target, "--min-agreement", "0", *shlex.split(options.options)]
     every = {"normconv": convert, "cp": ["cp", source, target]}
     every["cp, synced"] = ["sh", "-c", 'cp "$0" "$1" && sync "$1"', source, target]
     if not options.no_keras and not options.width:

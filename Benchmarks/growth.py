@@ -107,7 +107,7 @@ def main():
         converted = []
         for groups in options.groups:
             path = folder / f"groups-{groups}.h5"
-            command = [options.normconv, "convert", pair[50][0], path, "--groups", str(groups), "--quiet"]
+            command = [options.normconv, "convert", pair[50][0], path, "--groups", str(groups), "--quiet", "--min-agreement", "0"]
             subprocess.run(command, check=True, stdout=sys.stderr)
             converted.append((groups, None, path, []))
         print_rows(options, "ResNet-50, groups", converted)

@@ -58,7 +58,7 @@ def normconv(options, *arguments):
 def convert(options, source, target, case):
     calibration = options.pretrained / "cifar10-calibration.h5"
     arguments = [word.format(calibration=calibration) for word in case.split()]
-    normconv(options, "convert", source, target, *arguments)
+    normconv(options, "convert", source, target, "--min-agreement", "0", *arguments)
 
 
 def normconv_probabilities(options, network, split, folder):

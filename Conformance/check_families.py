@@ -252,7 +252,7 @@ def check_script(options, folder):
     torch.save(network.state_dict(), folder / "in.pth")
     exec(script.replace('"pairs.json"', f'"{folder}/pairs.json"'), {"model": network})
     report = normconv(
-        options, "convert", folder / "in.pth", folder / "out.safetensors", "--force", "--groups", "size:8",
+        options, "convert", folder / "in.pth", folder / "out.safetensors", "--min-agreement", "0", "--force", "--groups", "size:8",
         "--pairs", folder / "pairs.json", "--json"
     )
     pairs = {norm: name for norm, name in true_pairs(network, family, images).items() if name}

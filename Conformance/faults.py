@@ -183,6 +183,8 @@ class Bench:
 
     def start(self, arguments, place, fault=None, at=0, **more):
         more = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        if arguments[0] == "convert":
+            arguments = [*arguments, "--min-agreement", "0"]
         return subprocess.Popen(
             [self.program, *arguments], cwd=place, env=self.environment(fault, at), text=True, **more)
 

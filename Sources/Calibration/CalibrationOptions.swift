@@ -1,7 +1,8 @@
 /// How a conversion is calibrated on images without labels.
 public struct CalibrationOptions: Sendable, Equatable {
-    /// How many images are drawn; all where there are fewer. A quarter of them is set aside to judge each step. Of images
-    /// that are made, `SynthesisOptions` says how many.
+    /// How many images are drawn; all where there are fewer. A quarter of the first 512 is set aside to judge each step, layers
+    /// are fitted to the rest of these, and training reads all others too. Of images that are made, `SynthesisOptions` says
+    /// how many.
     public var images: Int
     /// Decides which images are drawn, and everything else that is drawn.
     public var seed: UInt64
@@ -34,6 +35,8 @@ public struct CalibrationOptions: Sendable, Equatable {
 }
 
 extension CalibrationOptions {
+    /// The most images that are kept in memory, which layers are fitted to and steps are judged by.
+    package static let mostStored = 512
     /// The most seconds that a calibration may be given.
     package static let mostSeconds = 1e7
 

@@ -8,6 +8,8 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     package var synthesis: SynthesisReport?
     /// Images that parameters were fitted to.
     public var fitted: Int
+    /// More images that only the training reads; absent where there are none.
+    package var streamed: Int?
     /// Images that judged.
     public var setAside: Int
     /// The seed that drew them.
@@ -80,10 +82,12 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
 }
 
 /// Adds up the time that some work takes.
-final class Stopwatch {
-    private(set) var seconds = 0.0
+package final class Stopwatch {
+    package private(set) var seconds = 0.0
 
-    func measure<Result>(_ body: () throws -> Result) rethrows -> Result {
+    package init() {}
+
+    package func measure<Result>(_ body: () throws -> Result) rethrows -> Result {
         let clock = ContinuousClock()
         let start = clock.now
         defer { seconds += (clock.now - start) / .seconds(1) }

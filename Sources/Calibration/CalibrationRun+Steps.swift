@@ -100,12 +100,14 @@ extension CalibrationRun {
             skip("training", clock)
             return nil
         }
+        let training = TrainingImages(images, others: others)
         let distillation = Distillation(
             source: source, sourceParameters: sourceParameters, network: network,
-            parameters: calibrated.table, shapes: shapes, images: images,
+            parameters: calibrated.table, shapes: shapes, images: training,
             mayMirror: mayMirror,
             settings: Distillation.Settings(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
+                epochImages: calibration.epochs == nil ? images.originals.count : training.count,
                 seed: calibration.seed, workers: workers),
             deviations: images.deviations)
         do {

@@ -19,6 +19,8 @@ package struct CalibrationRun {
     let calibration: CalibrationOptions
     let shapes: [Shape]
     let images: CalibrationImages
+    /// More images to train on.
+    let others: ImageSource?
     private(set) var budget: CalibrationBudget
     let precision: ActivationStore.Precision
     let workers: Int
@@ -34,12 +36,12 @@ package struct CalibrationRun {
     var report: CalibrationReport
 
     /// Prepares the calibration of a plan for a network, whose output is what it gives before a final softmax or sigmoid.
-    /// `images` are preprocessed; `data` is the file that they come from, nil where they were made; `isSigmoid`: one
+    /// `images` and `others`, which are only trained on, are preprocessed; `data` is the file that they come from, nil where they were made; `isSigmoid`: one
     /// output tells two classes.
     package init(
         _ source: Network, parameters: ParameterTable, _ plan: ConversionPlan, _ options: ConversionOptions,
-        _ calibration: CalibrationOptions, images drawn: ActivationStore, data: String?,
-        isSigmoid: Bool = false
+        _ calibration: CalibrationOptions, images drawn: ActivationStore, others: ImageSource? = nil,
+        data: String?, isSigmoid: Bool = false
     ) throws {
         guard drawn.count >= 8 else {
             throw CalibrationFailure.tooFewImages(file: data ?? "made", found: drawn.count)
@@ -50,6 +52,7 @@ package struct CalibrationRun {
         self.options = options
         self.calibration = calibration
         self.isSigmoid = isSigmoid
+        self.others = others
         workers = calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount
         try calibration.check()
         shapes = try source.shapes(forImage: drawn.shape)
@@ -68,6 +71,7 @@ package struct CalibrationRun {
         report = CalibrationReport(
             data: data, fitted: fitted, setAside: drawn.count - fitted, seed: calibration.seed,
             precision: precision == .half ? "half" : "single")
+        report.streamed = others?.count
     }
 
     /// Bytes of the most values that are live at once in both networks.

@@ -22,7 +22,7 @@ struct Distillation {
     let network: Network
     let parameters: ParameterTable
     let shapes: [Shape]
-    let images: CalibrationImages
+    let images: TrainingImages
     /// Whether a mirror image is an image of the same kind.
     let mayMirror: Bool
     let settings: Settings
@@ -32,7 +32,10 @@ struct Distillation {
     struct Settings {
         var standardized: Set<String>
         var epsilon: ConversionOptions.StandardizationEpsilon
+        /// How often `epochImages` are gone through.
         var epochs: Int
+        /// Images of an epoch; where there are more in all, an epoch does not see every one.
+        var epochImages: Int
         var batch = 16
         var seed: UInt64
         var workers: Int
@@ -44,7 +47,7 @@ struct Distillation {
         let taps = ends + blocks
         let layout = ParameterLayout(
             network, standardized: settings.standardized, epsilon: settings.epsilon.insideRoot)
-        let batch = min(settings.batch, max(4, images.originals.count / 4 * 4))
+        let batch = min(settings.batch, max(4, images.count / 4 * 4))
         let trainer = try Trainer(
             network, parameters: parameters, shapes: shapes, taps: taps, layout: layout,
             batch: batch, workers: settings.workers)
@@ -55,8 +58,8 @@ struct Distillation {
         let rates = startingRates(layout, values)
         var adam = Adam(count: layout.count)
         var random = SplitMix64(seed: settings.seed &+ 0xD157)
-        let batches = (images.originals.count + trainer.batch - 1) / trainer.batch
-        let steps = settings.epochs * batches
+        let batches = (images.count + trainer.batch - 1) / trainer.batch
+        let steps = settings.epochs * ((settings.epochImages + trainer.batch - 1) / trainer.batch)
         for step in 0..<steps where !clock.isOver {
             let views = views(
                 trainer.batch, batch: step % batches, epochOrder: order(step / batches), &random)
@@ -101,8 +104,17 @@ struct Distillation {
         _ trainer: Trainer, _ teacher: OneDNNSection, _ taps: [Int], _ values: [Float], _ views: [ImageView]
     ) throws -> [Float] {
         let targets = try taps.map { try ActivationStore(shape: shapes[$0], count: views.count) }
+        let inputs = try ActivationStore(shape: images.shape, count: views.count)
+        let images = images
         try teacher.run(
-            count: views.count, load: { self.load(views, $0, $1[0]) },
+            count: views.count,
+            load: { range, buffers in
+                guard let start = buffers[0].baseAddress else { return }
+                for (place, view) in views[range].enumerated() {
+                    try images.write(view, to: start + place * images.shape.count)
+                }
+                inputs.store(range, UnsafeBufferPointer(buffers[0]))
+            },
             store: { range, buffers in
                 for (target, buffer) in zip(targets, buffers) { target.store(range, buffer) }
             })
@@ -112,7 +124,7 @@ struct Distillation {
             // Values that do not vary over the batch ask for nothing.
             return target.spread.map { weight * 2 / Float($0) } ?? 0
         }
-        return try trainer.gradient(at: values, load: { self.load(views, $0, $1) }) {
+        return try trainer.gradient(at: values, load: { inputs.load($0, $1) }) {
             tap, range, found, gradient in
             let target = targets[tap].values(range)
             let scale = scales[tap]
@@ -124,13 +136,13 @@ struct Distillation {
 
     private func order(_ epoch: Int) -> [Int] {
         var random = SplitMix64(seed: settings.seed &+ UInt64(epoch) &* 0x9E37_79B9)
-        return images.originals.shuffled(using: &random)
+        return Array(0..<images.count).shuffled(using: &random)
     }
 
     private func views(
         _ count: Int, batch: Int, epochOrder: [Int], _ random: inout SplitMix64
     ) -> [ImageView] {
-        let shape = images.store.shape
+        let shape = images.shape
         return (0..<count).map { place in
             let image = epochOrder[(batch * count + place) % epochOrder.count]
             func shift(_ extent: Int) -> Int {
@@ -147,7 +159,7 @@ struct Distillation {
 
     /// Whether images are scaled and recoloured as well: large ones, of which there are often few, and which the old network
     /// knows from crops of any size.
-    private var isLarge: Bool { min(images.store.shape[0], images.store.shape[1]) >= 64 }
+    private var isLarge: Bool { min(images.shape[0], images.shape[1]) >= 64 }
 
     private func change(_ random: inout SplitMix64) -> ImageView.Change {
         let zoom = exp2(Float.random(in: -0.5...0.5, using: &random))
@@ -156,15 +168,6 @@ struct Distillation {
         let gains = deviations.map { _ in contrast * Float.random(in: 0.9...1.1, using: &random) }
         let offsets = deviations.map { $0 * (brightness + Float.random(in: -0.1...0.1, using: &random)) }
         return ImageView.Change(zoom: zoom, gains: gains, offsets: offsets)
-    }
-
-    private func load(
-        _ views: [ImageView], _ range: Range<Int>, _ buffer: UnsafeMutableBufferPointer<Float>
-    ) {
-        guard let start = buffer.baseAddress else { return }
-        for (place, view) in views[range].enumerated() {
-            view.write(from: images.store, to: start + place * images.store.shape.count)
-        }
     }
 
     // MARK: Parameters

@@ -1,10 +1,10 @@
 import Inference
 import Tensors
 
-/// An image of a store, moved, mirrored, scaled and recoloured; what a shift uncovers mirrors what is beside it. The old
+/// An image, moved, mirrored, scaled and recoloured; what a shift uncovers mirrors what is beside it. The old
 /// network tells what a view should give as well as it does for the image itself.
 struct ImageView: Sendable {
-    /// The image's place in the store.
+    /// The image's place among others.
     var image: Int
     /// Rows that it moves up; less than it has.
     var rows = 0
@@ -26,17 +26,20 @@ struct ImageView: Sendable {
 
     /// Writes the view's values, [height, width, channels].
     func write(from store: ActivationStore, to target: UnsafeMutablePointer<Float>) {
-        let (height, width, channels) = (store.shape[0], store.shape[1], store.shape[2])
-        store.withValues(image) { source in
-            if let change { return write(change, source, store.shape, target) }
-            for row in 0..<height {
-                let sourceRow = Self.reflected(row + rows, height)
-                for column in 0..<width {
-                    let moved = Self.reflected(column + columns, width)
-                    let sourceColumn = isMirrored ? width - 1 - moved : moved
-                    let from = source + (sourceRow * width + sourceColumn) * channels
-                    (target + (row * width + column) * channels).update(from: from, count: channels)
-                }
+        store.withValues(image) { write(from: $0, store.shape, to: target) }
+    }
+
+    /// Writes the view of an image of this shape, [height, width, channels].
+    func write(from source: UnsafePointer<Float>, _ shape: Shape, to target: UnsafeMutablePointer<Float>) {
+        if let change { return write(change, source, shape, target) }
+        let (height, width, channels) = (shape[0], shape[1], shape[2])
+        for row in 0..<height {
+            let sourceRow = Self.reflected(row + rows, height)
+            for column in 0..<width {
+                let moved = Self.reflected(column + columns, width)
+                let sourceColumn = isMirrored ? width - 1 - moved : moved
+                let from = source + (sourceRow * width + sourceColumn) * channels
+                (target + (row * width + column) * channels).update(from: from, count: channels)
             }
         }
     }

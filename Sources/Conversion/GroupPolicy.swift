@@ -7,6 +7,8 @@ public enum GroupPolicy: Sendable, Hashable {
     case count(Int)
     /// This many channels per group; an error if they do not divide the channels.
     case perGroup(Int)
+    /// As many channels per group as divide the channels and are nearest to this many, by their ratio.
+    case near(Int)
     /// gcd(32, channels), as Opacus does.
     case gcd
 
@@ -27,6 +29,11 @@ public enum GroupPolicy: Sendable, Hashable {
                 throw .groupSizeDoesNotDivide(layer: layer, channels: channels, size: size)
             }
             return channels / size
+        case .near(let size):
+            // Of two that are as near, the larger: fewer groups keep more.
+            func distance(_ found: Int) -> Double { Double(max(found, size)) / Double(min(found, size)) }
+            let sizes = (1...max(channels, 1)).reversed().filter { channels % $0 == 0 }
+            return channels / (sizes.min { distance($0) < distance($1) } ?? 1)
         case .gcd:
             return greatestCommonDivisor(32, channels)
         }
@@ -34,12 +41,13 @@ public enum GroupPolicy: Sendable, Hashable {
 }
 
 extension GroupPolicy: CustomStringConvertible {
-    /// As the command spells it: `auto`, `32`, `size:8`, `gcd`.
+    /// As the command spells it: `auto`, `32`, `size:8`, `near:16`, `gcd`.
     public var description: String {
         switch self {
         case .auto: "auto"
         case .count(let groups): "\(groups)"
         case .perGroup(let size): "size:\(size)"
+        case .near(let size): "near:\(size)"
         case .gcd: "gcd"
         }
     }

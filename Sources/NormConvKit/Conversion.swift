@@ -1,3 +1,4 @@
+import Calibration
 import Checkpoints
 import Conversion
 import Datasets
@@ -22,6 +23,10 @@ public struct Conversion: Sendable {
     package private(set) var plan: ConversionPlan
     /// What calibration did, if there was one.
     package private(set) var calibration: CalibrationReport?
+    /// How well it is estimated to agree with the old network, if it was.
+    package internal(set) var estimate: AgreementEstimate?
+    /// Why it could not be estimated.
+    package internal(set) var notEstimated: String?
 
     /// Throws `ConvertFailure.nothingToConvert` where there is no batch normalization.
     init(
@@ -65,6 +70,7 @@ public struct Conversion: Sendable {
     /// What was done, for machines; with what is lost in a file of this layout.
     package func report(layout: OutputLayout? = nil) -> ConvertReport {
         var report = ConvertReport(model, plan, note: note, calibration: calibration, output: nil)
+        (report.estimate, report.notEstimated) = (estimate, notEstimated)
         if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
             report.droppedParts.append("what the network does not use")
         }

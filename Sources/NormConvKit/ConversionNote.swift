@@ -99,7 +99,7 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         self.calibration = calibration.map { report in
             let kept = report.steps.filter(\.kept)
             return Calibration(
-                fitted: report.fitted, setAside: report.setAside,
+                fitted: report.fitted + (report.streamed ?? 0), setAside: report.setAside,
                 synthesized: report.synthesis == nil ? nil : true, seed: report.seed,
                 steps: kept.map(\.name), agreement: kept.last?.agreement ?? 0)
         }

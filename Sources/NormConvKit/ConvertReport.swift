@@ -38,6 +38,10 @@ public struct ConvertReport: Codable, Sendable {
     public var unused: [String]
     /// How the batch norms' statistics were estimated anew, if they were.
     package var refresh: RefreshReport?
+    /// How well the new network is estimated to agree with the old one, if that was done.
+    package var estimate: AgreementEstimate?
+    /// Why it could not be.
+    package var notEstimated: String?
     /// What calibration on images did, if there was one.
     public var calibration: CalibrationReport?
     /// The warnings, each with all its layers.

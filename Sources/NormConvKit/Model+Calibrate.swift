@@ -32,26 +32,31 @@ extension Model {
             let clock = CalibrationClock(seconds: calibration.seconds)
             guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }
             let schedule = try calibrationSchedule(
-                "reading", passes: 0.3, images: max(min(calibration.images, split.count), 0),
+                "reading", passes: 0.3,
+                images: max(min(calibration.images, split.count, CalibrationOptions.mostStored), 0),
                 size: split.shape.mapExtent, calibration)
-            let images = try drawnImages(calibration, from: split, preprocessing ?? self.preprocessing) {
+            let drawn = DrawnImages(calibration, from: split, preprocessing ?? self.preprocessing)
+            let images = try drawn.stored {
                 progress(schedule.progress(.init(stage: "reading", done: $0, total: $1)))
             }
-            return try fit(plan, options, calibration, to: images, of: split.file, until: clock) {
+            return try fit(
+                plan, options, calibration, to: images, and: drawn.others, of: split.file, until: clock
+            ) {
                 progress(schedule.progress($0))
             }
         }
     }
 
-    /// Fits a conversion to preprocessed images, of a file or synthetic ones.
+    /// Fits a conversion to preprocessed images, of a file or synthetic ones; `others` are only trained on.
     func fit(
         _ plan: ConversionPlan, _ options: ConversionOptions, _ calibration: CalibrationOptions,
-        to images: ActivationStore, of file: String?, until clock: CalibrationClock,
+        to images: ActivationStore, and others: ImageSource? = nil, of file: String?,
+        until clock: CalibrationClock,
         progress: StageProgress
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
         try CalibrationRun(
-            logits, parameters: parameters, plan, options, calibration, images: images, data: file,
-            isSigmoid: tellsTwoBySigmoid
+            logits, parameters: parameters, plan, options, calibration, images: images,
+            others: others, data: file, isSigmoid: tellsTwoBySigmoid
         ).run(until: clock, progress)
     }
 
@@ -71,20 +76,44 @@ extension Model {
     }
 }
 
-/// The images of a split that a seed draws, preprocessed. `progress` is told how many of how many are read.
-func drawnImages(
-    _ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing,
-    progress: (Int, Int) -> Void = { _, _ in }
-) throws -> ActivationStore {
-    try split.check(preprocessing)
-    var random = SplitMix64(seed: calibration.seed)
-    let order = Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0))
-    let store = try ActivationStore(shape: split.shape, count: order.count)
-    for (place, image) in order.enumerated() {
-        try Cancellation.check()
-        let values = try split.read(image..<image + 1, preprocessing: preprocessing)
-        values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) }
-        progress(place + 1, order.count)
+/// The images of a split that a seed draws.
+struct DrawnImages {
+    private let split: Split
+    private let preprocessing: Preprocessing
+    private let order: [Int]
+
+    init(_ calibration: CalibrationOptions, from split: Split, _ preprocessing: Preprocessing) {
+        (self.split, self.preprocessing) = (split, preprocessing)
+        var random = SplitMix64(seed: calibration.seed)
+        order = Array(Array(0..<split.count).shuffled(using: &random).prefix(max(calibration.images, 0)))
     }
-    return store
+
+    /// The first ones, preprocessed. The others are read once as well: one that is broken is told before anything is fitted.
+    /// `progress` is told how many of how many are read.
+    func stored(progress: (Int, Int) -> Void) throws -> ActivationStore {
+        try split.check(preprocessing)
+        let store = try ActivationStore(
+            shape: split.shape, count: min(order.count, CalibrationOptions.mostStored))
+        for (place, image) in order.enumerated() {
+            try Cancellation.check()
+            let values = try split.read(image..<image + 1, preprocessing: preprocessing)
+            if place < store.count { values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) } }
+            progress(place + 1, order.count)
+        }
+        return store
+    }
+
+    /// The images behind them, read each time they are needed.
+    var others: ImageSource? {
+        let others = Array(order.dropFirst(CalibrationOptions.mostStored))
+        guard !others.isEmpty else { return nil }
+        let (split, preprocessing) = (split, preprocessing)
+        return ImageSource(count: others.count, shape: split.shape) { range, buffer in
+            for (place, image) in others[range].enumerated() {
+                let size = split.shape.count
+                let target = UnsafeMutableBufferPointer(rebasing: buffer[place * size..<(place + 1) * size])
+                try split.read(image..<image + 1, into: target, preprocessing: preprocessing)
+            }
+        }
+    }
 }

@@ -24,6 +24,8 @@ package enum ConvertFailure: Error, CustomStringConvertible {
     case nothingToFit(path: String)
     /// A fit sets biases anew, which the steady constant is in.
     case fitOfConstant(path: String)
+    /// A conversion that is estimated to agree with the old network too rarely.
+    case littleAgreement(path: String, found: AgreementEstimate, expected: Double)
     /// Layers that standardize their weights, in a layout of another framework.
     case layersAreKeras(path: String)
 
@@ -53,11 +55,19 @@ package enum ConvertFailure: Error, CustomStringConvertible {
             "\(path): norms and weights stay as they are: nothing to calibrate"
         case .fitOfConstant(let path):
             "\(path): a calibration sets biases anew and would lose the steady constant: expected a steadiness of 0"
+        case .littleAgreement(let path, let found, let expected):
+            "\(path): the new network would agree with the old one on about \(percent(found.agreement)) of images, expected at "
+                + "least \(percent(expected)): fit it to images (--calibrate IMAGES) or to synthetic ones (--synthesize), or "
+                + (found.better.map { "choose --recipe \($0.recipe) (about \(percent($0.agreement)))" }
+                    ?? "leave weights as they are (--ws off)")
+                + "; --min-agreement 0 writes it as it is"
         case .layersAreKeras(let path):
             "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
         }
     }
 }
+
+private func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
 
 extension Model {
     /// Works a conversion out without writing anything. Every parameter of the network is read and checked.
@@ -65,15 +75,18 @@ extension Model {
         _ options: ConversionOptions, preprocessing: Preprocessing? = nil,
         progress: (CalibrationProgress) -> Void = { _ in }
     ) throws -> ConversionPlan {
-        try naming(path) {
-            for case (let layer, .opaque(let opaque)) in network.nodes.map({ ($0.layer, $0.operation) }) {
-                guard let norm = opaque.batchNormInside else { continue }
-                throw ConvertFailure.batchNormInside(
-                    layer: layer, className: opaque.className, norm: norm)
-            }
+        try checkInsides()
+        return try plan(
+            options,
+            measured: naming(path) { try measured(options, preprocessing ?? self.preprocessing, progress) })
+    }
+
+    /// The same with what noise told about the network.
+    func plan(_ options: ConversionOptions, measured: MeasuredStatistics?) throws -> ConversionPlan {
+        try checkInsides()
+        return try naming(path) {
             var plan = try planConversion(
-                of: network, parameters: stored, options: options,
-                measured: measured(options, preprocessing ?? self.preprocessing, progress))
+                of: network, parameters: stored, options: options, measured: measured)
             let remaining = plan.network.nodes.filter {
                 if case .batchNorm = $0.operation { true } else { false }
             }
@@ -87,6 +100,17 @@ extension Model {
             }
             plan.report.warnings += try untied(by: plan.edits)
             return plan
+        }
+    }
+
+    /// Throws where a layer that the conversion does not change has batch normalization inside.
+    private func checkInsides() throws {
+        try naming(path) {
+            for case (let layer, .opaque(let opaque)) in network.nodes.map({ ($0.layer, $0.operation) }) {
+                guard let norm = opaque.batchNormInside else { continue }
+                throw ConvertFailure.batchNormInside(
+                    layer: layer, className: opaque.className, norm: norm)
+            }
         }
     }
 

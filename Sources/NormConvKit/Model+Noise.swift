@@ -13,6 +13,13 @@ extension Model {
         guard options.initialization == .noise else { return nil }
         // What the options get wrong is told before anything is measured.
         _ = try planConversion(of: network, parameters: stored, options: options)
+        return try measureNoise(options.standardization != .off, preprocessing, progress)
+    }
+
+    /// What noise tells about the network; `findsDirections`: also how filters reach mean 0.
+    func measureNoise(
+        _ findsDirections: Bool, _ preprocessing: Preprocessing, _ progress: (CalibrationProgress) -> Void
+    ) throws -> MeasuredStatistics {
         try SymmetricSystem.checkLibrary()
         do { try checkGraph() } catch let refusal as EvaluationRefusal {
             throw NoiseFailure.notComputed(reason: refusal.description)
@@ -29,7 +36,7 @@ extension Model {
             imageShape: Shape(Array(size.all.suffix(network.input.rank - 1)) + [channels]).asMap,
             limits: (0..<channels).map(preprocessing.limits), seed: 0,
             workers: ProcessInfo.processInfo.activeProcessorCount
-        ).run(findsDirections: options.standardization != .off) { done, total in
+        ).run(findsDirections: findsDirections) { done, total in
             progress(
                 CalibrationProgress(
                     stage: "noise", done: done, total: total, share: Double(done) / Double(max(total, 1))))

@@ -55,7 +55,8 @@ extension Model {
 
     /// How many images are made, and how large. Throws where none can be.
     func synthesisBudget(
-        _ options: SynthesisOptions, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
+        _ options: SynthesisOptions, for purpose: SynthesisBudget.Purpose = .calibration,
+        _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
     ) throws -> SynthesisBudget {
         let channels = network.input.channels
         if let expected = preprocessing.channels, expected != channels {
@@ -63,7 +64,14 @@ extension Model {
                 preprocessing: preprocessing.description, expected: expected, found: channels)
         }
         return try SynthesisBudget(
-            logits, parameters: parameters, defaultSize: inputSize, options, memory: calibration.memory)
+            logits, parameters: parameters, defaultSize: inputSize, options, for: purpose,
+            memory: calibration.memory)
+    }
+
+    /// Whether outputs are classes, of which synthetic images are mixtures.
+    private var showsClasses: Bool {
+        guard !network.endsInFeatures, let shapes = try? logits.shapes(of: inputSize) else { return false }
+        return shapes[logits.output].rank == 1
     }
 
     /// Images in the making.
@@ -73,7 +81,7 @@ extension Model {
         Synthesis(
             logits, parameters: parameters,
             limits: (0..<network.input.channels).map(preprocessing.limits), budget: budget,
-            seed: calibration.seed,
+            showsClasses: showsClasses, seed: calibration.seed,
             workers: calibration.workers ?? ProcessInfo.processInfo.activeProcessorCount)
     }
 }

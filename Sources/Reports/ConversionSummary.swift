@@ -62,6 +62,7 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
         if groups == "auto" { return "32 groups where they fit" }
         if groups == "gcd" { return "gcd(32, channels) groups" }
         if groups.hasPrefix("size:") { return "\(short(String(groups.dropFirst(5)))) channels a group" }
+        if groups.hasPrefix("near:") { return "about \(short(String(groups.dropFirst(5)))) channels a group" }
         return "\(short(groups)) groups"
     }
 

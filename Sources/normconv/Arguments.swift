@@ -178,17 +178,20 @@ enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension GroupPolicy: ExpressibleByArgument {
-    /// `auto`, `gcd`, `32`, `size:8`.
+    /// `auto`, `gcd`, `32`, `size:8`, `near:16`.
     public init?(argument: String) {
         switch argument {
         case "auto": self = .auto
         case "gcd": self = .gcd
         default:
-            let isSize = argument.hasPrefix("size:")
-            guard let number = Int(isSize ? argument.dropFirst(5) : argument[...]), number > 0 else {
-                return nil
+            let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count <= 2, let number = Int(parts[parts.count - 1]), number > 0 else { return nil }
+            switch parts.count == 2 ? parts[0] : "" {
+            case "": self = .count(number)
+            case "size": self = .perGroup(number)
+            case "near": self = .near(number)
+            default: return nil
             }
-            self = isSize ? .perGroup(number) : .count(number)
         }
     }
 }
@@ -232,6 +235,7 @@ struct TimeSpan: ExpressibleByArgument {
     }
 }
 
+extension ConversionRecipe: ExpressibleByArgument {}
 extension ConversionOptions.Initialization: ExpressibleByArgument {}
 extension ConversionOptions.StandardizationEpsilon: ExpressibleByArgument {}
 extension ConversionOptions.WeightStandardization: ExpressibleByArgument {}

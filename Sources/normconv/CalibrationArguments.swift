@@ -24,8 +24,8 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            Number of images. A quarter is held out to validate each step. Default: 512 with --calibrate; at most 256 with \
-            --synthesize, fewer for large networks.
+            Number of images. A quarter is held out to validate each step. Of more than 512, the others are read during training \
+            only. Default: 512 with --calibrate; at most 256 with --synthesize, fewer for large networks.
             """)
     var calibrationImages: Int?
 
@@ -75,14 +75,6 @@ struct CalibrationArguments: ParsableArguments {
         if calibrate != nil, synthesize {
             throw ValidationError("--calibrate reads images, --synthesize computes them: choose one.")
         }
-        if calibrate == nil, !refresh.areGiven,
-            imageLayout != nil || imageArray != nil || pixels.areGiven || imageOptions.areGiven
-        {
-            throw ValidationError(
-                "--image-layout, --image-array, --scale, --channels, --resize, --crop, --interpolation, --ignore-orientation, "
-                    + "--fast-decode, --skip-broken and --image-root go with --calibrate and --refresh-statistics only."
-            )
-        }
         if !synthesize, imageSize != nil {
             throw ValidationError("--image-size goes with --synthesize only.")
         }
@@ -106,18 +98,28 @@ struct CalibrationArguments: ParsableArguments {
         }
     }
 
+    /// Whether there are options that say how images are read.
+    var readingIsGiven: Bool {
+        imageLayout != nil || imageArray != nil || pixels.areGiven || imageOptions.areGiven
+    }
+
     /// Files of images.
     var files: [String] { [calibrate, refresh.refreshStatistics].compactMap(\.self) }
 
     /// Whether a calibration is requested.
     var areGiven: Bool { calibrate != nil || synthesize }
 
-    /// The conversion, calibrated on images from a split or on synthetic ones; unchanged without either.
-    func fitted(_ conversion: Conversion, quiet: Bool) async throws -> Conversion {
-        let options = CalibrationOptions(
+    /// What to do with the images.
+    var options: CalibrationOptions {
+        CalibrationOptions(
             images: calibrationImages ?? 512, seed: seed ?? 0, refitsHead: refitHead != .off,
             epochs: epochs, seconds: calibrationTime?.seconds,
             memory: calibrationMemory?.bytes ?? 4 << 30)
+    }
+
+    /// The conversion, calibrated on images from a split or on synthetic ones; unchanged without either.
+    func fitted(_ conversion: Conversion, quiet: Bool) async throws -> Conversion {
+        let options = options
         let split = try calibrate.map { try self.split($0, conversion.model, quiet: quiet) }
         guard areGiven else { return conversion }
         let progress = StageLine(isOn: !quiet)
@@ -166,7 +168,8 @@ struct CalibrationArguments: ParsableArguments {
             progress: { line.reach($0, of: $1) })
     }
 
-    private func split(_ images: String, _ model: Model, quiet: Bool) throws -> Split {
+    /// Images without labels, of a file or a folder.
+    func split(_ images: String, _ model: Model, quiet: Bool) throws -> Split {
         var splitOptions = SplitOptions()
         splitOptions.requiresLabels = false
         splitOptions.takesTrainingPart = true
@@ -200,6 +203,7 @@ extension CalibrationReport {
         var lines = [
             "Calibrated on \(Formatting.grouped(fitted)) \(source), \(setAside) held out, seed \(seed)\(kept)"
         ]
+        if let streamed { lines.append("  training also read \(Formatting.grouped(streamed)) other images") }
         if endedEarly { lines.append("  ended early by Ctrl-C") }
         lines += synthesis.map { [$0.line] } ?? []
         lines += steps.lines.map { "  " + $0 }

@@ -13,9 +13,9 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.h5 out.h5 --to gn --groups size:8 --ws off
               normconv convert in.h5 out.h5 --to ln --add-bias --steady 8
             For the highest accuracy, calibrate on a few hundred images without labels:
-              normconv convert in.h5 out.h5 --to gn --calibrate images.h5
+              normconv convert in.h5 out.h5 --recipe best --calibrate images.h5
             Without images, use noise images (seconds) or synthetic ones (minutes):
-              normconv convert in.h5 out.h5 --to gn --init noise --ws auto
+              normconv convert in.h5 out.h5 --recipe data-free
               normconv convert in.h5 out.h5 --to gn --synthesize
             Copy gamma and beta unchanged, as a baseline:
               normconv convert in.h5 out.h5 --to gn --init copy
@@ -28,6 +28,8 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.pth out.safetensors --assume-adjacent
             Replace the input and keep the old file as resnet.h5.bak:
               normconv convert resnet.h5 --in-place --to gn
+            Print what other groups and options keep of this network, on your images:
+              normconv convert in.h5 --compare-recipes --data images
             Convert several networks into a folder:
               normconv convert in.h5 in.pth in.safetensors --output-dir gn
             Convert a PyTorch checkpoint, write a Keras model, or change only the layout:
@@ -59,8 +61,24 @@ struct Convert: AsyncParsableCommand {
 
     @Option(
         help: """
+            Defaults for --groups, --ws and --init: fast (from the stored statistics, in a moment), data-free (with noise images, in \
+            seconds to a minute) or best (with --calibrate IMAGES, in minutes). All choose 16 channels per group (near:16).
+            """)
+    var recipe: ConversionRecipe?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Refuse to write a network that is estimated to agree with the old one on fewer images than this, in percent. The \
+            estimate takes seconds to a minute on synthetic images; 0 skips it. With --calibrate and --synthesize there is \
+            none: they measure the agreement. Default: 50 with standardized weights, otherwise 0.
+            """, valueName: "percent"))
+    var minAgreement: Double?
+
+    @Option(
+        help: """
             auto (32 groups if the number of channels allows it, otherwise fewer), N (number of groups), size:K (K channels \
-            per group), or gcd (of 32 and the number of channels, as in Opacus). Default: auto.
+            per group), near:K (as near to K as the channels allow), or gcd (of 32 and the number of channels, as in Opacus). Default: auto.
             """)
     var groups: GroupPolicy?
 
@@ -69,9 +87,9 @@ struct Convert: AsyncParsableCommand {
         help: """
             statistics (compute gamma and beta from the stored statistics), noise (the same, and choose signs and directions of \
             filters on noise images: takes seconds to a minute; usually more accurate on photographs, not always on small networks) or \
-            copy (keep gamma and beta unchanged).
+            copy (keep gamma and beta unchanged). Default: statistics.
             """)
-    var initialization = ConversionOptions.Initialization.statistics
+    var initialization: ConversionOptions.Initialization?
 
     @Option(
         help: """
@@ -109,6 +127,19 @@ struct Convert: AsyncParsableCommand {
             """)
     var assumeAdjacent = false
 
+    @Flag(
+        help: """
+            Write nothing; print which share of images other groups and options keep: of --data, otherwise estimated on synthetic \
+            images. With --calibrate, calibrated networks are compared too, which takes minutes for each.
+            """)
+    var compareRecipes = false
+
+    @Option(
+        help:
+            "With --compare-recipes: images to compare on, in any format that eval reads. Labels are not used.",
+        completion: .file())
+    var data: String?
+
     @OptionGroup var calibration: CalibrationArguments
 
     @Option(
@@ -140,75 +171,14 @@ struct Convert: AsyncParsableCommand {
 
     @OptionGroup var outputOptions: OutputOptions
 
-    func validate() throws {
-        try validateOutput()
-        if groups != nil, to != .gn {
-            throw ValidationError(
-                "--groups goes with --to gn only: ln is one group, in is one channel a group.")
-        }
-        if addBias, initialization == .copy {
-            throw ValidationError("--add-bias does not go with --init copy, which leaves biases alone.")
-        }
-        if let steady {
-            guard addBias else { throw ValidationError("--steady goes with --add-bias only.") }
-            guard ws == .off || ws == nil && to != .gn else {
-                throw ValidationError(
-                    "--steady goes with --ws off: with standardized weights it makes the loss larger.")
-            }
-            guard to != .instance else {
-                throw ValidationError("--steady needs groups of several channels, not --to in.")
-            }
-            guard !calibration.areGiven else {
-                throw ValidationError(
-                    "--steady does not go with --calibrate and --synthesize, which set biases anew.")
-            }
-            guard steady >= 0, steady.isFinite else {
-                throw ValidationError("--steady must be 0 or a positive number.")
-            }
-        }
-        if ws == .layers, wsEps == .paper {
-            throw ValidationError(
-                "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
-        }
-        if to == .none,
-            groups != nil || ws != nil || wsEps != nil || epsilon != nil || addBias
-                || initialization != .statistics
-                || assumeAdjacent || calibration.areGiven
-        {
-            throw ValidationError(
-                "--to none changes the layout, --preprocess and --refresh-statistics only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias, "
-                    + "--assume-adjacent, --calibrate and --synthesize do not go with it.")
-        }
-        if let epsilon, !(epsilon > 0 && epsilon.isFinite) {
-            throw ValidationError("--epsilon must be a positive number.")
-        }
-    }
-
-    private func validateOutput() throws {
-        if outputDir != nil {
-            guard inPlace else { return }
-            throw ValidationError("--output-dir writes new files, --in-place replaces the input: choose one.")
-        }
-        if output.isEmpty, !inPlace {
-            throw ValidationError(
-                "Name the file to write or a folder (--output-dir), or replace the input with --in-place.")
-        }
-        if output.count > 1 {
-            throw ValidationError(
-                "Found \(output.count) outputs (\(output.listed())), expected one. To convert several networks, name a "
-                    + "folder with --output-dir.")
-        }
-        if inPlace, let output = output.first, !OutputIsInput.areOne(output, input) {
-            throw ValidationError("--in-place replaces the input: leave the output out.")
-        }
-    }
-
     /// The network with new norms, and what its new file remembers.
     private func conversion(of model: Model) throws -> Conversion {
         let options = to.target.map { target in
             ConversionOptions(
-                target: target, groups: groups ?? .auto, initialization: initialization,
-                weightStandardization: ws, standardizationEpsilon: wsEps ?? .bit,
+                target: target, groups: groups ?? recipe?.groups ?? .auto,
+                initialization: initialization ?? recipe?.initialization ?? .statistics,
+                weightStandardization: ws ?? recipe?.weightStandardization,
+                standardizationEpsilon: wsEps ?? .bit,
                 epsilon: epsilon ?? 1e-5, addsBias: addBias, steadiness: steady ?? 0,
                 assumesAdjacent: assumeAdjacent)
         }
@@ -217,13 +187,14 @@ struct Convert: AsyncParsableCommand {
             if let preprocess { conversion.preprocessing = preprocess }
             return conversion
         }
-        let line = StageLine("measuring", isOn: initialization == .noise && !outputOptions.quiet)
+        let line = StageLine("measuring", isOn: options.initialization == .noise && !outputOptions.quiet)
         defer { line.finish() }
         return try model.converting(options, preprocessing: preprocess, progress: line.show)
     }
 
     func run() async throws {
         if !calibration.areGiven { nc_return_freed_memory() }
+        if compareRecipes { return try await compare() }
         let layout = layout?.choice ?? .byName
         if let outputDir {
             return try await runAll(into: OutputFolder(outputDir, layout: layout, overwriting: force))
@@ -245,7 +216,19 @@ struct Convert: AsyncParsableCommand {
         var conversion = try conversion(of: model)
         if dryRun || calibration.areGiven { try conversion.check(file, isWritten: !dryRun) }
         conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet)
+        conversion = try await estimated(conversion)
         let report = dryRun ? try conversion.report(for: file) : try conversion.write(to: file)
         return (report, conversion.warnings)
+    }
+
+    /// The conversion with an estimate of its agreement. Throws where it is too little.
+    private func estimated(_ conversion: Conversion) async throws -> Conversion {
+        let isEstimated = minAgreement.map { $0 > 0 } ?? conversion.needsEstimate
+        guard isEstimated else { return conversion }
+        let line = StageLine("estimating", isOn: !outputOptions.quiet && !calibration.areGiven)
+        defer { line.finish() }
+        let conversion = try await conversion.estimated(isPatient: minAgreement != nil, progress: line.show)
+        if !dryRun { try conversion.checkAgreement(atLeast: (minAgreement ?? 50) / 100) }
+        return conversion
     }
 }

@@ -47,6 +47,8 @@ extension ConvertReport {
         if !unused.isEmpty { lines.append("Not used by the network: \(unused.listed())") }
         if let refresh { lines.insert(contentsOf: refresh.lines, at: 1) }
         if let calibration { lines += calibration.lines }
+        if let estimate { lines += estimate.lines }
+        if let notEstimated { lines.append("Agreement with the old network not estimated: \(notEstimated)") }
         lines.append(output.map { "Wrote \($0)" } ?? "Dry run: nothing written")
         if let backup { lines.append("The old file is \(backup)") }
         return lines
@@ -56,5 +58,15 @@ extension ConvertReport {
 extension ConversionNote {
     fileprivate var epsilonText: String {
         Set(norms.values.map(\.epsilon)).sorted().listed()
+    }
+}
+
+extension AgreementEstimate {
+    fileprivate var lines: [String] {
+        func percent(_ share: Double) -> String { "\(Formatting.fixed(share * 100, digits: 0)) %" }
+        let other = better.map { "; --recipe \($0.recipe): about \(percent($0.agreement))" } ?? ""
+        return [
+            "Estimated agreement with the old network: about \(percent(agreement)), on \(images) synthetic images\(other)"
+        ]
     }
 }

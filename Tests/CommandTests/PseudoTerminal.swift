@@ -81,5 +81,6 @@ func normconv(
 ) throws -> TerminalRun {
     var environment = ["PATH": "/usr/bin:/bin"]
     environment["TERM"] = term
-    return try PseudoTerminal(columns: columns).run(arguments, environment: environment, onText: onText)
+    return try PseudoTerminal(columns: columns).run(
+        withoutEstimate(arguments), environment: environment, onText: onText)
 }

@@ -21,6 +21,16 @@ struct GroupPolicyTests {
         #expect(try GroupPolicy.gcd.groups(channels: channels, layer: "bn") == groups)
     }
 
+    @Test(
+        "a size that is to be near is the nearest that divides the channels",
+        arguments: [
+            (1, 1), (3, 3), (8, 8), (16, 16), (24, 12), (32, 16), (40, 20), (48, 16), (64, 16), (72, 18),
+            (127, 127),
+        ])
+    func near(channels: Int, size: Int) throws {
+        #expect(try GroupPolicy.near(16).groups(channels: channels, layer: "bn") == channels / size)
+    }
+
     @Test("a number of groups and a size of groups are taken as they are")
     func strict() throws {
         #expect(try GroupPolicy.count(8).groups(channels: 16, layer: "bn") == 8)

@@ -238,3 +238,30 @@ struct CalibrationPartsTests {
         #expect(abs(error / spread - refined.after) < 1e-3 * refined.after)
     }
 }
+
+@Suite("Images of a training")
+struct TrainingImagesTests {
+    @Test("Images in memory come first, then those that are read when they are needed")
+    func places() throws {
+        let drawn = try ActivationStore(shape: [2, 2, 1], count: 8)
+        let values = (0..<32).map { Float($0) }
+        values.withUnsafeBufferPointer { drawn.store(0..<8, $0) }
+        let others = ImageSource(count: 3, shape: [2, 2, 1]) { range, buffer in
+            for (place, image) in range.enumerated() {
+                for index in 0..<4 { buffer[place * 4 + index] = Float(1000 + image * 4 + index) }
+            }
+        }
+        let stored = try CalibrationImages(drawn, addsMirrored: true)
+        let images = TrainingImages(stored, others: others)
+        // Six of the eight are fitted to.
+        #expect(images.count == 9 && TrainingImages(stored, others: nil).count == 6)
+        for image in 0..<9 {
+            var found = [Float](repeating: 0, count: 4)
+            try found.withUnsafeMutableBufferPointer { buffer in
+                try images.write(ImageView(image: image, isMirrored: true), to: buffer.baseAddress!)
+            }
+            let first = Float(image < 6 ? image * 4 : 1000 + (image - 6) * 4)
+            #expect(found == [first + 1, first, first + 3, first + 2])
+        }
+    }
+}

@@ -397,6 +397,27 @@ struct CalibrationTests {
         #expect(report.norms.contains { $0.filters == .planned })
     }
 
+    @Test("Of more than 512 images the others are trained on, with the same result for any number of workers")
+    func streamed() throws {
+        let model = try model("mnist-sequential.keras3.h5")
+        func run(_ images: Int, workers: Int) throws -> (values: [String: [Float]], report: CalibrationReport)
+        {
+            let (plan, report) = try calibrated(
+                model, CalibrationOptions(images: images, epochs: 2, workers: workers))
+            return (try values(plan, model), report)
+        }
+        let few = try run(512, workers: 2)
+        #expect(few.report.streamed == nil && few.report.fitted == 384 && few.report.setAside == 128)
+        let one = try run(1000, workers: 1)
+        let two = try run(1000, workers: 2)
+        #expect(one.report.streamed == 488 && one.report.fitted == 384 && one.report.setAside == 128)
+        #expect(one.values == two.values)
+        #expect(one.report.steps == two.report.steps)
+        // Only the training reads them.
+        #expect(one.report.steps.prefix(3) == few.report.steps.prefix(3))
+        #expect(one.report.steps.dropFirst(3) != few.report.steps.dropFirst(3))
+    }
+
     @Test("Too few images are refused, and so are images of other channels")
     func errors() throws {
         let model = try model()

@@ -8,8 +8,8 @@ import Training
 /// Makes images from what a network's batch norms remember: pixels move until the statistics of what enters each norm
 /// are the stored ones (DeepInversion, Yin et al. 2020; ZeroQ, Cai et al. 2020).
 ///
-/// The loss of a micro-batch is `StatisticsLoss` and a little for neighbours that differ. It falls by Adam in
-/// rounds, along a cosine each, until statistics are near enough. Pixels lie between black, 0, and white, 1.
+/// The loss of a micro-batch is `StatisticsLoss`, the cross-entropy of `ClassTargets` where the network is a classifier, and a little
+/// for neighbours that differ. It falls by Adam in rounds, along a cosine each, until statistics are near enough. Pixels lie between black, 0, and white, 1.
 package struct Synthesis {
     /// What black and white are to the network, of one channel.
     package typealias PixelLimits = (black: Float, white: Float)
@@ -21,13 +21,15 @@ package struct Synthesis {
     private let budget: SynthesisBudget
     private let seed: UInt64
     private let workers: Int
+    private let showsClasses: Bool
 
     /// Prepares images for a network, whose output is what it gives before a final softmax or sigmoid. `limits` are of
-    /// each channel.
+    /// each channel. `showsClasses`: the outputs are classes, and images are mixtures of them.
     package init(
         _ network: Network, parameters: ParameterTable, limits: [PixelLimits], budget: SynthesisBudget,
-        seed: UInt64, workers: Int
+        showsClasses: Bool, seed: UInt64, workers: Int
     ) {
+        self.showsClasses = showsClasses
         self.network = network
         self.parameters = parameters
         self.limits = limits
@@ -38,11 +40,15 @@ package struct Synthesis {
     }
 
     /// Adam's rate to begin with.
-    private static let rate = 0.025
+    private static let rate = 0.1
     /// A calibration needs so many images.
     private static let fewestImages = 8
     /// The statistics' loss for each norm that is near enough.
     static let enough = 0.02
+    /// The share of the first loss that images of an estimate have to be below after a third of their steps.
+    private static let hopeless = 0.7
+    /// What the cross-entropy of classes counts for each norm.
+    private static let classWeight: Float = 0.01
     /// What the mean squared difference of neighbours counts.
     private static let smoothness: Float = 0.4
 
@@ -70,9 +76,14 @@ package struct Synthesis {
         let statistics = try StatisticsLoss(network, parameters: parameters)
         guard !statistics.taps.isEmpty else { throw SynthesisFailure.noBatchNorm }
         let batches = (count - 1) / (ImageGradients.microBatches * budget.microBatch) + 1
+        let shapes = try network.shapes(forImage: shape)
         let gradients = try ImageGradients(
-            network, parameters: parameters, shapes: network.shapes(forImage: shape), taps: statistics.taps,
+            network, parameters: parameters, shapes: shapes,
+            taps: statistics.taps + (showsClasses ? [network.output] : []),
             batch: (count + batches - 1) / batches, workers: workers)
+        let targets = ClassTargets(
+            outputs: shapes[network.output].count,
+            weight: Self.classWeight * Float(statistics.taps.count))
         var (made, parts) = (0, [ArraySlice<Float>]())
         var report = SynthesisReport(
             images: count, height: shape[0], width: shape[1],
@@ -82,8 +93,10 @@ package struct Synthesis {
         var done = 0
         progress(0, batches * steps)
         for batch in 0..<batches where made < Self.fewestImages || !clock.isOver {
-            var pixels = Noise.blurred(shape, count: gradients.batch, using: &random)
-            let (taken, first, last) = try settle(&pixels, gradients, statistics, until: clock) {
+            var pixels = try start(gradients.batch, &random)
+            let (taken, first, last) = try settle(
+                &pixels, gradients, Loss(statistics: statistics, targets: targets, first: made), until: clock
+            ) {
                 progress(done + $0, done + $1 + (batches - batch - 1) * steps)
             }
             done += taken
@@ -100,15 +113,38 @@ package struct Synthesis {
         return (store, report)
     }
 
+    /// Pixels to start from. They have large structures and differ in brightness, as photographs do: few steps are enough then.
+    private func start(_ count: Int, _ random: inout SplitMix64) throws -> [Float] {
+        let noise = FractalNoise(shape: shape, limits: limits.map { _ in (black: 0, white: 1) })
+        return try noise.images(count, seed: random.next()).values(0..<count)
+    }
+
+    /// The loss of a batch whose images are numbered from `first`.
+    private struct Loss: Sendable {
+        let statistics: StatisticsLoss
+        let targets: ClassTargets
+        let first: Int
+
+        /// Adds a tap's gradient, and gives its part of the statistics' loss.
+        func add(
+            _ tap: Int, _ images: Range<Int>, _ values: UnsafeBufferPointer<Float>,
+            _ gradient: UnsafeMutableBufferPointer<Float>
+        ) -> Double {
+            guard tap == statistics.taps.count else { return statistics.add(tap, values, gradient) }
+            targets.add(first + images.lowerBound..<first + images.upperBound, values, gradient)
+            return 0
+        }
+    }
+
     /// Moves a batch's pixels, round after round. Gives the steps that it took, and the statistics' loss before and
     /// after.
     private func settle(
-        _ pixels: inout [Float], _ gradients: ImageGradients, _ statistics: StatisticsLoss,
+        _ pixels: inout [Float], _ gradients: ImageGradients, _ loss: Loss,
         until clock: CalibrationClock, progress: (_ done: Int, _ total: Int) -> Void
     ) throws -> (steps: Int, first: Double, last: Double) {
-        var (current, last) = try gradient(gradients, statistics, pixels)
+        var (current, last) = try gradient(gradients, loss, pixels)
         let first = last
-        let enough = Self.enough * Double(statistics.taps.count)
+        let enough = Self.enough * Double(loss.statistics.taps.count)
         var (taken, before) = (0, Double.infinity)
         // A round that brings statistics hardly nearer is the last.
         for round in 1...budget.rounds where taken == 0 || last > enough && last < 0.9 * before {
@@ -119,9 +155,13 @@ package struct Synthesis {
                 let factor = 0.5 * (1 + cos(Double.pi * Double(step) / Double(budget.steps)))
                 adam.step(&pixels, gradient: current, rate: Float(Self.rate * factor))
                 for index in pixels.indices { pixels[index] = min(max(pixels[index], 0), 1) }
-                (current, last) = try gradient(gradients, statistics, pixels)
+                (current, last) = try gradient(gradients, loss, pixels)
                 taken += 1
                 progress(taken, round * budget.steps)
+                // Statistics that are not those of the network, such as random ones, are not waited for.
+                if budget.purpose == .estimate, taken == budget.steps / 3, last > Self.hopeless * first {
+                    throw SynthesisFailure.distant(first: first, last: last)
+                }
             }
         }
         guard last.isFinite else { throw SynthesisFailure.diverged }
@@ -130,14 +170,14 @@ package struct Synthesis {
 
     /// The gradient with respect to pixels, and the mean of the micro-batches' losses.
     private func gradient(
-        _ gradients: ImageGradients, _ statistics: StatisticsLoss, _ pixels: [Float]
+        _ gradients: ImageGradients, _ loss: Loss, _ pixels: [Float]
     ) throws -> ([Float], Double) {
         let count = ImageGradients.microBatches
         let microBatch = gradients.batch / count
         let losses = Mutex([Double](repeating: 0, count: count))
         var gradient = try gradients.gradient(at: preprocessed(pixels)) { tap, images, values, gradient in
-            let loss = statistics.add(tap, values, gradient)
-            losses.withLock { $0[images.lowerBound / microBatch] += loss }
+            let part = loss.add(tap, images, values, gradient)
+            losses.withLock { $0[images.lowerBound / microBatch] += part }
         }
         for index in gradient.indices {
             let (black, white) = limits[index % limits.count]
@@ -170,35 +210,5 @@ package struct Synthesis {
                 if row % height + 1 < height { add(place, place + width * channels) }
             }
         }
-    }
-}
-
-/// What images are made of: noise around the mean of photographs, whose neighbours are alike.
-private enum Noise {
-    private static let mean: Float = 0.45
-    /// Of a pixel's noise before it is blurred; blurred it has a deviation of 0.14.
-    private static let amplitude: Float = 1.2
-
-    /// Pixels of 0…1, each the mean of 5×5 uniformly random ones.
-    static func blurred(_ shape: Shape, count: Int, using random: inout SplitMix64) -> [Float] {
-        let (height, width, channels) = (shape[0], shape[1], shape[2])
-        var pixels: [Float] = []
-        pixels.reserveCapacity(count * shape.count)
-        for _ in 0..<count {
-            let noise = (0..<(height + 4) * (width + 4) * channels).map { _ in
-                Float.random(in: -amplitude...amplitude, using: &random)
-            }
-            for row in 0..<height {
-                for place in 0..<width * channels {
-                    var sum: Float = 0
-                    for window in 0..<25 {
-                        let above = (row + window / 5) * (width + 4) * channels
-                        sum += noise[above + place + window % 5 * channels]
-                    }
-                    pixels.append(min(max(mean + sum / 25, 0), 1))
-                }
-            }
-        }
-        return pixels
     }
 }

@@ -18,27 +18,43 @@ package struct SynthesisBudget: Sendable {
 
     /// Multiply-adds of an image beyond which images are made at half the size, where the network takes any.
     private static let dear = 1.5e9
-    /// Multiply-adds that making images may take.
-    private static let affordable = 9e12
+
+    /// What images are made for.
+    package enum Purpose: Sendable {
+        /// Parameters are fitted to them.
+        case calibration
+        /// They tell how well networks agree.
+        case estimate
+
+        /// Multiply-adds that making them may take.
+        fileprivate var affordable: Double { self == .calibration ? 9e12 : 3e12 }
+        /// How many there are, in portions of the fewest.
+        fileprivate var images: (fewest: Int, most: Double) { self == .calibration ? (32, 256) : (16, 128) }
+        /// Rounds at most.
+        fileprivate var mostRounds: Double { self == .calibration ? 5 : 1 }
+    }
+
+    /// What the images are for.
+    let purpose: Purpose
 
     /// The budget of a network, whose images are of `defaultSize` where neither the options nor its cost say otherwise.
     ///
     /// Throws `SynthesisFailure` where no images can be made, or the smallest micro-batch takes more than `memory` bytes.
     package init(
         _ network: Network, parameters: ParameterTable, defaultSize: Extent, _ options: SynthesisOptions,
-        memory: Int
+        for purpose: Purpose = .calibration, memory: Int
     ) throws {
         try options.check()
         do {
-            try self.init(checked: options, network, parameters, defaultSize, memory)
+            try self.init(checked: options, purpose, network, parameters, defaultSize, memory)
         } catch InferenceError.cannotTrain(let layer) {
             throw SynthesisFailure.noWayBack(layer: layer)
         }
     }
 
     private init(
-        checked options: SynthesisOptions, _ network: Network, _ parameters: ParameterTable,
-        _ defaultSize: Extent, _ memory: Int
+        checked options: SynthesisOptions, _ purpose: Purpose, _ network: Network,
+        _ parameters: ParameterTable, _ defaultSize: Extent, _ memory: Int
     ) throws {
         func shapes(_ size: Extent) throws -> [Shape] {
             try network.shapes(height: size.height, width: size.width)
@@ -52,8 +68,10 @@ package struct SynthesisBudget: Sendable {
         let cost = max(network.multiplyAdds(shapes: own), 1) * 2 * Double(max(options.steps, 1))
         self.size = size
         steps = options.steps
-        images = options.images ?? max(Int(min(Self.affordable / cost, 256)) / 32 * 32, 32)
-        rounds = max(1, Int(min(Self.affordable / (cost * Double(max(images, 1))), 5)))
+        let (fewest, most) = purpose.images
+        images = options.images ?? max(Int(min(purpose.affordable / cost, most)) / fewest * fewest, fewest)
+        self.purpose = purpose
+        rounds = max(1, Int(min(purpose.affordable / (cost * Double(max(images, 1))), purpose.mostRounds)))
         // All micro-batches may be in work at once, on any number of threads the same.
         let taps = try StatisticsLoss(network, parameters: parameters).taps
         let bytes =

@@ -1,0 +1,68 @@
+import Calibration
+import Conversion
+
+extension Conversion {
+    /// The conversion with an estimate of how well it agrees with the old network, and of what keeps more where that is little.
+    /// Unchanged where norms stay or a calibration has measured it.
+    ///
+    /// - Parameters:
+    ///   - isPatient: whether it may take longer than a minute; otherwise there is none then.
+    ///   - progress: is told how far things are, on another thread.
+    package func estimated(
+        isPatient: Bool = false, progress: @escaping @Sendable (CalibrationProgress) -> Void = { _ in }
+    ) async throws -> Conversion {
+        guard options != nil, calibration == nil else { return self }
+        return try await reporting(computing: {
+            var result = self
+            do {
+                let probe = try model.agreementProbe(
+                    preprocessing: preprocessing, isPatient: isPatient, progress: progress)
+                var estimate = try probe.estimate(of: plan, parameters: model.parameters)
+                if estimate.agreement < Self.muchAgreement {
+                    estimate.better = try better(than: estimate, probe, progress)
+                }
+                result.estimate = estimate
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                result.notEstimated = "\(error)"
+            }
+            return result
+        })
+    }
+
+    /// Whether it may be ruined without anyone's asking for that: filters of mean 0 lose what small groups cannot carry.
+    package var needsEstimate: Bool {
+        guard let options, calibration == nil else { return false }
+        return options.standardization != .off && options.initialization != .copy
+    }
+
+    /// The agreement from which nothing better is looked for.
+    private static let muchAgreement = 0.9
+
+    /// The recipe without images that keeps most, where that is more.
+    private func better(
+        than estimate: AgreementEstimate, _ probe: AgreementProbe,
+        _ progress: (CalibrationProgress) -> Void
+    ) throws -> AgreementEstimate.Alternative? {
+        var best: AgreementEstimate.Alternative?
+        for recipe in ConversionRecipe.allCases where !recipe.calibrates {
+            do {
+                let plan = try model.plan(recipe.options, preprocessing: preprocessing, progress: progress)
+                let found = try probe.estimate(of: plan, parameters: model.parameters).agreement
+                if found > best?.agreement ?? estimate.agreement {
+                    best = .init(recipe: recipe.rawValue, agreement: found)
+                }
+            } catch let error as CancellationError {
+                throw error
+            } catch {}  // What cannot be done is no better.
+        }
+        return best
+    }
+
+    /// Throws `ConvertFailure.littleAgreement` where the estimate is lower. Parameters that are copied on purpose are let through.
+    package func checkAgreement(atLeast expected: Double) throws {
+        guard let estimate, estimate.agreement < expected, options?.initialization != .copy else { return }
+        throw ConvertFailure.littleAgreement(path: model.path, found: estimate, expected: expected)
+    }
+}

@@ -1,0 +1,169 @@
+import Calibration
+import Conversion
+import Datasets
+import Foundation
+import Networks
+import Tensors
+
+/// What other options keep of a network: the agreement of each conversion with it.
+package struct RecipeComparison: Codable, Sendable {
+    /// The format version of this report.
+    package var schemaVersion = 1
+    /// The network.
+    package var input: String
+    /// The images' file; nil for synthetic ones, on which agreement is an estimate.
+    package var data: String?
+    /// How many images.
+    package var images: Int
+    /// The conversions, by option and then by groups.
+    package var rows: [Row] = []
+
+    /// A conversion.
+    package struct Row: Codable, Sendable {
+        /// `WS`, `WS, noise`, `no WS`, `no WS, noise`, `steady` or `calibrated`.
+        package var name: String
+        /// As the command spells it: `auto`, `near:8`.
+        package var groups: String
+        /// The command's options.
+        package var arguments: [String]
+        /// Share of the images to which both networks assign the same class; nil where it failed.
+        package var agreement: Double?
+        /// Squared error of the outputs, in units of how much the old network's vary.
+        package var outputError: Double?
+        /// Why it failed.
+        package var error: String?
+        /// Seconds that the conversion took.
+        package var seconds: Double
+    }
+}
+
+/// A kind of conversion that is compared.
+private enum ComparedRecipe: String, CaseIterable {
+    case standardized = "WS"
+    case standardizedNoise = "WS, noise"
+    case plain = "no WS"
+    case plainNoise = "no WS, noise"
+    case steady = "steady"
+    case calibrated = "calibrated"
+
+    /// The height of a steady constant that the documentation's figures are of.
+    private static let steadiness = 8.0
+
+    func options(_ groups: GroupPolicy) -> ConversionOptions {
+        var options = ConversionOptions(groups: groups)
+        switch self {
+        case .standardized, .calibrated: options.weightStandardization = .on
+        case .standardizedNoise:
+            (options.weightStandardization, options.initialization) = (.automatic, .noise)
+        case .plain: options.weightStandardization = .off
+        case .plainNoise: (options.weightStandardization, options.initialization) = (.off, .noise)
+        case .steady:
+            (options.weightStandardization, options.initialization) = (.off, .noise)
+            (options.addsBias, options.steadiness) = (true, Self.steadiness)
+        }
+        return options
+    }
+
+    /// What the command is told.
+    func arguments(_ groups: GroupPolicy) -> [String] {
+        let options = options(groups)
+        var arguments = ["--groups", "\(groups)", "--ws", options.standardization.rawValue]
+        if options.initialization == .noise { arguments += ["--init", "noise"] }
+        if options.addsBias { arguments += ["--add-bias", "--steady", "\(Int(options.steadiness))"] }
+        if self == .calibrated { arguments += ["--calibrate", "IMAGES"] }
+        return arguments
+    }
+}
+
+extension Model {
+    /// Groups that are compared.
+    private static let comparedGroups: [GroupPolicy] = [.auto, .near(8), .near(16), .count(1)]
+
+    /// Converts the network in several ways, and compares what each of them keeps. Nothing is written.
+    ///
+    /// - Parameters:
+    ///   - split: images to compare on; nil for synthetic ones. Labels are not read.
+    ///   - fitted: other images, to calibrate on; nil for no calibration.
+    ///   - calibration: how.
+    ///   - preprocessing: what goes with the network where it is nil.
+    ///   - progress: is told how far things are.
+    /// - Throws: `NormConvError`, where there is nothing to compare or nothing to compare on.
+    package func comparingRecipes(
+        on split: Split?, calibratingOn fitted: Split? = nil,
+        _ calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
+        progress: @escaping @Sendable (CalibrationProgress) -> Void = { _ in }
+    ) async throws -> RecipeComparison {
+        try await reporting(computing: {
+            try compareRecipes(split, fitted, calibration, preprocessing ?? self.preprocessing, progress)
+        })
+    }
+
+    private func compareRecipes(
+        _ split: Split?, _ fitted: Split?, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing,
+        _ progress: (CalibrationProgress) -> Void
+    ) throws -> RecipeComparison {
+        let probe = try naming(path) {
+            guard let split else {
+                return try agreementProbe(
+                    preprocessing: preprocessing, isPatient: true, memory: calibration.memory,
+                    progress: progress)
+            }
+            return try agreementProbe(on: split, preprocessing, progress)
+        }
+        var comparison = RecipeComparison(input: path, data: split?.file, images: probe.count)
+        let noise = Stopwatch()
+        let measured = Result { try noise.measure { try measureNoise(true, preprocessing, progress) } }
+        let recipes = ComparedRecipe.allCases.filter { $0 != .calibrated || fitted != nil }
+        let ways = recipes.flatMap { recipe in Self.comparedGroups.map { (recipe, $0) } }
+        for (done, (recipe, groups)) in ways.enumerated() {
+            func tell(_ share: Double) {
+                progress(
+                    CalibrationProgress(
+                        stage: "\(recipe.rawValue), groups \(groups)", done: done, total: ways.count,
+                        share: (Double(done) + share) / Double(ways.count)))
+            }
+            tell(0)
+            var row = RecipeComparison.Row(
+                name: recipe.rawValue, groups: "\(groups)", arguments: recipe.arguments(groups), seconds: 0)
+            let options = recipe.options(groups)
+            let watch = Stopwatch()
+            do {
+                let found = try watch.measure {
+                    let noise = options.initialization == .noise ? try measured.get() : nil
+                    var planned = try plan(options, measured: noise)
+                    if recipe == .calibrated, let fitted {
+                        planned =
+                            try calibrate(
+                                planned, options: options, on: fitted, with: calibration,
+                                preprocessing: preprocessing
+                            ) { tell($0.share) }.plan
+                    }
+                    return try probe.estimate(of: planned, parameters: parameters)
+                }
+                (row.agreement, row.outputError) = (found.agreement, found.outputError)
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                row.error = "\(error)"
+            }
+            row.seconds = watch.seconds + (options.initialization == .noise ? noise.seconds : 0)
+            comparison.rows.append(row)
+        }
+        return comparison
+    }
+
+    /// Images of a split to compare on.
+    private func agreementProbe(
+        on split: Split, _ preprocessing: Preprocessing, _ progress: (CalibrationProgress) -> Void
+    ) throws -> AgreementProbe {
+        try checkGraph()
+        guard !network.endsInFeatures else { throw EstimateRefusal.noClassifier }
+        let images = try DrawnImages(CalibrationOptions(), from: split, preprocessing).stored {
+            progress(
+                CalibrationProgress(
+                    stage: "reading", done: $0, total: $1, share: Double($0) / Double(max($1, 1))))
+        }
+        return try AgreementProbe(
+            logits, parameters: parameters, images: images, isSigmoid: tellsTwoBySigmoid)
+    }
+}
