@@ -12,7 +12,7 @@ package struct CalibrationClock: Sendable {
     }
 
     /// Whether nothing more is to be started.
-    var isOver: Bool { EarlyEnd.isRequested || end.map { $0 <= .now } ?? false }
+    package var isOver: Bool { EarlyEnd.isRequested || end.map { $0 <= .now } ?? false }
 
     /// Why nothing more is started, once it is over.
     var reason: String { EarlyEnd.isRequested ? "the calibration was ended early" : "no time is left" }

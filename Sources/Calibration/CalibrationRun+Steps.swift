@@ -115,6 +115,7 @@ extension CalibrationRun {
                 progress(.init(stage: "training", done: $0, total: $1))
             }
             report.endedEarly = EarlyEnd.isRequested
+            report.streamed = others?.count
             // Training that diverges is a step that is not kept.
             guard trained.values.allSatisfy({ $0.firstNonFinite == nil }) else {
                 report.skip("training", "it diverged")

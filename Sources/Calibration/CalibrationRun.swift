@@ -71,7 +71,6 @@ package struct CalibrationRun {
         report = CalibrationReport(
             data: data, fitted: fitted, setAside: drawn.count - fitted, seed: calibration.seed,
             precision: precision == .half ? "half" : "single")
-        report.streamed = others?.count
     }
 
     /// Bytes of the most values that are live at once in both networks.

@@ -60,9 +60,10 @@ struct Distillation {
         var random = SplitMix64(seed: settings.seed &+ 0xD157)
         let batches = (images.count + trainer.batch - 1) / trainer.batch
         let steps = settings.epochs * ((settings.epochImages + trainer.batch - 1) / trainer.batch)
+        var epochOrder: [Int] = []
         for step in 0..<steps where !clock.isOver {
-            let views = views(
-                trainer.batch, batch: step % batches, epochOrder: order(step / batches), &random)
+            if step % batches == 0 { epochOrder = order(step / batches) }
+            let views = views(trainer.batch, batch: step % batches, epochOrder: epochOrder, &random)
             let gradient = try gradient(trainer, teacher, taps, values, views)
             let factor = Float(Self.schedule(max(Double(step + 1) / Double(steps + 1), clock.share)))
             adam.step(&values, gradient: gradient, layout: layout) { factor * (rates[$0.name] ?? 0) }

@@ -7,7 +7,8 @@ public enum GroupPolicy: Sendable, Hashable {
     case count(Int)
     /// This many channels per group; an error if they do not divide the channels.
     case perGroup(Int)
-    /// As many channels per group as divide the channels and are nearest to this many, by their ratio.
+    /// As many channels per group as divide the channels and are nearest to this many, by their ratio, and at least half as many;
+    /// one group where there are none.
     case near(Int)
     /// gcd(32, channels), as Opacus does.
     case gcd
@@ -30,10 +31,13 @@ public enum GroupPolicy: Sendable, Hashable {
             }
             return channels / size
         case .near(let size):
+            guard size > 0 else {
+                throw .groupSizeDoesNotDivide(layer: layer, channels: channels, size: size)
+            }
             // Of two that are as near, the larger: fewer groups keep more.
             func distance(_ found: Int) -> Double { Double(max(found, size)) / Double(min(found, size)) }
-            let sizes = (1...max(channels, 1)).reversed().filter { channels % $0 == 0 }
-            return channels / (sizes.min { distance($0) < distance($1) } ?? 1)
+            let sizes = (1...max(channels, 1)).reversed().filter { channels % $0 == 0 && 2 * $0 >= size }
+            return channels / (sizes.min { distance($0) < distance($1) } ?? max(channels, 1))
         case .gcd:
             return greatestCommonDivisor(32, channels)
         }

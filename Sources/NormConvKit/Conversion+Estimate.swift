@@ -6,7 +6,7 @@ extension Conversion {
     /// Unchanged where norms stay or a calibration has measured it.
     ///
     /// - Parameters:
-    ///   - isPatient: whether it may take longer than a minute; otherwise there is none then.
+    ///   - isPatient: whether the images may take longer than a minute; otherwise there is no estimate then.
     ///   - progress: is told how far things are, on another thread.
     package func estimated(
         isPatient: Bool = false, progress: @escaping @Sendable (CalibrationProgress) -> Void = { _ in }
@@ -45,10 +45,14 @@ extension Conversion {
         than estimate: AgreementEstimate, _ probe: AgreementProbe,
         _ progress: (CalibrationProgress) -> Void
     ) throws -> AgreementEstimate.Alternative? {
+        guard var options, options.target == .groupNorm else { return nil }
         var best: AgreementEstimate.Alternative?
         for recipe in ConversionRecipe.allCases where !recipe.calibrates {
+            (options.groups, options.initialization) = (recipe.groups, recipe.initialization)
+            options.weightStandardization = recipe.weightStandardization
+            (options.addsBias, options.steadiness) = (false, 0)
             do {
-                let plan = try model.plan(recipe.options, preprocessing: preprocessing, progress: progress)
+                let plan = try model.plan(options, preprocessing: preprocessing, progress: progress)
                 let found = try probe.estimate(of: plan, parameters: model.parameters).agreement
                 if found > best?.agreement ?? estimate.agreement {
                     best = .init(recipe: recipe.rawValue, agreement: found)
@@ -60,9 +64,13 @@ extension Conversion {
         return best
     }
 
-    /// Throws `ConvertFailure.littleAgreement` where the estimate is lower. Parameters that are copied on purpose are let through.
+    /// Throws where the agreement that a calibration measured, or otherwise the estimate, is lower.
     package func checkAgreement(atLeast expected: Double) throws {
-        guard let estimate, estimate.agreement < expected, options?.initialization != .copy else { return }
-        throw ConvertFailure.littleAgreement(path: model.path, found: estimate, expected: expected)
+        if let measured = calibration?.steps.last(where: \.kept)?.agreement, measured < expected {
+            throw ConvertFailure.littleMeasured(path: model.path, found: measured, expected: expected)
+        }
+        if let estimate, estimate.agreement < expected {
+            throw ConvertFailure.littleAgreement(path: model.path, found: estimate, expected: expected)
+        }
     }
 }

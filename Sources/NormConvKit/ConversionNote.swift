@@ -98,8 +98,9 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         self.preprocess = preprocess
         self.calibration = calibration.map { report in
             let kept = report.steps.filter(\.kept)
+            let isTrained = kept.contains { ["training", "halfway"].contains($0.name) }
             return Calibration(
-                fitted: report.fitted + (report.streamed ?? 0), setAside: report.setAside,
+                fitted: report.fitted + (isTrained ? report.streamed ?? 0 : 0), setAside: report.setAside,
                 synthesized: report.synthesis == nil ? nil : true, seed: report.seed,
                 steps: kept.map(\.name), agreement: kept.last?.agreement ?? 0)
         }

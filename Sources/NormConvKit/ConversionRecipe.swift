@@ -22,10 +22,4 @@ package enum ConversionRecipe: String, Sendable, CaseIterable {
 
     /// Whether it needs images.
     package var calibrates: Bool { self == .best }
-
-    /// The conversion's options.
-    package var options: ConversionOptions {
-        ConversionOptions(
-            groups: groups, initialization: initialization, weightStandardization: weightStandardization)
-    }
 }

@@ -36,7 +36,7 @@ extension Model {
                 images: max(min(calibration.images, split.count, CalibrationOptions.mostStored), 0),
                 size: split.shape.mapExtent, calibration)
             let drawn = DrawnImages(calibration, from: split, preprocessing ?? self.preprocessing)
-            let images = try drawn.stored {
+            let images = try drawn.stored(until: clock) {
                 progress(schedule.progress(.init(stage: "reading", done: $0, total: $1)))
             }
             return try fit(
@@ -89,12 +89,14 @@ struct DrawnImages {
     }
 
     /// The first ones, preprocessed. The others are read once as well: one that is broken is told before anything is fitted.
-    /// `progress` is told how many of how many are read.
-    func stored(progress: (Int, Int) -> Void) throws -> ActivationStore {
+    /// That ends with the clock. `progress` is told how many of how many are read.
+    func stored(
+        until clock: CalibrationClock = CalibrationClock(seconds: nil), progress: (Int, Int) -> Void
+    ) throws -> ActivationStore {
         try split.check(preprocessing)
         let store = try ActivationStore(
             shape: split.shape, count: min(order.count, CalibrationOptions.mostStored))
-        for (place, image) in order.enumerated() {
+        for (place, image) in order.enumerated() where place < store.count || !clock.isOver {
             try Cancellation.check()
             let values = try split.read(image..<image + 1, preprocessing: preprocessing)
             if place < store.count { values.withUnsafeBufferPointer { store.store(place..<place + 1, $0) } }

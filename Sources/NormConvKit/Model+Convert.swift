@@ -26,6 +26,8 @@ package enum ConvertFailure: Error, CustomStringConvertible {
     case fitOfConstant(path: String)
     /// A conversion that is estimated to agree with the old network too rarely.
     case littleAgreement(path: String, found: AgreementEstimate, expected: Double)
+    /// The same, measured by a calibration.
+    case littleMeasured(path: String, found: Double, expected: Double)
     /// Layers that standardize their weights, in a layout of another framework.
     case layersAreKeras(path: String)
 
@@ -56,11 +58,16 @@ package enum ConvertFailure: Error, CustomStringConvertible {
         case .fitOfConstant(let path):
             "\(path): a calibration sets biases anew and would lose the steady constant: expected a steadiness of 0"
         case .littleAgreement(let path, let found, let expected):
-            "\(path): the new network would agree with the old one on about \(percent(found.agreement)) of images, expected at "
-                + "least \(percent(expected)): fit it to images (--calibrate IMAGES) or to synthetic ones (--synthesize), or "
-                + (found.better.map { "choose --recipe \($0.recipe) (about \(percent($0.agreement)))" }
-                    ?? "leave weights as they are (--ws off)")
+            "\(path): the new network is estimated to agree with the old one on \(percent(found.agreement)) of images, expected at "
+                + "least \(percent(expected)) (\(found.images) synthetic images; large networks may keep 30 points more): fit it to "
+                + "images (--calibrate IMAGES) or to synthetic ones (--synthesize), leave weights as they are (--ws off)"
+                + (found.better.map {
+                    ", or replace --groups, --ws and --init by --recipe \($0.recipe) (about \(percent($0.agreement)))"
+                } ?? "")
                 + "; --min-agreement 0 writes it as it is"
+        case .littleMeasured(let path, let found, let expected):
+            "\(path): the calibrated network agrees with the old one on \(percent(found)) of the held-out images, expected at least "
+                + "\(percent(expected)): calibrate on more images or choose a lower --min-agreement"
         case .layersAreKeras(let path):
             "\(path): --ws layer writes Keras layers: choose --layout keras, keras3 or weights, or --ws on"
         }

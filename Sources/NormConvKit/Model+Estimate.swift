@@ -8,8 +8,6 @@ import Tensors
 
 /// Why the agreement of a conversion is not estimated.
 package enum EstimateRefusal: Error, Equatable, CustomStringConvertible {
-    /// There are no classes to agree on.
-    case noClassifier
     /// Volumes, which are not synthesized.
     case volumes
     /// The images do not become what the network was trained on.
@@ -20,11 +18,10 @@ package enum EstimateRefusal: Error, Equatable, CustomStringConvertible {
     /// One line for people.
     package var description: String {
         switch self {
-        case .noClassifier: "the network ends without a classifier"
         case .volumes: "there are no synthetic images for networks of volumes"
         case .distant: "synthetic images do not reach the network's stored statistics and classes"
         case .dear(let seconds):
-            "it would take about \(seconds) seconds; --min-agreement 50 does it nevertheless"
+            "it would take about \(seconds) seconds; --min-agreement P does it nevertheless"
         }
     }
 }
@@ -46,32 +43,44 @@ extension Model {
     ///
     /// - Parameters:
     ///   - preprocessing: what pixels are kept to; what goes with the network where it is nil.
-    ///   - isPatient: whether it may take longer than a minute.
+    ///   - isPatient: whether the images may take longer than a minute.
+    ///   - workers: threads; the images do not depend on it.
     ///   - progress: is told how far it is.
     /// - Throws: `EstimateRefusal` or another reason why there is no estimate.
     package func agreementProbe(
         preprocessing: Preprocessing? = nil, isPatient: Bool = false, memory: Int = 4 << 30,
-        progress: (CalibrationProgress) -> Void = { _ in }
+        workers: Int? = nil, progress: (CalibrationProgress) -> Void = { _ in }
     ) throws -> AgreementProbe {
-        try checkGraph()
+        try checkClasses(imageShape: imageShape)
         guard network.input.dimensions < 3 else { throw EstimateRefusal.volumes }
-        guard !network.endsInFeatures else { throw EstimateRefusal.noClassifier }
-        let calibration = CalibrationOptions(memory: memory)
+        let calibration = CalibrationOptions(memory: memory, workers: workers)
         let preprocessing = preprocessing ?? self.preprocessing
         let budget = try synthesisBudget(
             SynthesisOptions(steps: Self.estimateSteps), for: .estimate, calibration, preprocessing)
         let network = logits
         let shapes = try network.shapes(height: budget.size.height, width: budget.size.width)
-        guard shapes[network.output].rank == 1 else { throw EstimateRefusal.noClassifier }
         let seconds =
             2 * network.multiplyAdds(shapes: shapes) * Double(budget.images * budget.steps) / Self.rate
         guard isPatient || seconds <= Self.patience else { throw EstimateRefusal.dear(seconds: Int(seconds)) }
         let (images, made) = try madeImages(budget, calibration, preprocessing, progress)
         let probe = try AgreementProbe(
-            network, parameters: parameters, images: images, isSigmoid: tellsTwoBySigmoid)
+            network, parameters: parameters, images: images, isSigmoid: tellsTwoBySigmoid,
+            workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
         guard made.lastLoss <= Self.nearEnough * Double(made.norms), probe.recognized >= Self.fewestRecognized
         else { throw EstimateRefusal.distant }
         return probe
+    }
+
+    /// The shape of the images that the network takes, as maps.
+    private var imageShape: Shape {
+        Shape(Array(inputSize.all.suffix(network.input.rank - 1)) + [network.input.channels])
+    }
+
+    /// Throws where outputs are no classes.
+    func checkClasses(imageShape: Shape) throws {
+        let outputs = try outputCount(imageShape: imageShape)
+        guard !network.endsInFeatures else { throw EvaluationRefusal.noClassifier(output: [outputs]) }
+        _ = try head(outputs: outputs)
     }
 
     private func madeImages(

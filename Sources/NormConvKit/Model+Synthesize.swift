@@ -70,8 +70,8 @@ extension Model {
 
     /// Whether outputs are classes, of which synthetic images are mixtures.
     private var showsClasses: Bool {
-        guard !network.endsInFeatures, let shapes = try? logits.shapes(of: inputSize) else { return false }
-        return shapes[logits.output].rank == 1
+        let shape = Shape(Array(inputSize.all.suffix(network.input.rank - 1)) + [network.input.channels])
+        return (try? checkClasses(imageShape: shape)) != nil
     }
 
     /// Images in the making.

@@ -37,6 +37,21 @@ package struct RecipeComparison: Codable, Sendable {
     }
 }
 
+/// Why conversions are not compared.
+package enum ComparisonFailure: Error, CustomStringConvertible {
+    /// Images that calibrated networks were fitted to.
+    case fittedImages(file: String)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .fittedImages(let file):
+            "\(file): these images are for --calibrate, expected others for --data: networks agree better on images that they were "
+                + "fitted to"
+        }
+    }
+}
+
 /// A kind of conversion that is compared.
 private enum ComparedRecipe: String, CaseIterable {
     case standardized = "WS"
@@ -49,8 +64,10 @@ private enum ComparedRecipe: String, CaseIterable {
     /// The height of a steady constant that the documentation's figures are of.
     private static let steadiness = 8.0
 
-    func options(_ groups: GroupPolicy) -> ConversionOptions {
-        var options = ConversionOptions(groups: groups)
+    /// Groups, initialization and weights are its own, the rest is that of other options.
+    func options(_ groups: GroupPolicy, _ others: ConversionOptions) -> ConversionOptions {
+        var options = others
+        options.groups = groups
         switch self {
         case .standardized, .calibrated: options.weightStandardization = .on
         case .standardizedNoise:
@@ -66,7 +83,7 @@ private enum ComparedRecipe: String, CaseIterable {
 
     /// What the command is told.
     func arguments(_ groups: GroupPolicy) -> [String] {
-        let options = options(groups)
+        let options = options(groups, ConversionOptions())
         var arguments = ["--groups", "\(groups)", "--ws", options.standardization.rawValue]
         if options.initialization == .noise { arguments += ["--init", "noise"] }
         if options.addsBias { arguments += ["--add-bias", "--steady", "\(Int(options.steadiness))"] }
@@ -85,23 +102,29 @@ extension Model {
     ///   - split: images to compare on; nil for synthetic ones. Labels are not read.
     ///   - fitted: other images, to calibrate on; nil for no calibration.
     ///   - calibration: how.
+    ///   - options: what all conversions have in common, such as the epsilon.
     ///   - preprocessing: what goes with the network where it is nil.
     ///   - progress: is told how far things are.
     /// - Throws: `NormConvError`, where there is nothing to compare or nothing to compare on.
     package func comparingRecipes(
         on split: Split?, calibratingOn fitted: Split? = nil,
-        _ calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
+        _ calibration: CalibrationOptions = CalibrationOptions(),
+        options: ConversionOptions = ConversionOptions(), preprocessing: Preprocessing? = nil,
         progress: @escaping @Sendable (CalibrationProgress) -> Void = { _ in }
     ) async throws -> RecipeComparison {
         try await reporting(computing: {
-            try compareRecipes(split, fitted, calibration, preprocessing ?? self.preprocessing, progress)
+            try compareRecipes(
+                split, fitted, calibration, options, preprocessing ?? self.preprocessing, progress)
         })
     }
 
     private func compareRecipes(
-        _ split: Split?, _ fitted: Split?, _ calibration: CalibrationOptions, _ preprocessing: Preprocessing,
-        _ progress: (CalibrationProgress) -> Void
+        _ split: Split?, _ fitted: Split?, _ calibration: CalibrationOptions, _ others: ConversionOptions,
+        _ preprocessing: Preprocessing, _ progress: (CalibrationProgress) -> Void
     ) throws -> RecipeComparison {
+        if let split, let fitted, split.file == fitted.file, split.count == fitted.count {
+            throw ComparisonFailure.fittedImages(file: split.file)
+        }
         let probe = try naming(path) {
             guard let split else {
                 return try agreementProbe(
@@ -125,7 +148,7 @@ extension Model {
             tell(0)
             var row = RecipeComparison.Row(
                 name: recipe.rawValue, groups: "\(groups)", arguments: recipe.arguments(groups), seconds: 0)
-            let options = recipe.options(groups)
+            let options = recipe.options(groups, others)
             let watch = Stopwatch()
             do {
                 let found = try watch.measure {
@@ -156,8 +179,7 @@ extension Model {
     private func agreementProbe(
         on split: Split, _ preprocessing: Preprocessing, _ progress: (CalibrationProgress) -> Void
     ) throws -> AgreementProbe {
-        try checkGraph()
-        guard !network.endsInFeatures else { throw EstimateRefusal.noClassifier }
+        try checkClasses(imageShape: split.shape)
         let images = try DrawnImages(CalibrationOptions(), from: split, preprocessing).stored {
             progress(
                 CalibrationProgress(

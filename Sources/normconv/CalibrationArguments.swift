@@ -169,10 +169,12 @@ struct CalibrationArguments: ParsableArguments {
     }
 
     /// Images without labels, of a file or a folder.
-    func split(_ images: String, _ model: Model, quiet: Bool) throws -> Split {
+    func split(
+        _ images: String, _ model: Model, takesTrainingPart: Bool = true, quiet: Bool
+    ) throws -> Split {
         var splitOptions = SplitOptions()
         splitOptions.requiresLabels = false
-        splitOptions.takesTrainingPart = true
+        splitOptions.takesTrainingPart = takesTrainingPart
         splitOptions.layout = imageLayout
         splitOptions.imagesName = imageArray
         pixels.apply(to: &splitOptions)

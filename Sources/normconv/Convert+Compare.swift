@@ -6,13 +6,19 @@ extension Convert {
     func compare() async throws {
         let model = try await calibration.refreshed(
             architecture.model(input), preprocessing: preprocess, quiet: outputOptions.quiet)
-        func split(_ images: String?) throws -> Split? {
-            try images.map { try calibration.split($0, model, quiet: outputOptions.quiet) }
+        func split(_ images: String?, training: Bool) throws -> Split? {
+            try images.map {
+                try calibration.split($0, model, takesTrainingPart: training, quiet: outputOptions.quiet)
+            }
         }
         let line = StageLine("comparing", isOn: !outputOptions.quiet)
         defer { line.finish() }
         let report = try await model.comparingRecipes(
-            on: split(data), calibratingOn: split(calibration.calibrate), calibration.options,
+            on: split(data, training: false), calibratingOn: split(calibration.calibrate, training: true),
+            calibration.options,
+            options: ConversionOptions(
+                standardizationEpsilon: wsEps ?? .bit, epsilon: epsilon ?? 1e-5,
+                assumesAdjacent: assumeAdjacent),
             preprocessing: preprocess, progress: line.show)
         line.finish()
         try outputOptions.show(report, report.lines)

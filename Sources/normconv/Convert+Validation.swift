@@ -71,11 +71,13 @@ extension Convert {
                 throw ValidationError("--compare-recipes writes nothing: leave the output out.")
             }
             guard !calibration.synthesize, recipe == nil, to == .gn, groups == nil, ws == nil,
-                initialization == nil, !addBias, steady == nil, minAgreement == nil
+                initialization == nil, !addBias, steady == nil, minAgreement == nil, layout == nil, !force,
+                !dryRun
             else {
                 throw ValidationError(
-                    "--compare-recipes chooses groups and options itself: leave out --to, --groups, --ws, --init, --add-bias, --steady, "
-                        + "--recipe, --min-agreement and --synthesize.")
+                    "--compare-recipes chooses groups and options itself and writes nothing: leave out --to, --groups, --ws, --init, "
+                        + "--add-bias, --steady, --recipe, --min-agreement, --synthesize, --layout, --force and --dry-run."
+                )
             }
             return
         }

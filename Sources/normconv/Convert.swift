@@ -70,8 +70,8 @@ struct Convert: AsyncParsableCommand {
         help: ArgumentHelp(
             """
             Refuse to write a network that is estimated to agree with the old one on fewer images than this, in percent. The \
-            estimate takes seconds to a minute on synthetic images; 0 skips it. With --calibrate and --synthesize there is \
-            none: they measure the agreement. Default: 50 with standardized weights, otherwise 0.
+            estimate takes seconds to a minute on synthetic images; 0 skips it. --calibrate and --synthesize measure the \
+            agreement instead. Default: 50 with standardized weights and no images, otherwise 0.
             """, valueName: "percent"))
     var minAgreement: Double?
 
@@ -214,21 +214,32 @@ struct Convert: AsyncParsableCommand {
         let model = try await calibration.refreshed(
             architecture.model(input), preprocessing: preprocess, quiet: outputOptions.quiet)
         var conversion = try conversion(of: model)
-        if dryRun || calibration.areGiven { try conversion.check(file, isWritten: !dryRun) }
+        let isEstimated = minAgreement.map { $0 > 0 } ?? conversion.needsEstimate
+        if dryRun || calibration.areGiven || isEstimated { try conversion.check(file, isWritten: !dryRun) }
         conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet)
-        conversion = try await estimated(conversion)
+        if isEstimated || minAgreement != nil { conversion = try await estimated(conversion) }
         let report = dryRun ? try conversion.report(for: file) : try conversion.write(to: file)
         return (report, conversion.warnings)
     }
 
     /// The conversion with an estimate of its agreement. Throws where it is too little.
     private func estimated(_ conversion: Conversion) async throws -> Conversion {
-        let isEstimated = minAgreement.map { $0 > 0 } ?? conversion.needsEstimate
-        guard isEstimated else { return conversion }
+        guard minAgreement != 0 else { return conversion }
         let line = StageLine("estimating", isOn: !outputOptions.quiet && !calibration.areGiven)
         defer { line.finish() }
         let conversion = try await conversion.estimated(isPatient: minAgreement != nil, progress: line.show)
-        if !dryRun { try conversion.checkAgreement(atLeast: (minAgreement ?? 50) / 100) }
+        line.finish()
+        let least = (minAgreement ?? 50) / 100
+        if dryRun {
+            do { try conversion.checkAgreement(atLeast: least) } catch {
+                if !outputOptions.quiet { Terminal.note("warning: would be refused: \(error)") }
+            }
+        } else if minAgreement != nil || !calibration.areGiven {
+            try conversion.checkAgreement(atLeast: least)
+        }
+        if minAgreement != nil, let reason = conversion.notEstimated, !outputOptions.quiet {
+            Terminal.note("warning: the agreement is not estimated: \(reason)")
+        }
         return conversion
     }
 }

@@ -34,9 +34,9 @@ func normconv(_ arguments: [String]) throws -> Run { try run(program, withoutEst
 
 /// The arguments, with no estimate of a conversion's agreement unless they say something about it.
 func withoutEstimate(_ arguments: [String]) -> [String] {
-    let estimates = !arguments.contains { ["--min-agreement", "--compare-recipes"].contains($0) }
+    let saysNothing = !arguments.contains { ["--min-agreement", "--compare-recipes"].contains($0) }
     let keepsNorms = zip(arguments, arguments.dropFirst()).contains { $0 == ("--to", "none") }
-    guard arguments.first == "convert", estimates, !keepsNorms else { return arguments }
+    guard arguments.first == "convert", saysNothing, !keepsNorms else { return arguments }
     return arguments + ["--min-agreement", "0"]
 }
 

@@ -29,6 +29,41 @@ struct RecipeCommandTests {
         }
     }
 
+    @Test("Without options standardized weights are estimated, others and copied parameters are not")
+    func defaults() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let line = "exec \"$0\" convert \"$@\""
+            let output = folder + "/gn.h5"
+            #expect(try normconv(inShell: line, trained, output).code == 1)
+            #expect(!FileManager.default.fileExists(atPath: output))
+            for options in [["--ws", "off"], ["--init", "copy"]] {
+                let run = try normconv(inShell: line, [trained, output, "--force"] + options)
+                #expect(run.code == 0 && !run.output.contains("stimated"))
+            }
+            #expect(
+                try normconv("convert", trained, folder + "/c.h5", "--init", "copy", "--min-agreement", "50")
+                    .code == 1)
+        }
+    }
+
+    @Test("A calibration is refused by what it measured, where a limit is given")
+    func measured() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let run = try normconv(
+                "convert", trained, folder + "/x.h5", "--calibrate", split, "--calibration-images", "16",
+                "--epochs",
+                "0", "--min-agreement", "100")
+            #expect(run.code == 1 && run.errors.contains("held-out"))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/x.h5"))
+        }
+    }
+
+    @Test("Images that are fitted to are not those that are compared on")
+    func fitted() throws {
+        let run = try normconv("convert", trained, "--compare-recipes", "--data", split, "--calibrate", split)
+        #expect(run.code == 1 && run.errors.contains("expected others for --data"))
+    }
+
     @Test("What cannot be estimated is written, and the report says why")
     func notEstimated() throws {
         try TestFiles.withTemporaryFolder { folder in

@@ -25,7 +25,7 @@ struct GroupPolicyTests {
         "a size that is to be near is the nearest that divides the channels",
         arguments: [
             (1, 1), (3, 3), (8, 8), (16, 16), (24, 12), (32, 16), (40, 20), (48, 16), (64, 16), (72, 18),
-            (127, 127),
+            (127, 127), (509, 509),
         ])
     func near(channels: Int, size: Int) throws {
         #expect(try GroupPolicy.near(16).groups(channels: channels, layer: "bn") == channels / size)
@@ -56,6 +56,11 @@ struct GroupPolicyTests {
     @Test(
         "a size that does not divide the channels is refused by the layer's name", arguments: [0, -8, 5, 32])
     func sizeRefused(size: Int) {
+        if size < 1 {
+            #expect(throws: ConversionError.groupSizeDoesNotDivide(layer: "bn", channels: 16, size: size)) {
+                try GroupPolicy.near(size).groups(channels: 16, layer: "bn")
+            }
+        }
         #expect(throws: ConversionError.groupSizeDoesNotDivide(layer: "bn", channels: 16, size: size)) {
             try GroupPolicy.perGroup(size).groups(channels: 16, layer: "bn")
         }

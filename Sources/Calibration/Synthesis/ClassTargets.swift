@@ -1,3 +1,4 @@
+import Conversion
 import Foundation
 import Tensors
 
@@ -15,12 +16,21 @@ struct ClassTargets: Sendable {
     /// Shares of the better class.
     private static let shares = 16
 
+    /// About 0.618 of a number, without a common divisor: multiples of it go through all numbers, far apart.
+    private static func stride(_ count: Int) -> Int {
+        var stride = max(1, count * 618 / 1000)
+        while greatestCommonDivisor(stride, count) > 1 { stride += 1 }
+        return stride
+    }
+
     /// The two classes of an image, and the share of the first.
     func mixture(_ image: Int) -> (first: Int, second: Int, share: Float) {
         let classes = max(outputs, 2)
-        let first = image % classes
-        let second = (first + 1 + image / classes * 3 % (classes - 1)) % classes
-        let step = Float(image * 7 % Self.shares) + 0.5
+        let (turn, place) = image.quotientAndRemainder(dividingBy: classes)
+        // Few images show classes from everywhere, and a class has another partner and share in each turn.
+        let first = place * Self.stride(classes) % classes
+        let second = (first + 1 + (turn + 3 * place) % (classes - 1)) % classes
+        let step = Float((7 * image + 5 * turn) % Self.shares) + 0.5
         return (first, second, 0.5 + 0.5 * step / Float(Self.shares))
     }
 

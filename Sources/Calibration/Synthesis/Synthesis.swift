@@ -77,10 +77,12 @@ package struct Synthesis {
         guard !statistics.taps.isEmpty else { throw SynthesisFailure.noBatchNorm }
         let batches = (count - 1) / (ImageGradients.microBatches * budget.microBatch) + 1
         let shapes = try network.shapes(forImage: shape)
-        let gradients = try ImageGradients(
-            network, parameters: parameters, shapes: shapes,
-            taps: statistics.taps + (showsClasses ? [network.output] : []),
-            batch: (count + batches - 1) / batches, workers: workers)
+        func gradients(_ taps: [Int]) throws -> ImageGradients {
+            try ImageGradients(
+                network, parameters: parameters, shapes: shapes, taps: taps,
+                batch: (count + batches - 1) / batches, workers: workers)
+        }
+        let gradients = try gradientsToClasses(gradients, statistics.taps)
         let targets = ClassTargets(
             outputs: shapes[network.output].count,
             weight: Self.classWeight * Float(statistics.taps.count))
@@ -111,6 +113,17 @@ package struct Synthesis {
         let store = try ActivationStore(shape: shape, count: made)
         Array(parts.joined()).withUnsafeBufferPointer { store.store(0..<made, $0) }
         return (store, report)
+    }
+
+    /// What leads to pixels from the statistics and, where there is a way back from them, from the classes.
+    private func gradientsToClasses(
+        _ gradients: ([Int]) throws -> ImageGradients, _ taps: [Int]
+    ) throws -> ImageGradients {
+        guard showsClasses else { return try gradients(taps) }
+        do { return try gradients(taps + [network.output]) } catch InferenceError.cannotTrain(let layer) {
+            guard budget.purpose == .calibration else { throw SynthesisFailure.noWayBack(layer: layer) }
+            return try gradients(taps)
+        }
     }
 
     /// Pixels to start from. They have large structures and differ in brightness, as photographs do: few steps are enough then.
@@ -159,7 +172,9 @@ package struct Synthesis {
                 taken += 1
                 progress(taken, round * budget.steps)
                 // Statistics that are not those of the network, such as random ones, are not waited for.
-                if budget.purpose == .estimate, taken == budget.steps / 3, last > Self.hopeless * first {
+                if budget.purpose == .estimate, taken == budget.steps / 3, last > Self.hopeless * first,
+                    last > 5 * enough
+                {
                     throw SynthesisFailure.distant(first: first, last: last)
                 }
             }
