@@ -9,6 +9,13 @@ public struct CalibrationProgress: Sendable, Equatable {
     /// The share of all stages' work that is done, 0…1, as far as their costs can be told before.
     public var share: Double
 
+    /// The same where the stage is a part of something longer, of which it is the share from one place to another.
+    package func within(_ part: ClosedRange<Double>) -> CalibrationProgress {
+        var progress = self
+        progress.share = part.lowerBound + share * (part.upperBound - part.lowerBound)
+        return progress
+    }
+
     /// Progress within a stage.
     public init(stage: String, done: Int, total: Int, share: Double) {
         self.stage = stage

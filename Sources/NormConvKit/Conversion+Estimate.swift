@@ -16,10 +16,11 @@ extension Conversion {
             var result = self
             do {
                 let probe = try model.agreementProbe(
-                    preprocessing: preprocessing, isPatient: isPatient, progress: progress)
+                    preprocessing: preprocessing, isPatient: isPatient
+                ) { progress($0.within(0...0.6)) }
                 var estimate = try probe.estimate(of: plan, parameters: model.parameters)
                 if estimate.agreement < Self.muchAgreement {
-                    estimate.better = try better(than: estimate, probe, progress)
+                    estimate.better = try better(than: estimate, probe) { progress($0.within(0.6...1)) }
                 }
                 result.estimate = estimate
             } catch let error as CancellationError {
@@ -48,6 +49,8 @@ extension Conversion {
         guard var options, options.target == .groupNorm else { return nil }
         var best: AgreementEstimate.Alternative?
         for recipe in ConversionRecipe.allCases where !recipe.calibrates {
+            // Who uses noise knows of it, and it takes its time.
+            if recipe.initialization == .noise, self.options?.initialization == .noise { continue }
             (options.groups, options.initialization) = (recipe.groups, recipe.initialization)
             options.weightStandardization = recipe.weightStandardization
             (options.addsBias, options.steadiness) = (false, 0)

@@ -60,7 +60,7 @@ package enum ConvertFailure: Error, CustomStringConvertible {
         case .littleAgreement(let path, let found, let expected):
             "\(path): the new network is estimated to agree with the old one on \(percent(found.agreement)) of images, expected at "
                 + "least \(percent(expected)) (\(found.images) synthetic images; large networks may keep 30 points more): fit it to "
-                + "images (--calibrate IMAGES) or to synthetic ones (--synthesize), leave weights as they are (--ws off)"
+                + "images (--recipe best --calibrate IMAGES) or to synthetic ones (--synthesize), or do not standardize weights (--ws off)"
                 + (found.better.map {
                     ", or replace --groups, --ws and --init by --recipe \($0.recipe) (about \(percent($0.agreement)))"
                 } ?? "")

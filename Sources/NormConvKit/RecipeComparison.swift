@@ -125,17 +125,23 @@ extension Model {
         if let split, let fitted, split.file == fitted.file, split.count == fitted.count {
             throw ComparisonFailure.fittedImages(file: split.file)
         }
+        guard logits.batchNormCount > 0 else {
+            throw ConvertFailure.nothingToConvert(
+                path: path, isBiT: network.family == .bit, architecture: network.architecture)
+        }
         let probe = try naming(path) {
             guard let split else {
                 return try agreementProbe(
-                    preprocessing: preprocessing, isPatient: true, memory: calibration.memory,
-                    progress: progress)
+                    preprocessing: preprocessing, isPatient: true, memory: calibration.memory
+                ) { progress($0.within(0...0.4)) }
             }
-            return try agreementProbe(on: split, preprocessing, progress)
+            return try agreementProbe(on: split, preprocessing) { progress($0.within(0...0.4)) }
         }
         var comparison = RecipeComparison(input: path, data: split?.file, images: probe.count)
         let noise = Stopwatch()
-        let measured = Result { try noise.measure { try measureNoise(true, preprocessing, progress) } }
+        let measured = Result {
+            try noise.measure { try measureNoise(true, preprocessing) { progress($0.within(0.4...0.6)) } }
+        }
         let recipes = ComparedRecipe.allCases.filter { $0 != .calibrated || fitted != nil }
         let ways = recipes.flatMap { recipe in Self.comparedGroups.map { (recipe, $0) } }
         for (done, (recipe, groups)) in ways.enumerated() {
@@ -143,7 +149,8 @@ extension Model {
                 progress(
                     CalibrationProgress(
                         stage: "\(recipe.rawValue), groups \(groups)", done: done, total: ways.count,
-                        share: (Double(done) + share) / Double(ways.count)))
+                        share: (Double(done) + share) / Double(ways.count)
+                    ).within(fitted == nil ? 0.6...1 : 0.02...1))
             }
             tell(0)
             var row = RecipeComparison.Row(

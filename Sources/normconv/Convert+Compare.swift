@@ -35,7 +35,7 @@ extension RecipeComparison {
                 [groups] + names.map { name in cell(rows.first { $0.name == name && $0.groups == groups }) })
         }
         table.add(
-            ["seconds"]
+            ["seconds, at most"]
                 + names.map { name in
                     Formatting.fixed(rows.filter { $0.name == name }.map(\.seconds).max() ?? 0, digits: 1)
                 })
@@ -46,10 +46,22 @@ extension RecipeComparison {
                     ?? "Estimated agreement with \(input) in %, on \(images) synthetic images")
         ]
         lines += table.lines.map { "  " + $0 }
+        lines += legend
         lines += best("Best") { _ in true }
         lines += best("Best with standardized weights") { !$0.arguments.contains("off") }
         lines += unique(rows.compactMap(\.error)).map { "Failed (–): \($0)" }
         return lines
+    }
+
+    /// The options of each column.
+    private var legend: [String] {
+        unique(rows.map(\.name)).compactMap { name in
+            rows.first { $0.name == name }.map { row in
+                let options = row.arguments.dropFirst(2).joined(separator: " ")
+                let recipe = options == "--ws auto --init noise" ? "; with near:16: --recipe data-free" : ""
+                return "  \(name): \(options)\(recipe)"
+            }
+        }
     }
 
     private func cell(_ row: Row?) -> String {

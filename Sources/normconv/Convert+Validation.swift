@@ -17,8 +17,8 @@ extension Convert {
             throw ValidationError(
                 "--recipe best needs --calibrate IMAGES. Without images: --recipe data-free.")
         }
-        guard 0...100 ~= minAgreement ?? 0 else {
-            throw ValidationError("--min-agreement must be between 0 and 100.")
+        guard minAgreement.map({ $0 == 0 || 1...100 ~= $0 }) ?? true else {
+            throw ValidationError("--min-agreement is in percent: 0, or between 1 and 100.")
         }
         if groups != nil, to != .gn {
             throw ValidationError(

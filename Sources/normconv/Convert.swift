@@ -71,7 +71,7 @@ struct Convert: AsyncParsableCommand {
             """
             Refuse to write a network that is estimated to agree with the old one on fewer images than this, in percent. The \
             estimate takes seconds to a minute on synthetic images; 0 skips it. --calibrate and --synthesize measure the \
-            agreement instead. Default: 50 with standardized weights and no images, otherwise 0.
+            agreement instead. Default: 50 with standardized weights and no images, but not with --init copy; otherwise 0.
             """, valueName: "percent"))
     var minAgreement: Double?
 

@@ -58,6 +58,17 @@ struct RecipeCommandTests {
         }
     }
 
+    @Test("A network without batch norms is not compared, with images or without")
+    func nothingToCompare() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            #expect(try normconv("convert", trained, folder + "/gn.h5").code == 0)
+            for data in [[], ["--data", split]] {
+                let run = try normconv(["convert", folder + "/gn.h5", "--compare-recipes"] + data)
+                #expect(run.code == 1 && run.errors.contains("no batch normalization"))
+            }
+        }
+    }
+
     @Test("Images that are fitted to are not those that are compared on")
     func fitted() throws {
         let run = try normconv("convert", trained, "--compare-recipes", "--data", split, "--calibrate", split)
@@ -126,6 +137,7 @@ struct RecipeCommandTests {
             ["in.h5", "out.h5", "--recipe", "best"],
             ["in.h5", "out.h5", "--recipe", "fast", "--to", "ln"],
             ["in.h5", "out.h5", "--min-agreement", "101"],
+            ["in.h5", "out.h5", "--min-agreement", "0.5"],
             ["in.h5", "out.h5", "--min-agreement", "10", "--to", "none"],
             ["in.h5", "out.h5", "--data", "x.h5"],
             ["in.h5", "out.h5", "--compare-recipes"],
