@@ -67,8 +67,12 @@ extension Conversion {
         return best
     }
 
-    /// Throws where the agreement that a calibration measured, or otherwise the estimate, is lower.
-    package func checkAgreement(atLeast expected: Double) throws {
+    /// Throws where the agreement that a calibration measured, or otherwise the estimate, is lower; `isDemanded`: also where there
+    /// is none.
+    package func checkAgreement(atLeast expected: Double, isDemanded: Bool = false) throws {
+        if isDemanded, let notEstimated {
+            throw ConvertFailure.notEstimated(path: model.path, reason: notEstimated)
+        }
         if let measured = calibration?.steps.last(where: \.kept)?.agreement, measured < expected {
             throw ConvertFailure.littleMeasured(path: model.path, found: measured, expected: expected)
         }

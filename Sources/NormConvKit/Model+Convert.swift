@@ -26,6 +26,8 @@ package enum ConvertFailure: Error, CustomStringConvertible {
     case fitOfConstant(path: String)
     /// A conversion that is estimated to agree with the old network too rarely.
     case littleAgreement(path: String, found: AgreementEstimate, expected: Double)
+    /// A limit for what cannot be estimated.
+    case notEstimated(path: String, reason: String)
     /// The same, measured by a calibration.
     case littleMeasured(path: String, found: Double, expected: Double)
     /// Layers that standardize their weights, in a layout of another framework.
@@ -61,10 +63,12 @@ package enum ConvertFailure: Error, CustomStringConvertible {
             "\(path): the new network is estimated to agree with the old one on \(percent(found.agreement)) of images, expected at "
                 + "least \(percent(expected)) (\(found.images) synthetic images; large networks may keep 30 points more): fit it to "
                 + "images (--recipe best --calibrate IMAGES) or to synthetic ones (--synthesize), or do not standardize weights (--ws off)"
-                + (found.better.map {
+                + (found.better.flatMap { $0.agreement < expected ? nil : $0 }.map {
                     ", or replace --groups, --ws and --init by --recipe \($0.recipe) (about \(percent($0.agreement)))"
                 } ?? "")
                 + "; --min-agreement 0 writes it as it is"
+        case .notEstimated(let path, let reason):
+            "\(path): the agreement with the old network, which --min-agreement is for, is not estimated: \(reason)"
         case .littleMeasured(let path, let found, let expected):
             "\(path): the calibrated network agrees with the old one on \(percent(found)) of the held-out images, expected at least "
                 + "\(percent(expected)): calibrate on more images or choose a lower --min-agreement"

@@ -12,6 +12,8 @@ package enum EstimateRefusal: Error, Equatable, CustomStringConvertible {
     case volumes
     /// The images do not become what the network was trained on.
     case distant
+    /// The images do not get the classes that they are made for.
+    case unrecognized(percent: Int)
     /// More than a minute's work.
     case dear(seconds: Int)
 
@@ -19,7 +21,9 @@ package enum EstimateRefusal: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .volumes: "there are no synthetic images for networks of volumes"
-        case .distant: "synthetic images do not reach the network's stored statistics and classes"
+        case .distant: "synthetic images do not reach the network's stored statistics"
+        case .unrecognized(let percent):
+            "only \(percent) % of the synthetic images get the class that they are made for"
         case .dear(let seconds):
             "it would take about \(seconds) seconds; --min-agreement P does it nevertheless"
         }
@@ -63,11 +67,14 @@ extension Model {
             2 * network.multiplyAdds(shapes: shapes) * Double(budget.images * budget.steps) / Self.rate
         guard isPatient || seconds <= Self.patience else { throw EstimateRefusal.dear(seconds: Int(seconds)) }
         let (images, made) = try madeImages(budget, calibration, preprocessing, progress)
+        guard made.lastLoss <= Self.nearEnough * Double(made.norms) else { throw EstimateRefusal.distant }
         let probe = try AgreementProbe(
             network, parameters: parameters, images: images, isSigmoid: tellsTwoBySigmoid,
             workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
-        guard made.lastLoss <= Self.nearEnough * Double(made.norms), probe.recognized >= Self.fewestRecognized
-        else { throw EstimateRefusal.distant }
+        let recognized = probe.recognized
+        guard recognized >= Self.fewestRecognized else {
+            throw EstimateRefusal.unrecognized(percent: Int(recognized * 100))
+        }
         return probe
     }
 

@@ -20,7 +20,7 @@ package struct RecipeComparison: Codable, Sendable {
 
     /// A conversion.
     package struct Row: Codable, Sendable {
-        /// `WS`, `WS, noise`, `no WS`, `no WS, noise`, `steady` or `calibrated`.
+        /// `WS`, `WS auto`, `WS, noise`, `no WS`, `no WS, noise`, `steady` or `calibrated`.
         package var name: String
         /// As the command spells it: `auto`, `near:8`.
         package var groups: String
@@ -55,6 +55,7 @@ package enum ComparisonFailure: Error, CustomStringConvertible {
 /// A kind of conversion that is compared.
 private enum ComparedRecipe: String, CaseIterable {
     case standardized = "WS"
+    case standardizedButFirst = "WS auto"
     case standardizedNoise = "WS, noise"
     case plain = "no WS"
     case plainNoise = "no WS, noise"
@@ -70,6 +71,7 @@ private enum ComparedRecipe: String, CaseIterable {
         options.groups = groups
         switch self {
         case .standardized, .calibrated: options.weightStandardization = .on
+        case .standardizedButFirst: options.weightStandardization = .automatic
         case .standardizedNoise:
             (options.weightStandardization, options.initialization) = (.automatic, .noise)
         case .plain: options.weightStandardization = .off
@@ -137,6 +139,7 @@ extension Model {
             }
             return try agreementProbe(on: split, preprocessing) { progress($0.within(0...0.4)) }
         }
+        var failure: (any Error)?
         var comparison = RecipeComparison(input: path, data: split?.file, images: probe.count)
         let noise = Stopwatch()
         let measured = Result {
@@ -174,11 +177,13 @@ extension Model {
             } catch let error as CancellationError {
                 throw error
             } catch {
+                failure = failure ?? error
                 row.error = "\(error)"
             }
             row.seconds = watch.seconds + (options.initialization == .noise ? noise.seconds : 0)
             comparison.rows.append(row)
         }
+        if let failure, comparison.rows.allSatisfy({ $0.agreement == nil }) { throw failure }
         return comparison
     }
 

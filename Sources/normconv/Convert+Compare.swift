@@ -58,7 +58,8 @@ extension RecipeComparison {
         unique(rows.map(\.name)).compactMap { name in
             rows.first { $0.name == name }.map { row in
                 let options = row.arguments.dropFirst(2).joined(separator: " ")
-                let recipe = options == "--ws auto --init noise" ? "; with near:16: --recipe data-free" : ""
+                let recipes = ["--ws auto": "fast", "--ws auto --init noise": "data-free"]
+                let recipe = recipes[options].map { "; with near:16: --recipe \($0)" } ?? ""
                 return "  \(name): \(options)\(recipe)"
             }
         }

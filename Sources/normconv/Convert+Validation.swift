@@ -15,7 +15,8 @@ extension Convert {
         }
         if recipe?.calibrates == true, !calibration.areGiven {
             throw ValidationError(
-                "--recipe best needs --calibrate IMAGES. Without images: --recipe data-free.")
+                "--recipe best needs --calibrate IMAGES (or --synthesize). Without images: --recipe data-free."
+            )
         }
         guard minAgreement.map({ $0 == 0 || 1...100 ~= $0 }) ?? true else {
             throw ValidationError("--min-agreement is in percent: 0, or between 1 and 100.")

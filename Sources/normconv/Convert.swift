@@ -231,14 +231,11 @@ struct Convert: AsyncParsableCommand {
         line.finish()
         let least = (minAgreement ?? 50) / 100
         if dryRun {
-            do { try conversion.checkAgreement(atLeast: least) } catch {
+            do { try conversion.checkAgreement(atLeast: least, isDemanded: minAgreement != nil) } catch {
                 if !outputOptions.quiet { Terminal.note("warning: would be refused: \(error)") }
             }
         } else if minAgreement != nil || !calibration.areGiven {
-            try conversion.checkAgreement(atLeast: least)
-        }
-        if minAgreement != nil, let reason = conversion.notEstimated, !outputOptions.quiet {
-            Terminal.note("warning: the agreement is not estimated: \(reason)")
+            try conversion.checkAgreement(atLeast: least, isDemanded: minAgreement != nil)
         }
         return conversion
     }

@@ -30,6 +30,8 @@ package struct SynthesisBudget: Sendable {
         fileprivate var affordable: Double { self == .calibration ? 9e12 : 3e12 }
         /// How many there are, in portions of the fewest.
         fileprivate var images: (fewest: Int, most: Double) { self == .calibration ? (32, 256) : (16, 128) }
+        /// How many values they have in all at most: small networks of large images spend their time on pixels.
+        fileprivate var values: Double { self == .calibration ? .infinity : 5e6 }
         /// Rounds at most.
         fileprivate var mostRounds: Double { self == .calibration ? 5 : 1 }
     }
@@ -69,7 +71,12 @@ package struct SynthesisBudget: Sendable {
         self.size = size
         steps = options.steps
         let (fewest, most) = purpose.images
-        images = options.images ?? max(Int(min(purpose.affordable / cost, most)) / fewest * fewest, fewest)
+        let valuesOfOne = Double(max(own[0].count, 1))
+        images =
+            options.images
+            ?? max(
+                Int(min(purpose.affordable / cost, most, purpose.values / valuesOfOne)) / fewest * fewest,
+                fewest)
         self.purpose = purpose
         rounds = max(1, Int(min(purpose.affordable / (cost * Double(max(images, 1))), purpose.mostRounds)))
         // All micro-batches may be in work at once, on any number of threads the same.
