@@ -18,6 +18,9 @@ package struct AgreementEstimate: Codable, Sendable, Equatable {
     /// A recipe that is estimated to keep more; absent where none is known.
     package var better: Alternative?
 
+    /// A share as a whole percentage: an estimate is no finer.
+    package static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
+
     /// Another way to convert the network.
     package struct Alternative: Codable, Sendable, Equatable {
         /// The recipe's name.
@@ -50,7 +53,9 @@ package struct AgreementProbe: Sendable {
     ) throws {
         shapes = try network.shapes(forImage: images.shape)
         (self.network, self.images, self.workers) = (network, images, workers)
-        let outputs = try Self.outputs(network, parameters, shapes, images, workers)
+        let outputs = try network.outputs(parameters, shapes, count: images.count, workers: workers) {
+            images.load($0, $1)
+        }
         let targets = ClassTargets(outputs: shapes[network.output].count, weight: 0)
         recognized = targets.recognized(in: outputs)
         judge = HoldoutAgreement(outputs, classes: shapes[network.output].count, isSigmoid: isSigmoid)
@@ -64,21 +69,26 @@ package struct AgreementProbe: Sendable {
         var converted = plan.network
         converted.output = network.output
         let table = try CalibratedParameters(plan, parameters: parameters).table
-        let step = judge.judge("", try Self.outputs(converted, table, shapes, images, workers)).step
+        let outputs = try converted.outputs(table, shapes, count: images.count, workers: workers) {
+            images.load($0, $1)
+        }
+        let step = judge.judge("", outputs).step
         return AgreementEstimate(
             agreement: step.agreement, outputError: step.outputError, images: images.count,
             height: images.shape[0], width: images.shape[1])
     }
+}
 
-    private static func outputs(
-        _ network: Network, _ parameters: ParameterTable, _ shapes: [Shape], _ images: ActivationStore,
-        _ workers: Int
+extension Network {
+    /// The network's outputs for images that `load` writes, [images, outputs].
+    func outputs(
+        _ parameters: ParameterTable, _ shapes: [Shape], count: Int, workers: Int,
+        load: @escaping @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
     ) throws -> [Float] {
         let engine = try OneDNNSection(
-            Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers)
-        let results = try ActivationStore(shape: [shapes[network.output].count], count: images.count)
-        try engine.run(
-            count: images.count, load: { images.load($0, $1[0]) }, store: { results.store($0, $1[0]) })
-        return results.values(0..<images.count)
+            Section(whole: self), of: self, parameters: parameters, shapes: shapes, workers: workers)
+        let results = try ActivationStore(shape: [shapes[output].count], count: count)
+        try engine.run(count: count, load: { try load($0, $1[0]) }, store: { results.store($0, $1[0]) })
+        return results.values(0..<count)
     }
 }

@@ -14,7 +14,9 @@ package struct CalibrationBudget: Sendable {
     /// Seconds without an option: by `rate`, what 512 images of ResNet-50 at 224×224 take with training. Not measured.
     package static let defaultSeconds = 900.0
     /// Multiply-adds a second: what two cores with AVX-512 reach with networks of ImageNet's size.
-    private var rate = 1e11
+    package static let usualRate = 1e11
+    /// The same of this machine, where it is measured.
+    private var rate = usualRate
     /// Refinements at most.
     private static let mostRefinements = 5
 

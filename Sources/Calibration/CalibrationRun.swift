@@ -169,19 +169,13 @@ package struct CalibrationRun {
     private func outputs(
         of network: Network, _ parameters: ParameterTable, _ views: [ImageView]
     ) throws -> [Float] {
-        let engine = try OneDNNSection(
-            Section(whole: network), of: network, parameters: parameters, shapes: shapes, workers: workers)
-        let results = try ActivationStore(shape: [shapes[network.output].count], count: views.count)
         let store = images.store
-        try engine.run(
-            count: views.count,
-            load: { range, buffers in
-                guard let start = buffers[0].baseAddress else { return }
-                for (place, view) in views[range].enumerated() {
-                    view.write(from: store, to: start + place * store.shape.count)
-                }
-            },
-            store: { results.store($0, $1[0]) })
-        return results.values(0..<views.count)
+        return try network.outputs(parameters, shapes, count: views.count, workers: workers) {
+            range, buffer in
+            guard let start = buffer.baseAddress else { return }
+            for (place, view) in views[range].enumerated() {
+                view.write(from: store, to: start + place * store.shape.count)
+            }
+        }
     }
 }

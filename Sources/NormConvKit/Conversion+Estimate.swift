@@ -38,6 +38,9 @@ extension Conversion {
         return options.standardization != .off && options.initialization != .copy
     }
 
+    /// The least agreement of a new network that was not fitted to images, where no other is given.
+    package static let leastAgreement = 0.5
+
     /// The agreement from which nothing better is looked for.
     private static let muchAgreement = 0.9
 
@@ -49,7 +52,7 @@ extension Conversion {
         guard var options, options.target == .groupNorm else { return nil }
         var best: AgreementEstimate.Alternative?
         for recipe in ConversionRecipe.allCases where !recipe.calibrates {
-            // Who uses noise knows of it, and it takes its time.
+            // Noise was chosen already, and measuring it again takes as long.
             if recipe.initialization == .noise, self.options?.initialization == .noise { continue }
             (options.groups, options.initialization) = (recipe.groups, recipe.initialization)
             options.weightStandardization = recipe.weightStandardization

@@ -78,7 +78,7 @@ package enum ConvertFailure: Error, CustomStringConvertible {
     }
 }
 
-private func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
+private let percent = AgreementEstimate.percent
 
 extension Model {
     /// Works a conversion out without writing anything. Every parameter of the network is read and checked.

@@ -31,9 +31,7 @@ package enum EstimateRefusal: Error, Equatable, CustomStringConvertible {
 }
 
 extension Model {
-    /// Multiply-adds a second of passes forwards and back on two cores with AVX-512.
-    private static let rate = 1e11
-    /// Seconds that nobody is made to wait without asking.
+    /// Seconds, by estimate, that an estimate may take without being asked for.
     private static let patience = 60.0
     /// Steps of an estimate's images.
     private static let estimateSteps = 30
@@ -64,7 +62,8 @@ extension Model {
         let network = logits
         let shapes = try network.shapes(height: budget.size.height, width: budget.size.width)
         let seconds =
-            2 * network.multiplyAdds(shapes: shapes) * Double(budget.images * budget.steps) / Self.rate
+            2 * network.multiplyAdds(shapes: shapes) * Double(budget.images * budget.steps)
+            / CalibrationBudget.usualRate
         guard isPatient || seconds <= Self.patience else { throw EstimateRefusal.dear(seconds: Int(seconds)) }
         let (images, made) = try madeImages(budget, calibration, preprocessing, progress)
         guard made.lastLoss <= Self.nearEnough * Double(made.norms) else { throw EstimateRefusal.distant }
@@ -76,11 +75,6 @@ extension Model {
             throw EstimateRefusal.unrecognized(percent: Int(recognized * 100))
         }
         return probe
-    }
-
-    /// The shape of the images that the network takes, as maps.
-    private var imageShape: Shape {
-        Shape(Array(inputSize.all.suffix(network.input.rank - 1)) + [network.input.channels])
     }
 
     /// Throws where outputs are no classes.

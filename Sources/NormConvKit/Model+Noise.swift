@@ -25,16 +25,11 @@ extension Model {
             throw NoiseFailure.notComputed(reason: refusal.description)
         }
         guard network.input.dimensions < 3 else { throw NoiseFailure.volumes }
-        let channels = network.input.channels
-        if let expected = preprocessing.channels, expected != channels {
-            throw SynthesisFailure.wrongChannels(
-                preprocessing: preprocessing.description, expected: expected, found: channels)
-        }
-        let size = inputSize
+        try checkChannels(preprocessing)
         return try NoiseMeasurement(
             logits, parameters: parameters,
-            imageShape: Shape(Array(size.all.suffix(network.input.rank - 1)) + [channels]).asMap,
-            limits: (0..<channels).map(preprocessing.limits), seed: 0,
+            imageShape: imageShape.asMap,
+            limits: (0..<network.input.channels).map(preprocessing.limits), seed: 0,
             workers: ProcessInfo.processInfo.activeProcessorCount
         ).run(findsDirections: findsDirections) { done, total in
             progress(

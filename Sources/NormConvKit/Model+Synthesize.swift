@@ -53,16 +53,24 @@ extension Model {
         }
     }
 
+    /// The shape of the images that the network takes.
+    var imageShape: Shape {
+        Shape(Array(inputSize.all.suffix(network.input.rank - 1)) + [network.input.channels])
+    }
+
+    /// Throws where a preprocessing is for another number of channels than the network takes.
+    func checkChannels(_ preprocessing: Preprocessing) throws(SynthesisFailure) {
+        guard let expected = preprocessing.channels, expected != network.input.channels else { return }
+        throw .wrongChannels(
+            preprocessing: preprocessing.description, expected: expected, found: network.input.channels)
+    }
+
     /// How many images are made, and how large. Throws where none can be.
     func synthesisBudget(
         _ options: SynthesisOptions, for purpose: SynthesisBudget.Purpose = .calibration,
         _ calibration: CalibrationOptions, _ preprocessing: Preprocessing
     ) throws -> SynthesisBudget {
-        let channels = network.input.channels
-        if let expected = preprocessing.channels, expected != channels {
-            throw SynthesisFailure.wrongChannels(
-                preprocessing: preprocessing.description, expected: expected, found: channels)
-        }
+        try checkChannels(preprocessing)
         return try SynthesisBudget(
             logits, parameters: parameters, defaultSize: inputSize, options, for: purpose,
             memory: calibration.memory)
@@ -70,8 +78,7 @@ extension Model {
 
     /// Whether outputs are classes, of which synthetic images are mixtures.
     private var showsClasses: Bool {
-        let shape = Shape(Array(inputSize.all.suffix(network.input.rank - 1)) + [network.input.channels])
-        return (try? checkClasses(imageShape: shape)) != nil
+        (try? checkClasses(imageShape: imageShape)) != nil
     }
 
     /// Images in the making.

@@ -217,24 +217,24 @@ struct Convert: AsyncParsableCommand {
         let isEstimated = minAgreement.map { $0 > 0 } ?? conversion.needsEstimate
         if dryRun || calibration.areGiven || isEstimated { try conversion.check(file, isWritten: !dryRun) }
         conversion = try await calibration.fitted(conversion, quiet: outputOptions.quiet)
-        if isEstimated || minAgreement != nil { conversion = try await estimated(conversion) }
+        if isEstimated { conversion = try await estimated(conversion) }
         let report = dryRun ? try conversion.report(for: file) : try conversion.write(to: file)
         return (report, conversion.warnings)
     }
 
     /// The conversion with an estimate of its agreement. Throws where it is too little.
     private func estimated(_ conversion: Conversion) async throws -> Conversion {
-        guard minAgreement != 0 else { return conversion }
+        guard minAgreement != nil || !calibration.areGiven else { return conversion }
         let line = StageLine("estimating", isOn: !outputOptions.quiet && !calibration.areGiven)
         defer { line.finish() }
         let conversion = try await conversion.estimated(isPatient: minAgreement != nil, progress: line.show)
         line.finish()
-        let least = (minAgreement ?? 50) / 100
+        let least = minAgreement.map { $0 / 100 } ?? Conversion.leastAgreement
         if dryRun {
             do { try conversion.checkAgreement(atLeast: least, isDemanded: minAgreement != nil) } catch {
                 if !outputOptions.quiet { Terminal.note("warning: would be refused: \(error)") }
             }
-        } else if minAgreement != nil || !calibration.areGiven {
+        } else {
             try conversion.checkAgreement(atLeast: least, isDemanded: minAgreement != nil)
         }
         return conversion

@@ -63,10 +63,9 @@ extension ConversionNote {
 
 extension AgreementEstimate {
     fileprivate var lines: [String] {
-        func percent(_ share: Double) -> String { "\(Formatting.fixed(share * 100, digits: 0)) %" }
-        let other = better.map { "; --recipe \($0.recipe): about \(percent($0.agreement))" } ?? ""
+        let other = better.map { "; --recipe \($0.recipe): about \(Self.percent($0.agreement))" } ?? ""
         return [
-            "Estimated agreement with the old network: about \(percent(agreement)), on \(images) synthetic images\(other)"
+            "Estimated agreement with the old network: about \(Self.percent(agreement)), on \(images) synthetic images\(other)"
         ]
     }
 }
