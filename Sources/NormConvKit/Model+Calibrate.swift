@@ -109,12 +109,19 @@ struct DrawnImages {
     var others: ImageSource? {
         let others = Array(order.dropFirst(CalibrationOptions.mostStored))
         guard !others.isEmpty else { return nil }
-        let (split, preprocessing) = (split, preprocessing)
-        return ImageSource(count: others.count, shape: split.shape) { range, buffer in
-            for (place, image) in others[range].enumerated() {
-                let size = split.shape.count
+        return split.source(of: others, preprocessing)
+    }
+}
+
+extension Split {
+    /// The images at these places, preprocessed, read each time they are needed.
+    func source(of places: [Int], _ preprocessing: Preprocessing) -> ImageSource {
+        let size = shape.count
+        return ImageSource(count: places.count, shape: shape) { range, buffer in
+            for (place, image) in places[range].enumerated() {
+                try Cancellation.check()
                 let target = UnsafeMutableBufferPointer(rebasing: buffer[place * size..<(place + 1) * size])
-                try split.read(image..<image + 1, into: target, preprocessing: preprocessing)
+                try read(image..<image + 1, into: target, preprocessing: preprocessing)
             }
         }
     }

@@ -138,7 +138,7 @@ private struct RefreshRun: Sendable {
             throw RefreshFailure.tooFewImages(file: split.file, found: count, batch: batch)
         }
         let total = count / batch * batch
-        let source = source(shape, count: total)
+        let source = source(count: total)
         let done = Counter()
         progress(0, total)
         var result = Result(batch: batch, images: total)
@@ -161,19 +161,10 @@ private struct RefreshRun: Sendable {
     }
 
     /// The images that the seed draws, read when they are needed.
-    private func source(_ shape: Shape, count: Int) -> ImageSource {
+    private func source(count: Int) -> ImageSource {
         var random = SplitMix64(seed: seed)
         let order = Array((0..<split.count).shuffled(using: &random).prefix(count))
-        let (split, preprocessing) = (split, preprocessing)
-        return ImageSource(count: count, shape: shape) { range, buffer in
-            for (place, image) in order[range].enumerated() {
-                try Cancellation.check()
-                let values = try split.read(image..<image + 1, preprocessing: preprocessing)
-                let target = UnsafeMutableBufferPointer(
-                    rebasing: buffer[place * shape.count..<(place + 1) * shape.count])
-                _ = target.update(from: values)
-            }
-        }
+        return split.source(of: order, preprocessing)
     }
 }
 
