@@ -77,6 +77,20 @@ final class ActivationCache {
         for (node, store) in zip(section.outputs, results) { stores[node] = store }
     }
 
+    /// The same network, as far under way, on other images.
+    func moved(to images: ActivationStore) throws -> ActivationCache {
+        let cache = ActivationCache(
+            network, parameters: parameters, shapes: shapes, images: images, precision: precision,
+            workers: workers)
+        let live = stores.keys.filter { $0 != 0 }.sorted()
+        // What is not read again makes room first.
+        stores = [:]
+        if !live.isEmpty { try cache.run(Section(from: [0], to: live), images: Array(0..<cache.count)) }
+        cache.computed = computed
+        cache.release()
+        return cache
+    }
+
     /// Lets go of values that nothing after these nodes needs: their own are kept as long as somebody reads them.
     func release() {
         for node in stores.keys where consumers[node].allSatisfy(computed.contains) && node != network.output

@@ -36,10 +36,13 @@ struct CalibrationImages {
     var fit: [Int] { fitted.fit }
     var held: [Int] { fitted.held }
 
-    /// `drawn` with its last quarter set aside. Mirror images are images that the old network knows as well: they make
+    /// How many of so many images are set aside: an eighth; of few images more, but at most a quarter.
+    static func heldOut(of count: Int) -> Int { min(count / 4, max(16, count / 8)) }
+
+    /// `drawn` with the last images set aside. Mirror images are images that the old network knows as well: they make
     /// up for few.
     init(_ drawn: ActivationStore, addsMirrored: Bool, mayMirror: Bool = true) throws {
-        let held = drawn.count / 4
+        let held = Self.heldOut(of: drawn.count)
         let fit = drawn.count - held
         let times = addsMirrored ? 2 : 1
         store = try ActivationStore(shape: drawn.shape, count: drawn.count * times)
@@ -72,6 +75,31 @@ struct CalibrationImages {
         }
     }
 
+    /// About `count` of these images, evenly chosen, with their mirror images and the same share set aside; all where there are
+    /// no more. They judge no step.
+    func some(_ count: Int) throws -> CalibrationImages {
+        guard count < store.count else { return self }
+        let times = fit.count / max(originals.count, 1)
+        func chosen(_ places: [Int], _ share: Double) -> [Int] {
+            let drawn = places.count / times
+            let most = min(max(Int(Double(drawn) * share), 1), drawn)
+            return (0..<times).flatMap { copy in
+                (0..<most).map { places[copy * drawn + $0 * drawn / most] }
+            }
+        }
+        let share = Double(count) / Double(store.count)
+        let (fit, held) = (chosen(fit, share), chosen(held, share))
+        return CalibrationImages(
+            store: try store.copy(of: fit + held),
+            fitted: FittedImages(
+                fit: Array(fit.indices), held: Array(fit.count..<fit.count + held.count)),
+            originals: Array(0..<fit.count / times), judged: [])
+    }
+
+    private init(store: ActivationStore, fitted: FittedImages, originals: [Int], judged: [ImageView]) {
+        (self.store, self.fitted, self.originals, self.judged) = (store, fitted, originals, judged)
+    }
+
     /// The standard deviation of each channel over the images that are fitted to.
     var deviations: [Float] {
         let channels = store.shape[-1]
@@ -86,5 +114,16 @@ struct CalibrationImages {
         }
         let count = Double(max(originals.count * store.shape.count / channels, 1))
         return zip(sums, squares).map { Float(max($1 / count - $0 / count * ($0 / count), 0).squareRoot()) }
+    }
+}
+
+extension ActivationStore {
+    /// Some of the images' values, one image after another.
+    fileprivate func copy(of images: [Int]) throws -> ActivationStore {
+        let copy = try ActivationStore(shape: shape, count: images.count)
+        for (place, image) in images.enumerated() {
+            values(image..<image + 1).withUnsafeBufferPointer { copy.store(place..<place + 1, $0) }
+        }
+        return copy
     }
 }

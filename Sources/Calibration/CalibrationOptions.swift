@@ -1,8 +1,8 @@
 /// How a conversion is calibrated on images without labels.
 public struct CalibrationOptions: Sendable, Equatable {
-    /// How many images are drawn; all where there are fewer. A quarter of the first 512 is set aside to judge each step, layers
-    /// are fitted to the rest of these, and training reads all others too. Of images that are made, `SynthesisOptions` says
-    /// how many.
+    /// How many images are drawn; all where there are fewer. An eighth of the first 512 is set aside to judge each step, 16 at
+    /// least or a quarter. Layers are fitted to the rest of these, and training reads all others too. Of images that are made,
+    /// `SynthesisOptions` says how many.
     public var images: Int
     /// Decides which images are drawn, and everything else that is drawn.
     public var seed: UInt64

@@ -10,6 +10,8 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     public var fitted: Int
     /// More images that only the training reads; absent where there are none.
     package var streamed: Int?
+    /// Images that the first layers were fitted to, where memory did not hold the values of all; absent where it did.
+    package var fewestFitted: Int?
     /// Images that judged.
     public var setAside: Int
     /// The seed that drew them.

@@ -11,30 +11,41 @@ extension CalibrationRun {
     mutating func fitLayers(
         _ clock: CalibrationClock, _ progress: StageProgress
     ) throws -> (parameters: CalibratedParameters, features: ActivationStore?) {
+        let first = try images.some(room.images(from: 0))
         let calibrator = LayerwiseCalibrator(
-            source, teacher: cache(source, sourceParameters), student: cache(network, calibrated.table),
-            parameters: calibrated, images: images,
+            source, teacher: cache(source, sourceParameters, first),
+            student: cache(network, calibrated.table, first), parameters: calibrated, images: first,
             settings: .init(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon,
                 samplingEffort: budget.sampling, refinements: budget.refinements, memory: calibration.memory,
                 workers: workers))
-        try calibrator.run(head: head, until: { clock.isOver ? clock.reason : nil }) { index in
-            progress(.init(stage: "layers", done: index + 1, total: source.nodes.count))
-        }
+        if first.store.count < images.store.count { report.fewestFitted = first.fit.count }
+        try calibrator.run(
+            head: head, until: { clock.isOver ? clock.reason : nil },
+            before: { index in
+                try calibrator.grow(to: room.images(from: index), of: images)
+            },
+            progress: { index in
+                progress(.init(stage: "layers", done: index + 1, total: source.nodes.count))
+            })
         report.norms = calibrator.norms
         report.leftAlone = calibrator.leftAlone
         report.endedEarly = EarlyEnd.isRequested
         report.solveSeconds += calibrator.solving.seconds
-        guard let head, !clock.isOver else { return (calibrator.parameters, nil) }
+        guard let head, !clock.isOver, calibrator.student.count == images.store.count else {
+            return (calibrator.parameters, nil)
+        }
         let feature = source.nodes[head].inputs[0]
         try calibrator.student.advance(to: [feature])
         return (calibrator.parameters, calibrator.student[feature])
     }
 
     /// A network at its input.
-    private func cache(_ network: Network, _ parameters: ParameterTable) -> ActivationCache {
+    private func cache(
+        _ network: Network, _ parameters: ParameterTable, _ images: CalibrationImages
+    ) -> ActivationCache {
         ActivationCache(
-            network, parameters: parameters, shapes: shapes, images: images.store, precision: precision,
+            network, parameters: parameters, shapes: shapes, images: images.store, precision: room.precision,
             workers: workers)
     }
 
@@ -85,7 +96,7 @@ extension CalibrationRun {
     }
 
     private func features(_ node: Int) throws -> ActivationStore? {
-        let cache = cache(network, calibrated.table)
+        let cache = cache(network, calibrated.table, images)
         try cache.advance(to: [node])
         return cache[node]
     }

@@ -22,7 +22,7 @@ package struct CalibrationRun {
     /// More images to train on.
     let others: ImageSource?
     private(set) var budget: CalibrationBudget
-    let precision: ActivationStore.Precision
+    let room: LayerRoom
     let workers: Int
     let isSigmoid: Bool
     /// Whether a mirror image is an image of the same kind: time, which the columns of steps are, does not run backwards.
@@ -57,31 +57,19 @@ package struct CalibrationRun {
         try calibration.check()
         shapes = try source.shapes(forImage: drawn.shape)
         mayMirror = source.input.dimensions == 2
-        let fitted = drawn.count - drawn.count / 4
+        let fitted = drawn.count - CalibrationImages.heldOut(of: drawn.count)
         budget = CalibrationBudget(
             cost: source.multiplyAdds(shapes: shapes) * Double(fitted), images: fitted,
             seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds, mayMirror: mayMirror)
         images = try CalibrationImages(drawn, addsMirrored: budget.addsMirrored, mayMirror: mayMirror)
-        let needed = Self.liveBytes(source, shapes, images: images.store.count)
-        precision = needed > calibration.memory ? .half : .single
+        room = LayerRoom(source, shapes, images: images.store.count, memory: calibration.memory)
         calibrated = try CalibratedParameters(plan, parameters: parameters)
         var network = plan.network
         network.output = source.output
         self.network = network
         report = CalibrationReport(
             data: data, fitted: fitted, setAside: drawn.count - fitted, seed: calibration.seed,
-            precision: precision == .half ? "half" : "single")
-    }
-
-    /// Bytes of the most values that are live at once in both networks.
-    static func liveBytes(_ network: Network, _ shapes: [Shape], images: Int) -> Int {
-        var last = [Int](repeating: 0, count: shapes.count)
-        for (index, node) in network.nodes.enumerated() { for input in node.inputs { last[input] = index } }
-        let most =
-            shapes.indices.map { index in
-                (0...index).reduce(0) { $0 + ($1 == index || last[$1] >= index ? shapes[$1].count : 0) }
-            }.max() ?? 0
-        return 2 * most * images * MemoryLayout<Float>.size
+            precision: room.precision == .half ? "half" : "single")
     }
 
     // MARK: Steps

@@ -7,9 +7,9 @@ import Tensors
 /// the old network (teacher) and the new one (student) are computed side by side on all images.
 final class LayerwiseCalibrator {
     let source: Network
-    let teacher: ActivationCache
-    let student: ActivationCache
-    let images: CalibrationImages
+    private(set) var teacher: ActivationCache
+    private(set) var student: ActivationCache
+    private(set) var images: CalibrationImages
     let settings: Settings
     let pairs: ConvolutionNormPairs
     /// The student's parameters.
@@ -38,9 +38,13 @@ final class LayerwiseCalibrator {
     }
 
     /// Visits every norm and every layer without one but the head, which comes last and by itself. Once `obstacle` gives a
-    /// reason, norms stay as they are for it.
-    func run(head: Int?, until obstacle: () -> String? = { nil }, progress: (Int) -> Void) throws {
+    /// reason, norms stay as they are for it. `before` is called with each node before it is visited.
+    func run(
+        head: Int?, until obstacle: () -> String? = { nil }, before: (Int) throws -> Void = { _ in },
+        progress: (Int) -> Void
+    ) throws {
         for index in source.nodes.indices where needed.contains(index) {
+            try before(index)
             let node = student.network.nodes[index]
             if let reason = obstacle() {
                 if case .batchNorm = source.nodes[index].operation {
@@ -65,6 +69,16 @@ final class LayerwiseCalibrator {
             progress(index)
         }
         progress(source.nodes.count - 1)
+    }
+
+    /// Goes on with more of all the images, `count` of them: what was computed of the others is computed again. Less than twice as
+    /// many are not worth it.
+    func grow(to count: Int, of all: CalibrationImages) throws {
+        let current = images.store.count
+        guard current < all.store.count, count >= min(2 * current, all.store.count) else { return }
+        images = try all.some(count)
+        teacher = try teacher.moved(to: images.store)
+        student = try student.moved(to: images.store)
     }
 
     private func missing(_ norm: GroupNorm) -> String? {

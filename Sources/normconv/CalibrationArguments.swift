@@ -24,8 +24,8 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            Number of images. A quarter is held out to validate each step. Of more than 512, the others are read during training \
-            only. Default: 512 with --calibrate; at most 256 with --synthesize, fewer for large networks.
+            Number of images. An eighth is held out to validate each step, a quarter of up to 64. Of more than 512, the \
+            others are read during training only. Default: 512 with --calibrate; at most 256 with --synthesize, fewer for large networks.
             """)
     var calibrationImages: Int?
 
@@ -54,8 +54,8 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            Memory for activations, such as 4G or 500M. If it is not enough, activations are stored in half precision and \
-            synthetic images are computed in smaller batches. Default: 4G.
+            Memory for a calibration, such as 4G or 500M. Half of it is for activations: where it is not enough, the first \
+            layers are fitted to fewer images, and synthetic images are computed in smaller batches. Default: 4G.
             """)
     var calibrationMemory: ByteCount?
 
@@ -206,6 +206,10 @@ extension CalibrationReport {
             "Calibrated on \(Formatting.grouped(fitted)) \(source), \(setAside) held out, seed \(seed)\(kept)"
         ]
         if let streamed { lines.append("  training also read \(Formatting.grouped(streamed)) other images") }
+        if let fewestFitted {
+            lines.append(
+                "  the first layers were fitted to \(fewestFitted) images with --calibration-memory's limit")
+        }
         if endedEarly { lines.append("  ended early by Ctrl-C") }
         lines += synthesis.map { [$0.line] } ?? []
         lines += steps.lines.map { "  " + $0 }

@@ -339,15 +339,19 @@ struct CalibrationTests {
         #expect(without.steps.map(\.name) == ["statistics", "layers", "head"])
     }
 
-    @Test("Activations beyond the memory limit are kept in half precision, and the report says so")
+    @Test(
+        "Beyond the memory limit activations are kept in half precision, the first layers see fewer images, and the report says so"
+    )
     func memory() throws {
         let model = try model()
-        let (_, report) = try calibrated(model, CalibrationOptions(images: 32, epochs: 0, memory: 1 << 20))
+        let (_, report) = try calibrated(model, CalibrationOptions(images: 64, epochs: 0, memory: 1 << 20))
         #expect(report.precision == "half")
+        // 64 images and their mirror images, of which 32 are live, a quarter of them set aside.
+        #expect(report.fewestFitted == 24 && report.fitted == 48)
         let error = try #require(report.steps.last(where: \.kept)?.outputError)
         #expect(error <= report.steps[0].outputError)
         let (_, single) = try calibrated(model, CalibrationOptions(images: 8, epochs: 0))
-        #expect(single.precision == "single")
+        #expect(single.precision == "single" && single.fewestFitted == nil)
     }
 
     @Test(
@@ -407,10 +411,10 @@ struct CalibrationTests {
             return (try values(plan, model), report)
         }
         let few = try run(512, workers: 2)
-        #expect(few.report.streamed == nil && few.report.fitted == 384 && few.report.setAside == 128)
+        #expect(few.report.streamed == nil && few.report.fitted == 448 && few.report.setAside == 64)
         let one = try run(1000, workers: 1)
         let two = try run(1000, workers: 2)
-        #expect(one.report.streamed == 488 && one.report.fitted == 384 && one.report.setAside == 128)
+        #expect(one.report.streamed == 488 && one.report.fitted == 448 && one.report.setAside == 64)
         #expect(one.values == two.values)
         #expect(one.report.steps == two.report.steps)
         // Only the training reads them.

@@ -39,7 +39,7 @@ package struct NoiseMeasurement {
         self.parameters = parameters
         self.workers = workers
         shapes = try network.shapes(forImage: imageShape)
-        let bytes = CalibrationRun.liveBytes(network, shapes, images: 1) / 2
+        let bytes = (network.liveValues(shapes).max() ?? 0) * MemoryLayout<Float>.size
         let count = min(Self.usualCount, max(Self.leastCount, Self.memory / max(bytes, 1)))
         guard count * bytes <= Self.mostMemory else {
             throw NoiseFailure.outOfMemory(
