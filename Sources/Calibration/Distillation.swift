@@ -11,7 +11,9 @@ import Tensors
 /// The loss is the squared error of the outputs, of the features that a last dense layer reads, and of each block's output on
 /// average, in units of how much the old network's values vary over the batch:
 ///
-///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + the same at the features + mean over blocks of the same
+///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + the same at the features + 10 · mean over blocks of the same
+///
+/// Outputs of a few hundred images leave open what happens before them; the blocks' values, which are many, do not.
 ///
 /// by Adam, whose step for a parameter is `rate` times the parameter's root mean square.
 /// Kernels that are standardized are differentiated through their standardization.
@@ -80,6 +82,9 @@ struct Distillation {
 
     // MARK: The loss
 
+    /// What the blocks' errors count for, in units of the outputs'.
+    private static let blockWeight: Float = 10
+
     /// The output, and the features that it is computed from.
     private var ends: [Int] {
         guard case .dense = source.nodes[source.output].operation else { return [source.output] }
@@ -121,7 +126,7 @@ struct Distillation {
             })
         let ends = self.ends.count
         let scales = targets.enumerated().map { tap, target in
-            let weight = tap < ends ? 1 : 1 / Float(taps.count - ends)
+            let weight = tap < ends ? 1 : Self.blockWeight / Float(taps.count - ends)
             // Values that do not vary over the batch ask for nothing.
             return target.spread.map { weight * 2 / Float($0) } ?? 0
         }
