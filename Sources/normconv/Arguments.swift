@@ -4,7 +4,7 @@ import NormConvKit
 
 /// Options that every command has.
 struct OutputOptions: ParsableArguments {
-    @Flag(help: "Print the result as one JSON object.")
+    @Flag(help: "Print the result as one JSON object; an error too, as {\"error\": {...}}.")
     var json = false
 
     @Flag(name: .shortAndLong, help: "Print only results and errors: no progress, no notes, no warnings.")

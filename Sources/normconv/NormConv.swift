@@ -50,8 +50,9 @@ struct NormConv: ParsableCommand {
                 try command.run()
             }
         } catch {
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            JSONFailure.print(error, arguments: arguments)
             if exitCode(for: error) == .validationFailure {
-                let arguments = Array(CommandLine.arguments.dropFirst())
                 Terminal.error(Suggestion.message(for: error, arguments: arguments) + "\n")
                 exit(withError: ExitCode.validationFailure)
             }

@@ -1,5 +1,6 @@
 import Foundation
 import NormConvKit
+import Synchronization
 
 /// Prints results to standard output and everything else to standard error.
 enum Terminal {
@@ -34,8 +35,14 @@ enum Terminal {
     /// Bold text, if colours are on.
     static func bold(_ text: String) -> String { usesColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 
+    private static let written = Mutex(false)
+
+    /// Whether results were written.
+    static var hasResult: Bool { written.withLock { $0 } }
+
     /// Writes results to standard output. Throws if that fails, so that incomplete results do not go unnoticed.
     static func result(_ text: String) throws {
+        written.withLock { $0 = true }
         do {
             try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
         } catch {
