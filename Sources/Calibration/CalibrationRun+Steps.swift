@@ -1,3 +1,4 @@
+import CKernels
 import Conversion
 import Inference
 import Networks
@@ -111,6 +112,8 @@ extension CalibrationRun {
             skip("training", clock)
             return nil
         }
+        // What the layers' activations took.
+        withoutSignals { nc_release_freed_memory() }
         let training = TrainingImages(images, others: others)
         let distillation = Distillation(
             source: source, sourceParameters: sourceParameters, network: network,

@@ -11,7 +11,7 @@ import Tensors
 /// The loss is the squared error of the outputs, of the features that a last dense layer reads, and of each block's output on
 /// average, in units of how much the old network's values vary over the batch:
 ///
-///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + the same at the features + 10 · mean over blocks of the same
+///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + the same at the features + 20 · mean over blocks of the same
 ///
 /// Outputs of a few hundred images leave open what happens before them; the blocks' values, which are many, do not.
 ///
@@ -83,7 +83,7 @@ struct Distillation {
     // MARK: The loss
 
     /// What the blocks' errors count for, in units of the outputs'.
-    private static let blockWeight: Float = 10
+    private static let blockWeight: Float = 20
 
     /// The output, and the features that it is computed from.
     private var ends: [Int] {
@@ -180,7 +180,7 @@ struct Distillation {
 
     /// The step of a parameter in units of its size. Networks of large images know more than a few hundred images tell: larger
     /// steps forget it.
-    private var rate: Double { isLarge ? 0.005 : 0.02 }
+    private var rate: Double { isLarge ? 0.01 : 0.02 }
 
     /// A parameter's step is in proportion to its size; a bias before a norm may be far from what it will be.
     private func startingRates(_ layout: ParameterLayout, _ values: [Float]) -> [String: Float] {

@@ -7,7 +7,7 @@ import Tensors
 struct LayerRoom {
     /// How values are kept.
     let precision: ActivationStore.Precision
-    /// For each node, how many images may be live from there on.
+    /// For each node, how many images may be live from before it on.
     private let counts: [Int]
 
     /// Bytes of values up to which they are kept in single precision.
@@ -25,13 +25,14 @@ struct LayerRoom {
         var counts = live
         var behind = 1
         for index in live.indices.reversed() {
-            behind = max(behind, live[index])
+            // What stood before it is live while it is computed.
+            behind = max(behind, live[index], live[max(index - 1, 0)])
             counts[index] = min(max(memory / 2 / (2 * behind * size), Self.least), images)
         }
         self.counts = counts
     }
 
-    /// Images that may be live from a node on.
+    /// Images that may be live while a node and those behind it are computed.
     func images(from node: Int) -> Int { counts[node] }
 }
 

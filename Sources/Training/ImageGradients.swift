@@ -24,9 +24,7 @@ package final class ImageGradients {
         let plan = try TrainingPlan(
             network, shapes: shapes, taps: taps,
             layout: ParameterLayout(network, standardized: [], epsilon: 0), variables: .images)
-        let floats =
-            plan.valueSizes.reduce(0, +) + plan.gradientSizes.reduce(0, +) + (plan.gradientSizes.max() ?? 0)
-        return floats * MemoryLayout<Float>.size
+        return plan.bytesPerImage
     }
 
     /// Compiles the passes forwards and back.
@@ -57,7 +55,8 @@ package final class ImageGradients {
         precondition(images.count == batch * imageSize, "\(images.count) values for \(batch) images")
         let result = Result(memory: try AlignedMemory(bytes: images.count * MemoryLayout<Float>.stride))
         let size = imageSize
-        try team.forEachMicroBatch { worker, _, range in
+        try team.forEachTurn { turn in
+            let (worker, range) = (turn.worker, turn.images)
             let own = range.lowerBound * size..<range.upperBound * size
             _ = worker.input.update(fromContentsOf: images[own])
             try worker.forward()

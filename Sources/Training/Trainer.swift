@@ -8,7 +8,7 @@ import Inference
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to its parameters.
 ///
-/// A batch is cut into the same micro-batches whatever the number of workers, and the micro-batches' gradients are added up in
+/// A batch is cut into the same micro-batches, and these into the same turns, whatever the number of workers, and the micro-batches' gradients are added up in
 /// order: the result is the same to the bit.
 package final class Trainer {
     /// Adds a micro-batch's loss: the tap's index, the images' places in the batch, the tap's values [images, values], and
@@ -38,15 +38,17 @@ package final class Trainer {
     ///   - layout: the parameters that are trained.
     ///   - batch: images of a batch, rounded up to a multiple of 4.
     ///   - workers: threads; the result does not depend on it.
+    ///   - workerBytes: what the values and gradients of the images that a thread takes at once may take; one image is always
+    ///     taken.
     /// - Throws: `InferenceError`.
     package init(
         _ network: Network, parameters: ParameterTable, shapes: [Shape], taps: [Int],
         layout: ParameterLayout, batch: Int,
-        workers: Int = ProcessInfo.processInfo.activeProcessorCount
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount, workerBytes: Int = 256 << 20
     ) throws {
         team = try TrainingTeam(
             TrainingPlan(network, shapes: shapes, taps: taps, layout: layout), layout,
-            parameters: parameters, batch: batch, workers: workers)
+            parameters: parameters, batch: batch, workers: workers, workerBytes: workerBytes)
         self.layout = layout
         self.batch = team.batch
         sums = try (0..<TrainingTeam.microBatches).map { _ in
@@ -64,11 +66,12 @@ package final class Trainer {
         precondition(values.count == layout.count, "\(values.count) values for \(layout.count)")
         try team.setValues(values)
         let sums = Sums(parts: sums.map(\.floats))
-        try team.forEachMicroBatch { worker, index, images in
-            try load(images, worker.input)
-            try worker.forward()
-            sums.parts[index].update(repeating: 0, count: values.count)
-            try worker.backward(to: sums.parts[index]) { try loss($0, images, $1, $2) }
+        try team.forEachTurn { turn in
+            let sum = sums.parts[turn.microBatch]
+            try load(turn.images, turn.worker.input)
+            try turn.worker.forward()
+            if turn.isFirst { sum.update(repeating: 0, count: values.count) }
+            try turn.worker.backward(to: sum) { try loss($0, turn.images, $1, $2) }
         }
         var gradient = [Float](repeating: 0, count: values.count)
         withoutSignals { for part in sums.parts { nc_accumulate(part, &gradient, values.count) } }

@@ -40,6 +40,11 @@ struct TrainingPlan {
     private(set) var gradientBuffer: [Int]
     /// Floats per image of each gradient buffer.
     private(set) var gradientSizes: [Int] = []
+    /// Bytes that an image's values and gradients take.
+    var bytesPerImage: Int {
+        (valueSizes.reduce(0, +) + gradientSizes.reduce(0, +) + (gradientSizes.max() ?? 0))
+            * MemoryLayout<Float>.size
+    }
     /// For each node, how its gradient reaches its operands.
     private(set) var flows: [[Flow]]
     /// Nodes whose gradient buffer holds nothing when their turn comes: taps that nothing else reads.

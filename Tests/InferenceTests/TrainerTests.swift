@@ -215,6 +215,24 @@ struct TrainerTests {
         for workers in [2, 7] { #expect(try example.gradient(workers: workers) == expected) }
     }
 
+    @Test(
+        "Little memory takes a micro-batch in several turns: the gradient is the same but for rounding",
+        arguments: [12, 16])
+    func turns(batch: Int) throws {
+        var graph = Graph([6, 5, 4], seed: 3)
+        let first = graph.add(.activation(.relu), graph.convolution(0, 4, 6))
+        graph.convolution(first, 6, 4)
+        let example = GradientCase(graph, standardizes: true, taps: nil, batch: batch)
+        let expected = try example.gradient()
+        let found = try example.gradient(workerBytes: 1)
+        let largest = expected.map(abs).max() ?? 0
+        try #require(largest > 0)
+        #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-5 * largest })
+        for workers in [1, 7] {
+            #expect(try example.gradient(workers: workers, workerBytes: 1) == found)
+        }
+    }
+
     @Test("Layers that training does not know are refused by name")
     func refusal() throws {
         var graph = Graph([6, 5, 4])
@@ -247,7 +265,7 @@ private struct GradientCase {
     let images: Tensor
     let coefficients: [[Float]]
 
-    init(_ graph: Graph, standardizes: Bool, taps: [Int]?) {
+    init(_ graph: Graph, standardizes: Bool, taps: [Int]?, batch: Int = 4) {
         self.graph = graph
         let network = graph.network
         let kernels = network.nodes.compactMap { node -> String? in
@@ -255,19 +273,19 @@ private struct GradientCase {
         }
         layout = ParameterLayout(network, standardized: standardizes ? Set(kernels) : [], epsilon: 1e-10)
         self.taps = taps ?? [network.output]
-        images = graph.images(4)
+        images = graph.images(batch)
         var random = SplitMix64(seed: 5)
         let shapes = (try? network.shapes(forImage: graph.imageShape)) ?? []
         coefficients = self.taps.map { tap in
-            shapes.isEmpty ? [] : Tensor.random([4 * shapes[tap].count], using: &random).values
+            shapes.isEmpty ? [] : Tensor.random([batch * shapes[tap].count], using: &random).values
         }
     }
 
-    func gradient(workers: Int = 2) throws -> [Float] {
+    func gradient(workers: Int = 2, workerBytes: Int = .max) throws -> [Float] {
         let shapes = try graph.network.shapes(forImage: graph.imageShape)
         let trainer = try Trainer(
-            graph.network, parameters: graph.parameters, shapes: shapes, taps: taps, layout: layout, batch: 4,
-            workers: workers)
+            graph.network, parameters: graph.parameters, shapes: shapes, taps: taps, layout: layout,
+            batch: images.shape[0], workers: workers, workerBytes: workerBytes)
         let source = ImageSource(images)
         return try trainer.gradient(at: layout.values(in: graph.parameters), load: source.load) {
             tap, range, values, gradient in
