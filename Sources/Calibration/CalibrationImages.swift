@@ -21,7 +21,7 @@ struct FittedImages {
 }
 
 /// The images of a calibration.
-struct CalibrationImages {
+package struct CalibrationImages {
     /// All of them, preprocessed: those that are fitted to in the order in which they were drawn, their mirror images
     /// where there are any, then the same for those set aside.
     let store: ActivationStore
@@ -36,8 +36,8 @@ struct CalibrationImages {
     var fit: [Int] { fitted.fit }
     var held: [Int] { fitted.held }
 
-    /// How many of so many images are set aside: an eighth; of few images more, but at most a quarter.
-    static func heldOut(of count: Int) -> Int { min(count / 4, max(16, count / 8)) }
+    /// How many of so many images are set aside: an eighth, but at least 16, and at most a quarter.
+    package static func heldOut(of count: Int) -> Int { min(count / 4, max(16, count / 8)) }
 
     /// `drawn` with the last images set aside. Mirror images are images that the old network knows as well: they make
     /// up for few.
@@ -75,20 +75,20 @@ struct CalibrationImages {
         }
     }
 
-    /// About `count` of these images, evenly chosen, with their mirror images and the same share set aside; all where there are
-    /// no more. They judge no step.
+    /// About `count` of these images, evenly chosen, with their mirror images; all where there are no more. The same share of
+    /// those set aside, but at least 16, judges layers; steps are not judged by them.
     func some(_ count: Int) throws -> CalibrationImages {
         guard count < store.count else { return self }
         let times = fit.count / max(originals.count, 1)
-        func chosen(_ places: [Int], _ share: Double) -> [Int] {
+        func chosen(_ places: [Int], _ share: Double, least: Int) -> [Int] {
             let drawn = places.count / times
-            let most = min(max(Int(Double(drawn) * share), 1), drawn)
+            let most = min(max(Int(Double(drawn) * share), least), drawn)
             return (0..<times).flatMap { copy in
                 (0..<most).map { places[copy * drawn + $0 * drawn / most] }
             }
         }
         let share = Double(count) / Double(store.count)
-        let (fit, held) = (chosen(fit, share), chosen(held, share))
+        let (fit, held) = (chosen(fit, share, least: 1), chosen(held, share, least: 16))
         return CalibrationImages(
             store: try store.copy(of: fit + held),
             fitted: FittedImages(

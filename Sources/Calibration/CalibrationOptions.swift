@@ -1,7 +1,7 @@
 /// How a conversion is calibrated on images without labels.
 public struct CalibrationOptions: Sendable, Equatable {
-    /// How many images are drawn; all where there are fewer. An eighth of the first 512 is set aside to judge each step, 16 at
-    /// least or a quarter. Layers are fitted to the rest of these, and training reads all others too. Of images that are made,
+    /// How many images are drawn; all where there are fewer. An eighth of the first 512, but at least 16, and at most a
+    /// quarter, is set aside to judge each step. Layers are fitted to the rest of these, and training reads all others too. Of images that are made,
     /// `SynthesisOptions` says how many.
     public var images: Int
     /// Decides which images are drawn, and everything else that is drawn.
@@ -14,7 +14,8 @@ public struct CalibrationOptions: Sendable, Equatable {
     /// Seconds that the calibration may take; nil for about 15 minutes on two cores with AVX-512. More time gives more steps.
     /// Where it is given, the clock ends a calibration that is slower than estimated, and its result depends on the machine.
     public var seconds: Double?
-    /// Bytes that live activations may take: beyond them they are kept in half precision.
+    /// Bytes that a calibration may take. Half of them are for live activations: more of these, or more than 1 GB, are kept in half
+    /// precision; what still does not fit leaves images out where layers are fitted.
     public var memory: Int
     /// Threads; the result does not depend on it.
     public var workers: Int?

@@ -18,9 +18,10 @@ extension CalibrationRun {
             student: cache(network, calibrated.table, first), parameters: calibrated, images: first,
             settings: .init(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon,
-                samplingEffort: budget.sampling, refinements: budget.refinements, memory: calibration.memory,
+                samplingEffort: budget.sampling, refinements: budget.refinements,
+                memory: calibration.memory / 2,
                 workers: workers))
-        if first.store.count < images.store.count { report.fewestFitted = first.fit.count }
+        if first.store.count < images.store.count { report.fewestFitted = first.originals.count }
         try calibrator.run(
             head: head, until: { clock.isOver ? clock.reason : nil },
             before: { index in
@@ -75,7 +76,7 @@ extension CalibrationRun {
             report.skip("head", "the network does not end in a dense layer")
             return nil
         }
-        if let reason = source.sharing(head) ?? tooLarge(dense.convolution, memory: calibration.memory) {
+        if let reason = source.sharing(head) ?? tooLarge(dense.convolution, memory: calibration.memory / 2) {
             report.skip("head", reason)
             return nil
         }
@@ -122,7 +123,7 @@ extension CalibrationRun {
             settings: Distillation.Settings(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
                 epochImages: calibration.epochs == nil ? images.originals.count : training.count,
-                seed: calibration.seed, workers: workers),
+                seed: calibration.seed, workers: workers, memory: calibration.memory / 2),
             deviations: images.deviations)
         do {
             let trained = try distillation.run(clock) {

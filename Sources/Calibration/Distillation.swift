@@ -13,8 +13,6 @@ import Tensors
 ///
 ///     L = Σ(s − t)²/Σ(t − t̄)² at the outputs + the same at the features + 20 · mean over blocks of the same
 ///
-/// Outputs of a few hundred images leave open what happens before them; the blocks' values, which are many, do not.
-///
 /// by Adam, whose step for a parameter is `rate` times the parameter's root mean square.
 /// Kernels that are standardized are differentiated through their standardization.
 struct Distillation {
@@ -41,6 +39,8 @@ struct Distillation {
         var batch = 16
         var seed: UInt64
         var workers: Int
+        /// Bytes that the values and gradients of the images that are taken at once may take.
+        var memory: Int
     }
 
     /// The trained parameters by name. Where the clock is faster than the steps, there are fewer of them. `progress` is told
@@ -52,7 +52,8 @@ struct Distillation {
         let batch = min(settings.batch, max(4, images.count / 4 * 4))
         let trainer = try Trainer(
             network, parameters: parameters, shapes: shapes, taps: taps, layout: layout,
-            batch: batch, workers: settings.workers)
+            batch: batch, workers: settings.workers,
+            workerBytes: min(256 << 20, settings.memory / Trainer.microBatches))
         let teacher = try OneDNNSection(
             Section(from: [0], to: taps), of: source, parameters: sourceParameters, shapes: shapes,
             workers: settings.workers)

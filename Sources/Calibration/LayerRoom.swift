@@ -7,29 +7,30 @@ import Tensors
 struct LayerRoom {
     /// How values are kept.
     let precision: ActivationStore.Precision
-    /// For each node, how many images may be live from before it on.
+    /// For each node, how many images may be live from the norm before it on.
     private let counts: [Int]
 
     /// Bytes of values up to which they are kept in single precision.
     private static let mostSingle = 1 << 30
-    /// The least images: with fewer, a layer's fit is worth nothing, and more memory is used.
+    /// The least images, mirror images and held-out ones included. Fewer would make a fit worthless; if even these do not fit,
+    /// the limit is exceeded.
     private static let least = 32
 
     /// The room for both networks' values of so many images. Half of `memory` is theirs, the other half is for sums, systems of
     /// equations and training.
     init(_ network: Network, _ shapes: [Shape], images: Int, memory: Int) {
         let live = network.liveValues(shapes)
-        let most = 2 * (live.max() ?? 0) * MemoryLayout<Float>.size
-        precision = most * images > min(Self.mostSingle, memory / 2) ? .half : .single
+        let bytes = 2 * (live.max() ?? 0) * MemoryLayout<Float>.size
+        precision = bytes * images > min(Self.mostSingle, memory / 2) ? .half : .single
         let size = precision == .half ? 2 : 4
-        var counts = live
-        var behind = 1
-        for index in live.indices.reversed() {
-            // What stood before it is live while it is computed.
-            behind = max(behind, live[index], live[max(index - 1, 0)])
-            counts[index] = min(max(memory / 2 / (2 * behind * size), Self.least), images)
+        var most = live
+        for index in live.indices.dropLast().reversed() { most[index] = max(most[index], most[index + 1]) }
+        var visited = 0
+        counts = live.indices.map { index in
+            // What stood at the last visit is let go of at the next one only.
+            defer { if case .batchNorm = network.nodes[index].operation { visited = index } }
+            return min(max(memory / 2 / (2 * max(most[visited], 1) * size), Self.least), images)
         }
-        self.counts = counts
     }
 
     /// Images that may be live while a node and those behind it are computed.

@@ -4,7 +4,8 @@ import Networks
 import Tensors
 
 /// Fits one layer after another, in topological order, so that each makes up for what those before it could not keep:
-/// the old network (teacher) and the new one (student) are computed side by side on all images.
+/// the old network (teacher) and the new one (student) are computed side by side on the images, of which memory may hold only
+/// some at first.
 final class LayerwiseCalibrator {
     let source: Network
     private(set) var teacher: ActivationCache
@@ -38,13 +39,13 @@ final class LayerwiseCalibrator {
     }
 
     /// Visits every norm and every layer without one but the head, which comes last and by itself. Once `obstacle` gives a
-    /// reason, norms stay as they are for it. `before` is called with each node before it is visited.
+    /// reason, norms stay as they are for it. `before` is called with each node
+    /// before it is visited.
     func run(
         head: Int?, until obstacle: () -> String? = { nil }, before: (Int) throws -> Void = { _ in },
         progress: (Int) -> Void
     ) throws {
         for index in source.nodes.indices where needed.contains(index) {
-            try before(index)
             let node = student.network.nodes[index]
             if let reason = obstacle() {
                 if case .batchNorm = source.nodes[index].operation {
@@ -52,6 +53,7 @@ final class LayerwiseCalibrator {
                 }
                 continue
             }
+            try before(index)
             switch (source.nodes[index].operation, node.operation) {
             case (.batchNorm(let old), .groupNorm(let new)):
                 if let reason = source.sharing(index) ?? missing(new) {
@@ -71,8 +73,8 @@ final class LayerwiseCalibrator {
         progress(source.nodes.count - 1)
     }
 
-    /// Goes on with more of all the images, `count` of them: what was computed of the others is computed again. Less than twice as
-    /// many are not worth it.
+    /// Goes on with more of all the images, `count` of them: values of the old images are let go of and computed for the new ones.
+    /// Less than twice as many are not worth it.
     func grow(to count: Int, of all: CalibrationImages) throws {
         let current = images.store.count
         guard current < all.store.count, count >= min(2 * current, all.store.count) else { return }

@@ -65,7 +65,7 @@ extension Model {
         _ first: String, passes: Double, images: Int, size: Extent, _ calibration: CalibrationOptions
     ) throws -> CalibrationSchedule {
         let network = logits
-        let fitted = images - images / 4
+        let fitted = images - CalibrationImages.heldOut(of: images)
         let cost = try network.multiplyAdds(shapes: network.shapes(of: size))
         let budget = CalibrationBudget(
             cost: cost * Double(fitted), images: fitted,

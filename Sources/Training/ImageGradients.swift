@@ -14,9 +14,6 @@ package final class ImageGradients {
     private let team: TrainingTeam
     private let imageSize: Int
 
-    /// Micro-batches that a batch is cut into; the loss sees one at a time.
-    package static let microBatches = TrainingTeam.microBatches
-
     /// Bytes that an image's values and gradients take at most on their way forwards and back.
     package static func bytesPerImage(
         _ network: Network, shapes: [Shape], taps: [Int]

@@ -19,6 +19,9 @@ package final class Trainer {
             _ gradient: UnsafeMutableBufferPointer<Float>
         ) throws -> Void
 
+    /// Micro-batches that a batch is cut into.
+    package static let microBatches = TrainingTeam.microBatches
+
     /// Where parameters stand in the vectors of values and gradients.
     package let layout: ParameterLayout
     /// Images of a batch.

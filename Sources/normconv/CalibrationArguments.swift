@@ -24,7 +24,7 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            Number of images. An eighth is held out to validate each step, a quarter of up to 64. Of more than 512, the \
+            Number of images. An eighth (at least 16, at most a quarter) is held out to validate each step. Of more than 512, the \
             others are read during training only. Default: 512 with --calibrate; at most 256 with --synthesize, fewer for large networks.
             """)
     var calibrationImages: Int?
@@ -54,8 +54,9 @@ struct CalibrationArguments: ParsableArguments {
 
     @Option(
         help: """
-            Memory for a calibration, such as 4G or 500M. Half of it is for activations: where it is not enough, the first \
-            layers are fitted to fewer images, and synthetic images are computed in smaller batches. Default: 4G.
+            Memory for a calibration, such as 4G or 500M. Half of it is for activations. If they do not fit, they are stored in \
+            half precision; if that is not enough, the first layers are fitted to fewer images. Synthetic images are computed in \
+            smaller batches. Default: 4G.
             """)
     var calibrationMemory: ByteCount?
 
@@ -208,7 +209,8 @@ extension CalibrationReport {
         if let streamed { lines.append("  training also read \(Formatting.grouped(streamed)) other images") }
         if let fewestFitted {
             lines.append(
-                "  the first layers were fitted to \(fewestFitted) images with --calibration-memory's limit")
+                "  the first layers were fitted to \(fewestFitted) of these images only (--calibration-memory)"
+            )
         }
         if endedEarly { lines.append("  ended early by Ctrl-C") }
         lines += synthesis.map { [$0.line] } ?? []

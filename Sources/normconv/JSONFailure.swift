@@ -15,6 +15,7 @@ struct JSONFailure: Encodable {
         var exitCode: Int32
     }
 
+    let schemaVersion = 1
     let error: Details
 
     /// Prints the error where these arguments ask for JSON, and nothing was printed yet.
@@ -36,7 +37,8 @@ struct JSONFailure: Encodable {
 
     /// The first line of a usage error, without its prefix.
     private static func usage(_ message: String) -> String {
-        let line = message.prefix { $0 != "\n" }
-        return String(line.hasPrefix("Error: ") ? line.dropFirst(7) : line)
+        let end = ["\nHelp: ", "\nUsage: "].compactMap { message.range(of: $0)?.lowerBound }.min()
+        let line = OneLine.printable(String(message.prefix(upTo: end ?? message.endIndex)))
+        return line.hasPrefix("Error: ") ? String(line.dropFirst(7)) : line
     }
 }

@@ -75,7 +75,7 @@ package struct Synthesis {
         let (count, steps) = (budget.images, budget.steps)
         let statistics = try StatisticsLoss(network, parameters: parameters)
         guard !statistics.taps.isEmpty else { throw SynthesisFailure.noBatchNorm }
-        let batches = (count - 1) / (ImageGradients.microBatches * budget.microBatch) + 1
+        let batches = (count - 1) / (Trainer.microBatches * budget.microBatch) + 1
         let shapes = try network.shapes(forImage: shape)
         func gradients(_ taps: [Int]) throws -> ImageGradients {
             try ImageGradients(
@@ -89,7 +89,7 @@ package struct Synthesis {
         var (made, parts) = (0, [ArraySlice<Float>]())
         var report = SynthesisReport(
             images: count, height: shape[0], width: shape[1],
-            microBatch: gradients.batch / ImageGradients.microBatches, norms: statistics.taps.count, steps: 0,
+            microBatch: gradients.batch / Trainer.microBatches, norms: statistics.taps.count, steps: 0,
             firstLoss: 0, lastLoss: 0, seconds: 0)
         var random = SplitMix64(seed: seed &+ 0x1A6E5)
         var done = 0
@@ -187,7 +187,7 @@ package struct Synthesis {
     private func gradient(
         _ gradients: ImageGradients, _ loss: Loss, _ pixels: [Float]
     ) throws -> ([Float], Double) {
-        let count = ImageGradients.microBatches
+        let count = Trainer.microBatches
         let microBatch = gradients.batch / count
         let losses = Mutex([Double](repeating: 0, count: count))
         var gradient = try gradients.gradient(at: preprocessed(pixels)) { tap, images, values, gradient in

@@ -82,7 +82,7 @@ package struct SynthesisBudget: Sendable {
         // All micro-batches may be in work at once, on any number of threads the same.
         let taps = try StatisticsLoss(network, parameters: parameters).taps
         let bytes =
-            try ImageGradients.bytesPerImage(network, shapes: own, taps: taps) * ImageGradients.microBatches
+            try ImageGradients.bytesPerImage(network, shapes: own, taps: taps) * Trainer.microBatches
         microBatch = min(32, memory / max(bytes, 1))
         guard microBatch >= 2 else {
             throw SynthesisFailure.outOfMemory(

@@ -3,7 +3,7 @@ import Tensors
 
 /// How images are made from a network's stored statistics.
 public struct SynthesisOptions: Sendable, Equatable {
-    /// How many images; an eighth of them judges each step (16 at least, or a quarter). As many as suit the network's cost where it is nil.
+    /// How many images; an eighth of them, but at least 16, and at most a quarter, judges each step. As many as suit the network's cost where it is nil.
     public var images: Int?
     /// Steps down the gradient, each about two passes of the network; as many again, up to five times, where statistics
     /// are not near yet and the network costs little.
