@@ -117,7 +117,9 @@ struct EvalCommandTests {
             #expect(page.contains("97.2 %"))
 
             let again = try normconv(arguments)
-            #expect(again.code == 1 && again.output.isEmpty && again.errors.contains("report.html"))
+            let told = try #require(try again.json()["error"] as? [String: Any])
+            #expect(again.code == 1 && again.errors == "Error: \(told["message"] as? String ?? "")\n")
+            #expect(again.errors.contains("report.html"))
             #expect(try normconv(arguments + ["--force"]).code == 0)
         }
     }
