@@ -1,8 +1,8 @@
 /// How a conversion is calibrated on images without labels.
 public struct CalibrationOptions: Sendable, Equatable {
     /// How many images are drawn; all where there are fewer. An eighth of the first 512, but at least 16, and at most a
-    /// quarter, is set aside to judge each step. Layers are fitted to the rest of these, and training reads all others too. Of images that are made,
-    /// `SynthesisOptions` says how many.
+    /// quarter, is set aside to judge each step. Layers are fitted to the rest of these, and training reads all others too.
+    /// Of images that are made, `SynthesisOptions` says how many.
     public var images: Int
     /// Decides which images are drawn, and everything else that is drawn.
     public var seed: UInt64
@@ -38,6 +38,10 @@ public struct CalibrationOptions: Sendable, Equatable {
 extension CalibrationOptions {
     /// The most images that are kept in memory, which layers are fitted to and steps are judged by.
     package static let mostStored = 512
+    /// Bytes for live activations.
+    var activationMemory: Int { memory / 2 }
+    /// Bytes for sums, systems of equations and training.
+    var workMemory: Int { memory - activationMemory }
     /// The most seconds that a calibration may be given.
     package static let mostSeconds = 1e7
 

@@ -19,17 +19,12 @@ extension CalibrationRun {
             settings: .init(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon,
                 samplingEffort: budget.sampling, refinements: budget.refinements,
-                memory: calibration.memory / 2,
-                workers: workers))
+                memory: calibration.workMemory, workers: workers))
         if first.store.count < images.store.count { report.fewestFitted = first.originals.count }
         try calibrator.run(
             head: head, until: { clock.isOver ? clock.reason : nil },
-            before: { index in
-                try calibrator.grow(to: room.images(from: index), of: images)
-            },
-            progress: { index in
-                progress(.init(stage: "layers", done: index + 1, total: source.nodes.count))
-            })
+            before: { try calibrator.grow(to: room.images(from: $0), of: images) },
+            progress: { progress(.init(stage: "layers", done: $0 + 1, total: source.nodes.count)) })
         report.norms = calibrator.norms
         report.leftAlone = calibrator.leftAlone
         report.endedEarly = EarlyEnd.isRequested
@@ -76,7 +71,7 @@ extension CalibrationRun {
             report.skip("head", "the network does not end in a dense layer")
             return nil
         }
-        if let reason = source.sharing(head) ?? tooLarge(dense.convolution, memory: calibration.memory / 2) {
+        if let reason = source.sharing(head) ?? tooLarge(dense.convolution, memory: calibration.workMemory) {
             report.skip("head", reason)
             return nil
         }
@@ -123,7 +118,7 @@ extension CalibrationRun {
             settings: Distillation.Settings(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
                 epochImages: calibration.epochs == nil ? images.originals.count : training.count,
-                seed: calibration.seed, workers: workers, memory: calibration.memory / 2),
+                seed: calibration.seed, workers: workers, memory: calibration.workMemory),
             deviations: images.deviations)
         do {
             let trained = try distillation.run(clock) {

@@ -62,7 +62,7 @@ package struct CalibrationRun {
             cost: source.multiplyAdds(shapes: shapes) * Double(fitted), images: fitted,
             seconds: calibration.seconds ?? CalibrationBudget.defaultSeconds, mayMirror: mayMirror)
         images = try CalibrationImages(drawn, addsMirrored: budget.addsMirrored, mayMirror: mayMirror)
-        room = LayerRoom(source, shapes, images: images.store.count, memory: calibration.memory)
+        room = LayerRoom(source, shapes, images: images.store.count, memory: calibration.activationMemory)
         calibrated = try CalibratedParameters(plan, parameters: parameters)
         var network = plan.network
         network.output = source.output

@@ -16,12 +16,11 @@ struct LayerRoom {
     /// the limit is exceeded.
     private static let least = 32
 
-    /// The room for both networks' values of so many images. Half of `memory` is theirs, the other half is for sums, systems of
-    /// equations and training.
+    /// The room for both networks' values of so many images in `memory` bytes.
     init(_ network: Network, _ shapes: [Shape], images: Int, memory: Int) {
         let live = network.liveValues(shapes)
         let bytes = 2 * (live.max() ?? 0) * MemoryLayout<Float>.size
-        precision = bytes * images > min(Self.mostSingle, memory / 2) ? .half : .single
+        precision = bytes * images > min(Self.mostSingle, memory) ? .half : .single
         let size = precision == .half ? 2 : 4
         var most = live
         for index in live.indices.dropLast().reversed() { most[index] = max(most[index], most[index + 1]) }
@@ -29,7 +28,7 @@ struct LayerRoom {
         counts = live.indices.map { index in
             // What stood at the last visit is let go of at the next one only.
             defer { if case .batchNorm = network.nodes[index].operation { visited = index } }
-            return min(max(memory / 2 / (2 * max(most[visited], 1) * size), Self.least), images)
+            return min(max(memory / (2 * max(most[visited], 1) * size), Self.least), images)
         }
     }
 

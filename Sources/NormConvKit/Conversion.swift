@@ -89,8 +89,8 @@ public struct Conversion: Sendable {
     // MARK: Calibration
 
     /// Calibrates the new network on images without labels, to match the old one: layer by layer, then the classifier, then
-    /// all parameters together. An eighth of the images, but at least 16, and at most a quarter, is held out; a step is kept if the agreement on
-    /// them rises by more than one standard error, or if the output error does not rise while the agreement hardly changes.
+    /// all parameters together. An eighth of the images, but at least 16, and at most a quarter, is held out. A step is kept if
+    /// the agreement on them rises by more than one standard error, or if the output error does not rise while the agreement hardly changes.
     ///
     /// - Parameters:
     ///   - split: the images, opened with `Model.split`; labels are not read.

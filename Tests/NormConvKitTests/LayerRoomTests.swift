@@ -49,7 +49,7 @@ struct LayerRoomTests {
         #expect(network.liveValues(shapes) == [64, 64 + 256, 256 + 256, 256 + 32, 32 + 32])
     }
 
-    @Test("Half of the memory holds the values of so many images from each layer on, and never fewer")
+    @Test("The memory holds the values of so many images from each layer on, and never fewer")
     func room() throws {
         var (network, shapes, _) = try network()
         // A norm in node 3: what stands before it is let go of at the next norm only.
@@ -57,7 +57,7 @@ struct LayerRoomTests {
             gamma: nil, beta: nil, mean: "m", variance: "v", epsilon: 1e-3, channels: 2)
         network.nodes[3] = Node(layer: "norm", operation: .batchNorm(norm), inputs: [2])
         // Two networks of 512 values in half precision, 2,048 bytes an image, up to the norm; then 288 values, 1,152 bytes.
-        let room = LayerRoom(network, shapes, images: 1000, memory: 2 * 2048 * 100)
+        let room = LayerRoom(network, shapes, images: 1000, memory: 2048 * 100)
         #expect(room.precision == .half)
         #expect((0..<5).map(room.images) == [100, 100, 100, 100, 2048 * 100 / 1152])
         #expect(LayerRoom(network, shapes, images: 1000, memory: 1).images(from: 0) == 32)
