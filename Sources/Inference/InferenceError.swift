@@ -18,6 +18,8 @@ package enum InferenceError: Error, Equatable {
     case wrongImageShape(found: Shape, expected: Shape)
     /// A layer's operation is one that training does not know.
     case cannotTrain(layer: String)
+    /// A batch holds a single value of each channel that enters a batch norm: it has no variance.
+    case singleValue(layer: String)
     /// bfloat16 was asked for, which the processor does not multiply; its widest vector instructions, if they are known.
     case noBFloat16(instructions: String?)
     /// oneDNN refused a call.
@@ -41,7 +43,9 @@ extension InferenceError: CustomStringConvertible {
             "parameter '\(name)': the variance at index \(index) is negative"
         case .wrongImageShape(let found, let expected): "images are \(found), expected \(expected)"
         case .cannotTrain(let layer):
-            "layer '\(layer)': calibration cannot compute gradients through this layer"
+            "layer '\(layer)': calibration and training cannot compute gradients through this layer"
+        case .singleValue(let layer):
+            "layer '\(layer)': a batch of one image holds one value of each channel, which has no variance"
         case .noBFloat16(let instructions):
             "this processor has no bfloat16 instructions: found \(instructions ?? "unknown ones"), expected AVX-512 with "
                 + "BF16, or AMX; choose f32"

@@ -41,7 +41,8 @@ package final class ImageGradients {
         let layout = ParameterLayout(network, standardized: [], epsilon: 0)
         let plan = try TrainingPlan(
             network, shapes: shapes, taps: taps, layout: layout, variables: .images)
-        team = try TrainingTeam(plan, layout, parameters: parameters, batch: batch, workers: workers)
+        team = try TrainingTeam(
+            plan, layout, parameters: parameters, batch: (max(batch, 1) + 3) / 4 * 4, workers: workers)
         try team.setValues(layout.values(in: parameters))
         self.batch = team.batch
         imageSize = shapes[0].count

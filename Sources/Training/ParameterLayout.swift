@@ -27,9 +27,15 @@ package struct ParameterLayout: Sendable {
     /// Values of all of them.
     package private(set) var count = 0
     private var places: [String: Int] = [:]
+    private let frozen: Set<String>
 
     /// Where a parameter stands; nil for one that is not trained.
     package subscript(_ name: String) -> Entry? { places[name].map { entries[$0] } }
+
+    /// A parameter's place in a vector in this order; nil for one that is not trained.
+    func place(_ name: String?, in vector: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float>? {
+        name.flatMap { self[$0] }.map { vector + $0.range.lowerBound }
+    }
 
     /// The trainable parameters of a network's convolutions, dense layers and group norms.
     ///
@@ -37,13 +43,22 @@ package struct ParameterLayout: Sendable {
     ///   - network: the network.
     ///   - standardized: kernels whose filters are kept at mean 0 and variance 1 while they are trained.
     ///   - epsilon: ε of their standardization, inside the root.
-    package init(_ network: Network, standardized: Set<String>, epsilon: Double) {
+    ///   - includesBatchNorms: whether gamma and beta of batch norms are trained as well.
+    ///   - frozen: names of parameters that are not trained.
+    package init(
+        _ network: Network, standardized: Set<String>, epsilon: Double, includesBatchNorms: Bool = false,
+        frozen: Set<String> = []
+    ) {
+        self.frozen = frozen
         for node in network.nodes {
             switch node.operation {
             case .convolution(let convolution):
                 add(convolution, standardized.contains(convolution.kernel) ? epsilon : nil)
             case .dense(let dense): add(dense.convolution, nil)
             case .groupNorm(let norm):
+                add(norm.gamma, count: norm.channels)
+                add(norm.beta, count: norm.channels)
+            case .batchNorm(let norm) where includesBatchNorms:
                 add(norm.gamma, count: norm.channels)
                 add(norm.beta, count: norm.channels)
             default: break
@@ -60,7 +75,7 @@ package struct ParameterLayout: Sendable {
     private mutating func add(
         _ name: String?, count: Int, _ convolution: Convolution? = nil, _ epsilon: Double? = nil
     ) {
-        guard let name, places[name] == nil else { return }
+        guard let name, places[name] == nil, !frozen.contains(name) else { return }
         places[name] = entries.count
         entries.append(
             Entry(

@@ -30,6 +30,8 @@ struct TrainingPlan {
     /// Nodes whose values the loss reads, in order.
     let taps: [Int]
     let variables: Variables
+    /// What batch norms do.
+    let batchNorms: BatchNormMode
     /// All nodes that the taps depend on, in topological order, the input first.
     let order: [Int]
     /// Buffer of each node's value; −1 for nodes that are not run.
@@ -55,12 +57,13 @@ struct TrainingPlan {
     /// Throws `InferenceError.cannotTrain` for an operation that training does not know.
     init(
         _ network: Network, shapes: [Shape], taps: [Int], layout: ParameterLayout,
-        variables: Variables = .parameters
+        variables: Variables = .parameters, batchNorms: BatchNormMode = .frozen
     ) throws(InferenceError) {
         self.network = network
         self.shapes = shapes
         self.taps = taps
         self.variables = variables
+        self.batchNorms = batchNorms
         let needed = network.nodesNeeded(for: Section(from: [0], to: taps))
         order = needed.sorted()
         consumers = network.consumers.map { $0.filter(needed.contains) }

@@ -11,7 +11,7 @@ final class TrainingProgram: @unchecked Sendable {
     /// Images that a worker takes at a time.
     let batch: Int
     let convolutions: [Int: TrainingConvolution]
-    /// Scales and shifts that are not trained: those of configurations, and batch normalization that stays.
+    /// Scales and shifts that are not trained: those of configurations, and frozen batch norms.
     let affines: [Int: ChannelAffine]
     /// The slopes of PReLUs, which are not trained either.
     let slopes: [Int: [Float]]
@@ -19,33 +19,67 @@ final class TrainingProgram: @unchecked Sendable {
     let steps: [Int: StepOperation]
     /// Transposed convolutions, whose weights are not trained.
     let transposed: [Int: TransposedConvolutionStep]
+    /// Batch norms that are trained.
+    let batchNorms: [Int: TrainedBatchNorm]
     /// Group norms with the current gamma and beta.
     private(set) var norms: [Int: GroupNormStep] = [:]
     /// The weights as the convolutions see them: standardized where they are to be.
     private var effective: [Float]
+    /// Parameters of trained layers that are not trained themselves, kernels filter by filter.
+    private let constants: [String: [Float]]
 
+    /// `batch` images are taken at a time, `wholeBatch` are normalized together by batch norms.
     init(
         _ plan: TrainingPlan, _ layout: ParameterLayout, parameters: ParameterTable, batch: Int,
-        device: OneDNNDevice
+        wholeBatch: Int, device: OneDNNDevice
     ) throws {
         self.plan = plan
         self.layout = layout
         self.batch = batch
         effective = [Float](repeating: 0, count: layout.count)
-        affines = try plan.affines(Weights(parameters))
-        slopes = try plan.slopes(Weights(parameters))
+        let weights = Weights(parameters)
+        affines = try plan.affines(weights)
+        batchNorms = try plan.trainedBatchNorms(weights, images: wholeBatch)
+        slopes = try plan.slopes(weights)
         steps = plan.steps()
-        transposed = try plan.transposed(Weights(parameters))
+        transposed = try plan.transposed(weights)
+        constants = try plan.constants(weights, beside: layout)
         var convolutions: [Int: TrainingConvolution] = [:]
         for index in plan.order {
             guard let shape = plan.convolutionShape(index) else { continue }
             convolutions[index] = try TrainingConvolution(
                 shape.convolution, input: shape.input, output: shape.output, batch: batch,
                 needsSource: plan.flows[index][0] != .none,
-                needsWeights: plan.variables == .parameters && plan.gradientBuffer[index] >= 0,
+                needsWeights: plan.variables == .parameters && plan.gradientBuffer[index] >= 0
+                    && plan.network.nodes[index].operation.parameters.contains { layout[$0] != nil },
                 device: device)
         }
         self.convolutions = convolutions
+        let stream = try OneDNNStream(device)
+        for convolution in convolutions.values where layout[convolution.convolution.kernel] == nil {
+            try setWeights(of: convolution, on: stream)
+        }
+    }
+
+    /// Hands a convolution its current kernel and bias.
+    private func setWeights(of compiled: TrainingConvolution, on stream: OneDNNStream) throws {
+        let convolution = compiled.convolution
+        try withValues(convolution.kernel) { kernel in
+            guard let kernel else { return }
+            try withValues(convolution.bias) { try compiled.setWeights(kernel, bias: $0, on: stream) }
+        }
+    }
+
+    /// A parameter as the layers see it: the current values of one that is trained, else what it always is.
+    private func withValues(_ name: String?, _ body: (UnsafePointer<Float>?) throws -> Void) throws {
+        guard let name else { return try body(nil) }
+        if let entry = layout[name] {
+            return try effective.withUnsafeBufferPointer { effective in
+                try body(effective.baseAddress.map { $0 + entry.range.lowerBound })
+            }
+        }
+        guard let constant = constants[name] else { return try body(nil) }
+        try constant.withUnsafeBufferPointer { try body($0.baseAddress) }
     }
 
     /// Makes these values, in the layout's order, the current ones.
@@ -54,31 +88,30 @@ final class TrainingProgram: @unchecked Sendable {
         effective.withUnsafeMutableBufferPointer { effective in
             for entry in layout.entries {
                 guard let epsilon = entry.standardization else { continue }
-                standardizeRows(
-                    UnsafeMutableBufferPointer(rebasing: effective[entry.range]), rows: entry.rows,
-                    epsilon: epsilon)
+                nc_standardize_rows(
+                    effective.baseAddress.map { $0 + entry.range.lowerBound }, entry.rows,
+                    entry.range.count / entry.rows, epsilon)
             }
         }
-        try effective.withUnsafeBufferPointer { effective in
-            func pointer(_ name: String?) -> UnsafePointer<Float>? {
-                name.flatMap { layout[$0] }.flatMap { entry in
-                    effective.baseAddress.map { $0 + entry.range.lowerBound }
-                }
-            }
-            for convolution in convolutions.values {
-                guard let kernel = pointer(convolution.convolution.kernel) else { continue }
-                try convolution.setWeights(kernel, bias: pointer(convolution.convolution.bias), on: stream)
-            }
+        for convolution in convolutions.values {
+            let own = [convolution.convolution.kernel, convolution.convolution.bias]
+            guard own.contains(where: { $0.flatMap { layout[$0] } != nil }) else { continue }
+            try setWeights(of: convolution, on: stream)
         }
+        setNorms(values)
+    }
+
+    private func setNorms(_ values: [Float]) {
+        func vector(_ name: String?) -> [Float]? {
+            name.flatMap { name in layout[name].map { Array(values[$0.range]) } ?? constants[name] }
+        }
+        for norm in batchNorms.values { norm.set(gamma: vector(norm.norm.gamma), beta: vector(norm.norm.beta)) }
         for index in plan.order {
             guard case .groupNorm(let norm) = plan.network.nodes[index].operation else { continue }
-            func vector(_ name: String?, else fallback: Float) -> [Float] {
-                name.flatMap { layout[$0] }.map { Array(values[$0.range]) }
-                    ?? [Float](repeating: fallback, count: norm.channels)
-            }
             norms[index] = GroupNormStep(
-                groups: norm.groups, epsilon: norm.epsilon, gamma: vector(norm.gamma, else: 1),
-                beta: vector(norm.beta, else: 0), clamp: .none)
+                groups: norm.groups, epsilon: norm.epsilon,
+                gamma: vector(norm.gamma) ?? [Float](repeating: 1, count: norm.channels),
+                beta: vector(norm.beta) ?? [Float](repeating: 0, count: norm.channels), clamp: .none)
         }
     }
 
@@ -88,10 +121,10 @@ final class TrainingProgram: @unchecked Sendable {
             for entry in layout.entries {
                 guard let epsilon = entry.standardization else { continue }
                 values.withUnsafeBufferPointer { values in
-                    pullBackStandardization(
-                        UnsafeMutableBufferPointer(rebasing: gradient[entry.range]),
-                        at: UnsafeBufferPointer(rebasing: values[entry.range]), rows: entry.rows,
-                        epsilon: epsilon)
+                    let start = entry.range.lowerBound
+                    nc_standardize_rows_back(
+                        gradient.baseAddress.map { $0 + start }, values.baseAddress.map { $0 + start },
+                        entry.rows, entry.range.count / entry.rows, epsilon)
                 }
             }
         }
@@ -143,12 +176,50 @@ extension TrainingPlan {
         return steps
     }
 
+    fileprivate func trainedBatchNorms(_ weights: Weights, images: Int) throws -> [Int: TrainedBatchNorm] {
+        guard batchNorms != .frozen else { return [:] }
+        var norms: [Int: TrainedBatchNorm] = [:]
+        for index in order {
+            let node = network.nodes[index]
+            guard case .batchNorm(let norm) = node.operation else { continue }
+            norms[index] = try TrainedBatchNorm(
+                norm, node: index, layer: node.layer, map: shapes[index], mode: batchNorms, images: images,
+                weights)
+        }
+        return norms
+    }
+
+    /// What trained layers need and the layout does not hold.
+    fileprivate func constants(
+        _ weights: Weights, beside layout: ParameterLayout
+    ) throws -> [String: [Float]] {
+        var constants: [String: [Float]] = [:]
+        func add(_ name: String?, _ read: (String) throws -> [Float]) throws {
+            guard let name, layout[name] == nil, constants[name] == nil else { return }
+            constants[name] = try read(name)
+        }
+        for index in order {
+            if let convolution = convolutionShape(index)?.convolution {
+                let size = convolution.outputs * convolution.filterSize
+                try add(convolution.kernel) { convolution.filters(try weights.read($0, count: size)) }
+                try add(convolution.bias) { try weights.read($0, count: convolution.outputs) }
+            }
+            if case .groupNorm(let norm) = network.nodes[index].operation {
+                for name in [norm.gamma, norm.beta] {
+                    try add(name) { try weights.read($0, count: norm.channels) }
+                }
+            }
+        }
+        return constants
+    }
+
     fileprivate func affines(_ weights: Weights) throws -> [Int: ChannelAffine] {
         var affines: [Int: ChannelAffine] = [:]
         for index in order {
             let channels = shapes[index][-1]
             switch network.nodes[index].operation {
-            case .batchNorm(let norm): affines[index] = try weights.affine(of: norm)
+            case .batchNorm(let norm) where batchNorms == .frozen:
+                affines[index] = try weights.affine(of: norm)
             case .scaleShift(let scale, let offset):
                 affines[index] = ChannelAffine(scale: scale, offset: offset, channels: channels)
             case .standardizeInput(let mean, let variance):
@@ -158,46 +229,4 @@ extension TrainingPlan {
         }
         return affines
     }
-}
-
-/// Each row to mean 0 and variance 1: (v − a)/s with s = √(variance + ε), biased variance.
-func standardizeRows(_ values: UnsafeMutableBufferPointer<Float>, rows: Int, epsilon: Double) {
-    let size = values.count / rows
-    for row in 0..<rows {
-        let own = UnsafeMutableBufferPointer(rebasing: values[row * size..<(row + 1) * size])
-        let (mean, deviation) = moments(UnsafeBufferPointer(own), epsilon: epsilon)
-        for index in 0..<size { own[index] = Float((Double(own[index]) - mean) / deviation) }
-    }
-}
-
-/// The gradient with respect to v of what was made of the gradient with respect to w = (v − a)/s:
-/// (dw − mean(dw) − w·mean(dw·w))/s, row by row.
-func pullBackStandardization(
-    _ gradient: UnsafeMutableBufferPointer<Float>, at values: UnsafeBufferPointer<Float>, rows: Int,
-    epsilon: Double
-) {
-    let size = gradient.count / rows
-    for row in 0..<rows {
-        let range = row * size..<(row + 1) * size
-        let (mean, deviation) = moments(UnsafeBufferPointer(rebasing: values[range]), epsilon: epsilon)
-        var (plain, product) = (0.0, 0.0)
-        for index in range {
-            plain += Double(gradient[index])
-            product += Double(gradient[index]) * (Double(values[index]) - mean) / deviation
-        }
-        (plain, product) = (plain / Double(size), product / Double(size))
-        for index in range {
-            let weight = (Double(values[index]) - mean) / deviation
-            gradient[index] = Float((Double(gradient[index]) - plain - weight * product) / deviation)
-        }
-    }
-}
-
-private func moments(_ values: UnsafeBufferPointer<Float>, epsilon: Double) -> (Double, Double) {
-    var mean = 0.0
-    for value in values { mean += Double(value) }
-    mean /= Double(values.count)
-    var variance = 0.0
-    for value in values { variance += (Double(value) - mean) * (Double(value) - mean) }
-    return (mean, (variance / Double(values.count) + epsilon).squareRoot())
 }

@@ -4,35 +4,45 @@ import Tensors
 import Threads
 import Inference
 
-/// A compiled network and the threads' buffers, that take a batch forwards and back micro-batch by micro-batch, and a micro-batch in
-/// one turn or several. These are the same whatever the number of workers.
+/// A compiled network and the threads' buffers, that take a batch forwards and back micro-batch by micro-batch, and a
+/// micro-batch in one turn or several. These are the same whatever the number of workers.
+///
+/// Where batch norms look at the batch, its micro-batches go forwards and back together: each has buffers of its own, and is
+/// taken in one turn.
 final class TrainingTeam {
-    static let microBatches = 4
-
     let program: TrainingProgram
+    /// Micro-batches of a batch.
+    let microBatches: Int
+    /// Threads that compute.
+    let threads: Int
     private let device: OneDNNDevice
-    private let workers: [TrainingWorker]
+    /// One for each thread, or for each micro-batch where they go together.
+    let workers: [TrainingWorker]
     /// Turns of a micro-batch.
     private let turns: Int
 
-    /// Compiles the passes. `batch` is rounded up to a multiple of the number of micro-batches. A micro-batch whose values and
-    /// gradients would take more than `workerBytes` is taken in several turns of as many images each.
+    /// Compiles the passes. A micro-batch whose values and gradients would take more than `workerBytes` is taken in several
+    /// turns of as many images each.
     init(
         _ plan: TrainingPlan, _ layout: ParameterLayout, parameters: ParameterTable, batch: Int, workers: Int,
         workerBytes: Int = .max
     ) throws {
-        let images = (max(batch, 1) + Self.microBatches - 1) / Self.microBatches
+        let batch = max(batch, 1)
+        microBatches = Self.microBatches(of: batch)
+        let images = batch / microBatches
         let most = max(workerBytes / max(plan.bytesPerImage, 1), 1)
-        turns = (1...images).first { images % $0 == 0 && images / $0 <= most } ?? images
+        let goesTogether = plan.batchNorms == .batch
+        turns = goesTogether ? 1 : (1...images).first { images % $0 == 0 && images / $0 <= most } ?? images
         let turn = images / turns
         let device = try OneDNNDevice()
-        let count = min(max(workers, 1), Self.microBatches)
+        threads = min(max(workers, 1), microBatches)
+        let count = goesTogether ? microBatches : threads
         let made = Mutex<Result<(TrainingProgram, [TrainingWorker]), any Error>?>(nil)
         // oneDNN compiles for as many threads as it finds: for one.
         onWorkerThreads(1) { _ in
             let result = Result {
                 let program = try TrainingProgram(
-                    plan, layout, parameters: parameters, batch: turn, device: device)
+                    plan, layout, parameters: parameters, batch: turn, wholeBatch: batch, device: device)
                 let workers = try (0..<count).map { _ in try TrainingWorker(program, device: device) }
                 return (program, workers)
             }
@@ -46,8 +56,14 @@ final class TrainingTeam {
         self.workers = workers
     }
 
+    /// Micro-batches of a batch: four if they can be alike, else the least number beyond that, at most 16.
+    static func microBatches(of batch: Int) -> Int {
+        if batch < 4 { return batch }
+        return (4...16).first { batch % $0 == 0 } ?? (1...3).last { batch % $0 == 0 } ?? 1
+    }
+
     /// Images of a batch.
-    var batch: Int { program.batch * turns * Self.microBatches }
+    var batch: Int { program.batch * turns * microBatches }
 
     /// Makes these values of the parameters, in the layout's order, the current ones.
     func setValues(_ values: [Float]) throws {
@@ -75,7 +91,7 @@ final class TrainingTeam {
     func forEachTurn(_ body: @escaping @Sendable (Turn) throws -> Void) throws {
         let (size, turns, workers) = (program.batch, turns, workers)
         try inParallel(
-            Self.microBatches, threads: workers.count,
+            microBatches, threads: threads,
             worker: { thread in
                 prepareWorkerThread()
                 return workers[thread]

@@ -37,7 +37,11 @@ extension TrainingWorker {
         case .concatenate:
             MapOperations.concatenate(operands, node.inputs.map { plan.shapes[$0][-1] }, y)
         case .batchNorm, .scaleShift, .standardizeInput:
-            program.affines[index].map { normalizer.affine($0, .none, operands, y) }
+            if let norm = program.batchNorms[index] {
+                y.baseAddress.map { norm.run(operands[0], $0) }
+            } else {
+                program.affines[index].map { normalizer.affine($0, .none, operands, y) }
+            }
         case .input, .convolution, .dense, .layerNorm, .unitNorm, .flatten, .reshape, .opaque:
             // Convolutions have passes of their own, the others share their operand's values or cannot be trained.
             break
@@ -52,6 +56,7 @@ extension TrainingWorker {
         if case .groupNorm(let norm) = node.operation {
             return backward(norm, index, image, dy, sums)
         }
+        if let norm = program.batchNorms[index] { return backward(norm, image, dy, sums) }
         for (place, flow) in plan.flows[index].enumerated() {
             switch flow {
             case .none: break
@@ -80,13 +85,29 @@ extension TrainingWorker {
         let x = map(operand, image: image)
         let needed = plan.flows[index][0] != .none
         func sum(_ name: String?) -> UnsafeMutablePointer<Float>? {
-            guard let sums, let entry = name.flatMap({ program.layout[$0] }) else { return nil }
-            return sums + entry.range.lowerBound
+            sums.flatMap { program.layout.place(name, in: $0) }
         }
         guard let source = x.baseAddress else { return }
         normalizer.groupNormGradient(
             step, source, dy, needed ? gradientMap(operand, image: image).baseAddress : nil,
             positions: x.count / norm.channels, dgamma: sum(norm.gamma), dbeta: sum(norm.beta))
+    }
+
+    private func backward(
+        _ norm: TrainedBatchNorm, _ image: Int, _ dy: UnsafePointer<Float>,
+        _ sums: UnsafeMutablePointer<Float>?
+    ) {
+        let operand = plan.network.nodes[norm.node].inputs[0]
+        guard let x = map(operand, image: image).baseAddress else { return }
+        if !norm.usesBatch, let sums {
+            norm.addGradient(
+                x, dy, dgamma: program.layout.place(norm.norm.gamma, in: sums),
+                dbeta: program.layout.place(norm.norm.beta, in: sums))
+        }
+        guard plan.flows[norm.node][0] != .none,
+            let dx = gradientMap(operand, image: image).baseAddress
+        else { return }
+        norm.runBack(x, dy, dx)
     }
 
     private func backward(

@@ -83,7 +83,7 @@ final class TrainingWorker: @unchecked Sendable {
     var inputGradient: UnsafeBufferPointer<Float> { UnsafeBufferPointer(gradient(0)) }
 
     /// A node's values, [images, values].
-    private func value(_ node: Int) -> UnsafeMutableBufferPointer<Float> {
+    func value(_ node: Int) -> UnsafeMutableBufferPointer<Float> {
         buffer(values, plan.valueBuffer[node], node)
     }
 
@@ -115,12 +115,16 @@ final class TrainingWorker: @unchecked Sendable {
 
     /// Computes every value for the images that are in `input`.
     func forward() throws {
-        for index in plan.order where index != 0 {
-            if let execution = executions[index] {
-                try execution.forward.run(on: stream)
-            } else {
-                for image in 0..<program.batch { forward(index, image: image) }
-            }
+        for index in plan.order { try forward(index) }
+    }
+
+    /// Computes a node's value.
+    func forward(_ index: Int) throws {
+        guard index != 0 else { return }
+        if let execution = executions[index] {
+            try execution.forward.run(on: stream)
+        } else {
+            for image in 0..<program.batch { forward(index, image: image) }
         }
     }
 
@@ -133,20 +137,30 @@ final class TrainingWorker: @unchecked Sendable {
         loss: (_ tap: Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) throws -> Void
     ) throws {
         for index in plan.order.reversed() where plan.gradientBuffer[index] >= 0 {
-            if plan.startsEmpty.contains(index) { gradient(index).update(repeating: 0) }
-            for (tap, node) in plan.taps.enumerated() where node == index {
-                try loss(tap, UnsafeBufferPointer(value(index)), gradient(index))
-            }
-            if let execution = executions[index] {
-                try backward(index, execution, sums)
-                continue
-            }
-            let node = plan.network.nodes[index]
-            for (operand, flow) in zip(node.inputs, plan.flows[index]) where flow == .starts {
-                gradient(operand).update(repeating: 0)
-            }
-            for image in 0..<program.batch { backward(index, image: image, sums) }
+            try addLoss(index, loss)
+            try backward(index, to: sums)
         }
+    }
+
+    /// Adds the loss' gradient to a node's, where the loss reads it.
+    func addLoss(
+        _ index: Int,
+        _ loss: (_ tap: Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) throws -> Void
+    ) rethrows {
+        if plan.startsEmpty.contains(index) { gradient(index).update(repeating: 0) }
+        for (tap, node) in plan.taps.enumerated() where node == index {
+            try loss(tap, UnsafeBufferPointer(value(index)), gradient(index))
+        }
+    }
+
+    /// Takes a node's gradient back to its operands and its parameters.
+    func backward(_ index: Int, to sums: UnsafeMutablePointer<Float>?) throws {
+        if let execution = executions[index] { return try backward(index, execution, sums) }
+        let node = plan.network.nodes[index]
+        for (operand, flow) in zip(node.inputs, plan.flows[index]) where flow == .starts {
+            gradient(operand).update(repeating: 0)
+        }
+        for image in 0..<program.batch { backward(index, image: image, sums) }
     }
 
     private func backward(

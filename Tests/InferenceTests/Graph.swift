@@ -46,6 +46,12 @@ struct Graph {
         return "p\(tensors.count - 1)"
     }
 
+    /// Changes one value of a parameter.
+    mutating func set(_ name: String, _ index: Int, _ value: Float) {
+        guard let place = tensors.firstIndex(where: { $0.name == name }) else { return }
+        tensors[place].tensor.values[index] = value
+    }
+
     /// Makes a parameter of random values in a range and returns its name.
     mutating func randomParameter(_ shape: Shape, in range: ClosedRange<Float> = -1...1) -> String {
         parameter(.random(shape, in: range, using: &random))
