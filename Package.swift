@@ -66,6 +66,7 @@ let package = Package(
             dependencies: ["Tensors", "Networks", "Threads", "CDNNL", "CKernels", "CConvolutions"],
             linkerSettings: dnnl),
         library("Training", ["Tensors", "Networks", "Threads", "Inference", "CDNNL", "CKernels"]),
+        library("FineTuning", ["Tensors", "Networks", "Threads", "Inference", "Training", "CKernels"]),
         library(
             "Calibration",
             [
@@ -87,7 +88,7 @@ let package = Package(
             [
                 "Tensors", "OrderedJSON", "Archives", "Threads", "Networks", "Checkpoints", "Conversion",
                 "Inference",
-                "Training", "Calibration", "Datasets", "Evaluation", "Reports",
+                "Training", "FineTuning", "Calibration", "Datasets", "Evaluation", "Reports",
             ]),
         .executableTarget(
             name: "normconv",
@@ -128,7 +129,8 @@ let package = Package(
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),
         tests(
-            "NormConvKitTests", ["NormConvKit", "Archives", "HDF5", "Inference", "Training", "Calibration"]),
+            "NormConvKitTests",
+            ["NormConvKit", "Archives", "HDF5", "Inference", "Training", "FineTuning", "Calibration"]),
         tests("CommandTests", ["NormConvKit", "HDF5", "normconv", "signal-storm"]),
     ],
     swiftLanguageModes: [.v6]

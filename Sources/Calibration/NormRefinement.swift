@@ -195,7 +195,8 @@ struct NormRefinement {
             network, parameters: calibrator.student.parameters,
             shapes: [shapes[operand], shapes[place], shapes[place]], taps: [2],
             layout: ParameterLayout(network, standardized: [], epsilon: 0),
-            batch: (max(4, min(64, 13_000_000 / max(shapes[operand].count, shapes[place].count))) + 3) / 4 * 4,
+            batch: (max(4, min(64, 13_000_000 / max(shapes[operand].count, shapes[place].count))) + 3) / 4
+                * 4,
             workers: calibrator.settings.workers)
     }
 

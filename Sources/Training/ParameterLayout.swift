@@ -1,5 +1,7 @@
+import CKernels
 import Networks
 import Tensors
+import Threads
 import Inference
 
 /// Which parameters of a network are trained, and where their values stand in one vector.
@@ -93,6 +95,22 @@ package struct ParameterLayout: Sendable {
         for entry in entries {
             let stored = try weights.read(entry.name, count: entry.range.count)
             values += entry.convolution?.filters(stored) ?? stored
+        }
+        return values
+    }
+
+    /// The values as the network sees them: filters standardized where they are to be.
+    package func effective(_ values: [Float]) -> [Float] {
+        var values = values
+        withoutSignals {
+            values.withUnsafeMutableBufferPointer { values in
+                for entry in entries {
+                    guard let epsilon = entry.standardization else { continue }
+                    nc_standardize_rows(
+                        values.baseAddress.map { $0 + entry.range.lowerBound }, entry.rows,
+                        entry.range.count / entry.rows, epsilon)
+                }
+            }
         }
         return values
     }

@@ -84,15 +84,7 @@ final class TrainingProgram: @unchecked Sendable {
 
     /// Makes these values, in the layout's order, the current ones.
     func setValues(_ values: [Float], on stream: OneDNNStream) throws {
-        effective = values
-        effective.withUnsafeMutableBufferPointer { effective in
-            for entry in layout.entries {
-                guard let epsilon = entry.standardization else { continue }
-                nc_standardize_rows(
-                    effective.baseAddress.map { $0 + entry.range.lowerBound }, entry.rows,
-                    entry.range.count / entry.rows, epsilon)
-            }
-        }
+        effective = layout.effective(values)
         for convolution in convolutions.values {
             let own = [convolution.convolution.kernel, convolution.convolution.bias]
             guard own.contains(where: { $0.flatMap { layout[$0] } != nil }) else { continue }
@@ -105,7 +97,9 @@ final class TrainingProgram: @unchecked Sendable {
         func vector(_ name: String?) -> [Float]? {
             name.flatMap { name in layout[name].map { Array(values[$0.range]) } ?? constants[name] }
         }
-        for norm in batchNorms.values { norm.set(gamma: vector(norm.norm.gamma), beta: vector(norm.norm.beta)) }
+        for norm in batchNorms.values {
+            norm.set(gamma: vector(norm.norm.gamma), beta: vector(norm.norm.beta))
+        }
         for index in plan.order {
             guard case .groupNorm(let norm) = plan.network.nodes[index].operation else { continue }
             norms[index] = GroupNormStep(

@@ -67,7 +67,8 @@ struct TrainedBatchNormTests {
         }
     }
 
-    @Test("Frozen parameters have no place and stay what they are", arguments: [BatchNormMode.batch, .frozen])
+    @Test(
+        "Frozen parameters have no place and stay what they are", arguments: [BatchNormMode.batch, .frozen])
     func frozen(mode: BatchNormMode) throws {
         let graph = graph()
         let names = graph.tensors.map(\.name)
@@ -109,7 +110,8 @@ struct TrainedBatchNormTests {
     }
 
     @Test(
-        "A batch is cut into parts of one size", arguments: [
+        "A batch is cut into parts of one size",
+        arguments: [
             (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (8, 4), (10, 5), (13, 13), (16, 4), (22, 11),
             (34, 2), (37, 1), (64, 4),
         ])

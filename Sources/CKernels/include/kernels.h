@@ -89,10 +89,19 @@ void nc_add_scaled(const float *x, float *y, size_t count, float factor);
 void nc_add_maximum_gradient(const float *x, const float *y, const float *dy, float *dx, float *open, size_t count);
 
 /// One step of Adam (Kingma & Ba 2015) on `count` weights. `rate` includes the first moment's bias correction,
-/// `correction` is the second's, 1/(1 − β₂ᵗ).
+/// `correction` is the second's, 1/(1 − β₂ᵗ). `kept` is what is left of the weights before the step: 1 − rate·decay in
+/// AdamW (Loshchilov & Hutter 2019).
 void nc_adam(
-    float *w, const float *g, float *m, float *v, size_t count, float gradient_scale, float rate, float beta1,
-    float beta2, float correction, float epsilon);
+    float *w, const float *g, float *m, float *v, size_t count, float gradient_scale, float kept, float rate,
+    float beta1, float beta2, float correction, float epsilon);
+
+/// One step of gradient descent with momentum, as PyTorch's SGD: m = momentum·m + g·gradient_scale + decay·w, then
+/// w −= rate·m.
+void nc_sgd(
+    float *w, const float *g, float *m, size_t count, float gradient_scale, float rate, float momentum, float decay);
+
+/// Σ x² in double, in partial sums that do not depend on the instruction set.
+double nc_sum_of_squares(const float *x, size_t count);
 
 // Calibration: a norm's output against what it is to be.
 

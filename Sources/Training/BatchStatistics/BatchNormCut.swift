@@ -39,7 +39,7 @@ extension Network {
 }
 
 extension Operation {
-    fileprivate var isBatchNorm: Bool {
+    package var isBatchNorm: Bool {
         if case .batchNorm = self { true } else { false }
     }
 }
