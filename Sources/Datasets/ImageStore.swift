@@ -44,6 +44,26 @@ struct PixelConverter {
     }
 }
 
+extension PixelImage {
+    /// Writes the image as Float32, [height, width, channels].
+    func write(to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale) {
+        PixelConverter(
+            format: ImageFormat(count: 1, height: height, width: width, channels: channels),
+            preprocessing: preprocessing, scale: scale
+        ).convert(.bytes(values), 0..<1, to: target)
+    }
+}
+
+extension Raster<Float> {
+    /// Writes the image as Float32, [height, width, channels].
+    func write(to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale) {
+        PixelConverter(
+            format: ImageFormat(count: 1, height: height, width: width, channels: channels),
+            preprocessing: preprocessing, scale: scale
+        ).convert(.floats(values), 0..<1, to: target)
+    }
+}
+
 /// Images of one size that are read in pieces, from any thread.
 protocol ImageStore: Sendable {
     /// Their number and extents.
