@@ -131,6 +131,15 @@ enum Drawn {
         for (augmentation, text) in texts { #expect(augmentation.description == text) }
     }
 
+    @Test("of colours is read from one strength, or from torchvision's four")
+    func parsing() {
+        let one = ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.4)
+        #expect(ColorJitter(parsing: "0.4") == one)
+        let four = ColorJitter(brightness: 0.4, contrast: 0.3, saturation: 2, hue: 0.1)
+        #expect(ColorJitter(parsing: "0.4:0.3:2:0.1") == four)
+        for text in ["", "x", "0.4:0.4", "1:2:3:4:5", "1:2:3:"] { #expect(ColorJitter(parsing: text) == nil) }
+    }
+
     @Test("decodes a JPEG at reduced scale no smaller than the smallest crop needs")
     func reducedScale() throws {
         var evaluation = ImageTransform.torch

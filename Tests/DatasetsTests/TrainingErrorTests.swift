@@ -28,7 +28,7 @@ import Testing
         func expected(_ what: String) -> String {
             "pixels of 0…255 as uint8 for \(what); a margin and flips take others too"
         }
-        try expectRefusal(array, colour, "float32 in 'x'", expected("colour jitter"))
+        try expectRefusal(array, colour, "float32 in 'x'", expected("color jitter"))
         try expectRefusal(
             array, .imageNet(Extent(2)), "float32 in 'x'", expected("random crops of resized images"))
         try expectRefusal(
@@ -41,7 +41,7 @@ import Testing
             let split = try Split(path: path, layout: .nhwc, requiresLabels: false)
             let error = DatasetError.augmentationDoesNotFit(
                 file: path, augmentation: colour.description, found: "4×4×5 in 'x'",
-                expected: "images of 1 or 3 channels for colour jitter")
+                expected: "images of 1 or 3 channels for color jitter")
             #expect(throws: error) {
                 try TrainingSplit(split, augmentation: colour, preprocessing: .raw, seed: 0)
             }

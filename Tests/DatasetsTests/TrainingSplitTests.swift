@@ -136,6 +136,21 @@ import Threads
         }
     }
 
+    @Test("have the size of the first, upright and before it is resized")
+    func originalSize() throws {
+        try MadeFolder.with { folder in
+            try folder.images("0.jpg", of: "orientation-6.jpg")
+            var transform = ImageTransform(size: Extent(2), interpolation: .bilinear)
+            transform.decodesReduced = true
+            let files = try Split(path: folder.path, requiresLabels: false, transform: transform)
+            #expect(try files.originalSize() == Extent(height: 23, width: 17))
+        }
+        try MadeSplit.open(.bytes("images", [1, 5, 7])) { split in
+            let size = try split.originalSize()
+            #expect(size == Extent(height: 5, width: 7))
+        }
+    }
+
     @Test("of compressed HDF5 files are those of the split")
     func compressed() throws {
         let split = try Split(path: TestFiles.fixture("mnist-test.h5"))

@@ -3,14 +3,14 @@ import Tensors
 /// Images in an array of integers or floats.
 struct ArrayImages: ImageStore {
     let format: ImageFormat
-    private let file: String
+    let file: String
     let name: String
     /// The type of the elements in words, for errors.
     let elementName: String
-    private let scale: PixelScale
+    let scale: PixelScale
     /// Whether a factor was applied.
     private let isScaled: Bool
-    private var reader: BlockReader
+    var reader: BlockReader
     /// Whether all values are whole numbers of 0…255.
     let holdsBytes: Bool
     /// The smallest and largest value of the images that are read at opening; nil of bytes.
@@ -135,13 +135,14 @@ struct ArrayImages: ImageStore {
         }
     }
 
-    private func check(_ block: Block) throws(DatasetError) {
+    /// Checks pixels before preprocessing.
+    func check(_ block: Block) throws(DatasetError) {
         guard let image = block.nonFiniteRow else { return }
         throw .nonFinitePixel(file: file, object: name, image: image)
     }
 
     /// Checks images after preprocessing.
-    private func check(
+    func check(
         _ values: UnsafePointer<Float>, _ images: Range<Int>, _ preprocessing: Preprocessing
     ) throws(DatasetError) {
         let values = UnsafeBufferPointer(start: values, count: images.count * format.size)
@@ -149,66 +150,5 @@ struct ArrayImages: ImageStore {
         throw .overflowingPixel(
             file: file, object: name, image: images.lowerBound + index / format.size,
             preprocessing: preprocessing.description)
-    }
-}
-
-// In any order, for training.
-extension ArrayImages {
-    /// One image before preprocessing, its channels last. A volume's maps lie one below the other.
-    enum Image {
-        case bytes(PixelImage)
-        case floats(Raster<Float>)
-    }
-
-    /// The size of such an image.
-    var rasterExtent: Extent {
-        Extent(height: format.extent.depth * format.extent.height, width: format.extent.width)
-    }
-
-    /// The largest array that is held in memory.
-    private static let mostHeldBytes = 2 << 30
-
-    /// The same images, ready to be read in any order.
-    func inAnyOrder() throws(DatasetError) -> ArrayImages {
-        var images = self
-        images.reader = try reader.holding(atMost: Self.mostHeldBytes)
-        return images
-    }
-
-    /// Reads one image; safe from several threads at once.
-    func image(_ index: Int) throws(DatasetError) -> Image {
-        let block = try reader.image(index)
-        try check(block)
-        switch block.pixels {
-        case .bytes(let values): return .bytes(raster(values))
-        case .floats(let values) where holdsBytes: return .bytes(raster(values.map { UInt8($0) }))
-        case .floats(let values): return .floats(raster(values))
-        }
-    }
-
-    private func raster<Value>(_ values: [Value]) -> Raster<Value> {
-        var ordered = values
-        if format.layout == .nchw {
-            for channel in 0..<format.channels {
-                for pixel in 0..<format.area {
-                    ordered[pixel * format.channels + channel] = values[channel * format.area + pixel]
-                }
-            }
-        }
-        return Raster(
-            height: rasterExtent.height, width: rasterExtent.width, channels: format.channels, values: ordered
-        )
-    }
-
-    /// Writes one image as Float32.
-    func write(
-        _ image: Image, _ index: Int, to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing
-    ) throws(DatasetError) {
-        switch image {
-        case .bytes(let image): image.write(to: target, preprocessing, scale)
-        case .floats(let image):
-            image.write(to: target, preprocessing, scale)
-            try check(target, index..<index + 1, preprocessing)
-        }
     }
 }

@@ -19,6 +19,21 @@ package struct ColorJitter: Sendable, Equatable, CustomStringConvertible {
         (self.brightness, self.contrast, self.saturation, self.hue) = (brightness, contrast, saturation, hue)
     }
 
+    /// Parses one strength for brightness, contrast and saturation, as in `0.4`, or torchvision's four, as in
+    /// `0.4:0.4:0.4:0.1`. Nil for other texts.
+    package init?(parsing text: String) {
+        let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map { Double($0) }
+        let strengths = numbers.compactMap { $0 }
+        guard strengths.count == numbers.count else { return nil }
+        switch strengths.count {
+        case 1: self.init(brightness: strengths[0], contrast: strengths[0], saturation: strengths[0])
+        case 4:
+            self.init(
+                brightness: strengths[0], contrast: strengths[1], saturation: strengths[2], hue: strengths[3])
+        default: return nil
+        }
+    }
+
     /// As text: `color jitter 0.4:0.4:0.4:0.1`, the strengths in torchvision's order.
     package var description: String { "color jitter \(brightness):\(contrast):\(saturation):\(hue)" }
 

@@ -12,46 +12,31 @@ package struct TrainingSplit: Sendable {
     package let preprocessing: Preprocessing
     /// The seed of all random numbers.
     package let seed: UInt64
-    private let source: Source
-    /// How files are decoded, and how large the drawn images are.
-    private let transform: ImageTransform
+    /// A drawn image's shape, [height, width, channels].
+    package let shape: Shape
+    private let images: any ImageStore
 
-    /// Compressed arrays are read here and held in memory, up to 2 GB; their images would be inflated in random order.
+    /// Compressed arrays are read here and held in memory, up to 2 GB: images come in random order, and each would cost the
+    /// inflation of its whole chunk.
     package init(
         _ split: Split, augmentation: Augmentation, preprocessing: Preprocessing, seed: UInt64
     ) throws(DatasetError) {
         (self.split, self.augmentation, self.preprocessing) = (split, augmentation, preprocessing)
         self.seed = seed
         try split.check(preprocessing)
-        try augmentation.checkParameters(
-            evaluated: Extent(height: split.height, width: split.width), file: split.file)
-        switch split.images {
-        case let images as FileImages:
-            source = .files(images.files)
-            transform = augmentation.transform(from: images.transform)
-        case let images as ArrayImages:
-            let evaluation = ImageTransform(size: images.rasterExtent, interpolation: .bilinear)
-            transform = augmentation.transform(from: evaluation)
-            try augmentation.check(images, transform, file: split.file)
-            source = .array(try images.inAnyOrder())
-        default: preconditionFailure("unknown images")
-        }
-    }
-
-    private enum Source: Sendable {
-        case files(FilePaths)
-        case array(ArrayImages)
+        let size = Extent(height: split.height, width: split.width)
+        try augmentation.checkParameters(evaluated: size, file: split.file)
+        try split.images.check(augmentation)
+        images = try split.images.inAnyOrder()
+        shape =
+            switch augmentation.crop {
+            case .center, .padded: split.shape
+            case .random(_, let size), .resized(let size, _, _): [size.height, size.width, split.channels]
+            }
     }
 
     /// The number of images, at least one.
     package var count: Int { split.count }
-    /// A drawn image's shape, [height, width, channels].
-    package var shape: Shape {
-        switch augmentation.crop {
-        case .center, .padded: split.shape
-        case .random, .resized: [transform.crop.height, transform.crop.width, split.channels]
-        }
-    }
     /// The class of each image; nil without labels.
     package var labels: [Int]? { split.labels }
 
@@ -71,17 +56,7 @@ package struct TrainingSplit: Sendable {
         precondition(target.count >= shape.count, "The image does not fit the buffer.")
         guard let start = target.baseAddress else { return }
         var random = SplitMix64(seed: seed, epoch: epoch, image: image)
-        switch source {
-        case .files(let files):
-            let path = files[image]
-            let drawn = try imageResult { () throws(ImageError) in
-                let image = try ImageFile(path: path).decoded(for: transform)
-                let view = try augmentation.view(of: image.extent, transform, file: path, using: &random)
-                return image.drawn(view, transform.interpolation)
-            }
-            drawn.write(to: start, preprocessing, .bytes)
-        case .array(let images): try read(image, of: images, to: start, using: &random)
-        }
+        try images.draw(image, augmentation, using: &random, to: start, preprocessing: preprocessing)
     }
 
     /// One image as it is drawn in an epoch.
@@ -91,20 +66,16 @@ package struct TrainingSplit: Sendable {
             count = shape.count
         }
     }
+}
 
-    private func read(
-        _ index: Int, of images: ArrayImages, to target: UnsafeMutablePointer<Float>,
-        using random: inout SplitMix64
-    ) throws(DatasetError) {
-        // The crop fits: that was checked when this was made.
-        let view = try imageResult { () throws(ImageError) in
-            try augmentation.view(of: images.rasterExtent, transform, file: split.file, using: &random)
+extension Split {
+    /// The size of the first image before it is resized, by which BiT-HyperRule chooses; image files may differ.
+    package func originalSize() throws(DatasetError) -> Extent {
+        guard let images = images as? FileImages else { return Extent(height: height, width: width) }
+        var whole = images.transform
+        whole.decodesReduced = false
+        return try imageResult { () throws(ImageError) in
+            try ImageFile(path: images.files[0]).decoded(for: whole).extent
         }
-        let image: ArrayImages.Image =
-            switch try images.image(index) {
-            case .bytes(let image): .bytes(image.drawn(view, transform.interpolation))
-            case .floats(let image): .floats(image.placed(view))
-            }
-        try images.write(image, index, to: target, preprocessing)
     }
 }
