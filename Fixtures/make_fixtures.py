@@ -24,6 +24,7 @@ SCRIPTS = (
     "make_dimension_fixtures.py",
     "make_calibration_fixtures.py",
     "make_image_fixtures.py",
+    "make_augmentation_fixtures.py",
     "make_bitmap_fixtures.py",
     "make_split_fixtures.py",
 )

@@ -52,6 +52,8 @@ package enum DatasetError: Error, Equatable {
     case unknownPreprocessing(found: String, expected: String)
     /// A preprocessing that makes pixels infinite.
     case overflowingPreprocessing(found: String)
+    /// An augmentation that makes no sense, or not for these images.
+    case augmentationDoesNotFit(file: String, augmentation: String, found: String, expected: String)
     /// A preprocessing for another number of channels than the images have.
     case wrongChannels(file: String, object: String, found: Int, preprocessing: String, expected: Int)
     /// Float images whose values do not lie where the preprocessing expects them.
@@ -135,6 +137,8 @@ extension DatasetError: CustomStringConvertible {
                 + "\(expected); --preprocess raw leaves the values unchanged"
         case .overflowingPreprocessing(let found):
             "preprocessing '\(found)' gives pixels that are not finite, expected a larger deviation"
+        case .augmentationDoesNotFit(let file, let augmentation, let found, let expected):
+            "\(file): augmentation '\(augmentation)': found \(found), expected \(expected)"
         case .overflowingPixel(let file, let object, let image, let preprocessing):
             "\(file): '\(object)': image \(image) has a pixel that is not finite after preprocessing '\(preprocessing)'"
         case .nonFinitePixel(let file, let object, let image):

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Turns stored pixels into a network's input: channels last, Float32, preprocessed.
 struct PixelConverter {
     let format: ImageFormat
@@ -44,6 +46,26 @@ struct PixelConverter {
     }
 }
 
+extension PixelImage {
+    /// Writes the image as Float32, [height, width, channels].
+    func write(to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale) {
+        PixelConverter(
+            format: ImageFormat(count: 1, height: height, width: width, channels: channels),
+            preprocessing: preprocessing, scale: scale
+        ).convert(.bytes(values), 0..<1, to: target)
+    }
+}
+
+extension Raster<Float> {
+    /// Writes the image as Float32, [height, width, channels].
+    func write(to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale) {
+        PixelConverter(
+            format: ImageFormat(count: 1, height: height, width: width, channels: channels),
+            preprocessing: preprocessing, scale: scale
+        ).convert(.floats(values), 0..<1, to: target)
+    }
+}
+
 /// Images of one size that are read in pieces, from any thread.
 protocol ImageStore: Sendable {
     /// Their number and extents.
@@ -52,11 +74,26 @@ protocol ImageStore: Sendable {
     /// The values of black and white.
     var blackToWhite: ClosedRange<Float> { get }
 
+    /// How files are decoded and resized; what leaves an array's images as they are.
+    var transform: ImageTransform { get }
+
     /// Checks that a preprocessing fits the images.
     func check(_ preprocessing: Preprocessing) throws(DatasetError)
 
     /// Writes images as Float32, [images, height, width, channels], to memory for `range.count` of them.
     func read(
         _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
+    ) throws(DatasetError)
+
+    /// Checks that an augmentation fits the images.
+    func check(_ augmentation: Augmentation) throws(DatasetError)
+
+    /// The same images, ready to be drawn in any order.
+    func inAnyOrder() throws(DatasetError) -> Self
+
+    /// Writes one image as an augmentation draws it, as Float32.
+    func draw(
+        _ image: Int, _ augmentation: Augmentation, using random: inout SplitMix64,
+        to target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
     ) throws(DatasetError)
 }

@@ -43,7 +43,7 @@ public struct Split: Sendable {
     /// What names alone decided, for people to check: which of several parts was taken.
     package let assumptions: [String]
 
-    private let images: any ImageStore
+    let images: any ImageStore
 
     /// What names and values alone decided under some preprocessings: `raw` leaves values on any scale.
     package func assumptions(under preprocessings: [Preprocessing]) -> [String] {

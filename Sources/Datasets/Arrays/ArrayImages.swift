@@ -3,12 +3,16 @@ import Tensors
 /// Images in an array of integers or floats.
 struct ArrayImages: ImageStore {
     let format: ImageFormat
-    private let file: String
-    private let name: String
-    private let scale: PixelScale
+    let file: String
+    let name: String
+    /// The type of the elements in words, for errors.
+    let elementName: String
+    let scale: PixelScale
     /// Whether a factor was applied.
     private let isScaled: Bool
-    private let reader: BlockReader
+    var reader: BlockReader
+    /// Whether all values are whole numbers of 0…255.
+    let holdsBytes: Bool
     /// The smallest and largest value of the images that are read at opening; nil of bytes.
     private let extremes: ClosedRange<Float>?
     /// What their values alone decided, for people to check.
@@ -28,11 +32,13 @@ struct ArrayImages: ImageStore {
         let recipe = try PixelRecipe(
             stored, channels: channels, factor: scale.factor, file: file, object: array.name)
         (format, self.file, name) = (recipe.format, file, array.name)
+        elementName = array.elementName
         let isByte = array.isUInt8 && recipe.factor == nil
         // A factor has been applied when values are preprocessed.
         isScaled = recipe.factor != nil
         self.scale = isByte || recipe.factor != nil ? .bytes : scale
         reader = BlockReader(array, recipe)
+        holdsBytes = isByte || !array.isFloat && recipe.factor == nil
         if !isByte, !array.isFloat, recipe.factor == nil {
             let found = try Self.byteExtremes(of: array, stored, file: file)
             extremes = found
@@ -118,23 +124,31 @@ struct ArrayImages: ImageStore {
         var row = range.lowerBound
         while row < range.upperBound {
             let block = try reader.block(at: row)
-            if let image = block.nonFiniteRow {
-                throw .nonFinitePixel(file: file, object: name, image: image)
-            }
+            try check(block)
             let end = min(block.rows.upperBound, range.upperBound)
             let start = target + (row - range.lowerBound) * format.size
             converter.convert(
                 block.pixels, row - block.rows.lowerBound..<end - block.rows.lowerBound, to: start)
             // Only the first images' values were compared with what the preprocessing expects.
-            if case .floats = block.pixels {
-                let values = UnsafeBufferPointer(start: start, count: (end - row) * format.size)
-                if let index = values.firstNonFinite {
-                    throw .overflowingPixel(
-                        file: file, object: name, image: row + index / format.size,
-                        preprocessing: preprocessing.description)
-                }
-            }
+            if case .floats = block.pixels { try check(start, row..<end, preprocessing) }
             row = end
         }
+    }
+
+    /// Checks pixels before preprocessing.
+    func check(_ block: Block) throws(DatasetError) {
+        guard let image = block.nonFiniteRow else { return }
+        throw .nonFinitePixel(file: file, object: name, image: image)
+    }
+
+    /// Checks images after preprocessing.
+    func check(
+        _ values: UnsafePointer<Float>, _ images: Range<Int>, _ preprocessing: Preprocessing
+    ) throws(DatasetError) {
+        let values = UnsafeBufferPointer(start: values, count: images.count * format.size)
+        guard let index = values.firstNonFinite else { return }
+        throw .overflowingPixel(
+            file: file, object: name, image: images.lowerBound + index / format.size,
+            preprocessing: preprocessing.description)
     }
 }

@@ -50,6 +50,24 @@ final class BlockReader: Sendable {
         blocksKept = max(2, Self.keptBytes / (rowsPerBlock * rowBytes))
     }
 
+    /// Reads a single image and caches nothing, for images in any order.
+    func image(_ row: Int) throws(DatasetError) -> Block { try read(row..<row + 1) }
+
+    /// A reader for images in any order: compressed images are read once and stay in memory, up to `bytes` of them. Others
+    /// would be inflated with their whole chunk for each image.
+    func holding(atMost bytes: Int) throws(DatasetError) -> BlockReader {
+        let valueSize = readsBytes ? 1 : MemoryLayout<Float>.size
+        let size = Shape.product(of: array.shape, times: valueSize) ?? .max
+        guard array.rowsPerChunk > 1, size <= bytes else { return self }
+        return BlockReader(try HeldArray(array, asBytes: readsBytes), recipe)
+    }
+
+    private func read(_ rows: Range<Int>) throws(DatasetError) -> Block {
+        let pixels: Block.Pixels =
+            readsBytes ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
+        return Block(rows: rows, pixels: recipe.applied(to: pixels))
+    }
+
     /// Rows per block: whole chunks, if they are not too large.
     static func rowsPerBlock(rowBytes: Int, rowsPerChunk: Int) -> Int {
         let least = (leastBytes + rowBytes - 1) / rowBytes
@@ -66,9 +84,7 @@ final class BlockReader: Sendable {
             let rows = first..<min(first + rowsPerBlock, array.shape[0])
             // Remove the oldest block before reading the next one.
             latest = Array(latest.suffix(blocksKept - 1))
-            let pixels: Block.Pixels =
-                readsBytes ? .bytes(try array.bytes(rows: rows)) : .floats(try array.floats(rows: rows))
-            let block = Block(rows: rows, pixels: recipe.applied(to: pixels))
+            let block = try read(rows)
             latest.append(block)
             return block
         }

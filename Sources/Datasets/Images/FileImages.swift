@@ -21,12 +21,11 @@ struct FileImages: ImageStore {
         _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, preprocessing: Preprocessing
     ) throws(DatasetError) {
         let format = format
-        let converter = PixelConverter(format: format, preprocessing: preprocessing, scale: .bytes)
         for (place, index) in range.enumerated() {
             let image = try imageResult { () throws(ImageError) in
                 try ImageFile(path: files[index]).transformed(by: transform)
             }
-            converter.convert(.bytes(image.values), 0..<1, to: target + place * format.size)
+            image.write(to: target + place * format.size, preprocessing, .bytes)
         }
     }
 }

@@ -27,14 +27,7 @@ struct ImageFile {
     /// The image as the network takes it, before preprocessing.
     func transformed(by transform: ImageTransform) throws(ImageError) -> PixelImage {
         let image = try decoded(for: transform)
-        let size = transform.resizedExtent(of: Extent(height: image.height, width: image.width))
-        guard size.height > 0, size.width > 0 else {
-            throw .vanishes(file: path, width: image.width, height: image.height, resized: "\(size)")
-        }
-        try PixelImage.check(width: size.width, height: size.height, file: path)
-        guard let window = transform.window(in: size) else {
-            throw .smallerThanCrop(file: path, resized: "\(size)", crop: "\(transform.crop)")
-        }
+        let (size, window) = try transform.placement(of: image.extent, file: path)
         return image.resized(to: size, window: window, transform.interpolation)
     }
 

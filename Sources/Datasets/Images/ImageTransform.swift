@@ -1,11 +1,5 @@
 import Tensors
 
-/// A part of an image.
-struct ImageWindow: Equatable {
-    let rows: Range<Int>
-    let columns: Range<Int>
-}
-
 /// How image files become a network's input: decoded, turned upright, resized and cropped at the center.
 package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     /// The size that an image is brought to.
@@ -17,9 +11,9 @@ package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// The size that an image is brought to.
-    package let resize: Resize
+    package private(set) var resize: Resize
     /// The size of the center crop.
-    package let crop: Extent
+    package private(set) var crop: Extent
     /// The interpolation.
     package let interpolation: Interpolation
     /// 3 for colour; 1 for grey, as PIL's mode L.
@@ -38,6 +32,13 @@ package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
     /// Resizes both sides and, if `crop` is given, crops at the center.
     package init(size: Extent, crop: Extent? = nil, interpolation: Interpolation) {
         (resize, self.crop, self.interpolation) = (.exact(size), crop ?? size, interpolation)
+    }
+
+    /// The same with another resize and crop.
+    func replacing(_ resize: Resize, crop: Extent) -> ImageTransform {
+        var transform = self
+        (transform.resize, transform.crop) = (resize, crop)
+        return transform
     }
 
     /// torchvision's evaluation on ImageNet: shorter side 256, bilinear, center crop 224×224.
@@ -70,6 +71,20 @@ package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The size to which a file's image is resized, and the position of the center crop in it. Throws where the crop does
+    /// not fit, and where nothing would be left or too much come of it.
+    func placement(of size: Extent, file: String) throws(ImageError) -> (size: Extent, crop: ImageWindow) {
+        let resized = resizedExtent(of: size)
+        guard resized.height > 0, resized.width > 0 else {
+            throw .vanishes(file: file, width: size.width, height: size.height, resized: "\(resized)")
+        }
+        try PixelImage.check(width: resized.width, height: resized.height, file: file)
+        guard let window = window(in: resized) else {
+            throw .smallerThanCrop(file: file, resized: "\(resized)", crop: "\(crop)")
+        }
+        return (resized, window)
+    }
+
     /// The position of the center crop; halves are rounded to even, as Python's `round` in torchvision does.
     func window(in size: Extent) -> ImageWindow? {
         guard size.height >= crop.height, size.width >= crop.width else { return nil }
@@ -79,39 +94,5 @@ package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
         }
         return ImageWindow(
             rows: middle(size.height, crop.height), columns: middle(size.width, crop.width))
-    }
-}
-
-/// A decoded image: 8 bits a value, [height, width, channels].
-struct PixelImage: Sendable, Equatable {
-    let height: Int
-    let width: Int
-    let channels: Int
-    var values: [UInt8]
-
-    /// Pixels that an image may have: from there on PIL warns of a decompression bomb.
-    static let mostPixels = 89_478_485
-
-    /// Throws where an image would have more than `mostPixels`.
-    static func check(width: Int, height: Int, file: String) throws(ImageError) {
-        let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
-        guard !overflow, pixels <= mostPixels else {
-            throw .tooLarge(file: file, width: width, height: height, limit: mostPixels)
-        }
-    }
-
-    /// Brightness of a colour image as PIL's mode L: ITU-R 601-2's luma in 16-bit fixed point, rounded.
-    var grey: PixelImage {
-        guard channels == 3 else { return self }
-        let luma = (0..<height * width).map { pixel in
-            Self.luma(values[pixel * 3], values[pixel * 3 + 1], values[pixel * 3 + 2])
-        }
-        return PixelImage(height: height, width: width, channels: 1, values: luma)
-    }
-
-    /// The brightness of a colour.
-    static func luma(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> UInt8 {
-        let sum = UInt32(red) * 19595 + UInt32(green) * 38470 + UInt32(blue) * 7471
-        return UInt8(truncatingIfNeeded: (sum + 0x8000) >> 16)
     }
 }

@@ -1,0 +1,114 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Tensors
+import Testing
+import Threads
+
+@testable import Datasets
+
+@Suite("The batch loader") struct BatchLoaderTests {
+    private let batches: [(epoch: Int, images: [Int])] = [
+        (0, [3, 1, 4]), (0, [0, 5]), (0, []), (1, [2]), (1, [5, 4, 3]), (1, [0, 1]), (1, []),
+    ]
+
+    private func open(_ count: Int, _ body: (TrainingSplit) throws -> Void) throws {
+        try MadeSplit.open(.bytes("images", [count, 8, 8, 3])) { split in
+            try body(TrainingSplit(split, augmentation: .cifar, preprocessing: .unit, seed: 1))
+        }
+    }
+
+    @Test("hands out batches in their order, with the same values", arguments: [1, 2, 5], [0, 1, 3, 20])
+    func order(threads: Int, ahead: Int) throws {
+        try open(6) { training in
+            let loader = BatchLoader(training, batches: batches, threads: threads, ahead: ahead)
+            for (epoch, images) in batches {
+                let values = try images.flatMap { try training.read($0, epoch: epoch) }
+                #expect(try loader.next() == Batch(epoch: epoch, images: images, values: values))
+            }
+            #expect(try loader.next() == nil)
+            #expect(try loader.next() == nil)
+        }
+    }
+
+    @Test("without batches has none")
+    func none() throws {
+        try open(1) { training in
+            let first = try BatchLoader(training, batches: [], threads: 3, ahead: 2).next()
+            #expect(first == nil)
+        }
+    }
+
+    @Test("may be given up early", arguments: [0, 1, 2])
+    func earlyEnd(taken: Int) throws {
+        try open(6) { training in
+            let many = Array(repeating: batches[0], count: 1000)
+            let loader = BatchLoader(training, batches: many, threads: 3, ahead: 2)
+            let found = try (0..<taken).map { _ in try loader.next()?.images }
+            #expect(found == Array(repeating: [3, 1, 4], count: taken))
+        }
+    }
+
+    @Test("begins no more images than its batches ahead have, and ends")
+    func bound() throws {
+        let queue = BatchQueue(Array(repeating: (epoch: 0, images: [0, 1, 2]), count: 9), ahead: 2)
+        let begun = Atomic(0)
+        let step = DispatchSemaphore(value: 0)
+        let workers = Parallel {
+            onThreads(4) { _ in
+                queue.work { image, _ in
+                    begun.wrappingAdd(1, ordering: .relaxed)
+                    step.signal()
+                    return [Float(image)]
+                }
+            }
+        }
+        for _ in 0..<6 { step.wait() }
+        #expect(try queue.next()?.values == [0, 1, 2])
+        for _ in 0..<3 { step.wait() }
+        queue.stop()
+        try workers.value()
+        #expect(begun.load(ordering: .relaxed) == 9)
+    }
+
+    @Test("throws at the batch of the first broken image, and again", arguments: [1, 2, 5])
+    func failure(threads: Int) throws {
+        try MadeFolder.with { folder in
+            try folder.images("0.png", "1.png", "2.png", "5.png", "6.png")
+            try folder.write("3.png", "text")
+            try folder.write("4.png", "text")
+            let split = try Split(path: folder.path, requiresLabels: false)
+            let training = try TrainingSplit(
+                split, augmentation: .imageNet(Extent(8)), preprocessing: .torch, seed: 0)
+            let error = ImageError.wrongFormat(
+                file: folder.path + "/4.png", found: "not a known image format")
+            for _ in 0..<10 {
+                let loader = BatchLoader(
+                    training, batches: [(0, [0, 1]), (0, [2]), (0, [5, 4, 3, 6]), (0, [3])], threads: threads,
+                    ahead: 4)
+                #expect(try loader.next()?.images == [0, 1])
+                #expect(try loader.next()?.images == [2])
+                #expect(throws: DatasetError.image(error)) { try loader.next() }
+                #expect(throws: DatasetError.image(error)) { try loader.next() }
+            }
+        }
+    }
+
+    @Test("ends with its computation's cancellation, on its threads too")
+    func cancellation() throws {
+        try open(6) { training in
+            let cancellation = Cancellation()
+            try Cancellation.$current.withValue(cancellation) {
+                let many = Array(repeating: batches[0], count: 1000)
+                let loader = BatchLoader(training, batches: many, threads: 2, ahead: 1)
+                _ = try loader.next()
+                cancellation.cancel()
+                #expect(throws: CancellationError.self) { try loader.next() }
+                // Elsewhere, where nothing was cancelled: its threads were.
+                Cancellation.$current.withValue(nil) {
+                    #expect(throws: CancellationError.self) { while try loader.next() != nil {} }
+                }
+            }
+        }
+    }
+}
