@@ -20,7 +20,7 @@ struct CalibratedParameters: Sendable {
         for name in plan.edits.names {
             switch plan.edits[name] {
             case .replace(let change)?: changed[name] = try parameters[name].map { try change($0.read()) }
-            case .insert(let tensor, _, _)?: changed[name] = tensor
+            case .insert(let tensor, _, _)?, .resize(let tensor)?: changed[name] = tensor
             case .remove?, nil: break
             }
         }

@@ -14,6 +14,11 @@ extension ParameterTable {
             switch edits[parameter.name] {
             case .remove: break
             case .replace(let change): edited.append(parameter.changed(by: change, path: path))
+            case .resize(let tensor):
+                edited.append(
+                    Parameter(name: parameter.name, shape: tensor.shape, elementType: parameter.elementType) {
+                        tensor
+                    })
             case .insert, nil: edited.append(parameter)
             }
             edited += inserted(.after, parameter, edits)

@@ -54,6 +54,7 @@ struct EditedTree {
             }
             try checkRange(new.values, of: name, in: dataset)
             try output.write(new.values, to: place, replacing: dataset)
+        case .resize(let tensor): try write(tensor, named: name, to: place, like: dataset)
         case .insert, nil: try output.copy(dataset, to: place)
         }
     }

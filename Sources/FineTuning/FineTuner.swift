@@ -43,6 +43,7 @@ package final class FineTuner {
     ///   - parameters: its parameters.
     ///   - imageShape: the shape of an image.
     ///   - standardized: kernels whose filters are to stay standardized.
+    ///   - raw: stored filters, where a layer standardizes them; else filters start as they are.
     ///   - frozen: names of parameters that stay as they are.
     ///   - classWeights: what the classes count for; nil for 1.
     ///   - keepsUnbiasedVariances: whether running variances have Bessel's correction, as in PyTorch.
@@ -51,9 +52,10 @@ package final class FineTuner {
     /// - Throws: `InferenceError`, `NetworkError`.
     package init(
         _ network: Network, parameters: ParameterTable, imageShape: Shape, standardized: Set<String> = [],
-        standardizationEpsilon: Double = 1e-10, frozen: Set<String> = [], classWeights: [Double]? = nil,
+        standardizationEpsilon: Double = 1e-10, raw: ParameterTable? = nil, frozen: Set<String> = [],
+        classWeights: [Double]? = nil,
         keepsUnbiasedVariances: Bool = true, options: FineTuningOptions, workers: Int,
-        workerBytes: Int = 256 << 20
+        workerBytes: Int = 256 << 20, imagesAtOnce: Int? = nil
     ) throws {
         let shapes = try network.shapes(forImage: imageShape)
         let hasBatchNorms = network.nodes.contains { $0.operation.isBatchNorm }
@@ -63,12 +65,13 @@ package final class FineTuner {
             epsilon: standardizationEpsilon, includesBatchNorms: mode != .frozen, frozen: frozen)
         trainer = try Trainer(
             network, parameters: parameters, shapes: shapes, taps: [network.output], layout: layout,
-            batch: options.batch, batchNorms: mode, workers: workers, workerBytes: workerBytes)
+            batch: options.batch, batchNorms: mode, workers: workers, workerBytes: workerBytes,
+            imagesAtOnce: imagesAtOnce)
         (self.network, self.parameters, self.options) = (network, parameters, options)
         classes = shapes[network.output].count
         imageSize = imageShape.count
         loss = CrossEntropy(classes: classes, smoothing: options.labelSmoothing, weights: classWeights)
-        values = try layout.values(in: parameters)
+        values = try layout.values(in: raw ?? parameters)
         optimizer = options.optimizer(count: layout.count)
         statistics =
             mode == .batch

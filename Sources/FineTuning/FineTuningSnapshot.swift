@@ -7,5 +7,10 @@ package struct FineTuningSnapshot: Sendable, Equatable {
     /// What the optimizer remembers.
     package var optimizer: [[Float]]
     /// Running statistics of batch norms.
-    package var statistics: [[Double]]
+    package var statistics: [[Float]]
+
+    /// Where a training stands.
+    package init(steps: Int, values: [Float], optimizer: [[Float]], statistics: [[Float]]) {
+        (self.steps, self.values, self.optimizer, self.statistics) = (steps, values, optimizer, statistics)
+    }
 }

@@ -5,7 +5,7 @@ import Training
 
 /// The running means and variances of a network's batch norms while it is trained: new = (1 − momentum)·old + momentum·batch.
 struct RunningStatistics: Sendable {
-    private var values: [String: [Double]] = [:]
+    private var values: [String: [Float]] = [:]
     private var norms: [Int: BatchNorm] = [:]
     private let momentum: Double
     private let isUnbiased: Bool
@@ -17,9 +17,8 @@ struct RunningStatistics: Sendable {
         for (index, node) in network.nodes.enumerated() {
             guard case .batchNorm(let norm) = node.operation else { continue }
             norms[index] = norm
-            values[norm.mean] = try weights.read(norm.mean, count: norm.channels).map(Double.init)
+            values[norm.mean] = try weights.read(norm.mean, count: norm.channels)
             values[norm.variance] = try weights.readVariance(norm.variance, count: norm.channels)
-                .map(Double.init)
         }
     }
 
@@ -33,20 +32,20 @@ struct RunningStatistics: Sendable {
 
     private mutating func blend(_ name: String, _ batch: [Double]) {
         guard let old = values[name] else { return }
-        values[name] = zip(old, batch).map { (1 - momentum) * $0 + momentum * $1 }
+        values[name] = zip(old, batch).map { Float((1 - momentum) * Double($0) + momentum * $1) }
     }
 
     /// All statistics by parameter name.
-    var tensors: [String: Tensor] { values.mapValues { Tensor($0.map { Float($0) }) } }
+    var tensors: [String: Tensor] { values.mapValues { Tensor($0) } }
 
     /// Names in order, for snapshots.
     var names: [String] { values.keys.sorted() }
 
     /// The values in the order of `names`.
-    var snapshot: [[Double]] { names.compactMap { values[$0] } }
+    var snapshot: [[Float]] { names.compactMap { values[$0] } }
 
     /// Goes on with other values, in the order of `names`.
-    mutating func resume(_ snapshot: [[Double]]) {
+    mutating func resume(_ snapshot: [[Float]]) {
         for (name, own) in zip(names, snapshot) { values[name] = own }
     }
 }

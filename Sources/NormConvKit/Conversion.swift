@@ -38,8 +38,9 @@ public struct Conversion: Sendable {
         self.preprocessing = preprocessing ?? model.preprocessing
         guard let options else {
             plan = ConversionPlan(unchanged: model.network)
-            for (name, tensor) in model.refreshed.sorted(by: { $0.key < $1.key }) {
-                plan.edits.set(name, .replace { _ in tensor })
+            for (name, tensor) in model.replacements.sorted(by: { $0.key < $1.key }) {
+                let isResized = model.checkpoint.parameters[name]?.shape != tensor.shape
+                plan.edits.set(name, isResized ? .resize(tensor) : .replace { _ in tensor })
             }
             try model.checkCopied(plan)
             return
@@ -64,6 +65,7 @@ public struct Conversion: Sendable {
         var kept = model.note ?? note.unchanged
         (kept.preprocess, kept.family) = (note.preprocess, note.family)
         (kept.batchEpsilons, kept.modules, kept.refresh) = (note.batchEpsilons, note.modules, note.refresh)
+        kept.fineTuning = note.fineTuning
         return kept
     }
 

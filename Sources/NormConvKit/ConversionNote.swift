@@ -35,6 +35,8 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     package var calibration: Calibration?
     /// How the batch norms' statistics were estimated anew before, if they were; nil in older files.
     package var refresh: Refresh?
+    /// How the network was fine-tuned, if it was; nil in older files.
+    package var fineTuning: FineTuning?
     /// The Python source of the Keras layer that standardizes its weights (`--ws layer`).
     package var kerasLayer: String?
     /// All group norms by layer: PyTorch's names record neither groups nor ε.
@@ -79,6 +81,24 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         package var seed: UInt64
         /// How batch variances were averaged.
         package var variance: RefreshReport.Variance
+    }
+
+    /// How a network was fine-tuned.
+    package struct FineTuning: Codable, Sendable, Equatable {
+        /// Training images.
+        package var images: Int
+        /// Outputs of the head.
+        package var classes: Int
+        /// Whether the head was a new one.
+        package var newHead: Bool
+        /// Steps up to the parameters that were written.
+        package var steps: Int
+        /// How it was trained.
+        package var settings: FineTuneReport.Settings
+        /// How images were drawn.
+        package var augmentation: String
+        /// Top-1 on the validation images.
+        package var top1: Double
     }
 
     /// The note of a conversion.
@@ -130,6 +150,17 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+extension ConversionNote.FineTuning {
+    /// What a report tells of it.
+    init(_ report: FineTuneReport) {
+        let round = report.kept.map { report.rounds[$0] }
+        self.init(
+            images: report.images, classes: report.classes, newHead: report.newHead,
+            steps: round?.step ?? report.steps.count, settings: report.settings,
+            augmentation: report.augmentation, top1: round?.top1 ?? 0)
     }
 }
 

@@ -4,7 +4,9 @@
 @_exported import Conversion
 @_exported import Datasets
 @_exported import Evaluation
+@_exported import FineTuning
 @_exported import Inference
 @_exported import Networks
 @_exported import Reports
 @_exported import Tensors
+@_exported import Training

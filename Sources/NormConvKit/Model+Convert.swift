@@ -159,6 +159,7 @@ extension Model {
         let epsilons = statedEpsilons.filter { remaining.contains($0.key) }
         note.batchEpsilons = epsilons.isEmpty ? nil : epsilons
         note.modules = otherModules.isEmpty ? nil : otherModules
+        note.fineTuning = fineTuning.map(ConversionNote.FineTuning.init) ?? self.note?.fineTuning
         note.refresh =
             refresh.map {
                 ConversionNote.Refresh(
@@ -254,6 +255,7 @@ extension Model {
         }
         return try KerasConfigEditor.convertedConfig(
             config, norms: norms, biasedConvolutions: Set(plan.biasedConvolutions),
-            standardizedConvolutions: plan.standardizedLayers(note))
+            standardizedConvolutions: plan.standardizedLayers(note),
+            outputs: newHead.map { [$0.layer: $0.outputs] } ?? [:])
     }
 }

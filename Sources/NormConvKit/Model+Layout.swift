@@ -7,13 +7,17 @@ import Tensors
 extension Model {
     /// The layout to write; nil to copy the file with the conversion's changes. Keras files whose kernels have outputs first
     /// always get a new file, because no Keras can load them.
+    ///
+    /// So does a network with a new head, as its parameters have other shapes.
     func outputLayout(_ layout: OutputLayout?) -> OutputLayout? {
-        if layout != nil || network.outputsFirstKernels.isEmpty { return layout }
+        if layout != nil || network.outputsFirstKernels.isEmpty && newHead == nil { return layout }
         return switch checkpoint.layout {
         case .kerasLegacy: .keras
         case .kerasArchive: .keras3
         case .kerasLegacyWeights, .kerasWeights: .weights
-        default: nil
+        case .torchFlat, .torchNested: .torch
+        case .torchZip, .torchShards, .torchLegacy, .torchScript, .pickle: .pth
+        case .safetensors, .safetensorsShards, .numpyArchive: .safetensors
         }
     }
 
@@ -22,7 +26,7 @@ extension Model {
         _ plan: ConversionPlan, config: JSON?, note: ConversionNote, layout: OutputLayout
     ) throws -> NewCheckpoint {
         var contents = try translated(plan, config: config, note: note, layout: layout)
-        contents.classNames = checkpoint.classNames
+        contents.classNames = classNames
         return contents
     }
 

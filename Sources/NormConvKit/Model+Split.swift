@@ -34,6 +34,8 @@ public struct SplitOptions: Sendable {
     public var decodesReduced = false
     /// The output of each class name.
     package var classes: ClassIndices?
+    /// Whether the network's outputs and their names do not matter, as its head is to be replaced.
+    package var ignoresOutputs = false
 
     /// The network's defaults.
     public init() {}
@@ -104,7 +106,7 @@ extension [Model] {
         // A file without class names is assumed to have the same classes as the others.
         let first = first { $0.classNames != nil } ?? self[0]
         let split = try first.split(path: path, options: options)
-        if options.requiresLabels, split.unplacedClasses != nil {
+        if options.requiresLabels, !options.ignoresOutputs, split.unplacedClasses != nil {
             for model in self { _ = try model.classes(of: split) }
         }
         guard let transform = split.transform else { return split }
@@ -131,9 +133,18 @@ extension ImageTransform {
     fileprivate var coloured: String { "\(self), \(channels == 1 ? "grey" : "colour")" }
 }
 
+extension Split {
+    /// The classes by name, for another split of the same data; nil where they have no names.
+    package var classIndices: ClassIndices? {
+        get throws { try classNames.map { try ClassIndices(names: $0, source: file) } }
+    }
+}
+
 extension Model {
     /// The names of the outputs, where the file has some.
-    var classNames: [String]? { checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 } }
+    var classNames: [String]? {
+        newHead.map(\.classNames) ?? checkpoint.classNames.flatMap { $0.isEmpty ? nil : $0 }
+    }
 
     /// Opens a split for this network. Image files are resized to its input. If labels are needed and the network's file has
     /// class names, the split's class names are looked up among them.
@@ -142,7 +153,7 @@ extension Model {
     /// cannot be computed.
     package func split(path: String, options: SplitOptions = SplitOptions()) throws -> Split {
         try naming(self.path) { try checkGraph() }
-        let named = try (options.requiresLabels ? classNames : nil).map { names in
+        let named = try (options.requiresLabels && !options.ignoresOutputs ? classNames : nil).map { names in
             try ClassIndices(names: names, source: self.path)
         }
         let split = try Split(
@@ -165,7 +176,9 @@ extension Model {
         } else if ![1, 3].contains(channels) {
             throw SplitFailure.noImageChannels(model: self.path, channels: channels)
         }
-        if options.requiresLabels, split.unplacedClasses != nil { _ = try classes(of: split) }
+        if options.requiresLabels, !options.ignoresOutputs, split.unplacedClasses != nil {
+            _ = try classes(of: split)
+        }
         return split
     }
 

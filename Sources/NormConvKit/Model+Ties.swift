@@ -24,6 +24,7 @@ extension Model {
         switch edits[parameter.name] {
         case .remove: nil
         case .replace(let change): try change(try parameter.read())
+        case .resize(let tensor): tensor
         case .insert, nil: try parameter.read()
         }
     }

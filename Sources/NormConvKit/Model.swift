@@ -3,6 +3,7 @@ import Datasets
 import Inference
 import Networks
 import OrderedJSON
+import Reports
 import Tensors
 
 /// A network and the file that it is in.
@@ -34,8 +35,12 @@ public struct Model: Sendable {
     package private(set) var precision = Precision.float32
     /// Whether outputs without an activation are what sigmoids would take.
     var readsSigmoid = false
-    /// Statistics of batch norms that were estimated anew, by parameter.
-    var refreshed: [String: Tensor] = [:]
+    /// Parameters that are others than the file's: statistics that were estimated anew, and what was trained.
+    var replacements: [String: Tensor] = [:]
+    /// How it was fine-tuned, if it was.
+    var fineTuning: FineTuneReport?
+    /// The head that took the file's place, if one did.
+    var newHead: NewHead?
     /// How, if they were.
     package internal(set) var refresh: RefreshReport?
     /// The configuration, in layouts that have one.
@@ -125,9 +130,9 @@ public struct Model: Sendable {
     /// are standardized when they are read.
     package var parameters: ParameterTable { stored.standardizing(for: network) }
 
-    /// The file's parameters, but for statistics that were estimated anew.
+    /// The file's parameters, but for those that were replaced.
     var stored: ParameterTable {
-        refreshed.isEmpty ? checkpoint.parameters : checkpoint.parameters.replacing(refreshed)
+        replacements.isEmpty ? checkpoint.parameters : checkpoint.parameters.replacing(replacements)
     }
 
     private static func noMatch(_ names: [String]) -> String {

@@ -6,6 +6,8 @@ package enum ParameterEdit: Sendable {
     /// The values become what the closure makes of the old ones, in their memory if nothing else has
     /// them: same shape, same element type.
     case replace(@Sendable (consuming Tensor) throws -> Tensor)
+    /// Another tensor of any shape, with the same element type. Only new files take it, not edited copies.
+    case resize(Tensor)
     /// A new parameter beside the existing parameter `neighbour`, whose element type it takes. Keras reads the
     /// weights of a layer by position, so the place matters.
     case insert(Tensor, Place, neighbour: String)

@@ -45,15 +45,18 @@ package final class Trainer {
     ///   - workers: threads; the result does not depend on it.
     ///   - workerBytes: what the values and gradients of the images that a thread takes at once may take; one image is always
     ///     taken, and all of a micro-batch where batch norms look at the batch.
+    ///   - imagesAtOnce: how many images a thread takes at once at most; nil for as many as fit.
     /// - Throws: `InferenceError`.
     package init(
         _ network: Network, parameters: ParameterTable, shapes: [Shape], taps: [Int],
         layout: ParameterLayout, batch: Int, batchNorms: BatchNormMode = .frozen,
-        workers: Int = ProcessInfo.processInfo.activeProcessorCount, workerBytes: Int = 256 << 20
+        workers: Int = ProcessInfo.processInfo.activeProcessorCount, workerBytes: Int = 256 << 20,
+        imagesAtOnce: Int? = nil
     ) throws {
         team = try TrainingTeam(
             TrainingPlan(network, shapes: shapes, taps: taps, layout: layout, batchNorms: batchNorms), layout,
-            parameters: parameters, batch: batch, workers: workers, workerBytes: workerBytes)
+            parameters: parameters, batch: batch, workers: workers, workerBytes: workerBytes,
+            imagesAtOnce: imagesAtOnce)
         self.layout = layout
         self.batch = team.batch
         self.batchNorms = batchNorms

@@ -25,12 +25,12 @@ final class TrainingTeam {
     /// turns of as many images each.
     init(
         _ plan: TrainingPlan, _ layout: ParameterLayout, parameters: ParameterTable, batch: Int, workers: Int,
-        workerBytes: Int = .max
+        workerBytes: Int = .max, imagesAtOnce: Int? = nil
     ) throws {
         let batch = max(batch, 1)
         microBatches = Self.microBatches(of: batch)
         let images = batch / microBatches
-        let most = max(workerBytes / max(plan.bytesPerImage, 1), 1)
+        let most = max(min(workerBytes / max(plan.bytesPerImage, 1), imagesAtOnce ?? .max), 1)
         let goesTogether = plan.batchNorms == .batch
         turns = goesTogether ? 1 : (1...images).first { images % $0 == 0 && images / $0 <= most } ?? images
         let turn = images / turns

@@ -125,7 +125,7 @@ struct CalibrationArguments: ParsableArguments {
         guard areGiven else { return conversion }
         let progress = StageLine(isOn: !quiet)
         defer { progress.finish() }
-        return try await endingEarly(quiet: quiet) {
+        return try await endingEarly("the calibration with the best network so far", quiet: quiet) {
             guard let split else {
                 return try await conversion.synthesized(
                     SynthesisOptions(images: calibrationImages, size: imageSize), options: options,
@@ -133,27 +133,6 @@ struct CalibrationArguments: ParsableArguments {
             }
             return try await conversion.calibrated(on: split, options: options, progress: progress.show)
         }
-    }
-
-    /// Runs a calibration that a first Ctrl-C ends with what it has.
-    private func endingEarly<Result: Sendable>(
-        quiet: Bool, _ body: () async throws -> Result
-    ) async throws -> Result {
-        let end = EarlyEnd()
-        Interruption.endsEarly.withLock {
-            $0 = {
-                guard end.request() else { return false }
-                if !quiet {
-                    Terminal.endLine()
-                    Terminal.note(
-                        "Ending the calibration with the best network so far. Press Ctrl-C again to stop without a file."
-                    )
-                }
-                return true
-            }
-        }
-        defer { Interruption.endsEarly.withLock { $0 = { false } } }
-        return try await EarlyEnd.$current.withValue(end) { try await body() }
     }
 
     /// The network with the statistics of its batch norms estimated anew; unchanged without `--refresh-statistics`.

@@ -2,6 +2,7 @@ import CCrashGuard
 import Foundation
 import NormConvKit
 import Synchronization
+import Threads
 
 /// One thread that computes nothing receives all signals. Ctrl-C and similar signals leave no temporary file, and no
 /// handler runs on a computing thread.
@@ -65,4 +66,23 @@ enum Interruption {
         Terminal.endLine()
         if let text = farewell.withLock({ $0 })() { Terminal.note(text) }
     }
+}
+
+/// Runs what a first Ctrl-C ends with what it has: `what` names it.
+func endingEarly<Result: Sendable>(
+    _ what: String, quiet: Bool, _ body: () async throws -> Result
+) async throws -> Result {
+    let end = EarlyEnd()
+    Interruption.endsEarly.withLock {
+        $0 = {
+            guard end.request() else { return false }
+            if !quiet {
+                Terminal.endLine()
+                Terminal.note("Ending \(what). Press Ctrl-C again to stop without a file.")
+            }
+            return true
+        }
+    }
+    defer { Interruption.endsEarly.withLock { $0 = { false } } }
+    return try await EarlyEnd.$current.withValue(end) { try await body() }
 }

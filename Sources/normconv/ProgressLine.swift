@@ -9,18 +9,23 @@ final class ProgressLine: Sendable {
         /// Images of an earlier run.
         var before = 0
         var shown: ContinuousClock.Instant?
+        var title: String
     }
-    private let title: String
     private let isOn: Bool
     private let start = ContinuousClock.now
     private let state: Mutex<State>
 
     /// Shows the line at once.
     init(_ title: String, total: Int, isOn: Bool) {
-        self.title = OneLine.printable(title)
-        state = Mutex(State(total: total))
+        state = Mutex(State(total: total, title: OneLine.printable(title)))
         self.isOn = isOn && Terminal.showsProgress
         advance(0)
+    }
+
+    /// The line with another title.
+    func titled(_ title: String) -> ProgressLine {
+        state.withLock { $0.title = OneLine.printable(title) }
+        return self
     }
 
     /// Excludes the images of an earlier run from the rate. `advance` must count them too.
@@ -42,7 +47,7 @@ final class ProgressLine: Sendable {
             state.shown = .now
             Terminal.progress(
                 ProgressText(
-                    title, images: state.done, before: state.before, of: state.total,
+                    state.title, images: state.done, before: state.before, of: state.total,
                     seconds: (.now - start) / .seconds(1)))
         }
     }

@@ -10,16 +10,18 @@ package enum KerasConfigEditor {
     ///   - biasedConvolutions: Paths of convolutions that get a bias.
     ///   - standardizedConvolutions: Paths of convolutions that become `StandardizedConv2D` layers, which standardize
     ///     their weights themselves, and the ε of that.
+    ///   - outputs: Paths of dense layers or convolutions that get another number of outputs.
     /// - Throws: `NetworkError.malformedConfiguration` where a path names no such layer.
     package static func convertedConfig(
         _ config: JSON, norms: [String: GroupNorm], biasedConvolutions: Set<String> = [],
-        standardizedConvolutions: [String: Double] = [:]
+        standardizedConvolutions: [String: Double] = [:], outputs: [String: Int] = [:]
     ) throws(NetworkError) -> JSON {
         var edit = KerasConfigEdit(
             norms: norms, biasedConvolutions: biasedConvolutions,
-            standardizedConvolutions: standardizedConvolutions)
+            standardizedConvolutions: standardizedConvolutions, outputs: outputs)
         let converted = try edit.model(config, path: "")
         let wanted = Set(norms.keys).union(biasedConvolutions).union(standardizedConvolutions.keys)
+            .union(outputs.keys)
         if let missing = wanted.subtracting(edit.found).min() {
             throw .malformedConfiguration(at: "layers", expected: "a layer '\(missing)'")
         }
@@ -31,16 +33,18 @@ private struct KerasConfigEdit {
     let norms: [String: GroupNorm]
     let biasedConvolutions: Set<String>
     let standardizedConvolutions: [String: Double]
+    let outputs: [String: Int]
     /// Paths that were edited.
     var found: Set<String> = []
 
     init(
         norms: [String: GroupNorm], biasedConvolutions: Set<String>,
-        standardizedConvolutions: [String: Double]
+        standardizedConvolutions: [String: Double], outputs: [String: Int]
     ) {
         self.norms = norms
         self.biasedConvolutions = biasedConvolutions
         self.standardizedConvolutions = standardizedConvolutions
+        self.outputs = outputs
     }
 
     /// Settings of batch normalization that group normalization sets itself or does not have. What is left
@@ -99,6 +103,16 @@ private struct KerasConfigEdit {
             return Self.groupNormalization(for: layer, norm)
         }
         var layer = layer
+        if let outputs = outputs[layerPath] {
+            guard let config = layer["config"],
+                let setting = ["units", "filters"].first(where: { config[$0] != nil })
+            else {
+                throw .malformedConfiguration(
+                    at: "layer '\(layerPath)'", expected: "a number of units or filters, found \(className)")
+            }
+            found.insert(layerPath)
+            layer = layer.setting("config", config.setting(setting, .int(outputs)))
+        }
         if let epsilon = standardizedConvolutions[layerPath] {
             guard className == "Conv2D" else {
                 throw .unsupportedLayer(layer: layerPath, className: "\(className) with standardized weights")

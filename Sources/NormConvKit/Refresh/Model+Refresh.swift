@@ -51,14 +51,14 @@ extension Model {
                 data: run.split.file, images: result.images, batch: result.batch, seed: run.seed,
                 variance: result.variance, norms: [])
             for case (let layer, .batchNorm(let norm)) in network.nodes.map({ ($0.layer, $0.operation) })
-            where model.refreshed[norm.mean] == nil {
+            where model.replacements[norm.mean] == nil {
                 guard let new = result.averages.average(of: norm.mean) else { continue }
                 try Self.check(new, layer)
                 let old = try [norm.mean, norm.variance].map { try stored[$0]?.read().values ?? [] }
                 report.norms.append(
                     RefreshReport.Norm(layer, epsilon: norm.epsilon, old: (old[0], old[1]), new: new))
-                model.refreshed[norm.mean] = Tensor(new.mean.map { Float($0) })
-                model.refreshed[norm.variance] = Tensor(new.variance.map { Float($0) })
+                model.replacements[norm.mean] = Tensor(new.mean.map { Float($0) })
+                model.replacements[norm.variance] = Tensor(new.variance.map { Float($0) })
             }
             model.refresh = report
             return model

@@ -1,0 +1,50 @@
+/// A short search for the learning rate: each rate trains for a few steps from the start, and the loss on images that
+/// were held out tells them apart.
+package struct RateSearch: Sendable {
+    /// What a rate reached.
+    package struct Trial: Sendable, Codable, Equatable {
+        /// The rate.
+        package var rate: Double
+        /// The loss on held-out images; nil where it was not finite.
+        package var loss: Double?
+    }
+
+    /// The rates, smallest first.
+    package let rates: [Double]
+    /// Steps of each.
+    package let steps: Int
+
+    /// For a training with these options: a tenth of its steps, from 12 to 60, at seven rates a factor of 3 apart.
+    package init(_ options: FineTuningOptions) {
+        steps = min(max(options.steps / 10, 12), 60, max(options.steps, 1))
+        rates =
+            switch options.optimizer {
+            case .sgd: [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1]
+            case .adamw: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01]
+            }
+    }
+
+    /// Tries rates from the smallest on, until two in a row are worse than the best so far. Returns the trials.
+    package func run(
+        _ trial: (_ rate: Double, _ steps: Int) throws -> Double?
+    ) rethrows -> [Trial] {
+        var trials: [Trial] = []
+        var worse = 0
+        for rate in rates {
+            let loss = try trial(rate, steps).flatMap { $0.isFinite ? $0 : nil }
+            let best = trials.compactMap(\.loss).min()
+            trials.append(Trial(rate: rate, loss: loss))
+            worse = best.map { (loss ?? .infinity) > $0 } == true ? worse + 1 : 0
+            if worse == 2 { break }
+        }
+        return trials
+    }
+
+    /// The rate of the lowest loss; the lower one of equals. Nil where no loss is below `start`.
+    package static func best(_ trials: [Trial], start: Double) -> Double? {
+        let best = trials.filter { ($0.loss ?? .infinity) < start }.min {
+            ($0.loss ?? .infinity) < ($1.loss ?? .infinity)
+        }
+        return best?.rate
+    }
+}

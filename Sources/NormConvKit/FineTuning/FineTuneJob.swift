@@ -1,0 +1,161 @@
+import Datasets
+import Evaluation
+import FineTuning
+import Networks
+import Reports
+import Tensors
+import Threads
+import Training
+
+/// A fine-tuning: what is trained on which images, worked out and checked before anything is computed.
+package struct FineTuneJob: Sendable {
+    /// The network, with its new head if it gets one.
+    package let model: Model
+    package let training: TrainingSplit
+    package let validation: Split
+    package let options: FineTuneOptions
+    let labels: [Int]
+    let frozen: Set<String>
+    let classWeights: [Double]?
+    let standardized: (names: Set<String>, epsilon: Double)
+    let classes: Int
+
+    /// Checks that network, images and options fit one another.
+    package init(
+        _ model: Model, on training: Split, validating validation: Split, options: FineTuneOptions
+    ) throws {
+        guard model.network.input.dimensions == 2 else {
+            throw FineTuningFailure.notImages(
+                file: model.path, found: model.network.input.dimensions == 3 ? "volumes" : "steps in time")
+        }
+        guard let labels = training.labels else { throw FineTuningFailure.noLabels(file: training.file) }
+        guard validation.labels != nil else { throw FineTuningFailure.noLabels(file: validation.file) }
+        guard training.count >= options.training.batch else {
+            throw FineTuningFailure.batchTooLarge(
+                file: training.file, found: training.count, batch: options.training.batch)
+        }
+        try naming(model.path) { try model.checkGraph() }
+        if model.network.finalActivation?.activation == .sigmoid {
+            throw FineTuningFailure.sigmoidHead(file: model.path)
+        }
+        let preprocessing = options.preprocessing ?? model.preprocessing
+        let drawn = try TrainingSplit(
+            training, augmentation: options.augmentation, preprocessing: preprocessing,
+            seed: options.training.seed)
+        try validation.check(preprocessing)
+        let most = (labels + (validation.labels ?? [])).max() ?? 0
+        let named = max(training.classNames?.count ?? 0, most + 1)
+        let ready =
+            options.keepsHead
+            ? model : try model.withNewHead(outputs: named, classNames: training.classNames)
+        classes = try naming(model.path) { try ready.outputCount(imageShape: drawn.shape) }
+        if options.keepsHead {
+            for split in [training, validation] {
+                try split.checkClasses(classes, of: model.path)
+                if let most = split.labels?.max(), most >= classes {
+                    throw SplitFailure.classesUnclear(
+                        split: split.file, classes: most + 1, model: model.path, outputs: classes)
+                }
+            }
+        }
+        (self.model, self.training, self.validation) = (ready, drawn, validation)
+        (self.options, self.labels) = (options, labels)
+        frozen = try ready.frozenParameters(options.frozen)
+        standardized = try naming(model.path) { try ready.standardizedKernels() }
+        classWeights = options.classWeights == .balanced ? Self.balanced(labels, classes: classes) : nil
+    }
+
+    /// images / (classes that occur · images of the class); 0 for classes without images.
+    private static func balanced(_ labels: [Int], classes: Int) -> [Double] {
+        var counts = [Int](repeating: 0, count: classes)
+        for label in labels { counts[label] += 1 }
+        let occurring = Double(counts.count { $0 > 0 })
+        return counts.map { $0 == 0 ? 0 : Double(labels.count) / (occurring * Double($0)) }
+    }
+
+    /// Throws what writing the network would throw, before it is trained.
+    package func check(_ output: ConversionOutput) throws {
+        try Conversion(model, nil, preprocessing: options.preprocessing).check(output)
+    }
+
+    /// A tuner at the start, with other options where they are given.
+    func tuner(_ training: FineTuningOptions) throws -> FineTuner {
+        try naming(model.path) {
+            try FineTuner(
+                model.logits, parameters: model.parameters, imageShape: self.training.shape,
+                standardized: standardized.names, standardizationEpsilon: standardized.epsilon,
+                raw: model.stored, frozen: frozen, classWeights: classWeights,
+                keepsUnbiasedVariances: !model.network.family.isKeras, options: training,
+                workers: options.workers, workerBytes: options.memory / 4,
+                imagesAtOnce: options.imagesAtOnce)
+        }
+    }
+
+    /// The network with a tuner's parameters.
+    func model(_ tensors: [String: Tensor]) -> Model {
+        var model = model
+        model.replacements.merge(tensors) { _, new in new }
+        return model
+    }
+
+    /// How the network does on a split.
+    func scores(_ tensors: [String: Tensor], on split: Split) throws -> Evaluation {
+        let model = model(tensors)
+        let outputs = try split.run(
+            [model], preprocessing: training.preprocessing, workers: options.workers)[0]
+        return try split.evaluate(outputs)
+    }
+
+    /// Steps of a pass over the training images; a last batch that is not full is left out.
+    var stepsPerEpoch: Int { max(training.count / options.training.batch, 1) }
+
+    /// The images of each step from one on, and the epoch in which they are drawn.
+    func batches(from first: Int, to end: Int, of places: [Int]? = nil) -> [(epoch: Int, images: [Int])] {
+        let batch = options.training.batch
+        let allowed = places.map(Set.init)
+        let perEpoch = max((places?.count ?? training.count) / batch, 1)
+        var result: [(epoch: Int, images: [Int])] = []
+        var (epoch, order): (Int, [Int]) = (-1, [])
+        for step in first..<max(first, end) {
+            if step / perEpoch != epoch {
+                epoch = step / perEpoch
+                order = training.order(epoch: epoch).filter { allowed?.contains($0) ?? true }
+            }
+            let start = step % perEpoch * batch
+            result.append((epoch, (start..<start + batch).map { order[$0 % order.count] }))
+        }
+        return result
+    }
+}
+
+extension Model {
+    /// Parameters that patterns name. Throws where a pattern names none, or all are named.
+    func frozenParameters(_ patterns: [String]) throws -> Set<String> {
+        let trained = ParameterLayout(network, standardized: [], epsilon: 0, includesBatchNorms: true)
+            .entries.map(\.name)
+        var frozen: Set<String> = []
+        for pattern in patterns {
+            let matching = trained.filter { Self.matches($0, pattern[...]) }
+            guard !matching.isEmpty else {
+                throw FineTuningFailure.nothingFrozen(file: path, pattern: pattern, names: trained)
+            }
+            frozen.formUnion(matching)
+        }
+        guard frozen.count < trained.count else { throw FineTuningFailure.allFrozen(file: path) }
+        return frozen
+    }
+
+    /// `*` stands for any characters, and the end may be missing: `layer1` names `layer1.0.conv1.weight`.
+    static func matches(_ name: String, _ pattern: Substring) -> Bool {
+        let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
+        guard name.hasPrefix(parts[0]) else { return false }
+        var rest = name.dropFirst(parts[0].count)
+        if parts.count == 1 { return rest.isEmpty || [".", "/"].contains(rest.first) }
+        for part in parts.dropFirst() where !part.isEmpty {
+            guard let found = rest.range(of: part) else { return false }
+            rest = rest[found.upperBound...]
+        }
+        return parts.last?.isEmpty == true || rest.isEmpty || [".", "/"].contains(rest.first)
+            || name.hasSuffix(parts.last ?? "")
+    }
+}

@@ -1,0 +1,193 @@
+import Datasets
+import Evaluation
+import FineTuning
+import Reports
+import Tensors
+import Threads
+import Training
+
+/// What a training tells on its way.
+package enum FineTuneEvent: Sendable {
+    /// A learning rate of a number of them is tried.
+    case searching(trial: Int, of: Int)
+    /// So many images of how many are trained on, `before` of them in an earlier sitting; the loss of the last step.
+    case training(images: Int, of: Int, loss: Double, before: Int)
+    /// The network is evaluated.
+    case evaluated(FineTuneReport.Round)
+}
+
+/// Carries out a fine-tuning.
+package struct FineTuneRun {
+    private let job: FineTuneJob
+    private let stateFile: String?
+    private let events: (FineTuneEvent, FineTuneReport) throws -> Void
+    private var before = 0
+    private var report: FineTuneReport
+    private var best: [String: Tensor]?
+    private var clock = ContinuousClock.now
+
+    /// - Parameters:
+    ///   - job: what is to be done.
+    ///   - stateFile: where the state is kept between rounds; nil for nowhere.
+    ///   - events: is told how far things are, and the report so far.
+    package init(
+        _ job: FineTuneJob, stateFile: String? = nil,
+        events: @escaping (FineTuneEvent, FineTuneReport) throws -> Void = { _, _ in }
+    ) throws {
+        (self.job, self.stateFile, self.events) = (job, stateFile, events)
+        report = job.report
+    }
+
+    /// Trains. Returns the network with its new parameters.
+    ///
+    /// Throws `FineTuningFailure`, `CancellationError`, and what reading images throws.
+    package mutating func run() throws -> (model: Model, report: FineTuneReport) {
+        var options = job.options.training
+        let resumed = try stateFile.flatMap { try FineTuneState.read($0, of: job.description) }
+        if let resumed {
+            (report, best) = (resumed.report, resumed.best)
+        } else if job.options.searchesRate {
+            report.settings.learningRate = try search()
+        }
+        options.learningRate = report.settings.learningRate
+        let tuner = try job.tuner(options)
+        report.parameters = tuner.parameterCount
+        if let resumed, !tuner.resume(resumed.snapshot) {
+            throw FineTuningFailure.otherTraining(
+                file: stateFile ?? "", found: "other parameters", expected: "those of \(job.model.path)")
+        }
+        if resumed == nil { try evaluate(tuner, tensors: tuner.tensors, training: nil) }
+        let loader = BatchLoader(
+            job.training, batches: job.batches(from: tuner.steps, to: options.steps),
+            threads: job.options.workers, ahead: 4)
+        try train(tuner, loader)
+        let isLast = best == nil || job.options.keeps == .last
+        let tensors = isLast ? tuner.tensors : best ?? tuner.tensors
+        report.kept = isLast ? report.rounds.count - 1 : bestRound
+        report.classResults = try job.scores(tensors, on: job.validation).classes.map {
+            .init(name: $0.name ?? "\($0.index)", images: $0.images, hits: $0.correct)
+        }
+        var model = job.model(tensors)
+        model.fineTuning = report
+        return (model, report)
+    }
+
+    /// The round with the highest top-1, the first of equals; not the one before the training.
+    private var bestRound: Int? {
+        report.rounds.indices.dropFirst().max { first, second in
+            let (a, b) = (report.rounds[first], report.rounds[second])
+            return (a.top1, -(a.loss ?? .infinity)) < (b.top1, -(b.loss ?? .infinity))
+        }
+    }
+
+    // MARK: Steps
+
+    private mutating func train(_ tuner: FineTuner, _ loader: BatchLoader) throws {
+        var since: [FineTuner.Step] = []
+        (clock, before) = (.now, tuner.steps)
+        while tuner.steps < tuner.options.steps {
+            guard !EarlyEnd.isRequested else {
+                report.endedEarly = .interrupted
+                break
+            }
+            guard let batch = try loader.next() else { break }
+            let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
+            guard step.loss.isFinite, step.gradientNorm.isFinite else {
+                throw FineTuningFailure.diverged(file: job.model.path, step: tuner.steps, rate: step.rate)
+            }
+            since.append(step)
+            add(step, number: tuner.steps)
+            let size = batch.images.count
+            try events(
+                .training(
+                    images: tuner.steps * size, of: tuner.options.steps * size, loss: step.loss,
+                    before: before * size), report)
+            guard tuner.steps % job.roundLength == 0 || tuner.steps == tuner.options.steps else { continue }
+            try endRound(tuner, &since)
+            if isOutOfPatience {
+                report.endedEarly = .patience
+                break
+            }
+        }
+        if !since.isEmpty { try endRound(tuner, &since) }
+    }
+
+    private mutating func add(_ step: FineTuner.Step, number: Int) {
+        report.steps.append(
+            .init(
+                step: number, epoch: Double(number - 1) / Double(job.stepsPerEpoch), learningRate: step.rate,
+                loss: step.loss, top1: Double(step.hits) / Double(job.options.training.batch),
+                gradientNorm: step.gradientNorm))
+    }
+
+    private var isOutOfPatience: Bool {
+        guard let patience = job.options.patience, let bestRound else { return false }
+        return report.rounds.count - 1 - bestRound >= patience
+    }
+
+    // MARK: Rounds
+
+    private mutating func endRound(_ tuner: FineTuner, _ since: inout [FineTuner.Step]) throws {
+        let seconds = (ContinuousClock.now - clock) / .seconds(1)
+        report.seconds += seconds
+        let tensors = tuner.tensors
+        try evaluate(tuner, tensors: tensors, training: (since, seconds))
+        if bestRound == report.rounds.count - 1 { best = tensors }
+        if let stateFile {
+            try FineTuneState(
+                description: job.description, report: report, snapshot: tuner.snapshot, best: best
+            ).write(to: stateFile)
+        }
+        since = []
+        clock = .now
+    }
+
+    private mutating func evaluate(
+        _ tuner: FineTuner, tensors: [String: Tensor], training: (steps: [FineTuner.Step], seconds: Double)?
+    ) throws {
+        let scores = try job.scores(tensors, on: job.validation)
+        let images = training.map { $0.steps.count * job.options.training.batch } ?? 0
+        let count = Double(max(training?.steps.count ?? 1, 1))
+        let round = FineTuneReport.Round(
+            step: tuner.steps, epoch: Double(tuner.steps) / Double(job.stepsPerEpoch),
+            trainingLoss: training.map { $0.steps.reduce(0) { $0 + $1.loss } / count },
+            trainingTop1: training.map {
+                Double($0.steps.reduce(0) { $0 + $1.hits }) / Double(max(images, 1))
+            },
+            loss: scores.nll?.value, top1: scores.top1.value,
+            imagesPerSecond: training.map { $0.seconds > 0 ? Double(images) / $0.seconds : 0 })
+        report.rounds.append(round)
+        try events(.evaluated(round), report)
+    }
+
+    // MARK: Rate
+
+    /// The rate whose short training has the lowest loss on a part of the training images that it does not see.
+    private mutating func search() throws -> Double {
+        let search = RateSearch(job.options.training)
+        let order = job.training.order(epoch: -1)
+        let heldOut = Array(order.prefix(min(256, order.count / 4)))
+        let others = Array(order.dropFirst(heldOut.count))
+        let batches = job.batches(from: 0, to: search.steps, of: others)
+        let start = try job.loss(job.tuner(job.options.training).tensors, on: heldOut)
+        var number = 0
+        let trials = try search.run { rate, steps in
+            number += 1
+            try events(.searching(trial: number, of: search.rates.count), report)
+            var options = job.options.training
+            (options.learningRate, options.steps, options.schedule) = (rate, steps, .cosine)
+            let tuner = try job.tuner(options)
+            let loader = BatchLoader(job.training, batches: batches, threads: job.options.workers, ahead: 4)
+            while let batch = try loader.next(), !EarlyEnd.isRequested {
+                let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
+                guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
+            }
+            return try job.loss(tuner.tensors, on: heldOut)
+        }
+        report.search = trials.map { .init(rate: $0.rate, loss: $0.loss) }
+        guard let best = RateSearch.best(trials, start: start) else {
+            throw FineTuningFailure.noRate(file: job.model.path, rates: trials.map(\.rate))
+        }
+        return best
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import Tensors
+
+/// Why a network was not fine-tuned.
+package enum FineTuningFailure: Error, Equatable, CustomStringConvertible {
+    /// A network that ends in no dense layer or 1×1 convolution of its own.
+    case noHead(file: String, found: String)
+    /// A head whose outputs are sigmoids.
+    case sigmoidHead(file: String)
+    /// Images without labels.
+    case noLabels(file: String)
+    /// A batch of more images than there are.
+    case batchTooLarge(file: String, found: Int, batch: Int)
+    /// Images of training and validation that differ in size.
+    case sizesDiffer(file: String, found: String, expected: String)
+    /// A pattern that names no parameter.
+    case nothingFrozen(file: String, pattern: String, names: [String])
+    /// Patterns that leave nothing to train.
+    case allFrozen(file: String)
+    /// A loss that is not finite.
+    case diverged(file: String, step: Int, rate: Double)
+    /// A search in which no rate lowered the loss.
+    case noRate(file: String, rates: [Double])
+    /// A state of another training.
+    case otherTraining(file: String, found: String, expected: String)
+    /// Volumes or steps.
+    case notImages(file: String, found: String)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .noHead(let file, let found):
+            "\(file): the network ends in \(found), expected a dense layer or a 1×1 convolution of its own as classifier; "
+                + "--keep-head trains it as it is"
+        case .sigmoidHead(let file):
+            "\(file): the outputs are sigmoids, expected one output for each class (softmax); networks with sigmoids are not fine-tuned"
+        case .noLabels(let file): "\(file): found no labels, expected one for each image"
+        case .batchTooLarge(let file, let found, let batch):
+            "\(file): found \(found.counted("image")), expected at least one batch of \(batch); give a smaller --batch"
+        case .sizesDiffer(let file, let found, let expected):
+            "\(file): images are \(found), expected \(expected) as in training; set --resize and --crop"
+        case .nothingFrozen(let file, let pattern, let names):
+            "\(file): no parameter matches --freeze '\(pattern)'; the network has \(names.listed())"
+        case .allFrozen(let file): "\(file): --freeze leaves no parameter to train"
+        case .diverged(let file, let step, let rate):
+            "\(file): the loss is not finite at step \(step) with a learning rate of \(rate.short): give a lower --lr, such as "
+                + "\((rate / 10).short), or --clip 1"
+        case .noRate(let file, let rates):
+            "\(file): none of the learning rates \(rates.map(\.short).joined(separator: ", ")) lowers the loss on held-out images; "
+                + "check the labels and --preprocess, or give --lr"
+        case .otherTraining(let file, let found, let expected):
+            "\(file): the state of another training: found \(found), expected \(expected); give another file to --resume"
+        case .notImages(let file, let found):
+            "\(file): the network takes \(found), expected images; volumes and steps are not fine-tuned"
+        }
+    }
+}
+
+extension Double {
+    /// Three digits: `0.00125`, `3e-05`.
+    package var short: String {
+        guard isFinite, self != 0 else { return "\(self)" }
+        let digits = 2 - Int(log10(abs(self)).rounded(.down))
+        let scale = pow(10, Double(digits))
+        return "\((self * scale).rounded() / scale)"
+    }
+}

@@ -1,0 +1,164 @@
+import ArgumentParser
+import Foundation
+import NormConvKit
+import Threads
+
+struct FineTune: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "finetune",
+        abstract: "Fine-tunes a network on labelled images.",
+        discussion: """
+            EXAMPLES
+              normconv finetune resnet-gn.h5 pets.h5 --data train --validate val
+              normconv finetune resnet50.safetensors pets.safetensors --data train --validate val --batch 4 --epochs 10
+              normconv finetune resnet.h5 tuned.h5 --data train.npz --validate test.npz --bn frozen --lr 0.003
+              normconv finetune gn.h5 tuned.h5 --data train --validate val --log train.csv --html report.html
+              normconv finetune gn.h5 tuned.h5 --data train --validate val --resume tuned.state
+
+            Every network that eval scores can be fine-tuned. The head is replaced by one of zeros with an output for each class of the
+            training images. Filters that convert standardized stay standardized. The training images of a data set with several parts are
+            read from --data, the validation or test images from --validate; the file may be the same. The output remembers how it was
+            trained.
+
+            After each pass over the images (but five to twenty times in all) the network is evaluated on the validation images; the
+            parameters with the highest top-1 are written. Ctrl-C ends the training early and writes them; a second Ctrl-C stops without
+            a file. With --resume a training that was stopped goes on, and gives the same file.
+            """)
+
+    @Argument(help: "The network.", completion: .file())
+    var input: String
+
+    @Argument(help: "The file to write.", completion: .file())
+    var output: String
+
+    @Option(
+        help: "The training images with labels: a folder, a list, or a file of arrays.", completion: .file())
+    var data: String
+
+    @Option(name: .customLong("validate"), help: "The validation images with labels.", completion: .file())
+    var validation: String
+
+    @OptionGroup var training: FineTuneArguments
+
+    @Option(help: "Write the parameters of the best round (highest validation top-1), or the last.")
+    var keep = FineTuneOptions.Keeps.best
+
+    @Option(help: "End the training after this number of evaluations without a better one.")
+    var patience: Int?
+
+    @Option(
+        help: """
+            Keep the state of the training in this file after each evaluation, and go on from it if it exists. The file is removed \
+            at the end.
+            """, completion: .file())
+    var resume: String?
+
+    @Option(help: "Write every step to this CSV file, after each evaluation.", completion: .file())
+    var log: String?
+
+    @Option(
+        help:
+            "raw, unit, torch, caffe, tf, or MEAN,STD, as in eval. Default: the one stored in the file, otherwise the network family's.",
+        transform: Preprocessing.init(parsing:))
+    var preprocess: Preprocessing?
+
+    @Option(help: "Number of threads. Does not change the result. Default: all cores.")
+    var workers: Int?
+
+    @Option(
+        help:
+            "The layout of the output, as --layout of convert. Default: by the output's extension, otherwise the input's."
+    )
+    var outputLayout: LayoutArgument?
+
+    @Flag(help: "Overwrite the output and the file of --log if they exist.")
+    var force = false
+
+    @OptionGroup var images: ImageOptions
+
+    @OptionGroup var labels: LabelledSplitOptions
+
+    @OptionGroup var architecture: ArchitectureOptions
+
+    @OptionGroup var outputOptions: OutputOptions
+
+    func validate() throws {
+        if let workers, !(1...1024).contains(workers) {
+            throw ValidationError("--workers must be between 1 and 1024.")
+        }
+        if let patience, patience < 1 { throw ValidationError("--patience must be at least 1.") }
+        let files = [output, resume, log].compactMap(\.self).map(AtomicFile.resolved)
+        if Set(files).count < files.count {
+            throw ValidationError("The output files must have different names.")
+        }
+    }
+
+    func run() async throws {
+        let file = ConversionOutput(
+            output, layout: outputLayout?.choice ?? .byName, replaces: force ? .another : .nothing)
+        try file.check(beside: architecture.files + labels.inputs)
+        for path in [resume, log].compactMap(\.self) {
+            try OutputIsInput.check(path, [input, data, validation] + architecture.files + labels.inputs)
+        }
+        if let log { try AtomicFile.check(log, overwrite: force || resume != nil) }
+        let job = try job()
+        try job.check(file)
+        let (model, report) = try await train(job)
+        var written = report
+        written.output = output
+        _ = try model.keepingNorms().write(to: file)
+        try writeLog(written)
+        if let resume { try? FileManager.default.removeItem(atPath: resume) }
+        try outputOptions.show(written, written.lines)
+    }
+
+    /// The network, the images and the options.
+    private func job() throws -> FineTuneJob {
+        let model = try architecture.models([input], quiet: outputOptions.quiet)[0]
+        let training = try split(data, model, takesTrainingPart: true)
+        let validation = try split(
+            self.validation, model, takesTrainingPart: false, classes: self.training.keepHead ? nil : training
+        )
+        var options = self.training.options(
+            images: training.count, workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
+        options.augmentation = try self.training.augmentation(for: training)
+        options.preprocessing = preprocess
+        (options.keeps, options.patience) = (keep, patience)
+        return try FineTuneJob(model, on: training, validating: validation, options: options)
+    }
+
+    /// Opens labelled images. With a new head, classes are those of the training images.
+    private func split(
+        _ path: String, _ model: Model, takesTrainingPart: Bool, classes: Split? = nil
+    ) throws -> Split {
+        var options = try labels.splitOptions
+        options.takesTrainingPart = takesTrainingPart
+        options.ignoresOutputs = !training.keepHead
+        if options.classes == nil { options.classes = try classes?.classIndices }
+        return try images.split(
+            path, for: [model], options: options, preprocessing: preprocess, quiet: outputOptions.quiet)
+    }
+
+    /// Trains, until the end or a first Ctrl-C.
+    private func train(_ job: FineTuneJob) async throws -> (Model, FineTuneReport) {
+        let line = FineTuneLine(isOn: !outputOptions.quiet)
+        defer { line.finish() }
+        return try await endingEarly("the training with the best network so far", quiet: outputOptions.quiet)
+        {
+            let (stateFile, log, force) = (resume, log, force || resume != nil)
+            return try await computing {
+                var run = try FineTuneRun(job, stateFile: stateFile) { event, report in
+                    line.show(event)
+                    guard case .evaluated = event, let log else { return }
+                    try AtomicFile.write(
+                        Data(report.csv.utf8), to: log, overwrite: force || report.rounds.count > 1)
+                }
+                return try run.run()
+            }
+        }
+    }
+
+    private func writeLog(_ report: FineTuneReport) throws {
+        if let log { try AtomicFile.write(Data(report.csv.utf8), to: log, overwrite: true) }
+    }
+}

@@ -1,0 +1,244 @@
+import ArgumentParser
+import NormConvKit
+
+/// How a network is trained.
+struct FineTuneArguments: ParsableArguments {
+    @Option(
+        help: """
+            bit (BiT-HyperRule: SGD, the rate rises during the first fifth of the steps and falls to a tenth at 2/5, 3/5 and 4/5; \
+            resize, random crop, flip) or plain (the rate follows a cosine; random resized crop, flip).
+            """)
+    var recipe = RecipeArgument.bit
+
+    @Option(help: "Images per step; 1 works.")
+    var batch = 32
+
+    @Option(
+        help: """
+            Images per thread that are computed at once, to save memory. Does not change the batch. Not with --bn train, which needs \
+            the whole batch.
+            """)
+    var microBatch: Int?
+
+    @Option(
+        help: """
+            Steps of the training. Default: BiT's 500 for fewer than 20,000 images, 10,000 for fewer than 500,000, otherwise \
+            20,000, but no more than 100 epochs.
+            """)
+    var steps: Int?
+
+    @Option(help: "Passes over the training images, instead of --steps.")
+    var epochs: Double?
+
+    @Option(
+        help: """
+            The highest learning rate, or auto: a short search, in which some training images are held out. Default: auto.
+            """)
+    var lr = RateArgument.auto
+
+    @Option(help: "sgd (momentum 0.9) or adamw.")
+    var optimizer = FineTuningOptions.Descent.sgd
+
+    @Option(help: "Momentum of sgd.")
+    var momentum = 0.9
+
+    @Option(help: "Weight decay, as in PyTorch.")
+    var weightDecay = 0.0
+
+    @Option(help: "Limit for the norm of the gradient, such as 1. Default: none.")
+    var clip: Double?
+
+    @Option(help: "Label smoothing, 0 to below 1.")
+    var labelSmoothing = 0.0
+
+    @Option(
+        help:
+            "Mixup with shares from Beta(ALPHA, ALPHA); 0 for none. Default: 0.1 from 20,000 images on with --recipe bit, otherwise 0."
+    )
+    var mixup: Double?
+
+    @Option(help: "equal, or balanced: every class counts the same.")
+    var classWeights = FineTuneOptions.ClassWeights.equal
+
+    @Option(
+        help: """
+            Batch norms: train (normalize with the batch), eval (with the running statistics; gamma and beta are trained) or frozen \
+            (nothing changes, as torchvision's FrozenBatchNorm2d).
+            """)
+    var bn = BatchNormArgument.train
+
+    @Option(help: "Share of a batch in the running statistics, as PyTorch's momentum.")
+    var bnMomentum = 0.1
+
+    @Option(
+        help: """
+            Standardized filters: layer (gradients pass through the standardization, filters stay standardized) or baked (plain \
+            weights).
+            """)
+    var ws = FineTuningOptions.Standardization.layer
+
+    @Flag(help: "Train the network's own head. Default: a new one of zeros with one output for each class.")
+    var keepHead = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Parameters that stay as they are: the start of their names, with * for any characters, such as 'layer1' or '*bn*'. May \
+            be repeated.
+            """, valueName: "pattern"))
+    var freeze: [String] = []
+
+    @Option(
+        help: """
+            How training images change: auto (the recipe's; for arrays a random crop with a margin, and flips), bit (resize, random \
+            crop), imagenet (random resized crop), cifar (random crop with a margin), or none.
+            """)
+    var augment = AugmentArgument.auto
+
+    @Flag(help: "Do not flip images left to right: for digits, text, or where left and right differ.")
+    var noFlip = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Random colours: the strength for brightness, contrast and saturation, such as 0.4, or four such as 0.4:0.4:0.4:0.1 with the hue.",
+            valueName: "strength"))
+    var colorJitter: ColorJitter?
+
+    @Option(help: "Random seed for the images' order, their augmentation and mixup.")
+    var seed: UInt64 = 0
+
+    func validate() throws {
+        if steps != nil, epochs != nil { throw ValidationError("--steps and --epochs exclude each other.") }
+        guard (1...4096).contains(batch) else { throw ValidationError("--batch must be between 1 and 4096.") }
+        guard (steps ?? 1) >= 1 else { throw ValidationError("--steps must be at least 1.") }
+        guard (epochs ?? 1) > 0, (epochs ?? 1).isFinite else {
+            throw ValidationError("--epochs must be more than 0.")
+        }
+        if let microBatch {
+            guard microBatch >= 1 else { throw ValidationError("--micro-batch must be at least 1.") }
+        }
+        guard (0..<1).contains(labelSmoothing) else {
+            throw ValidationError("--label-smoothing must be 0 or more, and below 1.")
+        }
+        guard (0..<1).contains(momentum) else {
+            throw ValidationError("--momentum must be 0 or more, and below 1.")
+        }
+        guard weightDecay >= 0, weightDecay.isFinite, mixup ?? 0 >= 0, (mixup ?? 0).isFinite else {
+            throw ValidationError("--weight-decay and --mixup must be 0 or more.")
+        }
+        guard clip ?? 1 > 0 else { throw ValidationError("--clip must be more than 0.") }
+        guard bnMomentum > 0, bnMomentum <= 1 else {
+            throw ValidationError("--bn-momentum must be more than 0, and at most 1.")
+        }
+    }
+
+    /// The options for so many training images.
+    func options(images: Int, workers: Int) -> FineTuneOptions {
+        var options = FineTuneOptions(workers: workers)
+        options.training.batch = batch
+        options.training.steps = steps(images: images)
+        options.training.learningRate = lr.rate ?? options.training.learningRate
+        options.training.schedule = recipe == .bit ? .bit : .cosine
+        options.training.optimizer = optimizer
+        (options.training.momentum, options.training.weightDecay) = (momentum, weightDecay)
+        options.training.labelSmoothing = labelSmoothing
+        options.training.mixup = mixup ?? (recipe == .bit && images >= 20_000 ? 0.1 : 0)
+        options.training.clipping = clip
+        (options.training.batchNorms, options.training.batchNormMomentum) = (bn.mode, bnMomentum)
+        options.training.standardization = ws
+        options.training.seed = seed
+        options.searchesRate = lr.rate == nil
+        options.keepsHead = keepHead
+        options.frozen = freeze
+        options.classWeights = classWeights
+        options.imagesAtOnce = microBatch
+        return options
+    }
+
+    /// BiT's steps, which are for batches of 512: a small data set is not seen more than a hundred times.
+    private func steps(images: Int) -> Int {
+        if let steps { return steps }
+        let perEpoch = max(images / batch, 1)
+        if let epochs { return max(Int((epochs * Double(perEpoch)).rounded()), 1) }
+        return min(images < 20_000 ? 500 : images < 500_000 ? 10_000 : 20_000, 100 * perEpoch)
+    }
+
+    /// How images of a split are drawn.
+    func augmentation(for split: Split) throws -> Augmentation {
+        var augmentation = try augment.augmentation(for: split, recipe)
+        if noFlip { augmentation.flips = false }
+        augmentation.jitter = colorJitter
+        return augmentation
+    }
+}
+
+/// `--recipe`.
+enum RecipeArgument: String, ExpressibleByArgument, CaseIterable {
+    case bit, plain
+}
+
+/// `--bn`.
+enum BatchNormArgument: String, ExpressibleByArgument, CaseIterable {
+    case train, eval, frozen
+
+    var mode: BatchNormMode {
+        switch self {
+        case .train: .batch
+        case .eval: .running
+        case .frozen: .frozen
+        }
+    }
+}
+
+/// `--lr`: a number, or `auto`.
+struct RateArgument: ExpressibleByArgument {
+    /// Nil for a search.
+    var rate: Double?
+
+    static let auto = RateArgument(rate: nil)
+
+    init(rate: Double?) { self.rate = rate }
+
+    init?(argument: String) {
+        if argument == "auto" { return }
+        guard let rate = Double(argument), rate > 0, rate.isFinite else { return nil }
+        self.rate = rate
+    }
+
+    var defaultValueDescription: String { rate.map { "\($0)" } ?? "auto" }
+}
+
+/// `--augment`.
+enum AugmentArgument: String, ExpressibleByArgument, CaseIterable {
+    case auto, bit, imagenet, cifar, none
+
+    func augmentation(for split: Split, _ recipe: RecipeArgument) throws -> Augmentation {
+        let size = Extent(height: split.height, width: split.width)
+        switch self {
+        case .none: return .none
+        case .imagenet: return .imageNet(size)
+        case .cifar: return Augmentation(crop: .padded(margin: max(split.height / 8, 1)), flips: true)
+        case .bit:
+            // 160 for a crop of 128, or 512 for 480.
+            let original = try split.originalSize()
+            let isSmall = original.height * original.width < 96 * 96
+            func resized(_ side: Int) -> Int { isSmall ? side * 5 / 4 : (side * 16 + 14) / 15 }
+            let larger = Extent(height: resized(size.height), width: resized(size.width))
+            return Augmentation(crop: .random(resize: .exact(larger), size: size), flips: true)
+        case .auto:
+            guard split.files != nil else {
+                return try Self.cifar.augmentation(for: split, recipe)
+            }
+            return try (recipe == .bit ? Self.bit : Self.imagenet).augmentation(for: split, recipe)
+        }
+    }
+}
+
+extension ColorJitter: ExpressibleByArgument {
+    public init?(argument: String) { self.init(parsing: argument) }
+}
+
+extension FineTuningOptions.Descent: ExpressibleByArgument {}
+extension FineTuningOptions.Standardization: ExpressibleByArgument {}
+extension FineTuneOptions.ClassWeights: ExpressibleByArgument {}
+extension FineTuneOptions.Keeps: ExpressibleByArgument {}
