@@ -14,13 +14,16 @@ package struct RateSearch: Sendable {
     /// Steps of each.
     package let steps: Int
 
+    /// Rates for SGD, a factor of about 3 apart.
+    package static let grid = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1]
+
     /// For a training with these options: a tenth of its steps, from 12 to 60, at seven rates a factor of 3 apart.
     package init(_ options: FineTuningOptions) {
         steps = min(max(options.steps / 10, 12), 60, max(options.steps, 1))
         rates =
             switch options.optimizer {
-            case .sgd: [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1]
-            case .adamw: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01]
+            case .sgd: Self.grid
+            case .adamw: Self.grid.map { $0 / 10 }
             }
     }
 

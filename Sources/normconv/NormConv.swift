@@ -23,7 +23,7 @@ struct NormConv: ParsableCommand {
         version: normconvVersion,
         subcommands: [
             Inspect.self, Convert.self, Eval.self, Sweep.self, Merge.self, Diff.self,
-            FineTune.self, Benchmark.self,
+            FineTune.self, Experiment.self, Benchmark.self,
         ])
 
     /// Waits on the main thread, so that commands may be asynchronous. An asynchronous `main` would hand that thread to

@@ -73,6 +73,20 @@ package struct FineTuneJob: Sendable {
         return counts.map { $0 == 0 ? 0 : Double(labels.count) / (occurring * Double($0)) }
     }
 
+    /// The same network and images with other options that change no more than the seed and the steps.
+    func with(_ options: FineTuneOptions) throws -> FineTuneJob {
+        try FineTuneJob(self, options)
+    }
+
+    private init(_ job: FineTuneJob, _ options: FineTuneOptions) throws {
+        (model, validation, labels) = (job.model, job.validation, job.labels)
+        (frozen, classWeights, classes) = (job.frozen, job.classWeights, job.classes)
+        (standardized, self.options) = (job.standardized, options)
+        training = try TrainingSplit(
+            job.training.split, augmentation: job.training.augmentation,
+            preprocessing: job.training.preprocessing, seed: options.training.seed)
+    }
+
     /// Throws what writing the network would throw, before it is trained.
     package func check(_ output: ConversionOutput) throws {
         try Conversion(model, nil, preprocessing: options.preprocessing).check(output)

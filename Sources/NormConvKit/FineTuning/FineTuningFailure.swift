@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 import Tensors
 
 /// Why a network was not fine-tuned.
@@ -53,6 +54,13 @@ package enum FineTuningFailure: Error, Equatable, CustomStringConvertible {
         case .notImages(let file, let found):
             "\(file): the network takes \(found), expected images; volumes and steps are not fine-tuned"
         }
+    }
+}
+
+extension FileFailure {
+    /// Whether a batch norm would get a single value.
+    var isSingleValue: Bool {
+        if case InferenceError.singleValue = cause { true } else { false }
     }
 }
 

@@ -1,0 +1,93 @@
+import Conversion
+import Training
+
+/// What an experiment trains: the network as it is, or converted in one of several ways.
+package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
+    /// Batch norms, in one of three modes: `bn`, `bn-eval`, `bn-frozen`.
+    case batchNorms(BatchNormMode)
+    /// Group norms whose gamma and beta come from the statistics: `gn`, `gn+ws`.
+    case groupNorms(standardized: Bool, start: Start)
+    /// Gamma and beta copied, filters standardized, as most tools do: `copy`.
+    case copied
+    /// Gamma 1 and beta 0, as Opacus does: `reset`.
+    case reset
+
+    /// How group norms begin.
+    package enum Start: Sendable, Hashable {
+        /// From the stored statistics.
+        case statistics
+        /// Fitted to the training images without labels: `gn:calibrated`.
+        case calibrated
+        /// With a constant of alternating sign, so many deviations high, before each norm: `gn:steady`, `gn:steady=32`.
+        case steady(Double)
+    }
+
+    /// The accepted texts.
+    package static let forms =
+        "bn, bn-eval, bn-frozen, gn, gn+ws, gn:calibrated, gn+ws:calibrated, gn:steady, gn:steady=K, copy, reset"
+
+    /// Parses one of `forms`; nil for another text.
+    package init?(parsing text: String) {
+        switch text {
+        case "bn": self = .batchNorms(.batch)
+        case "bn-eval": self = .batchNorms(.running)
+        case "bn-frozen": self = .batchNorms(.frozen)
+        case "copy": self = .copied
+        case "reset": self = .reset
+        default:
+            let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            guard ["gn", "gn+ws"].contains(parts[0]) else { return nil }
+            let standardized = parts[0] == "gn+ws"
+            switch parts.count == 1 ? "statistics" : String(parts[1]) {
+            case "statistics" where parts.count == 1:
+                self = .groupNorms(standardized: standardized, start: .statistics)
+            case "calibrated": self = .groupNorms(standardized: standardized, start: .calibrated)
+            case "steady" where !standardized: self = .groupNorms(standardized: false, start: .steady(8))
+            case let start where start.hasPrefix("steady=") && !standardized:
+                guard let height = Double(start.dropFirst(7)), height > 0, height.isFinite else { return nil }
+                self = .groupNorms(standardized: false, start: .steady(height))
+            default: return nil
+            }
+        }
+    }
+
+    /// As it is parsed.
+    package var description: String {
+        switch self {
+        case .batchNorms(.batch): return "bn"
+        case .batchNorms(.running): return "bn-eval"
+        case .batchNorms(.frozen): return "bn-frozen"
+        case .copied: return "copy"
+        case .reset: return "reset"
+        case .groupNorms(let standardized, let start):
+            let name = standardized ? "gn+ws" : "gn"
+            switch start {
+            case .statistics: return name
+            case .calibrated: return name + ":calibrated"
+            case .steady(8): return name + ":steady"
+            case .steady(let height):
+                return name + ":steady=" + (Int(exactly: height).map(String.init) ?? "\(height)")
+            }
+        }
+    }
+
+    /// What batch norms do in training.
+    var batchNorms: BatchNormMode { if case .batchNorms(let mode) = self { mode } else { .frozen } }
+
+    /// The conversion's options; nil where batch norms stay.
+    func conversionOptions(groups: GroupPolicy) -> ConversionOptions? {
+        switch self {
+        case .batchNorms: nil
+        case .groupNorms(let standardized, .steady(let height)):
+            ConversionOptions(
+                groups: groups, weightStandardization: standardized ? .on : .off, addsBias: true,
+                steadiness: height)
+        case .groupNorms(let standardized, _):
+            ConversionOptions(groups: groups, weightStandardization: standardized ? .on : .off)
+        case .copied:
+            ConversionOptions(groups: groups, initialization: .copy, weightStandardization: .on)
+        case .reset:
+            ConversionOptions(groups: groups, initialization: .copy, weightStandardization: .off)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Calibration
+import Conversion
+import Datasets
+import FineTuning
+
+/// An experiment: which arms at which batch sizes, with what budget.
+package struct ExperimentOptions: Sendable {
+    /// The networks that are trained.
+    package var arms: [ExperimentArm]
+    /// The batch sizes.
+    package var batchSizes: [Int]
+    /// Groups of the converted networks.
+    package var groups = GroupPolicy.auto
+    /// Trainings of each cell.
+    package var seeds = 3
+    /// Images that each training sees, with repetitions.
+    package var imagesSeen: Int
+    /// What all trainings have in common: optimizer, schedule, clipping, …; batch, rate and steps are the experiment's.
+    package var training = FineTuningOptions()
+    /// Whether the network keeps its head.
+    package var keepsHead = false
+    /// How images are drawn.
+    package var augmentation = Augmentation.none
+    /// What is done to pixels; nil for what goes with the network.
+    package var preprocessing: Preprocessing?
+    /// How networks are calibrated.
+    package var calibration = CalibrationOptions()
+    /// Trainings at once; the result does not depend on it.
+    package var workers: Int
+
+    package init(arms: [ExperimentArm], batchSizes: [Int], imagesSeen: Int, workers: Int) {
+        (self.arms, self.batchSizes) = (arms, batchSizes)
+        (self.imagesSeen, self.workers) = (imagesSeen, workers)
+    }
+}

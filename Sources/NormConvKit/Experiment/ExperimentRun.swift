@@ -1,0 +1,232 @@
+import Calibration
+import Checkpoints
+import Conversion
+import Datasets
+import FineTuning
+import Foundation
+import Reports
+import Synchronization
+import Tensors
+import Threads
+
+/// Carries out an experiment, cell by cell. What is done is kept in a folder, so that it can go on later.
+package struct ExperimentRun {
+    private let model: Model
+    private let training: Split
+    private let validation: Split
+    private let options: ExperimentOptions
+    private let folder: ExperimentFolder
+    private let progress: (ExperimentProgress, ExperimentReport) throws -> Void
+
+    /// - Parameters:
+    ///   - model: the network with batch norms.
+    ///   - training: labelled images to train on, and to calibrate on without their labels.
+    ///   - validation: labelled images that are looked at once for each training, at its end.
+    ///   - options: what is trained.
+    ///   - folder: where networks and results are kept.
+    ///   - progress: is told what is being done, and the report so far.
+    package init(
+        _ model: Model, on training: Split, testing validation: Split, options: ExperimentOptions,
+        folder: String,
+        progress: @escaping (ExperimentProgress, ExperimentReport) throws -> Void = { _, _ in }
+    ) throws {
+        guard
+            model.network.nodes.contains(where: { if case .batchNorm = $0.operation { true } else { false } })
+        else {
+            throw ConvertFailure.nothingToConvert(
+                path: model.path, isBiT: model.network.family == .bit,
+                architecture: model.network.architecture)
+        }
+        if let size = options.batchSizes.max(), size > training.count {
+            throw FineTuningFailure.batchTooLarge(file: training.file, found: training.count, batch: size)
+        }
+        (self.model, self.training, self.validation, self.options) = (model, training, validation, options)
+        (self.folder, self.progress) = (try ExperimentFolder(folder), progress)
+    }
+
+    /// Trains what is missing. Returns the report.
+    package func run() async throws -> ExperimentReport {
+        let first = try job(model, arm: options.arms[0], batch: options.batchSizes[0])
+        var report = try folder.report(like: report(first))
+        for (place, arm) in options.arms.enumerated() {
+            let missing = options.batchSizes.filter { report.cell("\(arm)", $0) == nil }
+            if missing.isEmpty { continue }
+            let start = try await network(of: arm, report, place)
+            for batch in missing {
+                let done = report.cells.count
+                let said = { [progress] (stage: ExperimentProgress.Stage) in
+                    try progress(
+                        ExperimentProgress(
+                            arm: "\(arm)", batchSize: batch, stage: stage, done: done,
+                            of: options.arms.count * options.batchSizes.count), report)
+                }
+                let cell = try cell(arm, start, batch, said)
+                report.cells.append(cell)
+                try folder.write(report)
+                try said(.done(cell))
+            }
+        }
+        return report
+    }
+
+    private func report(_ job: FineTuneJob) -> ExperimentReport {
+        let training = options.training
+        var settings: [ExperimentReport.Setting] = [
+            .init("optimizer", training.optimizer.rawValue), .init("schedule", training.schedule.rawValue),
+            .init("weight decay", "\(training.weightDecay)"),
+            .init("clip", training.clipping.map { "\($0)" } ?? "none"),
+            .init("groups", options.groups.description),
+            .init("augmentation", options.augmentation.description),
+            .init("preprocessing", job.training.preprocessing.description), .init("seed", "\(training.seed)"),
+        ]
+        if training.optimizer == .sgd { settings.insert(.init("momentum", "\(training.momentum)"), at: 1) }
+        return ExperimentReport(
+            version: normconvVersion, model: model.title, data: self.training.file,
+            validation: validation.file,
+            images: self.training.count, validationImages: validation.count,
+            imageShape: job.training.shape.extents, classes: job.classes, newHead: !options.keepsHead,
+            settings: settings, imagesSeen: options.imagesSeen, seeds: options.seeds,
+            arms: options.arms.map(\.description), batchSizes: options.batchSizes)
+    }
+
+    // MARK: Networks
+
+    /// The network that an arm begins with: from the folder, if it was made before.
+    private func network(
+        of arm: ExperimentArm, _ report: ExperimentReport, _ place: Int
+    ) async throws -> Model {
+        guard let conversion = arm.conversionOptions(groups: options.groups) else { return model }
+        let file = folder.network(arm, like: model.path)
+        if !FileManager.default.fileExists(atPath: file) {
+            var made = try model.converting(conversion, preprocessing: options.preprocessing)
+            if case .groupNorms(_, .calibrated) = arm {
+                let told = ExperimentProgress(
+                    arm: "\(arm)", batchSize: nil, stage: .calibrating, done: report.cells.count,
+                    of: options.arms.count * options.batchSizes.count)
+                try progress(told, report)
+                made = try await made.calibrated(on: training, options: options.calibration)
+            }
+            try made.write(to: file)
+        }
+        var network = try Model(path: file)
+        if arm == .reset { network.resetGroupNorms() }
+        return network
+    }
+
+    private func job(_ network: Model, arm: ExperimentArm, batch: Int) throws -> FineTuneJob {
+        var tuning = FineTuneOptions(workers: 1)
+        tuning.training = options.training
+        (tuning.training.batch, tuning.training.batchNorms) = (batch, arm.batchNorms)
+        tuning.training.steps = max(options.imagesSeen / batch, 1)
+        (tuning.keepsHead, tuning.augmentation) = (options.keepsHead, options.augmentation)
+        tuning.preprocessing = options.preprocessing ?? model.preprocessing
+        return try FineTuneJob(network, on: training, validating: validation, options: tuning)
+    }
+
+    // MARK: Cells
+
+    private func cell(
+        _ arm: ExperimentArm, _ network: Model, _ batch: Int,
+        _ said: (ExperimentProgress.Stage) throws -> Void
+    ) throws -> ExperimentReport.Cell {
+        let start = ContinuousClock.now
+        func cell(_ obstacle: String?) -> ExperimentReport.Cell {
+            .init(
+                arm: "\(arm)", batchSize: batch, learningRate: nil, trials: [], errors: [], diverged: 0,
+                seconds: (ContinuousClock.now - start) / .seconds(1), obstacle: obstacle)
+        }
+        let job = try job(network, arm: arm, batch: batch)
+        do { _ = try job.tuner(job.options.training) } catch let failure as FileFailure
+            where failure.isSingleValue
+        {
+            return cell("a batch of one image has no variance in some norms")
+        }
+        try said(.searching)
+        let trials = try trials(job)
+        guard let rate = trials.filter({ $0.loss != nil }).min(by: { ($0.loss ?? 0) < ($1.loss ?? 0) })?.rate
+        else { return cell("the training diverges at every learning rate") }
+        try said(.training)
+        let results = try errors(job, rate: rate)
+        var cell = cell(nil)
+        (cell.learningRate, cell.trials) = (rate, trials)
+        cell.errors = results.map { $0 ?? 1 - 1 / Double(job.classes) }
+        cell.diverged = results.count { $0 == nil }
+        return cell
+    }
+
+    /// Short trainings of a quarter of the budget at each rate, whose loss on training images that were held out is
+    /// compared. Several at once, each on one thread.
+    private func trials(_ job: FineTuneJob) throws -> [FineTuneReport.Trial] {
+        let order = job.training.order(epoch: -1)
+        let heldOut = Array(order.prefix(min(256, order.count / 4)))
+        let others = Array(order.dropFirst(heldOut.count))
+        let steps = max(job.options.training.steps / 4, min(job.options.training.steps, 8))
+        let batches = job.batches(from: 0, to: steps, of: others)
+        let rates = RateSearch(job.options.training).rates
+        let losses = Mutex([Double?](repeating: nil, count: rates.count))
+        try inParallel(
+            rates.count, threads: options.workers, worker: { _ in },
+            body: { _, place in
+                var options = job.options.training
+                (options.learningRate, options.steps) = (rates[place], steps)
+                guard let tuner = try Self.trained(job, options, batches) else { return }
+                let loss = try job.loss(tuner.tensors, on: heldOut)
+                if loss.isFinite { losses.withLock { $0[place] = loss } }
+            })
+        return zip(rates, losses.withLock(\.self)).map { .init(rate: $0, loss: $1) }
+    }
+
+    /// The test error of each seed; nil where the training diverged.
+    private func errors(_ job: FineTuneJob, rate: Double) throws -> [Double?] {
+        let results = Mutex([Double?](repeating: nil, count: options.seeds))
+        let validation = validation
+        try inParallel(
+            options.seeds, threads: options.workers, worker: { _ in },
+            body: { _, seed in
+                var tuning = job.options
+                tuning.training.learningRate = rate
+                tuning.training.seed &+= UInt64(seed)
+                let own = try job.with(tuning)
+                let batches = own.batches(from: 0, to: tuning.training.steps)
+                guard let tuner = try Self.trained(own, tuning.training, batches) else { return }
+                let scores = try own.scores(tuner.tensors, on: validation)
+                results.withLock { $0[seed] = 1 - scores.top1.value }
+            })
+        return results.withLock(\.self)
+    }
+
+    /// Trains; nil where the loss is not finite at some step.
+    private static func trained(
+        _ job: FineTuneJob, _ options: FineTuningOptions, _ batches: [(epoch: Int, images: [Int])]
+    ) throws -> FineTuner? {
+        let tuner = try job.tuner(options)
+        let loader = BatchLoader(job.training, batches: batches, threads: 1, ahead: 2)
+        while let batch = try loader.next() {
+            try Cancellation.check()
+            let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
+            guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
+        }
+        return tuner
+    }
+}
+
+/// What an experiment is doing.
+package struct ExperimentProgress: Sendable {
+    /// The arm.
+    package var arm: String
+    /// The batch size; nil where the arm's network is made.
+    package var batchSize: Int?
+    /// What is done with it.
+    package var stage: Stage
+    /// Cells that are done, and all.
+    package var done: Int
+    package var of: Int
+
+    /// What is done.
+    package enum Stage: Sendable {
+        case calibrating
+        case searching
+        case training
+        case done(ExperimentReport.Cell)
+    }
+}

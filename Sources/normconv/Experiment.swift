@@ -1,0 +1,231 @@
+import ArgumentParser
+import Foundation
+import NormConvKit
+import Threads
+
+struct Experiment: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "experiment",
+        abstract:
+            "Fine-tunes a network with BatchNorm and with GroupNorm at several batch sizes and compares the errors.",
+        discussion: """
+            EXAMPLES
+              normconv experiment resnet.h5 --data train --validate test --output results
+              normconv experiment resnet.h5 --data train --validate test --output results --batch-sizes 1,4,16 \\
+                  --arms bn,bn-frozen,gn+ws:calibrated --html results.html
+
+            An arm is the network as it is, or converted:
+              bn, bn-eval, bn-frozen   batch norms: normalizing with the batch; with the running statistics; frozen
+              gn, gn+ws                group norms, also with standardized filters
+              gn:calibrated, gn+ws:calibrated   the same, fitted to the training images without labels
+              gn:steady, gn:steady=K   with a constant before each norm (convert --add-bias --steady 8, or K)
+              copy                     gamma and beta copied, filters standardized
+              reset                    gamma 1, beta 0, as Opacus does
+
+            All arms have the same budget of images, the same learning rates to choose from and the same seeds. Each arm and batch size
+            gets the rate whose short training (a quarter of the budget) has the lowest loss on training images that it does not see. The
+            test images are looked at once for each training, at its end.
+
+            Networks and results are kept in the folder of --output. The same command goes on where it was stopped; other arms and batch
+            sizes may be added.
+            """)
+
+    @Argument(help: "The network with batch norms.", completion: .file())
+    var input: String
+
+    @Option(help: "The training images with labels.", completion: .file())
+    var data: String
+
+    @Option(name: .customLong("validate"), help: "The test images with labels.", completion: .file())
+    var validation: String
+
+    @Option(help: "The folder for networks and results.", completion: .directory)
+    var output: String
+
+    @Option(help: "Batch sizes, separated by commas.")
+    var batchSizes = BatchSizes([1, 2, 4, 16, 64])
+
+    @Option(help: "Arms, separated by commas.")
+    var arms = ArmList(["bn", "bn-frozen", "gn", "gn+ws", "gn+ws:calibrated", "gn:steady", "copy", "reset"])
+
+    @Option(help: "Groups of the converted networks, as in convert.")
+    var groups = GroupPolicy.auto
+
+    @Option(help: "Trainings for each arm and batch size, with different seeds.")
+    var seeds = 3
+
+    @Option(help: "Images that each training sees. Default: twice the training images.")
+    var imagesSeen: Int?
+
+    @Option(help: "sgd (momentum 0.9) or adamw.")
+    var optimizer = FineTuningOptions.Descent.sgd
+
+    @Option(help: "Weight decay, as in PyTorch.")
+    var weightDecay = 0.0
+
+    @Option(help: "Limit for the norm of the gradient; 0 for none.")
+    var clip = 1.0
+
+    @Flag(help: "Train the network's own head. Default: a new one of zeros with one output for each class.")
+    var keepHead = false
+
+    @Option(help: "How training images change, as in finetune: auto, bit, imagenet, cifar or none.")
+    var augment = AugmentArgument.auto
+
+    @Flag(help: "Do not flip images left to right.")
+    var noFlip = false
+
+    @Option(help: "The first random seed.")
+    var seed: UInt64 = 0
+
+    @Option(
+        help:
+            "raw, unit, torch, caffe, tf, or MEAN,STD, as in eval. Default: the one stored in the file, otherwise the network family's.",
+        transform: Preprocessing.init(parsing:))
+    var preprocess: Preprocessing?
+
+    @Option(
+        help:
+            "Number of trainings at once, each on one thread. Does not change the results. Default: all cores."
+    )
+    var workers: Int?
+
+    @OptionGroup var images: ImageOptions
+
+    @OptionGroup var labels: LabelledSplitOptions
+
+    @OptionGroup var architecture: ArchitectureOptions
+
+    @OptionGroup var outputOptions: OutputOptions
+
+    func validate() throws {
+        if let size = batchSizes.sizes.first(where: { !(1...4096).contains($0) }) {
+            throw ValidationError("--batch-sizes must be between 1 and 4096, not \(size).")
+        }
+        guard !batchSizes.sizes.isEmpty else { throw ValidationError("--batch-sizes is empty.") }
+        guard (1...100).contains(seeds) else { throw ValidationError("--seeds must be between 1 and 100.") }
+        guard (imagesSeen ?? 1) >= 1 else { throw ValidationError("--images-seen must be at least 1.") }
+        guard clip >= 0, clip.isFinite, weightDecay >= 0, weightDecay.isFinite else {
+            throw ValidationError("--clip and --weight-decay must be 0 or more.")
+        }
+        if let workers, !(1...1024).contains(workers) {
+            throw ValidationError("--workers must be between 1 and 1024.")
+        }
+    }
+
+    func run() async throws {
+        let model = try architecture.models([input], quiet: outputOptions.quiet)[0]
+        let training = try split(data, model, takesTrainingPart: true)
+        let test = try split(
+            validation, model, takesTrainingPart: false, classes: keepHead ? nil : training)
+        let options = try options(training)
+        let line = ExperimentLine(isOn: !outputOptions.quiet)
+        defer { line.finish() }
+        let run = try ExperimentRun(
+            model, on: training, testing: test, options: options, folder: output
+        ) { progress, _ in line.show(progress) }
+        let report = try await run.run()
+        line.finish()
+        try outputOptions.show(report, report.lines)
+    }
+
+    private func options(_ training: Split) throws -> ExperimentOptions {
+        var options = ExperimentOptions(
+            arms: arms.arms, batchSizes: batchSizes.sizes, imagesSeen: imagesSeen ?? 2 * training.count,
+            workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
+        (options.groups, options.seeds, options.keepsHead) = (groups, seeds, keepHead)
+        (options.training.optimizer, options.training.weightDecay) = (optimizer, weightDecay)
+        (options.training.clipping, options.training.seed) = (clip > 0 ? clip : nil, seed)
+        options.training.schedule = .cosine
+        options.augmentation = try augment.augmentation(for: training, .plain)
+        if noFlip { options.augmentation.flips = false }
+        options.preprocessing = preprocess
+        return options
+    }
+
+    private func split(
+        _ path: String, _ model: Model, takesTrainingPart: Bool, classes: Split? = nil
+    ) throws -> Split {
+        var options = try labels.splitOptions
+        options.takesTrainingPart = takesTrainingPart
+        options.ignoresOutputs = !keepHead
+        if options.classes == nil { options.classes = try classes?.classIndices }
+        return try images.split(
+            path, for: [model], options: options, preprocessing: preprocess, quiet: outputOptions.quiet)
+    }
+}
+
+/// `bn,gn+ws:calibrated`
+struct ArmList: ExpressibleByArgument {
+    var arms: [ExperimentArm]
+
+    init(_ names: [String]) { arms = names.compactMap(ExperimentArm.init(parsing:)) }
+
+    init?(argument: String) {
+        let parsed = argument.split(separator: ",", omittingEmptySubsequences: false)
+            .map { ExperimentArm(parsing: String($0)) }
+        guard !parsed.contains(nil), Set(parsed).count == parsed.count else { return nil }
+        arms = parsed.compactMap { $0 }
+    }
+
+    var defaultValueDescription: String { arms.map(\.description).joined(separator: ",") }
+}
+
+/// What an experiment does, on standard error: a line that stays for each cell.
+final class ExperimentLine: Sendable {
+    private let isOn: Bool
+
+    init(isOn: Bool) { self.isOn = isOn }
+
+    func show(_ progress: ExperimentProgress) {
+        guard isOn else { return }
+        let name = progress.arm + (progress.batchSize.map { ", batch \($0)" } ?? "")
+        switch progress.stage {
+        case .calibrating: say("\(name): calibrating", progress)
+        case .searching: say("\(name): searching for a learning rate", progress)
+        case .training: say("\(name): training", progress)
+        case .done(let cell):
+            Terminal.endLine()
+            Terminal.note("\(name): \(cell.text)")
+        }
+    }
+
+    private func say(_ text: String, _ progress: ExperimentProgress) {
+        guard Terminal.showsProgress else { return }
+        Terminal.progress(
+            ProgressText(
+                "experiment", stage: text, done: progress.done, of: progress.of,
+                share: Double(progress.done) / Double(max(progress.of, 1)), seconds: 0))
+    }
+
+    func finish() { if isOn { Terminal.endLine() } }
+}
+
+extension ExperimentReport.Cell {
+    /// `error 24.5 ± 0.6 %, learning rate 0.003, 41 s`
+    var text: String {
+        guard let point else { return obstacle ?? "no result" }
+        let diverged = diverged == 0 ? "" : ", \(self.diverged) of \(errors.count) diverged"
+        return "error \(point.text) %\(diverged), learning rate \(learningRate?.short ?? "-"), "
+            + "\(Formatting.fixed(seconds, digits: 0)) s"
+    }
+}
+
+extension ExperimentReport {
+    /// The table: arms in rows, batch sizes in columns.
+    var lines: [String] {
+        var table = TextTable(
+            [(title: "arm", alignment: .left)] + batchSizes.map { (title: "batch \($0)", alignment: .right) })
+        for arm in arms {
+            table.add([arm] + batchSizes.map { size in cell(arm, size)?.point?.text ?? "–" })
+        }
+        let settings = settings.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+        return [
+            Terminal.bold(
+                "\(model): test error in %, \(Formatting.grouped(validationImages)) images of \(validation)"),
+            "mean\(seeds > 1 ? " ± standard deviation of \(seeds) trainings" : ""), each of \(Formatting.grouped(imagesSeen)) images "
+                + "(\(Formatting.grouped(images)) different ones of \(data))",
+            settings,
+        ] + table.lines.map { "  " + $0 }
+    }
+}
