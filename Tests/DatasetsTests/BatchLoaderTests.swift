@@ -31,6 +31,19 @@ import Threads
         }
     }
 
+    @Test("hands each batch to one of several trainers")
+    func trainers() throws {
+        try open(6) { training in
+            let many = (0..<60).map { (epoch: $0, images: [$0 % 6]) }
+            let loader = BatchLoader(training, batches: many, threads: 2, ahead: 3)
+            let seen = Mutex<[Int]>([])
+            try inParallel(4, threads: 4, worker: { _ in }) { _, _ in
+                while let batch = try loader.next() { seen.withLock { $0.append(batch.epoch) } }
+            }
+            #expect(seen.withLock(\.self).sorted() == Array(0..<60))
+        }
+    }
+
     @Test("without batches has none")
     func none() throws {
         try open(1) { training in

@@ -71,15 +71,20 @@ final class BatchQueue: @unchecked Sendable {
 
     private func takeFirst() throws -> (batch: Int, images: [[Float]])? {
         try condition.withLock {
-            guard first < batches.count else { return nil }
-            while !isDone(first) { condition.wait() }
-            if let failure = parts[first].failure { throw failure.error }
-            defer {
-                parts[first] = Part()
-                first += 1
-                condition.broadcast()
+            while first < batches.count {
+                guard isDone(first) else {
+                    condition.wait()
+                    continue
+                }
+                if let failure = parts[first].failure { throw failure.error }
+                defer {
+                    parts[first] = Part()
+                    first += 1
+                    condition.broadcast()
+                }
+                return (first, parts[first].values)
             }
-            return (first, parts[first].values)
+            return nil
         }
     }
 
