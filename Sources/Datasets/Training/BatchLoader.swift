@@ -24,7 +24,8 @@ package final class BatchLoader: Sendable {
     ///   - split: the images.
     ///   - batches: the images of each batch and the epoch in which they are drawn, in the order of `next()`.
     ///   - threads: on how many threads images are read, at least one.
-    ///   - ahead: how many batches may be in memory before `next()` hands them out, at least one.
+    ///   - ahead: how many batches may be in memory before `next()` hands them out, at least one. The one that it hands out
+    ///     takes its memory twice for a moment.
     package init(
         _ split: TrainingSplit, batches: [(epoch: Int, images: [Int])], threads: Int, ahead: Int
     ) {
