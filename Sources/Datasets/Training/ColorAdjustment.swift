@@ -11,8 +11,8 @@ enum ColorAdjustment: Sendable, Equatable {
 }
 
 extension PixelImage {
-    /// The image after a change of its colours: the same values as torchvision gives for PIL images. A grey image has neither
-    /// saturation nor hue.
+    /// The image after a change of its colours: the same values as torchvision gives for PIL images. A grey image has
+    /// neither saturation nor hue.
     func adjusted(by change: ColorAdjustment) -> PixelImage {
         switch change {
         case .brightness(let factor): return blended(from: 0, Float(factor))
