@@ -1,7 +1,7 @@
 """Training images as torchvision's random transforms draw them, in images/augmented.npz.
 
-torchvision takes its random numbers from `Stream`, normconv's generator, so that draws are equal one by one: their order and
-what is computed from them are torchvision's.
+torchvision takes its random numbers from `Stream`, normconv's generator, so that draws are equal one by one: their order
+and what is computed from them are torchvision's.
 """
 
 import math
@@ -21,7 +21,11 @@ PIPELINES = {
     "resized": [transforms.RandomResizedCrop((24, 20)), transforms.RandomHorizontalFlip()],
     "random": [transforms.Resize((40, 36)), transforms.RandomCrop((24, 20)), transforms.RandomHorizontalFlip()],
     "shorter": [transforms.Resize(30), transforms.RandomCrop((24, 20))],
-    "padded": [transforms.Resize((24, 20)), transforms.RandomCrop((24, 20), padding=4), transforms.RandomHorizontalFlip()],
+    "padded": [
+        transforms.Resize((24, 20)),
+        transforms.RandomCrop((24, 20), padding=4),
+        transforms.RandomHorizontalFlip(),
+    ],
     "jittered": [
         transforms.RandomResizedCrop((12, 10), scale=(0.3, 0.9), ratio=(0.9, 1.7)),
         transforms.RandomHorizontalFlip(),

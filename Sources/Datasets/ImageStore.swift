@@ -46,23 +46,29 @@ struct PixelConverter {
     }
 }
 
-extension PixelImage {
-    /// Writes the image as Float32, [height, width, channels].
-    func write(to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale) {
-        PixelConverter(
-            format: ImageFormat(count: 1, height: height, width: width, channels: channels),
-            preprocessing: preprocessing, scale: scale
-        ).convert(.bytes(values), 0..<1, to: target)
+extension Raster {
+    /// Converts `pixels`, this image's, to Float32, [height, width, channels].
+    private func write(
+        _ pixels: Block.Pixels, to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing,
+        _ scale: PixelScale
+    ) {
+        let format = ImageFormat(count: 1, height: height, width: width, channels: channels)
+        PixelConverter(format: format, preprocessing: preprocessing, scale: scale)
+            .convert(pixels, 0..<1, to: target)
     }
-}
 
-extension Raster<Float> {
-    /// Writes the image as Float32, [height, width, channels].
-    func write(to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale) {
-        PixelConverter(
-            format: ImageFormat(count: 1, height: height, width: width, channels: channels),
-            preprocessing: preprocessing, scale: scale
-        ).convert(.floats(values), 0..<1, to: target)
+    /// Writes an image of bytes as Float32, [height, width, channels].
+    func write(
+        to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale
+    ) where Value == UInt8 {
+        write(.bytes(values), to: target, preprocessing, scale)
+    }
+
+    /// Writes an image of floats as Float32, [height, width, channels].
+    func write(
+        to target: UnsafeMutablePointer<Float>, _ preprocessing: Preprocessing, _ scale: PixelScale
+    ) where Value == Float {
+        write(.floats(values), to: target, preprocessing, scale)
     }
 }
 

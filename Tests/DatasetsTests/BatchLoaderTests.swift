@@ -31,6 +31,19 @@ import Threads
         }
     }
 
+    @Test("hands each batch to one of several trainers")
+    func trainers() throws {
+        try open(6) { training in
+            let many = (0..<60).map { (epoch: $0, images: [$0 % 6]) }
+            let loader = BatchLoader(training, batches: many, threads: 2, ahead: 3)
+            let seen = Mutex<[Int]>([])
+            try inParallel(4, threads: 4, worker: { _ in }) { _, _ in
+                while let batch = try loader.next() { seen.withLock { $0.append(batch.epoch) } }
+            }
+            #expect(seen.withLock(\.self).sorted() == Array(0..<60))
+        }
+    }
+
     @Test("without batches has none")
     func none() throws {
         try open(1) { training in
@@ -49,26 +62,54 @@ import Threads
         }
     }
 
-    @Test("begins no more images than its batches ahead have, and ends")
-    func bound() throws {
-        let queue = BatchQueue(Array(repeating: (epoch: 0, images: [0, 1, 2]), count: 9), ahead: 2)
-        let begun = Atomic(0)
-        let step = DispatchSemaphore(value: 0)
-        let workers = Parallel {
-            onThreads(4) { _ in
-                queue.work { image, _ in
-                    begun.wrappingAdd(1, ordering: .relaxed)
-                    step.signal()
-                    return [Float(image)]
-                }
-            }
-        }
-        for _ in 0..<6 { step.wait() }
-        #expect(try queue.next()?.values == [0, 1, 2])
-        for _ in 0..<3 { step.wait() }
+    /// Runs the body while four threads read images of a queue.
+    private func reading(
+        _ queue: BatchQueue, _ read: @escaping @Sendable (_ image: Int, _ epoch: Int) throws -> [Float],
+        _ body: () throws -> Void
+    ) throws {
+        let workers = Parallel { onThreads(4) { _ in queue.work(read) } }
+        defer { queue.stop() }
+        try body()
         queue.stop()
         try workers.value()
-        #expect(begun.load(ordering: .relaxed) == 9)
+    }
+
+    @Test("is never further ahead than it may be, however slow the trainer is")
+    func bound() throws {
+        let queue = BatchQueue((0..<100).map { (epoch: $0, images: [0, 1, 2]) }, ahead: 2)
+        let asked = Atomic(0)
+        let furthest = Mutex(0)
+        try reading(queue) { image, epoch in
+            let distance = epoch - asked.load(ordering: .sequentiallyConsistent)
+            furthest.withLock { $0 = max($0, distance) }
+            return [Float(image)]
+        } _: {
+            for epoch in 0..<100 {
+                // The trainer is at work.
+                #expect((0..<2000).shuffled().sorted().count == 2000)
+                asked.store(epoch + 1, ordering: .sequentiallyConsistent)
+                let batch = try queue.next()
+                #expect(batch?.epoch == epoch && batch?.values == [0, 1, 2])
+            }
+        }
+        #expect(furthest.withLock(\.self) <= 1)
+    }
+
+    @Test("throws the first failure of a batch, though a later one comes before it")
+    func firstFailure() throws {
+        struct Failure: Error, Equatable { let image: Int }
+        for _ in 0..<200 {
+            let later = DispatchSemaphore(value: 0)
+            let queue = BatchQueue([(0, [0, 1, 2, 3])], ahead: 1)
+            try reading(queue) { image, _ in
+                if image == 1 { later.wait() }
+                if image == 2 { later.signal() }
+                if image == 1 || image == 2 { throw Failure(image: image) }
+                return [0]
+            } _: {
+                #expect(throws: Failure(image: 1)) { try queue.next() }
+            }
+        }
     }
 
     @Test("throws at the batch of the first broken image, and again", arguments: [1, 2, 5])

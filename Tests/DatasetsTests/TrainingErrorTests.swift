@@ -67,7 +67,7 @@ import Testing
         let size = Extent(height: 10, width: 21)
         try expectRefusal(
             array, Augmentation(crop: .random(resize: .shorterSide(10), size: size), flips: false),
-            "images resized to 10×20", "at least the crop's 10×21")
+            "images resized to 10×20", "at least the crop's 10×21 and at most 89478485 pixels")
         try expectRefusal(
             array, Augmentation(crop: .random(resize: .exact(Extent(20)), size: size), flips: false),
             "a crop of 10×21", "at most 20×20, the resized image")
@@ -92,9 +92,9 @@ import Testing
         }
         try refuse(.padded(margin: 4), "images of 4×4", "a margin smaller than their sides")
         try refuse(.padded(margin: -1), "a margin of -1", "0 or more")
-        try refuse(.random(resize: .shorterSide(4), size: Extent(0)), "a crop of 0×0", "at least 1×1")
+        try refuse(.random(resize: .shorterSide(4), size: Extent(0)), "a size of 0×0", "sides of 1…16384")
         let (size, all) = (Extent(2), 1.0...1)
-        try refuse(.resized(size: Extent(0), scale: all, ratio: all), "a crop of 0×0", "at least 1×1")
+        try refuse(.resized(size: Extent(0), scale: all, ratio: all), "a size of 0×0", "sides of 1…16384")
         try refuse(
             .resized(size: size, scale: 0...1, ratio: all), "scale 0.0...1.0", "more than 0, at most 1")
         try refuse(
@@ -104,7 +104,9 @@ import Testing
         jitter.jitter = ColorJitter(hue: 0.6)
         try expectRefusal(array, jitter, "color jitter 0.0:0.0:0.0:0.6", "hue 0…0.5")
         jitter.jitter = ColorJitter(contrast: -1)
-        try expectRefusal(array, jitter, "color jitter 0.0:-1.0:0.0:0.0", "strengths of 0 or more")
+        try expectRefusal(array, jitter, "color jitter 0.0:-1.0:0.0:0.0", "strengths of 0 or more, finite")
+        jitter.jitter = ColorJitter(brightness: 1e39)
+        try expectRefusal(array, jitter, "color jitter 1e+39:0.0:0.0:0.0", "strengths of 0 or more, finite")
     }
 
     @Test("where the preprocessing is for other channels, or there is no such image")

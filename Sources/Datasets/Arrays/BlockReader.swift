@@ -53,8 +53,8 @@ final class BlockReader: Sendable {
     /// Reads a single image and caches nothing, for images in any order.
     func image(_ row: Int) throws(DatasetError) -> Block { try read(row..<row + 1) }
 
-    /// A reader for images in any order: compressed images are read once and stay in memory, up to `bytes` of them. Others
-    /// would be inflated with their whole chunk for each image.
+    /// A reader for images in any order: compressed images are read once and stay in memory, up to `bytes` of them.
+    /// Others would be inflated with their whole chunk for each image.
     func holding(atMost bytes: Int) throws(DatasetError) -> BlockReader {
         let valueSize = readsBytes ? 1 : MemoryLayout<Float>.size
         let size = Shape.product(of: array.shape, times: valueSize) ?? .max

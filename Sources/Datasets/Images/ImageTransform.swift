@@ -71,8 +71,8 @@ package struct ImageTransform: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The size to which a file's image is resized, and the position of the center crop in it. Throws where the crop does
-    /// not fit, and where nothing would be left or too much come of it.
+    /// The size to which a file's image is resized, and the position of the center crop in it. Throws where the crop
+    /// does not fit, and where nothing would be left or too much come of it.
     func placement(of size: Extent, file: String) throws(ImageError) -> (size: Extent, crop: ImageWindow) {
         let resized = resizedExtent(of: size)
         guard resized.height > 0, resized.width > 0 else {

@@ -38,13 +38,11 @@ struct Raster<Value: Sendable & Equatable>: Sendable, Equatable {
 
     /// The image with left and right exchanged.
     var mirrored: Raster {
-        var turned = values
+        var turned: [Value] = []
+        turned.reserveCapacity(values.count)
         for row in 0..<height {
-            for column in 0..<width {
-                let (from, to) = (row * width + column, row * width + width - 1 - column)
-                for channel in 0..<channels {
-                    turned[to * channels + channel] = values[from * channels + channel]
-                }
+            for column in (row * width..<(row + 1) * width).reversed() {
+                for place in column * channels..<(column + 1) * channels { turned.append(values[place]) }
             }
         }
         return Raster(height: height, width: width, channels: channels, values: turned)

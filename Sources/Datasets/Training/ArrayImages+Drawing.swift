@@ -31,10 +31,10 @@ extension ArrayImages {
             "images of 1 or 3 channels for \(what)")
         guard case .random(_, let crop) = augmentation.crop else { return }
         let transform = augmentation.transform(from: transform)
-        let resized = transform.resizedExtent(of: extent)
         try augmentation.require(
-            transform.window(in: resized) != nil, file, "images resized to \(resized)",
-            "at least the crop's \(crop)")
+            (try? transform.placement(of: extent, file: file)) != nil, file,
+            "images resized to \(transform.resizedExtent(of: extent))",
+            "at least the crop's \(crop) and at most \(PixelImage.mostPixels) pixels")
     }
 
     func inAnyOrder() throws(DatasetError) -> ArrayImages {

@@ -10,13 +10,16 @@ extension Augmentation {
             // From there on nothing of the image could be left.
             let fits = margin < min(size.height, size.width)
             try require(fits, file, "images of \(size)", "a margin smaller than their sides")
-        case .random(let resize, let crop):
-            try require(crop.height > 0 && crop.width > 0, file, "a crop of \(crop)", "at least 1×1")
-            guard case .exact(let resized) = resize else { break }
+        case .random(.shorterSide(let side), let crop):
+            try check(crop, file)
+            try require(1...Self.mostSide ~= side, file, "side \(side)", "1…\(Self.mostSide)")
+        case .random(.exact(let resized), let crop):
+            try check(crop, file)
+            try check(resized, file)
             let fits = crop.height <= resized.height && crop.width <= resized.width
             try require(fits, file, "a crop of \(crop)", "at most \(resized), the resized image")
         case .resized(let crop, let scale, let ratio):
-            try require(crop.height > 0 && crop.width > 0, file, "a crop of \(crop)", "at least 1×1")
+            try check(crop, file)
             let isShare = scale.lowerBound > 0 && scale.upperBound <= 1
             try require(isShare, file, "scale \(scale)", "more than 0, at most 1")
             let isRatio = ratio.lowerBound > 0 && ratio.upperBound.isFinite
@@ -24,9 +27,20 @@ extension Augmentation {
         }
         guard let jitter else { return }
         let strengths = [jitter.brightness, jitter.contrast, jitter.saturation]
-        let arePositive = strengths.allSatisfy { $0 >= 0 && $0.isFinite }
-        try require(arePositive, file, "\(jitter)", "strengths of 0 or more")
+        // Beyond Float32 a pixel could become NaN.
+        let areFactors = strengths.allSatisfy { $0 >= 0 && Float(1 + $0).isFinite }
+        try require(areFactors, file, "\(jitter)", "strengths of 0 or more, finite")
         try require(0...0.5 ~= jitter.hue, file, "\(jitter)", "hue 0…0.5")
+    }
+
+    /// The longest side of a resized image.
+    private static let mostSide = 16_384
+
+    private func check(_ size: Extent, _ file: String) throws(DatasetError) {
+        let sides = 1...Self.mostSide
+        try require(
+            sides ~= size.height && sides ~= size.width, file, "a size of \(size)",
+            "sides of \(sides.lowerBound)…\(sides.upperBound)")
     }
 
     /// Throws unless a condition holds.

@@ -2,8 +2,8 @@ import Foundation
 import Tensors
 
 extension Augmentation {
-    /// Draws how a decoded image of a size is seen, in torchvision's order: the crop, the flip, the colours. `transform` is this
-    /// augmentation's. Throws where a crop does not fit the image of `file`.
+    /// Draws how a decoded image of a size is seen, in torchvision's order: the crop, the flip, the colours.
+    /// `transform` is this augmentation's. Throws where a crop does not fit the image of `file`.
     func view(
         of size: Extent, _ transform: ImageTransform, file: String, using random: inout SplitMix64
     ) throws(ImageError) -> DrawnView {
@@ -41,7 +41,8 @@ extension Augmentation {
         whole == size ? ImageWindow(whole: whole) : position(of: size, in: whole, using: &random)
     }
 
-    /// torchvision's `RandomResizedCrop.get_params`: ten tries, then the largest part at the center whose ratio is in range.
+    /// torchvision's `RandomResizedCrop.get_params`: ten tries, then the largest part at the center whose ratio is in
+    /// range.
     private static func resizedCrop(
         of whole: Extent, _ scale: ClosedRange<Double>, _ ratio: ClosedRange<Double>,
         using random: inout SplitMix64

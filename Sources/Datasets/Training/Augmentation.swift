@@ -1,6 +1,7 @@
 import Tensors
 
-/// How a training image is drawn anew each time it is read: what is cut from it, whether it is flipped, and its colours.
+/// How a training image is drawn anew each time it is read: what is cut from it, whether it is flipped, and its
+/// colours.
 package struct Augmentation: Sendable, Equatable, CustomStringConvertible {
     /// What is cut from an image.
     package enum Crop: Sendable, Equatable {
@@ -8,10 +9,11 @@ package struct Augmentation: Sendable, Equatable, CustomStringConvertible {
         case center
         /// Resized, then cropped to `size` at a random position (torchvision's Resize and RandomCrop).
         case random(resize: ImageTransform.Resize, size: Extent)
-        /// As for evaluation, with a black margin, cropped back to its size at a random position (RandomCrop with padding).
+        /// As for evaluation, with a black margin, cropped back to its size at a random position (RandomCrop with
+        /// padding).
         case padded(margin: Int)
-        /// A part with a random share of the area within `scale` and a random width/height within `ratio`, resized to `size`
-        /// (RandomResizedCrop).
+        /// A part with a random share of the area within `scale` and a random width/height within `ratio`, resized to
+        /// `size` (RandomResizedCrop).
         case resized(size: Extent, scale: ClosedRange<Double>, ratio: ClosedRange<Double>)
     }
 
@@ -38,8 +40,8 @@ package struct Augmentation: Sendable, Equatable, CustomStringConvertible {
         Augmentation(crop: .resized(size: size, scale: 0.08...1, ratio: 3.0 / 4...4.0 / 3), flips: true)
     }
 
-    /// That of BiT-HyperRule (Kolesnikov et al. 2020): images of less area than 96×96 are resized to 160×160 and cropped to
-    /// 128×128, others to 512×512 and 480×480; flips.
+    /// That of BiT-HyperRule (Kolesnikov et al. 2020): images of less area than 96×96 are resized to 160×160 and
+    /// cropped to 128×128, others to 512×512 and 480×480; flips.
     package static func bit(for original: Extent) -> Augmentation {
         let isSmall = original.height * original.width < 96 * 96
         let (resize, size) = isSmall ? (160, 128) : (512, 480)
@@ -70,7 +72,8 @@ package struct Augmentation: Sendable, Equatable, CustomStringConvertible {
         }.joined(separator: "…")
     }
 
-    /// The size of the drawn images, and how files are decoded and resized for it, where `evaluation` does so otherwise.
+    /// The size of the drawn images, and how files are decoded and resized for it, where `evaluation` does so
+    /// otherwise.
     func transform(from evaluation: ImageTransform) -> ImageTransform {
         switch crop {
         case .center, .padded: return evaluation

@@ -3,8 +3,8 @@ import Threads
 
 /// Batches in the making: threads take one image after another, in order, as long as its batch is not too far ahead.
 ///
-/// After a failure no further image is begun. All images before the one that failed have been begun by then, so that the first
-/// failure in the order of images is always the same.
+/// After a failure no further image is begun. All images before the one that failed have been begun by then, so that
+/// the first failure in the order of images is always the same.
 final class BatchQueue: @unchecked Sendable {
     private let batches: [(epoch: Int, images: [Int])]
     private let ahead: Int
@@ -71,15 +71,20 @@ final class BatchQueue: @unchecked Sendable {
 
     private func takeFirst() throws -> (batch: Int, images: [[Float]])? {
         try condition.withLock {
-            guard first < batches.count else { return nil }
-            while !isDone(first) { condition.wait() }
-            if let failure = parts[first].failure { throw failure.error }
-            defer {
-                parts[first] = Part()
-                first += 1
-                condition.broadcast()
+            while first < batches.count {
+                guard isDone(first) else {
+                    condition.wait()
+                    continue
+                }
+                if let failure = parts[first].failure { throw failure.error }
+                defer {
+                    parts[first] = Part()
+                    first += 1
+                    condition.broadcast()
+                }
+                return (first, parts[first].values)
             }
-            return (first, parts[first].values)
+            return nil
         }
     }
 

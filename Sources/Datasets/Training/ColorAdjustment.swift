@@ -11,8 +11,8 @@ enum ColorAdjustment: Sendable, Equatable {
 }
 
 extension PixelImage {
-    /// The image after a change of its colours: the same values as torchvision gives for PIL images. A grey image has neither
-    /// saturation nor hue.
+    /// The image after a change of its colours: the same values as torchvision gives for PIL images. A grey image has
+    /// neither saturation nor hue.
     func adjusted(by change: ColorAdjustment) -> PixelImage {
         switch change {
         case .brightness(let factor): return blended(from: 0, Float(factor))
@@ -37,20 +37,26 @@ extension PixelImage {
     }
 
     private func saturated(_ factor: Float) -> PixelImage {
-        var image = self
-        for red in stride(from: 0, to: values.count, by: 3) {
-            let grey = Self.luma(values[red], values[red + 1], values[red + 2])
-            for place in red..<red + 3 { image.values[place] = blend(grey, values[place], factor) }
+        mapped { pixel in
+            let grey = Self.luma(pixel[0], pixel[1], pixel[2])
+            for channel in 0..<3 { pixel[channel] = blend(grey, pixel[channel], factor) }
         }
-        return image
     }
 
     private func turned(_ shift: UInt8) -> PixelImage {
-        var image = self
-        for red in stride(from: 0, to: values.count, by: 3) {
-            var colour = HSV(red: values[red], green: values[red + 1], blue: values[red + 2])
+        mapped { pixel in
+            var colour = HSV(red: pixel[0], green: pixel[1], blue: pixel[2])
             colour.hue &+= shift
-            (image.values[red], image.values[red + 1], image.values[red + 2]) = colour.rgb
+            (pixel[0], pixel[1], pixel[2]) = colour.rgb
+        }
+    }
+
+    /// The image with its colours changed in place, given three values each.
+    private func mapped(_ change: (UnsafeMutablePointer<UInt8>) -> Void) -> PixelImage {
+        var image = self
+        image.values.withUnsafeMutableBufferPointer { values in
+            guard let start = values.baseAddress else { return }
+            for place in stride(from: 0, to: values.count, by: 3) { change(start + place) }
         }
         return image
     }

@@ -2,8 +2,8 @@ import Tensors
 
 /// Random changes of an image's colours in random order, torchvision's `ColorJitter`.
 ///
-/// Factors of brightness, contrast and saturation lie between 1 minus the strength (at least 0) and 1 plus it, shifts of the hue
-/// between its negative and itself, in turns of the colour circle. A strength of 0 leaves that property.
+/// Factors of brightness, contrast and saturation lie between 1 minus the strength (at least 0) and 1 plus it, shifts
+/// of the hue between its negative and itself, in turns of the colour circle. A strength of 0 leaves that property.
 package struct ColorJitter: Sendable, Equatable, CustomStringConvertible {
     /// How far the factor of the brightness may lie from 1.
     package var brightness: Double
@@ -37,7 +37,8 @@ package struct ColorJitter: Sendable, Equatable, CustomStringConvertible {
     /// As text: `color jitter 0.4:0.4:0.4:0.1`, the strengths in torchvision's order.
     package var description: String { "color jitter \(brightness):\(contrast):\(saturation):\(hue)" }
 
-    /// The changes of one image. Draws in torchvision's order: that of the changes, then a factor for each that there is.
+    /// The changes of one image. Draws in torchvision's order: that of the changes, then a factor for each that there
+    /// is.
     func drawn(using random: inout SplitMix64) -> [ColorAdjustment] {
         let order = [0, 1, 2, 3].shuffled(using: &random)
         func factor(_ strength: Double) -> Double? {

@@ -40,7 +40,8 @@ struct HSV: Equatable {
         let sector = Int(sixths)
         let rest = Float(sixths - Double(sector))
         let strength = Float(Double(saturation) / 255)
-        func level(_ share: Double) -> UInt8 { UInt8((Double(value) * (1 - share)).rounded()) }
+        // Never negative: adding a half rounds.
+        func level(_ share: Double) -> UInt8 { UInt8(Double(value) * (1 - share) + 0.5) }
         let low = level(Double(strength))
         let falling = level(Double(strength * rest))
         let rising = level(Double(strength) * (1 - Double(rest)))

@@ -16,8 +16,8 @@ package struct TrainingSplit: Sendable {
     package let shape: Shape
     private let images: any ImageStore
 
-    /// Compressed arrays are read here and held in memory, up to 2 GB: images come in random order, and each would cost the
-    /// inflation of its whole chunk.
+    /// Compressed arrays are read here and held in memory, up to 2 GB: images come in random order, and each would cost
+    /// the inflation of its whole chunk.
     package init(
         _ split: Split, augmentation: Augmentation, preprocessing: Preprocessing, seed: UInt64
     ) throws(DatasetError) {
