@@ -6,7 +6,7 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
 .PHONY: demo test build docs example conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
-	benchmark setup lint format clean
+	benchmark dist setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -16,6 +16,10 @@ test: setup
 
 build: setup
 	$(SWIFT_BUILD) --product normconv
+
+# The program for Linux machines on which nothing else is installed, with the licences of what is in it: dist/.
+dist: setup
+	scripts/dist
 
 # The library's documentation, in .build/docs; a link to something that is not there is an error.
 docs: setup
@@ -78,4 +82,4 @@ format:
 	swift format -i -r Package.swift Sources Tests Examples
 
 clean:
-	rm -rf .build .build-test .build-tsan .build-asan
+	rm -rf .build .build-test .build-tsan .build-asan .build-dist

@@ -44,10 +44,6 @@ let package = Package(
         .target(name: "CConvolutions"),
         .target(name: "CCrashGuard"),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5", "CCrashGuard"]),
-        .target(
-            name: "CLAPACK",
-            // On Linux it is loaded when it is first needed.
-            linkerSettings: [.linkedFramework("Accelerate", .when(platforms: [.macOS]))]),
 
         // Leaves.
         library("Tensors", []),
@@ -69,10 +65,7 @@ let package = Package(
         library("FineTuning", ["Tensors", "Networks", "Threads", "Inference", "Training", "CKernels"]),
         library(
             "Calibration",
-            [
-                "Tensors", "Networks", "Threads", "Conversion", "Inference", "Training", "CDNNL", "CKernels",
-                "CLAPACK",
-            ]),
+            ["Tensors", "Networks", "Threads", "Conversion", "Inference", "Training", "CDNNL", "CKernels"]),
         library("Datasets", ["Tensors", "Threads", "HDF5", "Archives", "CTurboJPEG", "CSPNG", "CKernels"]),
         .target(
             name: "Reports",

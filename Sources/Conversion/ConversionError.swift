@@ -24,8 +24,6 @@ package enum ConversionError: Error, Equatable {
     case singleElementGroup(layer: String, groups: Int, input: Shape)
     /// A system of equations that has no single solution.
     case notDefinite(order: Int)
-    /// A library that is loaded when it is first needed is not installed.
-    case missingLibrary(reason: String)
     /// The numbers that describe a layer do not fit together.
     case inconsistentLayer(layer: String, found: String, expected: String)
 }
@@ -56,8 +54,6 @@ extension ConversionError: CustomStringConvertible {
             "layer '\(layer)': \(groups) groups of the input \(input) hold one value each, expected at least 2; choose fewer groups"
         case .notDefinite(let order):
             "the covariance of \(order) inputs is not positive definite; check the weights and images for NaN or infinity"
-        case .missingLibrary(let reason):
-            "cannot load LAPACK: \(reason); install libopenblas0 or liblapack3"
         case .inconsistentLayer(let layer, let found, let expected):
             "layer '\(layer)': \(found), expected \(expected)"
         }

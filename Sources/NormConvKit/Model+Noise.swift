@@ -20,7 +20,6 @@ extension Model {
     func measureNoise(
         _ findsDirections: Bool, _ preprocessing: Preprocessing, _ progress: (CalibrationProgress) -> Void
     ) throws -> MeasuredStatistics {
-        try SymmetricSystem.checkLibrary()
         do { try checkGraph() } catch let refusal as EvaluationRefusal {
             throw NoiseFailure.notComputed(reason: refusal.description)
         }

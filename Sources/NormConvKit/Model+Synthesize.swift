@@ -24,7 +24,6 @@ extension Model {
         with calibration: CalibrationOptions = CalibrationOptions(), preprocessing: Preprocessing? = nil,
         progress: (CalibrationProgress) -> Void = { _ in }
     ) throws -> (plan: ConversionPlan, report: CalibrationReport) {
-        try SymmetricSystem.checkLibrary()
         return try naming(path) {
             try checkGraph()
             guard network.input.dimensions < 3 else { throw EvaluationRefusal.noFitOfVolumes }

@@ -44,7 +44,7 @@ private final class Owned<Value: Sendable>: Sendable {
 /// Runs the body on this thread, which takes no asynchronous signal meanwhile. Signals that come for this thread alone wait
 /// until it is done.
 ///
-/// Around everything that enters oneDNN, LAPACK or our own kernels from a thread that `onThreads` did not make: a user of the
+/// Around everything that enters oneDNN or our own kernels from a thread that `onThreads` did not make: a user of the
 /// library may have signals and profilers. What is wrapped should last for milliseconds, not for a whole calibration, or Ctrl-C
 /// would wait for it.
 package func withoutSignals<Result, Failure: Error>(

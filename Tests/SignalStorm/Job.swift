@@ -10,7 +10,7 @@ import Tensors
 enum Job: String {
     /// The calibration's sums over 4,096 positions × 576 inputs, on two threads: oneDNN's matrix product.
     case sums
-    /// A factorization by LAPACK and its solutions, on this thread.
+    /// A factorization and its solutions, on this thread: our own kernels.
     case solve
     /// A network's outputs, on this thread.
     case engine

@@ -15,14 +15,14 @@ struct LayerFit {
     /// Workers that sum for a fit at once.
     static let workerLimit = 4
 
-    /// Bytes that the systems of a layer's fit take: four matrices in Double, and four workers' products. What is fitted
-    /// must not depend on how many there are; no more of them sum at once.
+    /// Bytes that the systems of a layer's fit take: three matrices in Double, a factor, and four workers' products. What
+    /// is fitted must not depend on how many there are; no more of them sum at once.
     static func bytes(_ convolution: Convolution) -> Int {
         let size = convolution.filterSize
         let (square, overflow) = size.multipliedReportingOverflow(by: size)
         let (bytes, more) = square.multipliedReportingOverflow(
-            by: convolution.groups * (32 + 4 * workerLimit))
-        return overflow || more ? .max : bytes
+            by: convolution.groups * (24 + 4 * workerLimit))
+        return overflow || more ? .max : bytes + convolution.groups * SymmetricSystem.bytes(order: size)
     }
 
     /// Sums over some images, and factorizes.
@@ -45,7 +45,8 @@ struct LayerFit {
         let moments = sums.map(LinearMoments.init)
         solvers = try solving.measure {
             try moments.map {
-                try Reconstruction(covariance: $0.covariance, size: $0.inputs, ridge: ridge)
+                try Reconstruction(
+                    covariance: $0.covariance, size: $0.inputs, ridge: ridge, threads: workers)
             }
         }
         self.moments = moments

@@ -15,14 +15,14 @@ package struct Reconstruction: Sendable {
     let direction: [Double]
 
     /// Factorizes the covariance of the inputs, [size, size]. `ridge` is λ in units of the mean variance. Throws
-    /// `ConversionError.notDefinite` for a covariance that is not one.
-    package init(covariance: [Double], size: Int, ridge: Double) throws(ConversionError) {
+    /// `ConversionError.notDefinite` for a covariance that is not one, `InferenceError.outOfMemory`.
+    package init(covariance: [Double], size: Int, ridge: Double, threads: Int = 1) throws {
         let mean = (0..<size).reduce(0) { $0 + covariance[$1 * size + $1] } / Double(max(size, 1))
         // An input that never varies tells nothing: any ridge keeps the filters as they are.
         let lambda = mean > 0 ? ridge * mean : 1
         var matrix = covariance
         for index in 0..<size { matrix[index * size + index] += lambda }
-        system = try SymmetricSystem(matrix, order: size)
+        system = try SymmetricSystem(matrix, order: size, threads: threads)
         self.lambda = lambda
         self.size = size
         let ones = system.solve([Double](repeating: 1, count: size))

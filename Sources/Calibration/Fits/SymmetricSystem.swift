@@ -1,41 +1,90 @@
+import CKernels
 import Conversion
-import CLAPACK
+import Dispatch
+import Inference
 import Threads
 
-/// A symmetric positive definite system, factorized once and solved for many right-hand sides.
-package struct SymmetricSystem: Sendable {
+/// A symmetric positive definite system, factorized once and solved for many right-hand sides. Results do not depend on
+/// the number of threads.
+///
+/// Safe to share: the factor is not written after `init`.
+package struct SymmetricSystem: @unchecked Sendable {
     /// Unknowns.
     package let order: Int
-    private let factor: [Double]
+    private let threads: Int
+    /// Tiles on the diagonal.
+    private let rows: Int
+    /// Cholesky's factor in tiles.
+    private let factor: AlignedMemory
+
+    private static let edge = Int(NC_EDGE)
 
     /// Factorizes `matrix`, [order, order] in either row or column order. Throws `ConversionError.notDefinite` where it
-    /// is not positive definite, `ConversionError.missingLibrary` where LAPACK cannot be loaded.
-    package init(_ matrix: [Double], order: Int) throws(ConversionError) {
+    /// is not positive definite, `InferenceError.outOfMemory`.
+    package init(_ matrix: [Double], order: Int, threads: Int = 1) throws {
         precondition(matrix.count == order * order, "\(matrix.count) values for an order of \(order)")
-        var factor = matrix
-        try Self.checkLibrary()
-        // Not every LAPACK notices a NaN.
-        guard let size = Int32(exactly: order), withoutSignals({ nc_cholesky(&factor, size) }) == 0,
-            (0..<order).allSatisfy({ factor[$0 * order + $0].isFinite })
-        else { throw .notDefinite(order: order) }
         self.order = order
-        self.factor = factor
+        self.threads = threads
+        rows = Self.rows(order)
+        factor = try AlignedMemory(bytes: Self.bytes(order: order), zeroed: false)
+        withoutSignals { nc_pack_symmetric(matrix, order, tiles, rows) }
+        guard factorize() else { throw ConversionError.notDefinite(order: order) }
     }
 
-    /// Throws `ConversionError.missingLibrary` where LAPACK cannot be loaded.
-    package static func checkLibrary() throws(ConversionError) {
-        // Threads that the library starts as it is loaded inherit what is blocked.
-        if let reason = withoutSignals({ nc_lapack_failure() }) {
-            throw .missingLibrary(reason: String(cString: reason))
+    /// Bytes of a system.
+    static func bytes(order: Int) -> Int {
+        let rows = rows(order)
+        return rows * (rows + 1) / 2 * edge * edge * MemoryLayout<Double>.stride
+    }
+
+    private static func rows(_ order: Int) -> Int { (order + edge - 1) / edge }
+
+    private var tiles: UnsafeMutablePointer<Double> {
+        factor.address.assumingMemoryBound(to: Double.self)
+    }
+
+    /// One column of tiles after the other; the tiles of a column are independent of each other. Whether the matrix is
+    /// positive definite.
+    private func factorize() -> Bool {
+        for column in 0..<rows {
+            guard withoutSignals({ nc_factorize_diagonal(tiles, column) }) else { return false }
+            concurrently(rows - column - 1) { nc_factorize_tile(tiles, column + 1 + $0, column) }
         }
+        return true
     }
 
-    /// The solutions of `count` right-hand sides, one after another.
+    /// The solutions of any number of right-hand sides, one after another.
     package func solve(_ right: [Double]) -> [Double] {
+        let count = right.count / max(order, 1)
+        let strip = rows * Self.edge * Self.edge
         var solution = right
-        withoutSignals {
-            _ = nc_cholesky_solve(factor, Int32(order), &solution, Int32(right.count / max(order, 1)))
+        solution.withUnsafeMutableBufferPointer { solution in
+            // Safe: each strip has right-hand sides of its own.
+            nonisolated(unsafe) let solution = solution
+            concurrently((count + Self.edge - 1) / Self.edge) { index in
+                let range = index * Self.edge..<min((index + 1) * Self.edge, count)
+                let values = solution[range.lowerBound * order..<range.upperBound * order]
+                let own = UnsafeMutableBufferPointer(rebasing: values)
+                withUnsafeTemporaryAllocation(
+                    byteCount: strip * MemoryLayout<Double>.stride, alignment: 64
+                ) {
+                    nc_solve(
+                        tiles, rows, own.baseAddress, range.count, order,
+                        $0.baseAddress?.assumingMemoryBound(to: Double.self))
+                }
+            }
         }
         return solution
+    }
+
+    /// Calls the body for each of `0..<count`, shared among the threads.
+    private func concurrently(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        // Where there is little to do, threads would wait for each other.
+        let parts = min(rows < 4 ? 1 : threads, count)
+        DispatchQueue.concurrentPerform(iterations: parts) { part in
+            withoutSignals {
+                for index in stride(from: part, to: count, by: parts) { body(index) }
+            }
+        }
     }
 }

@@ -120,7 +120,8 @@ package struct NoiseMeasurement {
             return try sums.flatMap {
                 let moments = LinearMoments($0)
                 return try Reconstruction(
-                    covariance: moments.covariance, size: moments.inputs, ridge: Self.ridge
+                    covariance: moments.covariance, size: moments.inputs, ridge: Self.ridge,
+                    threads: workers
                 ).direction
             }
         } catch ConversionError.notDefinite {

@@ -18,7 +18,7 @@ long storm_sent(void);
 /* Handlers that ran so far. */
 long storm_handled(void);
 
-/* Handlers that ran on a thread of ours that computes, or interrupted oneDNN, its generated code, OpenMP or LAPACK; 0 is right.
+/* Handlers that ran on a thread of ours that computes, or interrupted oneDNN, its generated code or OpenMP; 0 is right.
  * The first of them is told on standard error. Call it after `storm_stop`. */
 long storm_misplaced(void);
 
