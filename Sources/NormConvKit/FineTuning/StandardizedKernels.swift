@@ -20,16 +20,20 @@ extension Model {
         return (names, epsilon)
     }
 
-    /// Whether all filters have mean 0 and variance 1, but for rounding to half precision and filters of zeros.
+    /// Whether all filters have mean 0 and variance 1, but for rounding to half precision. Up to a quarter may have less variance:
+    /// ε keeps that of filters that were almost constant small.
     private func isStandardized(_ convolution: Convolution) throws -> Bool {
         guard let kernel = stored[convolution.kernel] else { return false }
         let filters = convolution.filters(try kernel.read().values)
         let size = convolution.filterSize
-        return (0..<convolution.outputs).allSatisfy { output in
+        var small = 0
+        for output in 0..<convolution.outputs {
             let own = filters[output * size..<(output + 1) * size].map(Double.init)
             let mean = own.reduce(0, +) / Double(size)
             let variance = own.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(size)
-            return variance == 0 || abs(mean) < 2e-3 && abs(variance - 1) < 1e-2
+            guard abs(mean) < 2e-3, variance < 1.01 else { return false }
+            if variance < 0.99 { small += 1 }
         }
+        return small * 4 <= convolution.outputs
     }
 }
