@@ -1,11 +1,13 @@
 # make demo: installs missing packages, builds, converts a real network and scores it.
 # make test: the same for the tests.
 
+PREFIX = /usr/local
+
 SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: without optimization the reference engine is many times slower.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build docs example conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
+.PHONY: demo test build install uninstall check-install docs site example conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
 	benchmark setup lint format clean
 
 demo: build
@@ -17,9 +19,25 @@ test: setup
 build: setup
 	$(SWIFT_BUILD) --product normconv
 
+# The program, its man page and completions for bash, zsh and fish: make install PREFIX=$$HOME/.local
+install:
+	scripts/install "$(DESTDIR)$(PREFIX)"
+
+uninstall:
+	scripts/install --remove "$(DESTDIR)$(PREFIX)"
+
+# Installs into a temporary folder and checks what is there.
+check-install:
+	scripts/check-install
+
 # The library's documentation, in .build/docs; a link to something that is not there is an error.
 docs: setup
 	scripts/docs .build/docs
+
+# The documents, the library's documentation and figures, in site, for any static host. SITE_BASE=normconv: for one that serves
+# it at /normconv/.
+site: build
+	scripts/site "$$(swift build -c release --show-bin-path)/normconv" site
 
 # The package in Examples that uses the library, built with what the program is built from, on the networks of Fixtures.
 example: setup
@@ -78,4 +96,4 @@ format:
 	swift format -i -r Package.swift Sources Tests Examples
 
 clean:
-	rm -rf .build .build-test .build-tsan .build-asan
+	rm -rf .build .build-test .build-install .build-tsan .build-asan site

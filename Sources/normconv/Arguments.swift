@@ -178,6 +178,9 @@ enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension GroupPolicy: ExpressibleByArgument {
+    /// Beginnings, and whole values.
+    public static var defaultCompletionKind: CompletionKind { .list(["auto", "gcd", "near:", "size:"]) }
+
     /// `auto`, `gcd`, `32`, `size:8`, `near:16`.
     public init?(argument: String) {
         switch argument {
