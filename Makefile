@@ -7,8 +7,8 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: without optimization the reference engine is many times slower.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build install uninstall check-install docs site example conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
-	benchmark setup lint format clean
+.PHONY: demo test build install uninstall check-install docs site example conformance conformance-light hostile \
+	faults sanitize sanitize-thread sanitize-address leaks benchmark setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -34,8 +34,8 @@ check-install:
 docs: setup
 	scripts/docs .build/docs
 
-# The documents, the library's documentation and figures, in site, for any static host. SITE_BASE=normconv: for one that serves
-# it at /normconv/.
+# The documents, the library's documentation and figures as pages, in site, for any static host; for one that serves the
+# folder at /normconv/: SITE_BASE=normconv.
 site: build
 	scripts/site "$$(swift build -c release --show-bin-path)/normconv" site
 

@@ -34,7 +34,7 @@ markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
 
 @dataclass
 class Page:
-    """A page: where it is on the site, its title, its sections (anchor and text), and the documents that it links to."""
+    """A page: where it is on the site, its title, its sections (anchor, text), and the documents that it links to."""
 
     place: PurePosixPath
     title: str
@@ -92,9 +92,10 @@ def document(name):
 
 
 def listing(name):
-    """A page with the Swift files of a folder."""
+    """A page with the source files of a folder."""
     folder = source(name)
-    files = sorted(path for path in folder.rglob("*.swift") if ".build" not in path.parts)
+    built = {".build", "__pycache__"}
+    files = sorted(path for path in folder.rglob("*.*") if path.is_file() and not built.intersection(path.parts))
     parts = [f"<h1>{name.name}</h1>"]
     for path in files:
         text = escape(path.read_text(encoding="utf-8"))

@@ -178,8 +178,8 @@ enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension GroupPolicy: ExpressibleByArgument {
-    /// Beginnings, and whole values.
-    public static var defaultCompletionKind: CompletionKind { .list(["auto", "gcd", "near:", "size:"]) }
+    /// The words, and a number of each other kind.
+    public static var defaultCompletionKind: CompletionKind { .list(["auto", "gcd", "near:16", "size:8"]) }
 
     /// `auto`, `gcd`, `32`, `size:8`, `near:16`.
     public init?(argument: String) {
