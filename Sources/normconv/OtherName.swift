@@ -28,7 +28,7 @@ enum OtherName {
         return nil
     }
 
-    /// Small letters alone, without "norm": `group` for `Group-Norm`.
+    /// Lowercase letters alone, without "norm": `group` for `Group-Norm`.
     private static func plain(_ typed: String) -> String {
         let letters = typed.lowercased().filter(\.isLetter)
         return letters.count > 4 && letters.hasSuffix("norm") ? String(letters.dropLast(4)) : letters

@@ -14,8 +14,8 @@ enum Suggestion {
             // What ArgumentParser says about another argument, up to the usage.
             lines.removeFirst(lines.firstIndex { $0.hasPrefix("Usage: ") } ?? 1)
             let meant = mistake.meant.map { " Did you mean '\($0)'?" } ?? ""
-            lines.insert(
-                "Error: There is no \(mistake.kind) '\(OneLine.printable(mistake.typed))'.\(meant)", at: 0)
+            let line = "Error: There is no \(mistake.kind) '\(mistake.typed)'.\(meant)"
+            lines.insert(OneLine.printable(line), at: 0)
         } else if let meant = OtherName.value(in: arguments, blamedBy: first) {
             lines[0] += " Did you mean '\(meant)'?"
         }

@@ -98,5 +98,8 @@ struct SuggestionTests {
         let run = try normconv("eval", "a.h5", "--dat\u{1B}a")
         #expect(run.code == 64 && run.errors.contains("Did you mean '--data'?"), "\(run.errors)")
         #expect(!run.errors.contains("\u{1B}"))
+        #expect(
+            !(try normconv("convert", "a.h5", "b.h5", "--group-size", "8\u{1B}[2J").errors.contains("\u{1B}"))
+        )
     }
 }
