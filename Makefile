@@ -1,12 +1,14 @@
 # make demo: installs missing packages, builds, converts a real network and scores it.
 # make test: the same for the tests.
 
+PREFIX = /usr/local
+
 SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: without optimization the reference engine is many times slower.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build docs example conformance conformance-light hostile faults sanitize sanitize-thread sanitize-address leaks \
-	benchmark dist setup lint format clean
+.PHONY: demo test build install uninstall check-install docs site example conformance conformance-light hostile \
+	faults sanitize sanitize-thread sanitize-address leaks benchmark dist setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -17,6 +19,17 @@ test: setup
 build: setup
 	$(SWIFT_BUILD) --product normconv
 
+# The program, its man page and completions for bash, zsh and fish: make install PREFIX=$$HOME/.local
+install:
+	scripts/install "$(DESTDIR)$(PREFIX)"
+
+uninstall:
+	scripts/install --remove "$(DESTDIR)$(PREFIX)"
+
+# Installs into a temporary folder and checks what is there.
+check-install:
+	scripts/check-install
+
 # The program for Linux machines on which nothing else is installed, with the licences of what is in it: dist/.
 dist: setup
 	scripts/dist
@@ -24,6 +37,11 @@ dist: setup
 # The library's documentation, in .build/docs; a link to something that is not there is an error.
 docs: setup
 	scripts/docs .build/docs
+
+# The documents, the library's documentation and figures as pages, in site, for any static host; for one that serves the
+# folder at /normconv/: SITE_BASE=normconv.
+site: build
+	scripts/site "$$(swift build -c release --show-bin-path)/normconv" site
 
 # The package in Examples that uses the library, built with what the program is built from, on the networks of Fixtures.
 example: setup
@@ -82,4 +100,4 @@ format:
 	swift format -i -r Package.swift Sources Tests Examples
 
 clean:
-	rm -rf .build .build-test .build-tsan .build-asan .build-dist
+	rm -rf .build .build-test .build-install .build-dist .build-tsan .build-asan site

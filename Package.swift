@@ -37,7 +37,7 @@ let package = Package(
             name: "CTurboJPEG", pkgConfig: "libturbojpeg",
             providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
         .systemLibrary(
-            name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"]), .brew(["spng"])]),
+            name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"]), .brew(["libspng"])]),
         .systemLibrary(
             name: "CDNNL", providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         .target(name: "CKernels"),

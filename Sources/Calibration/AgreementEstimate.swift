@@ -18,6 +18,9 @@ package struct AgreementEstimate: Codable, Sendable, Equatable {
     /// A recipe that is estimated to keep more; absent where none is known.
     package var better: Alternative?
 
+    /// The agreement from which nothing better is looked for.
+    package static let much = 0.9
+
     /// A share as a whole percentage: an estimate is no finer.
     package static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
 

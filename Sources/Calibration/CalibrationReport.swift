@@ -64,8 +64,8 @@ public struct CalibrationReport: Codable, Sendable, Equatable {
     package enum Filters: String, Codable, Sendable {
         /// There is no convolution of the norm's own before it.
         case none
-        /// They are as the plan has them, but for signs: fitted ones were no better.
-        case planned
+        /// They are those of the closed form, but for signs: fitted ones were no better.
+        case closedForm = "closed form"
         /// They were fitted anew.
         case fitted
     }

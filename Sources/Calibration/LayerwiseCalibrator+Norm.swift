@@ -72,7 +72,7 @@ extension LayerwiseCalibrator {
             leftAlone.append(.init(layer: source.nodes[place].layer, reason: reason))
             try student.recompute(place)
             return (
-                try candidate(place, norm.norm, norm.target, norm.planned, choosesSigns: false), .planned
+                try candidate(place, norm.norm, norm.target, norm.planned, choosesSigns: false), .closedForm
             )
         }
         let kept = parameters
@@ -85,7 +85,7 @@ extension LayerwiseCalibrator {
             parameters = kept
             try student.recompute(place)
             best = try candidate(place, norm.norm, norm.target, norm.planned)
-            filters = .planned
+            filters = .closedForm
         }
         try turn(&best, place, convolution)
         guard settings.refinements > 0 else { return (best, filters) }

@@ -129,8 +129,8 @@ extension ConversionReport.Reason: CustomStringConvertible {
 }
 
 extension ConversionWarning {
-    /// Whether it predicts a loss that calibration measures.
-    package var isAnsweredByCalibration: Bool {
+    /// Whether it predicts a loss, which a calibration or an estimate of the agreement measures.
+    package var predictsLoss: Bool {
         switch self {
         case .copied, .standardizedWithoutData, .narrowGroups: true
         case .nothingToConvert, .standardizedWithoutNorm, .singleChannelGroups, .distantImages,

@@ -19,7 +19,7 @@ extension Conversion {
                     preprocessing: preprocessing, isPatient: isPatient
                 ) { progress($0.within(0...0.6)) }
                 var estimate = try probe.estimate(of: plan, parameters: model.parameters)
-                if estimate.agreement < Self.muchAgreement {
+                if estimate.agreement < AgreementEstimate.much {
                     estimate.better = try better(than: estimate, probe) { progress($0.within(0.6...1)) }
                 }
                 result.estimate = estimate
@@ -40,9 +40,6 @@ extension Conversion {
 
     /// The least agreement of a new network that was not fitted to images, where no other is given.
     package static let leastAgreement = 0.5
-
-    /// The agreement from which nothing better is looked for.
-    private static let muchAgreement = 0.9
 
     /// The recipe without images that keeps most, where that is more.
     private func better(

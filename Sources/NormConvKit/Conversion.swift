@@ -71,8 +71,9 @@ public struct Conversion: Sendable {
 
     /// What was done, for machines; with what is lost in a file of this layout.
     package func report(layout: OutputLayout? = nil) -> ConvertReport {
-        var report = ConvertReport(model, plan, note: note, calibration: calibration, output: nil)
-        (report.estimate, report.notEstimated) = (estimate, notEstimated)
+        var report = ConvertReport(
+            model, plan, note: note, calibration: calibration, estimate: estimate, output: nil)
+        report.notEstimated = notEstimated
         if layout?.isKeras == true, model.basis == .names, !model.unusedParameters.isEmpty {
             report.droppedParts.append("what the network does not use")
         }
@@ -86,7 +87,9 @@ public struct Conversion: Sendable {
     public var report: ConvertReport { report() }
 
     /// What the user should know, a line each, with at most three layers that it is about; `report.warnings` has all.
-    public var warnings: [String] { plan.report.open(calibration).map(\.description) }
+    public var warnings: [String] {
+        plan.report.warnings(lossIsKnown: calibration != nil || estimate != nil).map(\.description)
+    }
 
     // MARK: Calibration
 

@@ -50,9 +50,10 @@ public struct ConvertReport: Codable, Sendable {
     /// Describes a planned conversion, written to `output` if that is not nil.
     package init(
         _ model: Model, _ plan: ConversionPlan, note: ConversionNote,
-        calibration: CalibrationReport? = nil, output: String?
+        calibration: CalibrationReport? = nil, estimate: AgreementEstimate? = nil, output: String?
     ) {
         self.calibration = calibration
+        self.estimate = estimate
         refresh = model.refresh
         input = model.path
         self.output = output
@@ -70,13 +71,15 @@ public struct ConvertReport: Codable, Sendable {
         droppedParameters = plan.report.dropped
         droppedParts = model.checkpoint.leftOut
         unused = model.unusedParameters
-        warnings = plan.report.open(calibration).map { $0.text(listing: .max) }
+        warnings = plan.report.warnings(lossIsKnown: calibration != nil || estimate != nil).map {
+            $0.text(listing: .max)
+        }
     }
 }
 
 extension ConversionReport {
-    /// The warnings that a calibration, if there was one, does not make obsolete.
-    package func open(_ calibration: CalibrationReport?) -> [ConversionWarning] {
-        warnings.filter { calibration == nil || !$0.isAnsweredByCalibration }
+    /// The warnings without those of a loss that was measured or estimated.
+    package func warnings(lossIsKnown: Bool) -> [ConversionWarning] {
+        warnings.filter { !(lossIsKnown && $0.predictsLoss) }
     }
 }

@@ -67,8 +67,8 @@ struct ErrorDetails {
         for (label, value) in values {
             if let inner = value as? any Error {
                 read(inner)
-            } else if label == nil, Mirror(reflecting: value).displayStyle == .struct {
-                // A place in a file.
+            } else if label?.hasPrefix(".") ?? true, Mirror(reflecting: value).displayStyle == .struct {
+                // A place in a file: the one value, or the first of a tuple, where Swift labels it ".0".
                 read(Mirror(reflecting: value).children.map { ($0.label, $0.value) })
             } else if let label, let text = Self.text(value) {
                 switch label {

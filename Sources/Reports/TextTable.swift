@@ -38,8 +38,10 @@ package struct TextTable: Sendable {
         }
     }
 
-    /// The table, two spaces between columns, without spaces at the ends of lines.
+    /// The table, two spaces between columns, without spaces at the ends of lines. Without rows there are no lines: a header
+    /// alone says nothing.
     package var lines: [String] {
+        if rows.isEmpty { return [] }
         let widths = widths
         return ([columns.map(\.title)] + rows).map { cells in
             let padded = cells.indices.map { column in

@@ -178,6 +178,9 @@ enum LayoutArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension GroupPolicy: ExpressibleByArgument {
+    /// The words, and a number of each other kind.
+    public static var defaultCompletionKind: CompletionKind { .list(["auto", "gcd", "near:16", "size:8"]) }
+
     /// `auto`, `gcd`, `32`, `size:8`, `near:16`.
     public init?(argument: String) {
         switch argument {

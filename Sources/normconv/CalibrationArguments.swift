@@ -195,7 +195,7 @@ extension CalibrationReport {
         lines += synthesis.map { [$0.line] } ?? []
         lines += steps.lines.map { "  " + $0 }
         lines += skipped.map { "  skipped step '\($0.name)': \($0.reason)" }
-        lines += [""] + table.lines.map { "  " + $0 }
+        if !norms.isEmpty { lines += [""] + table.lines.map { "  " + $0 } }
         if self.steps.contains(where: { $0.name == "layers" && !$0.kept }) {
             lines.append("  (dropped with the step 'layers')")
         }

@@ -18,6 +18,14 @@ extension Convert {
                 "--recipe best needs --calibrate IMAGES (or --synthesize). Without images: --recipe data-free."
             )
         }
+        if recipe == .fast, calibration.areGiven {
+            throw ValidationError(
+                "--recipe fast is without a calibration: with --calibrate or --synthesize, use --recipe best."
+            )
+        }
+        if recipe == .dataFree, calibration.calibrate != nil {
+            throw ValidationError("--recipe data-free reads no images: with --calibrate, use --recipe best.")
+        }
         guard minAgreement.map({ $0 == 0 || 1...100 ~= $0 }) ?? true else {
             throw ValidationError("--min-agreement is in percent: 0, or between 1 and 100.")
         }

@@ -145,7 +145,7 @@ struct Convert: AsyncParsableCommand {
     @Option(
         help:
             "Preprocessing to store in the new file: raw, unit, torch, caffe, tf or MEAN,STD. Default: the input's.",
-        transform: Preprocessing.init(parsing:))
+        completion: .preprocessing, transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Option(

@@ -64,8 +64,10 @@ extension ConversionNote {
 extension AgreementEstimate {
     fileprivate var lines: [String] {
         let other = better.map { "; --recipe \($0.recipe): about \(Self.percent($0.agreement))" } ?? ""
+        let more = agreement < Self.much ? "; --calibrate IMAGES usually keeps more" : ""
         return [
-            "Estimated agreement with the old network: about \(Self.percent(agreement)), on \(images) synthetic images\(other)"
+            "Estimated agreement with the old network: about \(Self.percent(agreement)), on \(images) synthetic images"
+                + other + more
         ]
     }
 }

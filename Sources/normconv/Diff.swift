@@ -32,7 +32,7 @@ struct Diff: ParsableCommand {
 
     @Option(
         help: "Preprocessing for both networks. Default: each network's own.",
-        transform: Preprocessing.init(parsing:))
+        completion: .preprocessing, transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Flag(help: "Show all layers.")

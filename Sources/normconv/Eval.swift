@@ -55,7 +55,7 @@ struct Eval: ParsableCommand {
             raw, unit, torch, caffe, tf, or MEAN,STD for pixels in 0…1, such as 0.5,0.25 or, per channel, \
             0.49:0.48:0.45,0.25:0.24:0.26. Default: the one stored in the file, otherwise the network family's.
             """,
-        transform: Preprocessing.init(parsing:))
+        completion: .preprocessing, transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Option(help: "fast (oneDNN) or reference (slow; simple loops that accumulate in double precision).")

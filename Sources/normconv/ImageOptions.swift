@@ -137,7 +137,15 @@ enum ChannelsArgument: String, ExpressibleByArgument, CaseIterable {
     var count: Int { self == .rgb ? 3 : 1 }
 }
 
+extension CompletionKind {
+    /// The names of `--preprocess`.
+    static var preprocessing: CompletionKind { .list(["raw", "unit", "torch", "caffe", "tf"]) }
+}
+
 extension PixelScale: ExpressibleByArgument {
+    /// The values that are words.
+    public static var defaultCompletionKind: CompletionKind { .list(["bytes", "unit"]) }
+
     /// `bytes`, `unit`, or a positive number.
     public init?(argument: String) {
         switch argument {

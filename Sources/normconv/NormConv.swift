@@ -42,16 +42,27 @@ struct NormConv: ParsableCommand {
         done.wait()
     }
 
+    /// Short and long flags of every command.
+    static let commonFlags = ["--json", "--quiet", "-q"]
+
+    /// The arguments, with the flags that every command takes behind the command where they stand before it.
+    static func commandFirst(_ arguments: [String]) -> [String] {
+        let flags = arguments.prefix { commonFlags.contains($0) }
+        let others = arguments.dropFirst(flags.count)
+        guard let command = others.first else { return arguments }
+        return [command] + flags + others.dropFirst()
+    }
+
     private static func runCommand() async {
+        let arguments = commandFirst(Array(CommandLine.arguments.dropFirst()))
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
         } catch {
-            let arguments = Array(CommandLine.arguments.dropFirst())
             JSONFailure.print(error, arguments: arguments)
             if exitCode(for: error) == .validationFailure {
                 Terminal.error(Suggestion.message(for: error, arguments: arguments) + "\n")

@@ -1,37 +1,46 @@
 import ArgumentParser
 
-/// Suggestions for mistyped commands and options.
+/// What is wrong in a command line, and what was probably meant.
 enum Suggestion {
-    /// The usage error, with a suggestion if a name is similar. ArgumentParser's own suggestions are kept.
+    /// The usage error. A command or option that does not exist is named before anything that is missing or wrong because of it.
     static func message(for error: any Error, arguments: [String]) -> String {
-        let text = NormConv.fullMessage(for: error)
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
-            OneLine.printable(String($0))
+        var lines = NormConv.fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+            .map { OneLine.printable(String($0)) }
+        guard let first = lines.first else { return "" }
+        if arguments.allSatisfy(NormConv.commonFlags.contains) {
+            lines[0] =
+                "Error: The command is missing: \(NormConv.configuration.subcommands.map(name).listed(.max))."
+        } else if let mistake = firstUnknown(arguments) {
+            // What ArgumentParser says about another argument, up to the usage.
+            lines.removeFirst(lines.firstIndex { $0.hasPrefix("Usage: ") } ?? 1)
+            let meant = mistake.meant.map { " Did you mean '\($0)'?" } ?? ""
+            let line = "Error: There is no \(mistake.kind) '\(mistake.typed)'.\(meant)"
+            lines.insert(OneLine.printable(line), at: 0)
+        } else if let meant = OtherName.value(in: arguments, blamedBy: first) {
+            lines[0] += " Did you mean '\(meant)'?"
         }
-        guard let first = lines.first, !text.contains("Did you mean"),
-            let (unknown, meant) = firstUnknown(arguments)
-        else { return lines.joined(separator: "\n") }
-        let typed = OneLine.printable(unknown)
-        let stop = first.hasSuffix(".") ? "" : "."
-        let what = first.contains("'\(typed)'") ? "" : " There is no '\(typed)'."
-        lines[0] = "\(first)\(stop)\(what) Did you mean '\(meant)'?"
         return lines.joined(separator: "\n")
     }
 
-    /// The first unknown command or option, and the most similar known one.
-    private static func firstUnknown(_ arguments: [String]) -> (typed: String, meant: String)? {
+    /// A word that is not known, and the most similar known one, if there is one.
+    private typealias Mistake = (kind: String, typed: String, meant: String?)
+
+    /// The first unknown command or option.
+    private static func firstUnknown(_ arguments: [String]) -> Mistake? {
         let commands = NormConv.configuration.subcommands
         guard let first = arguments.first else { return nil }
         let command = commands.first { name($0) == first }
-        if command == nil, !first.hasPrefix("-") {
-            return nearest(first, of: commands.map(name) + ["help"]).map { (first, $0) }
+        if command == nil, !first.hasPrefix("-"), first != "help" {
+            return ("command", first, nearest(first, of: commands.map(name) + ["help"]))
         }
         let help = command.map { NormConv.helpMessage(for: $0) } ?? NormConv.helpMessage()
         let known = options(in: help) + ["--help", "--version"]
-        for argument in arguments.prefix(while: { $0 != "--" }) where argument.hasPrefix("--") {
-            let name = String(argument.prefix { $0 != "=" })
-            guard !known.contains(name), let meant = nearest(name, of: known) else { continue }
-            return (name, meant)
+        let options = Array(arguments.prefix { $0 != "--" })
+        for (index, argument) in options.enumerated() where argument.hasPrefix("--") {
+            let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+            guard let name = parts.first, !known.contains(name) else { continue }
+            let value = parts.count > 1 ? parts[1] : options.dropFirst(index + 1).first
+            return ("option", name, OtherName.option(name, value, of: known) ?? nearest(name, of: known))
         }
         return nil
     }

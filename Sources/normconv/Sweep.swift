@@ -41,7 +41,7 @@ struct Sweep: ParsableCommand {
 
     @Option(
         help: "Preprocessing for all networks. Default: each network's own.",
-        transform: Preprocessing.init(parsing:))
+        completion: .preprocessing, transform: Preprocessing.init(parsing:))
     var preprocess: Preprocessing?
 
     @Option(help: "Number of threads. Does not change the results. Default: all cores.")

@@ -24,6 +24,14 @@ struct JSONFailureTests {
         #expect(groups["object"] as? String == "stem_bn")
     }
 
+    @Test("An error about an object of an HDF5 file names both")
+    func object() throws {
+        let texts = TestFiles.fixture("texts.h5")
+        let told = try details(try normconv("inspect", texts, "--json"))
+        #expect(told["file"] as? String == texts && told["object"] as? String == "/booleans")
+        #expect(told["found"] as? String == "an enumeration")
+    }
+
     @Test("A usage error is one object too, with the suggestion")
     func usage() throws {
         let run = try normconv("inspect", model, "--jsn", "--json")

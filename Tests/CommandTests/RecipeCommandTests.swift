@@ -26,6 +26,12 @@ struct RecipeCommandTests {
             let dry = try normconv(
                 "convert", trained, folder + "/dry.h5", "--min-agreement", "50", "--dry-run")
             #expect(dry.code == 0 && dry.output.contains("Estimated agreement"))
+            #expect(dry.output.contains("--calibrate IMAGES usually keeps more"))
+            // The estimate has the figure that warnings without it predict.
+            let predicted = "standardized without images"
+            #expect(!dry.errors.contains(predicted))
+            #expect(try allowed.json()["warnings"] as? [String] == [])
+            #expect(try normconv("convert", trained, folder + "/z.h5").errors.contains(predicted))
         }
     }
 
@@ -139,6 +145,9 @@ struct RecipeCommandTests {
         arguments: [
             ["in.h5", "out.h5", "--recipe", "best"],
             ["in.h5", "out.h5", "--recipe", "fast", "--to", "ln"],
+            ["in.h5", "out.h5", "--recipe", "fast", "--calibrate", "x.h5"],
+            ["in.h5", "out.h5", "--recipe", "fast", "--synthesize"],
+            ["in.h5", "out.h5", "--recipe", "data-free", "--calibrate", "x.h5"],
             ["in.h5", "out.h5", "--min-agreement", "101"],
             ["in.h5", "out.h5", "--min-agreement", "0.5"],
             ["in.h5", "out.h5", "--min-agreement", "10", "--to", "none"],

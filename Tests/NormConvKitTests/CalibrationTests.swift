@@ -398,7 +398,7 @@ struct CalibrationTests {
         }
         let (_, report) = try calibrated(model, CalibrationOptions(images: 8, epochs: 0, memory: 1 << 20))
         #expect(report.leftAlone.contains { $0.reason.contains("memory") })
-        #expect(report.norms.contains { $0.filters == .planned })
+        #expect(report.norms.contains { $0.filters == .closedForm })
     }
 
     @Test("Of more than 512 images the others are trained on, with the same result for any number of workers")

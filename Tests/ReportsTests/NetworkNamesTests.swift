@@ -72,4 +72,9 @@ struct NetworkNamesTests {
         table.fill(0, width: 5) { room in ["\(room)", ""] }
         #expect(table.lines[1].hasPrefix("8 "))
     }
+
+    @Test("a table without rows has no header either")
+    func empty() {
+        #expect(TextTable([("network", .left), ("figure", .right)]).lines == [])
+    }
 }
