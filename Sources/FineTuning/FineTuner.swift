@@ -71,13 +71,27 @@ package final class FineTuner {
         classes = shapes[network.output].count
         imageSize = imageShape.count
         loss = CrossEntropy(classes: classes, smoothing: options.labelSmoothing, weights: classWeights)
-        values = try layout.values(in: raw ?? parameters)
+        values = Self.sized(try layout.values(in: raw ?? parameters), layout)
         optimizer = options.optimizer(count: layout.count)
         statistics =
             mode == .batch
             ? try RunningStatistics(
                 network, parameters, momentum: options.batchNormMomentum, isUnbiased: keepsUnbiasedVariances)
             : nil
+    }
+
+    /// Brings filters of variance 1 that a layer standardizes to He's size, √(2/n) for n weights. That changes no output. The
+    /// gradient of such a filter is in proportion to 1/size, so that a rate turns it as far as in other networks.
+    private static func sized(_ values: [Float], _ layout: ParameterLayout) -> [Float] {
+        var values = values
+        for entry in layout.entries where entry.standardization != nil {
+            let count = entry.convolution?.filterSize ?? 1
+            let square = values[entry.range].reduce(0.0) { $0 + Double($1) * Double($1) }
+            guard square > 0.25 * Double(entry.range.count) else { continue }
+            let factor = Float((2 / Double(count)).squareRoot())
+            for index in entry.range { values[index] *= factor }
+        }
+        return values
     }
 
     /// Trained values.

@@ -18,6 +18,8 @@ struct Experiment: AsyncParsableCommand {
               bn, bn-eval, bn-frozen   batch norms: normalizing with the batch; with the running statistics; frozen
               gn, gn+ws                group norms, also with standardized filters
               gn:calibrated, gn+ws:calibrated   the same, fitted to the training images without labels
+              bn-frozen:refreshed, gn+ws:refreshed   the same, after the batch norms' statistics were re-estimated on these
+                                       images; also for bn, bn-eval and gn
               gn:steady, gn:steady=K   with a constant before each norm (convert --add-bias --steady 8, or K)
               copy                     gamma and beta copied, filters standardized
               reset                    gamma 1, beta 0, as Opacus does
@@ -46,7 +48,11 @@ struct Experiment: AsyncParsableCommand {
     var batchSizes = BatchSizes([1, 2, 4, 16, 64])
 
     @Option(help: "Arms, separated by commas.")
-    var arms = ArmList(["bn", "bn-frozen", "gn", "gn+ws", "gn+ws:calibrated", "gn:steady", "copy", "reset"])
+    var arms = ArmList([
+        "bn", "bn-frozen", "bn-frozen:refreshed", "gn", "gn+ws", "gn+ws:calibrated", "gn+ws:refreshed",
+        "gn:steady",
+        "copy", "reset",
+    ])
 
     @Option(help: "Groups of the converted networks, as in convert.")
     var groups = GroupPolicy.auto
@@ -181,7 +187,7 @@ final class ExperimentLine: Sendable {
         guard isOn else { return }
         let name = progress.arm + (progress.batchSize.map { ", batch \($0)" } ?? "")
         switch progress.stage {
-        case .calibrating: say("\(name): calibrating", progress)
+        case .converting: say("\(name): converting", progress)
         case .searching: say("\(name): searching for a learning rate", progress)
         case .training: say("\(name): training", progress)
         case .done(let cell):

@@ -3,8 +3,9 @@ import Training
 
 /// What an experiment trains: the network as it is, or converted in one of several ways.
 package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
-    /// Batch norms, in one of three modes: `bn`, `bn-eval`, `bn-frozen`.
-    case batchNorms(BatchNormMode)
+    /// Batch norms, in one of three modes: `bn`, `bn-eval`, `bn-frozen`; with statistics that are re-estimated on the training
+    /// images first: `bn-frozen:refreshed`.
+    case batchNorms(BatchNormMode, isRefreshed: Bool = false)
     /// Group norms whose gamma and beta come from the statistics: `gn`, `gn+ws`.
     case groupNorms(standardized: Bool, start: Start)
     /// Gamma and beta copied, filters standardized, as most tools do: `copy`.
@@ -18,13 +19,16 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
         case statistics
         /// Fitted to the training images without labels: `gn:calibrated`.
         case calibrated
+        /// The same, to the network whose statistics were re-estimated on these images before: `gn:refreshed`.
+        case refreshed
         /// With a constant of alternating sign, so many deviations high, before each norm: `gn:steady`, `gn:steady=32`.
         case steady(Double)
     }
 
     /// The accepted texts.
     package static let forms =
-        "bn, bn-eval, bn-frozen, gn, gn+ws, gn:calibrated, gn+ws:calibrated, gn:steady, gn:steady=K, copy, reset"
+        "bn, bn-eval, bn-frozen, bn:refreshed, bn-eval:refreshed, bn-frozen:refreshed, gn, gn+ws, gn:calibrated, gn+ws:calibrated, "
+        + "gn:refreshed, gn+ws:refreshed, gn:steady, gn:steady=K, copy, reset"
 
     /// Parses one of `forms`; nil for another text.
     package init?(parsing text: String) {
@@ -32,6 +36,9 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
         case "bn": self = .batchNorms(.batch)
         case "bn-eval": self = .batchNorms(.running)
         case "bn-frozen": self = .batchNorms(.frozen)
+        case "bn:refreshed": self = .batchNorms(.batch, isRefreshed: true)
+        case "bn-eval:refreshed": self = .batchNorms(.running, isRefreshed: true)
+        case "bn-frozen:refreshed": self = .batchNorms(.frozen, isRefreshed: true)
         case "copy": self = .copied
         case "reset": self = .reset
         default:
@@ -42,6 +49,7 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
             case "statistics" where parts.count == 1:
                 self = .groupNorms(standardized: standardized, start: .statistics)
             case "calibrated": self = .groupNorms(standardized: standardized, start: .calibrated)
+            case "refreshed": self = .groupNorms(standardized: standardized, start: .refreshed)
             case "steady" where !standardized: self = .groupNorms(standardized: false, start: .steady(8))
             case let start where start.hasPrefix("steady=") && !standardized:
                 guard let height = Double(start.dropFirst(7)), height > 0, height.isFinite else { return nil }
@@ -54,9 +62,14 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
     /// As it is parsed.
     package var description: String {
         switch self {
-        case .batchNorms(.batch): return "bn"
-        case .batchNorms(.running): return "bn-eval"
-        case .batchNorms(.frozen): return "bn-frozen"
+        case .batchNorms(let mode, let isRefreshed):
+            let name =
+                switch mode {
+                case .batch: "bn"
+                case .running: "bn-eval"
+                case .frozen: "bn-frozen"
+                }
+            return isRefreshed ? name + ":refreshed" : name
         case .copied: return "copy"
         case .reset: return "reset"
         case .groupNorms(let standardized, let start):
@@ -64,6 +77,7 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
             switch start {
             case .statistics: return name
             case .calibrated: return name + ":calibrated"
+            case .refreshed: return name + ":refreshed"
             case .steady(8): return name + ":steady"
             case .steady(let height):
                 return name + ":steady=" + (Int(exactly: height).map(String.init) ?? "\(height)")
@@ -72,7 +86,24 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// What batch norms do in training.
-    var batchNorms: BatchNormMode { if case .batchNorms(let mode) = self { mode } else { .frozen } }
+    var batchNorms: BatchNormMode { if case .batchNorms(let mode, _) = self { mode } else { .frozen } }
+
+    /// Whether statistics are re-estimated on the training images before all else.
+    var isRefreshed: Bool {
+        switch self {
+        case .batchNorms(_, let isRefreshed): isRefreshed
+        case .groupNorms(_, .refreshed): true
+        default: false
+        }
+    }
+
+    /// Whether the network is fitted to the training images.
+    var isCalibrated: Bool {
+        switch self {
+        case .groupNorms(_, .calibrated), .groupNorms(_, .refreshed): true
+        default: false
+        }
+    }
 
     /// The conversion's options; nil where batch norms stay.
     func conversionOptions(groups: GroupPolicy) -> ConversionOptions? {

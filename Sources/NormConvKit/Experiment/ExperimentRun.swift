@@ -95,22 +95,39 @@ package struct ExperimentRun {
     private func network(
         of arm: ExperimentArm, _ report: ExperimentReport, _ place: Int
     ) async throws -> Model {
-        guard let conversion = arm.conversionOptions(groups: options.groups) else { return model }
+        let conversion = arm.conversionOptions(groups: options.groups)
+        if conversion == nil, !arm.isRefreshed { return model }
         let file = folder.network(arm, like: model.path)
         if !FileManager.default.fileExists(atPath: file) {
-            var made = try model.converting(conversion, preprocessing: options.preprocessing)
-            if case .groupNorms(_, .calibrated) = arm {
-                let told = ExperimentProgress(
-                    arm: "\(arm)", batchSize: nil, stage: .calibrating, done: report.cells.count,
-                    of: options.arms.count * options.batchSizes.count)
-                try progress(told, report)
-                made = try await made.calibrated(on: training, options: options.calibration)
-            }
-            try made.write(to: file)
+            let told = ExperimentProgress(
+                arm: "\(arm)", batchSize: nil, stage: .converting, done: report.cells.count,
+                of: options.arms.count * options.batchSizes.count)
+            try progress(told, report)
+            try await converted(arm, conversion).write(to: file)
         }
         var network = try Model(path: file)
         if arm == .reset { network.resetGroupNorms() }
         return network
+    }
+
+    /// The conversion of an arm. The training images are used without their labels.
+    private func converted(
+        _ arm: ExperimentArm, _ conversion: ConversionOptions?
+    ) async throws -> Conversion {
+        var network = model
+        if arm.isRefreshed {
+            network = try await model.refreshingStatistics(
+                on: training, images: min(training.count, 2048), seed: options.training.seed,
+                preprocessing: options.preprocessing)
+        }
+        guard let conversion else {
+            var kept = try network.keepingNorms()
+            if let preprocessing = options.preprocessing { kept.preprocessing = preprocessing }
+            return kept
+        }
+        let made = try network.converting(conversion, preprocessing: options.preprocessing)
+        guard arm.isCalibrated else { return made }
+        return try await made.calibrated(on: training, options: options.calibration)
     }
 
     private func job(_ network: Model, arm: ExperimentArm, batch: Int) throws -> FineTuneJob {
@@ -224,7 +241,7 @@ package struct ExperimentProgress: Sendable {
 
     /// What is done.
     package enum Stage: Sendable {
-        case calibrating
+        case converting
         case searching
         case training
         case done(ExperimentReport.Cell)
