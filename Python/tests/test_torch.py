@@ -41,7 +41,10 @@ def engine_outputs(file: Path, inputs: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("ws_mode", ["parametrization", "baked"])
-@pytest.mark.parametrize("options", [{"ws": False}, {"ws": True}, {"to": "ln", "add_bias": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{"ws": False}, {"ws": True}, {"to": "ln", "add_bias": True}, {"to": "ln", "ws": False, "init": "noise"}],
+)
 def test_outputs_are_those_of_the_command(
     network: nn.Module, options: dict[str, Any], ws_mode: str, tmp_path: Path
 ) -> None:

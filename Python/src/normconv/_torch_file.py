@@ -66,7 +66,8 @@ def _note(module: nn.Module, norms: dict[str, nn.Module]) -> dict[str, Any]:
         "weightStandardization": "off",
         "weightStandardizationEpsilon": "bit",
         "addBias": False,
-        "preprocess": "raw",
+        # Of PyTorch's classifiers; noise and synthetic images get it.
+        "preprocess": "torch",
         "family": "torch",
         "batchEpsilons": {name: float(norm.eps) for name, norm in norms.items()},  # type: ignore[arg-type]
         "norms": _other_norms(module),
