@@ -68,6 +68,13 @@ def test_an_end_without_a_report_is_an_error(
         normconv.inspect("x.h5")
 
 
+def test_a_command_of_another_version_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORMCONV_BINARY", str(script(tmp_path / "old", '#!/bin/sh\necho \'{"input": "x.h5"}\'\n')))
+    with pytest.raises(normconv.Error, match="another version") as caught:
+        normconv.convert("x.h5", "y.h5")
+    assert caught.value.object == "architecture"
+
+
 def test_options_are_spelled_as_the_command_spells_them() -> None:
     options = {"ws_eps": "timm", "add_bias": True, "force": False, "seed": None, "batch_sizes": [1, 2], "steady": 0}
     assert _binary.arguments(options) == ["--ws-eps=timm", "--add-bias", "--batch-sizes=1,2", "--steady=0"]

@@ -38,7 +38,7 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.safetensors out.keras
               normconv convert in.h5 out.safetensors --to none
             Read standard input and write standard output:
-              normconv convert - - <in.pth >out.safetensors
+              cat in.pth | normconv convert - - >out.safetensors
             """)
 
     @Argument(help: "The network to convert; - is standard input.", completion: .file())

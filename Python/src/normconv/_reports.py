@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from ._errors import Error
+from ._version import __version__
+
 T = TypeVar("T")
 
 
@@ -179,6 +182,14 @@ def from_json(cls: type[T], report: Mapping[str, Any]) -> T:
             values["json"] = dict(report)
         elif key in report:
             values[each.name] = _value(hints[each.name], report[key])
+        elif each.default is dataclasses.MISSING:
+            raise Error(
+                f"the command's report has no '{key}': the command is of another version than this package; install "
+                "both anew",
+                object=key,
+                found="nothing",
+                expected=f"what normconv {__version__} reports",
+            )
     return cls(**values)
 
 
