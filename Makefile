@@ -7,8 +7,8 @@ SWIFT_BUILD = swift build -c release $$(scripts/swift-flags)
 # Tests run optimized: without optimization the reference engine is many times slower.
 SWIFT_TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test $$(scripts/swift-flags)
 
-.PHONY: demo test build install uninstall check-install docs site example conformance conformance-light hostile \
-	faults sanitize sanitize-thread sanitize-address leaks benchmark dist setup lint format clean
+.PHONY: demo test build install uninstall check-install docs site example conformance conformance-light python-test \
+	wheel hostile faults sanitize sanitize-thread sanitize-address leaks benchmark dist setup lint format clean
 
 demo: build
 	scripts/demo "$$(swift build -c release --show-bin-path)/normconv"
@@ -55,6 +55,14 @@ conformance: build
 # The part that needs only Keras and JAX. Takes a minute.
 conformance-light: build
 	scripts/conformance "$$(swift build -c release --show-bin-path)/normconv" --light
+
+# The Python package in Python/, with Keras, JAX and PyTorch from PyPI in a virtual environment outside the repository.
+python-test: build
+	scripts/python-tests "$$(swift build -c release --show-bin-path)/normconv"
+
+# The Python wheel and sdist, in dist/, around the program that make dist builds. Linux only.
+wheel: setup
+	scripts/wheel
 
 # 412 hostile files, each with its own error, and 200,000 damaged copies of good ones. See SECURITY.md.
 hostile: build

@@ -21,6 +21,8 @@ package struct ConversionPlan: Sendable {
 package struct ConvertedNorm: Sendable, Equatable {
     /// The layer's name, which it keeps.
     package var layer: String
+    /// What the names of its parameters begin with: `layer1.0.bn1` of `layer1.0.bn1.running_mean`.
+    package var module: String
     /// Channels of the norm.
     package var channels: Int
     /// Groups of consecutive channels.

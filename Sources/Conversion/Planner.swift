@@ -112,7 +112,8 @@ struct Planner {
         }
         plan.norms.append(
             ConvertedNorm(
-                layer: layer, channels: norm.channels, groups: groups, epsilon: options.epsilon,
+                layer: layer, module: ParameterNaming.module(of: norm.mean), channels: norm.channels,
+                groups: groups, epsilon: options.epsilon,
                 addsGamma: norm.gamma == nil && names.gamma != nil,
                 addsBeta: norm.beta == nil && names.beta != nil))
         countStage(norm.channels, groups, isStandardized: isStandardized(pairs.convolutionBefore[index]))

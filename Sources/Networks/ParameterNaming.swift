@@ -25,6 +25,11 @@ package enum ParameterNaming {
         }
     }
 
+    /// What the names of a layer's parameters begin with: `layer1.0.bn1` of `layer1.0.bn1.running_mean`.
+    package static func module(of parameter: String) -> String {
+        String(prefix(of: parameter, through: [".", "/"]).dropLast())
+    }
+
     /// The name up to and including its last separator; empty where there is none.
     private static func prefix(of name: String, through separators: Set<Character>) -> String {
         guard let last = name.lastIndex(where: separators.contains) else { return "" }

@@ -16,6 +16,10 @@ public struct ConvertReport: Codable, Sendable {
     public var architecture: String
     /// How it was converted, and the settings of every norm.
     package var conversion: ConversionNote
+    /// The converted norms, in topological order.
+    package var norms: [NormReport]
+    /// The convolutions, in topological order.
+    package var convolutions: [ConvolutionReport]
     /// Converted norms by number of channels.
     public var stages: [ConvertedStage]
     /// Convolutions whose weights were standardized.
@@ -59,6 +63,8 @@ public struct ConvertReport: Codable, Sendable {
         self.output = output
         architecture = model.network.architecture
         conversion = note
+        norms = plan.normReports
+        convolutions = plan.convolutionReports
         stages = plan.report.stages
         standardized = plan.report.standardized
         leftAlone = plan.report.leftAlone.map {

@@ -95,6 +95,7 @@ struct ArchitectureOptions: ParsableArguments {
 
     private func model(_ path: String, key: String?) throws -> Model {
         let facts = GivenFacts(pairs: try pairs.map(GivenPairs.init(path:)), batchEpsilon: batchEpsilon)
+        let path = path == StandardStreams.name ? try StandardStreams.readInput() : path
         return try Model(path: path, architecture: try text, norms: normKind, key: key, facts: facts)
     }
 

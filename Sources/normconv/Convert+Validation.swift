@@ -90,6 +90,13 @@ extension Convert {
             }
             return
         }
+        if ([input] + output).contains(StandardStreams.name), outputDir != nil || inPlace {
+            throw ValidationError("--output-dir and --in-place need files, not '-' (standard input).")
+        }
+        if output.first == StandardStreams.name, outputOptions.json, !dryRun {
+            throw ValidationError(
+                "--json prints to standard output, where '-' writes the network: name a file.")
+        }
         if outputDir != nil {
             guard inPlace else { return }
             throw ValidationError("--output-dir writes new files, --in-place replaces the input: choose one.")

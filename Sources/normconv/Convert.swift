@@ -37,13 +37,18 @@ struct Convert: AsyncParsableCommand {
               normconv convert in.pth out.safetensors
               normconv convert in.safetensors out.keras
               normconv convert in.h5 out.safetensors --to none
+            Read standard input and write standard output:
+              cat in.pth | normconv convert - - >out.safetensors
             """)
 
-    @Argument(help: "The network to convert.", completion: .file())
+    @Argument(help: "The network to convert; - is standard input.", completion: .file())
     var input: String
 
     @Argument(
-        help: "The file to write. Leave it out with --in-place. With --output-dir: more networks to convert.",
+        help: """
+            The file to write; - is standard output, for safetensors or what --layout says. Leave it out with --in-place. With \
+            --output-dir: more networks to convert.
+            """,
         completion: .file())
     var output: [String] = []
 
@@ -199,6 +204,7 @@ struct Convert: AsyncParsableCommand {
         if let outputDir {
             return try await runAll(into: OutputFolder(outputDir, layout: layout, overwriting: force))
         }
+        if output.first == StandardStreams.name { return try await streamOutput() }
         let file = ConversionOutput(
             output.first ?? input, layout: layout, replaces: inPlace ? .input : force ? .another : .nothing)
         let (report, warnings) = try await convert(input, to: file)

@@ -64,6 +64,36 @@ struct CommandTests {
         }
     }
 
+    @Test("convert's report names the parameters of each norm and convolution, and what was done to them")
+    func layers() throws {
+        let network = TestFiles.fixture("torchvision-basic.torch.h5")
+        let options = ["--groups", "size:4", "--ws", "auto", "--epsilon", "0.001", "--add-bias"]
+        let run = try normconv(
+            ["convert", network, "out.h5", "--dry-run", "--json", "--min-agreement", "0"] + options)
+        #expect(run.code == 0, "\(run.errors)")
+        let report = try run.json()
+        let norms = try #require(report["norms"] as? [[String: Any]])
+        let first = try #require(norms.first)
+        let channels = try #require(first["channels"] as? Int)
+        #expect(first["layer"] as? String == "bn1" && first["module"] as? String == "bn1")
+        #expect(first["gamma"] as? String == "bn1.weight" && first["beta"] as? String == "bn1.bias")
+        #expect(first["groups"] as? Int == channels / 4 && first["epsilon"] as? Double == 0.001)
+
+        let convolutions = try #require(report["convolutions"] as? [[String: Any]])
+        let kernels = convolutions.compactMap { $0["kernel"] as? String }
+        #expect(kernels.count == norms.count && kernels.count == Set(kernels).count)
+        // The one that reads the image is kept, with the reason; all get a bias.
+        #expect(convolutions[0]["weights"] as? String == "kept")
+        #expect((convolutions[0]["reason"] as? String)?.hasPrefix("it reads the image") == true)
+        #expect(
+            convolutions.dropFirst().allSatisfy {
+                $0["weights"] as? String == "standardized" && $0["reason"] == nil
+            })
+        #expect(
+            convolutions.map { $0["newBias"] as? String }
+                == kernels.map { $0.replacingOccurrences(of: ".weight", with: ".bias") })
+    }
+
     @Test("convert fits to images without labels, reports every step and norm, and remembers it")
     func calibrate() throws {
         try TestFiles.withTemporaryFolder { folder in

@@ -105,12 +105,6 @@ struct LayoutCommandTests {
         }
     }
 
-    @Test("normconv does not write networks to standard output")
-    func standardOutput() throws {
-        let run = try normconv("convert", model, "-")
-        #expect(run.code == 1 && run.output.isEmpty && run.errors.contains("standard output"))
-    }
-
     @Test("--to none takes another preprocessing into a converted file, and says that the rest stays")
     func preprocessing() throws {
         try TestFiles.withTemporaryFolder { folder throws in

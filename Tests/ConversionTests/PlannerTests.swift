@@ -28,7 +28,8 @@ struct PlannerTests {
         #expect(
             plan.norms == [
                 ConvertedNorm(
-                    layer: "bn", channels: 4, groups: 2, epsilon: 1e-5, addsGamma: false, addsBeta: false)
+                    layer: "bn", module: "bn", channels: 4, groups: 2, epsilon: 1e-5, addsGamma: false,
+                    addsBeta: false)
             ])
         #expect(plan.report.dropped == ["bn.running_mean", "bn.running_var"])
         #expect(plan.edits.names == ["bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"])
