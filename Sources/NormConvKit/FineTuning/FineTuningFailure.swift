@@ -1,4 +1,4 @@
-import Foundation
+import Reports
 import Tensors
 
 /// Why a network was not fine-tuned.
@@ -53,15 +53,5 @@ package enum FineTuningFailure: Error, Equatable, CustomStringConvertible {
         case .notImages(let file, let found):
             "\(file): the network takes \(found), expected images; volumes and steps are not fine-tuned"
         }
-    }
-}
-
-extension Double {
-    /// Three digits: `0.00125`, `3e-05`.
-    package var short: String {
-        guard isFinite, self != 0 else { return "\(self)" }
-        let digits = 2 - Int(log10(abs(self)).rounded(.down))
-        let scale = pow(10, Double(digits))
-        return "\((self * scale).rounded() / scale)"
     }
 }
