@@ -235,6 +235,7 @@ enum AugmentArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension ColorJitter: ExpressibleByArgument {
+    /// As `--color-jitter` gives it.
     public init?(argument: String) { self.init(parsing: argument) }
 }
 
