@@ -33,6 +33,7 @@ struct FineTuneChartTests {
     @Test("a few losses far above the others are drawn at the edge, and counted")
     func outliers() throws {
         var report = FineTuneReport.sample(steps: 200, rounds: 4)
+        report.settings.labelSmoothing = 0
         for step in 0..<200 { report.steps[step].loss = 1 }
         report.steps[150].loss = 1000
         let chart = try charts(report).loss
@@ -43,6 +44,16 @@ struct FineTuneChartTests {
         #expect(chart.notes.last == "Above the chart: 1 point of the thin line.")
         report.steps[150].loss = 1
         #expect(try charts(report).loss.notes.count == 1)
+    }
+
+    @Test("the note says that training and validation measure the loss differently, where they do")
+    func differentLosses() throws {
+        var report = FineTuneReport.sample()
+        report.settings.labelSmoothing = 0
+        #expect(try charts(report).loss.notes.count == 1)
+        (report.settings.mixup, report.settings.classWeights) = (0.1, "balanced")
+        let note = "Only the training loss has mixup and class weights."
+        #expect(try charts(report).loss.notes.last == note)
     }
 
     @Test("means of a window and of bins are those by hand")

@@ -38,27 +38,12 @@ struct FineTuneCharts {
         }
         let each = points(losses)
         let mean = points(CurveData.runningMean(losses, window: window))
-        let validation = report.rounds.compactMap { round in
-            round.loss.map {
-                (
-                    x: Double(round.step), y: $0,
-                    text:
-                        "step \(Formatting.grouped(round.step)): validation loss \(Formatting.fixed($0, digits: 3))"
-                )
-            }
-        }
+        let validation = validationLosses
         // A few batches far above the others do not set the scale.
         let usual = each.map(\.y).sorted().prefix(max(each.count * 49 / 50, 1))
         let scale = Scale.linear(
             usual + mean.map(\.y) + validation.map(\.y), length: CurveChart.extent.height)
         let above = each.count { $0.y > scale.high }
-        let bin = CurveData.binSize(losses.count)
-        var notes = [
-            "Thin: \(bin == 1 ? "each step" : "means of \(bin) steps"). Thick: the mean of the last \(window) steps."
-        ]
-        if above > 0 {
-            notes.append("Above the chart: \(Formatting.counted(above, "point")) of the thin line.")
-        }
         return chart(
             "Loss", "cross-entropy, nats", scale,
             [
@@ -67,7 +52,34 @@ struct FineTuneCharts {
                 CurveData(
                     name: "validation", series: "s1", points: validation.map { ($0.x, $0.y) },
                     dots: validation),
-            ], notes)
+            ], lossNotes(window: window, above: above))
+    }
+
+    private var validationLosses: [CurveData.Mark] {
+        report.rounds.compactMap { round in
+            round.loss.map {
+                let loss = Formatting.fixed($0, digits: 3)
+                let text = "step \(Formatting.grouped(round.step)): validation loss \(loss)"
+                return (Double(round.step), $0, text)
+            }
+        }
+    }
+
+    /// What the lines of the loss are, and what only the one of training has.
+    private func lossNotes(window: Int, above: Int) -> [String] {
+        let bin = CurveData.binSize(report.steps.count)
+        let thin = bin == 1 ? "each step" : "means of \(bin) steps"
+        var notes = ["Thin: \(thin). Thick: the mean of the last \(window) steps."]
+        if above > 0 {
+            notes.append("Above the chart: \(Formatting.counted(above, "point")) of the thin line.")
+        }
+        let own = [
+            report.settings.labelSmoothing > 0 ? "label smoothing" : nil,
+            report.settings.mixup > 0 ? "mixup" : nil,
+            report.settings.classWeights == "equal" ? nil : "class weights",
+        ].compactMap(\.self)
+        if !own.isEmpty { notes.append("Only the training loss has \(own.joined(separator: " and ")).") }
+        return notes
     }
 
     // MARK: Accuracy
