@@ -43,11 +43,11 @@ package struct RateSearch: Sendable {
         return trials
     }
 
-    /// The rate of the lowest loss; the lower one of equals. Nil where no loss is below `start`.
+    /// The lowest rate that takes the loss nine tenths as far down as the best one, for a short training overrates high rates:
+    /// a long one goes as far with lower ones. Nil where no loss is below `start`.
     package static func best(_ trials: [Trial], start: Double) -> Double? {
-        let best = trials.filter { ($0.loss ?? .infinity) < start }.min {
-            ($0.loss ?? .infinity) < ($1.loss ?? .infinity)
-        }
-        return best?.rate
+        let losses = trials.compactMap { trial in trial.loss.map { (trial.rate, $0) } }
+        guard let least = losses.map(\.1).min(), least < start else { return nil }
+        return losses.filter { $0.1 <= least + 0.1 * (start - least) }.map(\.0).min()
     }
 }

@@ -57,6 +57,12 @@ struct FineTune: AsyncParsableCommand {
     var log: String?
 
     @Option(
+        help: """
+            Write a self-contained HTML report with the curves of the training to this file, after each evaluation.
+            """, completion: .file())
+    var html: String?
+
+    @Option(
         help:
             "raw, unit, torch, caffe, tf, or MEAN,STD, as in eval. Default: the one stored in the file, otherwise the network family's.",
         transform: Preprocessing.init(parsing:))
@@ -71,7 +77,7 @@ struct FineTune: AsyncParsableCommand {
     )
     var outputLayout: LayoutArgument?
 
-    @Flag(help: "Overwrite the output and the file of --log if they exist.")
+    @Flag(help: "Overwrite the output and the files of --log and --html if they exist.")
     var force = false
 
     @OptionGroup var images: ImageOptions
@@ -87,7 +93,7 @@ struct FineTune: AsyncParsableCommand {
             throw ValidationError("--workers must be between 1 and 1024.")
         }
         if let patience, patience < 1 { throw ValidationError("--patience must be at least 1.") }
-        let files = [output, resume, log].compactMap(\.self).map(AtomicFile.resolved)
+        let files = [output, resume, log, html].compactMap(\.self).map(AtomicFile.resolved)
         if Set(files).count < files.count {
             throw ValidationError("The output files must have different names.")
         }
@@ -97,17 +103,17 @@ struct FineTune: AsyncParsableCommand {
         let file = ConversionOutput(
             output, layout: outputLayout?.choice ?? .byName, replaces: force ? .another : .nothing)
         try file.check(beside: architecture.files + labels.inputs)
-        for path in [resume, log].compactMap(\.self) {
-            try OutputIsInput.check(path, [input, data, validation] + architecture.files + labels.inputs)
-        }
-        if let log { try AtomicFile.check(log, overwrite: force || resume != nil) }
+        let inputs = [input, data, validation] + architecture.files + labels.inputs
+        if let resume { try OutputIsInput.check(resume, inputs) }
+        let files = FineTuneFiles(log: log, html: html, overwrites: force || resume != nil)
+        try files.check(inputs)
         let job = try job()
         try job.check(file)
-        let (model, report) = try await train(job)
+        let (model, report) = try await train(job, files)
         var written = report
         written.output = output
         _ = try model.keepingNorms().write(to: file)
-        try writeLog(written)
+        try files.write(written, isFirst: false)
         if let resume { try? FileManager.default.removeItem(atPath: resume) }
         try outputOptions.show(written, written.lines)
     }
@@ -140,25 +146,21 @@ struct FineTune: AsyncParsableCommand {
     }
 
     /// Trains, until the end or a first Ctrl-C.
-    private func train(_ job: FineTuneJob) async throws -> (Model, FineTuneReport) {
+    private func train(_ job: FineTuneJob, _ files: FineTuneFiles) async throws -> (Model, FineTuneReport) {
         let line = FineTuneLine(isOn: !outputOptions.quiet)
         defer { line.finish() }
         return try await endingEarly("the training with the best network so far", quiet: outputOptions.quiet)
         {
-            let (stateFile, log, force) = (resume, log, force || resume != nil)
+            let stateFile = resume
             return try await computing {
                 var run = try FineTuneRun(job, stateFile: stateFile) { event, report in
                     line.show(event)
-                    guard case .evaluated = event, let log else { return }
-                    try AtomicFile.write(
-                        Data(report.csv.utf8), to: log, overwrite: force || report.rounds.count > 1)
+                    if case .evaluated = event {
+                        try files.write(report, isFirst: report.rounds.count == 1)
+                    }
                 }
                 return try run.run()
             }
         }
-    }
-
-    private func writeLog(_ report: FineTuneReport) throws {
-        if let log { try AtomicFile.write(Data(report.csv.utf8), to: log, overwrite: true) }
     }
 }

@@ -45,8 +45,8 @@ struct FineTuneArguments: ParsableArguments {
     @Option(help: "Weight decay, as in PyTorch.")
     var weightDecay = 0.0
 
-    @Option(help: "Limit for the norm of the gradient, such as 1. Default: none.")
-    var clip: Double?
+    @Option(help: "Limit for the norm of the gradient, beyond which it is scaled down; 0 for none.")
+    var clip = 1.0
 
     @Option(help: "Label smoothing, 0 to below 1.")
     var labelSmoothing = 0.0
@@ -126,7 +126,7 @@ struct FineTuneArguments: ParsableArguments {
         guard weightDecay >= 0, weightDecay.isFinite, mixup ?? 0 >= 0, (mixup ?? 0).isFinite else {
             throw ValidationError("--weight-decay and --mixup must be 0 or more.")
         }
-        guard clip ?? 1 > 0 else { throw ValidationError("--clip must be more than 0.") }
+        guard clip >= 0, clip.isFinite else { throw ValidationError("--clip must be 0 or more.") }
         guard bnMomentum > 0, bnMomentum <= 1 else {
             throw ValidationError("--bn-momentum must be more than 0, and at most 1.")
         }
@@ -143,7 +143,7 @@ struct FineTuneArguments: ParsableArguments {
         (options.training.momentum, options.training.weightDecay) = (momentum, weightDecay)
         options.training.labelSmoothing = labelSmoothing
         options.training.mixup = mixup ?? (recipe == .bit && images >= 20_000 ? 0.1 : 0)
-        options.training.clipping = clip
+        options.training.clipping = clip > 0 ? clip : nil
         (options.training.batchNorms, options.training.batchNormMomentum) = (bn.mode, bnMomentum)
         options.training.standardization = ws
         options.training.seed = seed
@@ -235,6 +235,7 @@ enum AugmentArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension ColorJitter: ExpressibleByArgument {
+    /// As `--color-jitter` gives it.
     public init?(argument: String) { self.init(parsing: argument) }
 }
 

@@ -92,21 +92,4 @@ extension FineTuneReport {
         if let output { lines.append("Wrote \(output)") }
         return lines
     }
-
-    private var batchNormText: String {
-        switch settings.batchNorms {
-        case "batch": "normalized with the batch"
-        case "running": "normalized with the running statistics, gamma and beta trained"
-        default: "frozen"
-        }
-    }
-}
-
-extension FineTuneReport.EarlyReason {
-    fileprivate var text: String {
-        switch self {
-        case .patience: "no better evaluation (--patience)"
-        case .interrupted: "Ctrl-C"
-        }
-    }
 }

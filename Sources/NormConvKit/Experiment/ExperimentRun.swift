@@ -160,8 +160,8 @@ package struct ExperimentRun {
         }
         try said(.searching)
         let trials = try trials(job)
-        guard let rate = trials.filter({ $0.loss != nil }).min(by: { ($0.loss ?? 0) < ($1.loss ?? 0) })?.rate
-        else { return cell("the training diverges at every learning rate") }
+        let best = trials.filter { $0.loss != nil }.min { ($0.loss ?? 0) < ($1.loss ?? 0) }
+        guard let rate = best?.rate else { return cell("the training diverges at every learning rate") }
         try said(.training)
         let results = try errors(job, rate: rate)
         var cell = cell(nil)

@@ -1,5 +1,5 @@
-import Foundation
 import Inference
+import Reports
 import Tensors
 
 /// Why a network was not fine-tuned.
@@ -61,15 +61,5 @@ extension FileFailure {
     /// Whether a batch norm would get a single value.
     var isSingleValue: Bool {
         if case InferenceError.singleValue = cause { true } else { false }
-    }
-}
-
-extension Double {
-    /// Three digits: `0.00125`, `3e-05`.
-    package var short: String {
-        guard isFinite, self != 0 else { return "\(self)" }
-        let digits = 2 - Int(log10(abs(self)).rounded(.down))
-        let scale = pow(10, Double(digits))
-        return "\((self * scale).rounded() / scale)"
     }
 }

@@ -17,15 +17,25 @@ struct Axis {
     init(covering values: [Double], within bounds: ClosedRange<Double>, width: Double, count: Int = 5) {
         let (least, greatest) = (values.min() ?? bounds.lowerBound, values.max() ?? bounds.upperBound)
         let span = max(greatest - least, 0.01)
-        let raw = span / Double(count)
-        let magnitude = pow(10, floor(log10(raw)))
-        step = ([1, 2, 5, 10].first { $0 * magnitude >= raw } ?? 10) * magnitude
+        step = Self.roundStep(span / Double(count))
         // Where all values are one mark, the axis goes on to the next: downwards at the bounds' end.
         let start = min(floor(least / step) * step, bounds.upperBound - step)
         low = max(bounds.lowerBound, start)
         high = min(bounds.upperBound, max(ceil(greatest / step) * step, start + step))
         self.width = width
     }
+
+    /// The next of 1, 2, 5, 10, 20, 50 and so on, also below 1.
+    static func roundStep(_ step: Double) -> Double {
+        let magnitude = pow(10, floor(log10(step)))
+        return ([1, 2, 5, 10].first { $0 * magnitude >= step } ?? 10) * magnitude
+    }
+
+    /// Decimals that tell marks with this distance apart.
+    static func decimals(_ step: Double) -> Int { max(Int(-(log10(step) + 1e-9).rounded(.down)), 0) }
+
+    /// Decimals that tell the marks apart.
+    var decimals: Int { Self.decimals(step) }
 
     /// Where a value is.
     func x(_ value: Double) -> Double { (value - low) / (high - low) * width }

@@ -10,7 +10,11 @@ enum PageTemplates {
         let templates = [
             ("page", PackageResources.page_mustache), ("head", PackageResources.head_mustache),
             ("networks", PackageResources.networks_mustache),
-            ("sweep", PackageResources.sweep_mustache), ("summary", PackageResources.summary_mustache),
+            ("sweep", PackageResources.sweep_mustache),
+            ("finetune", PackageResources.finetune_mustache), ("curves", PackageResources.curves_mustache),
+            ("tiles", PackageResources.tiles_mustache), ("bars", PackageResources.bars_mustache),
+            ("histogram", PackageResources.histogram_mustache),
+            ("summary", PackageResources.summary_mustache),
             ("comparison", PackageResources.comparison_mustache),
             ("intervals", PackageResources.intervals_mustache),
             ("classes", PackageResources.classes_mustache),

@@ -44,6 +44,30 @@ struct Verdicts {
             })
     }
 
+    /// What a training came to, or how far it is; and why it ended early.
+    init(_ report: FineTuneReport) {
+        let (done, all) = (report.steps.count, report.settings.steps)
+        let isOver = report.kept != nil
+        var sentences: [String] = []
+        if let first = report.rounds.first, let result = report.result, result.step > 0 {
+            // Before, a new head knows nothing.
+            let before = report.newHead ? "" : ", \(Formatting.percent(first.top1)) before"
+            sentences.append(
+                "\(report.name): validation top-1 \(Formatting.percent(result.top1)) after "
+                    + "\(Formatting.counted(result.step, "step")) of fine-tuning" + before)
+        } else {
+            sentences.append("\(report.name): before the first step of fine-tuning")
+        }
+        if let reason = report.endedEarly {
+            sentences.append(
+                "Ended early, after \(Formatting.grouped(done)) of \(Formatting.grouped(all)) steps: \(reason.text)"
+            )
+        } else if !isOver, done > 0 {
+            sentences.append("In training: \(Formatting.grouped(done)) of \(Formatting.grouped(all)) steps")
+        }
+        self.init(all: sentences)
+    }
+
     /// `gn.h5 loses 1.5 points of top-1 against resnet.h5 (95 % interval 0.6 to 2.6)`
     private static func comparison(_ name: String, _ other: String, _ difference: Estimate) -> String {
         guard difference.low > 0 || difference.high < 0 else {

@@ -1,0 +1,30 @@
+import Foundation
+import NormConvKit
+
+/// The files that tell how a training goes on: rewritten after each evaluation.
+struct FineTuneFiles: Sendable {
+    var log: String?
+    var html: String?
+    /// Whether files that were there before may be replaced.
+    var overwrites: Bool
+    /// What was typed.
+    let command = ["normconv"] + CommandLine.arguments.dropFirst()
+
+    /// Throws where a file cannot be written, before anything is read.
+    func check(_ inputs: [String]) throws {
+        for path in [log, html].compactMap(\.self) {
+            try OutputIsInput.check(path, inputs)
+            try AtomicFile.check(path, overwrite: overwrites)
+        }
+    }
+
+    /// Writes the report so far; the first time only where there is no file, or files may be replaced.
+    func write(_ report: FineTuneReport, isFirst: Bool) throws {
+        let overwrites = overwrites || !isFirst
+        if let log { try AtomicFile.write(Data(report.csv.utf8), to: log, overwrite: overwrites) }
+        if let html {
+            let page = try FineTunePage(report, command: command, date: Date()).html()
+            try AtomicFile.write(Data(page.utf8), to: html, overwrite: overwrites)
+        }
+    }
+}
