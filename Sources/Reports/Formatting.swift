@@ -122,3 +122,8 @@ package enum JSONReport {
         return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
     }
 }
+
+extension Double {
+    /// Three digits: `0.00125`, `3e-05`.
+    package var short: String { String(format: "%.3g", self) }
+}

@@ -96,25 +96,30 @@ struct FineTune: AsyncParsableCommand {
     func run() async throws {
         let file = ConversionOutput(
             output, layout: outputLayout?.choice ?? .byName, replaces: force ? .another : .nothing)
-        try file.check(beside: architecture.files + labels.inputs)
-        for path in [resume, log].compactMap(\.self) {
+        for path in [output, resume, log].compactMap(\.self) {
             try OutputIsInput.check(path, [input, data, validation] + architecture.files + labels.inputs)
         }
+        try file.check(beside: architecture.files + labels.inputs)
         if let log { try AtomicFile.check(log, overwrite: force || resume != nil) }
         let job = try job()
         try job.check(file)
         let (model, report) = try await train(job)
         var written = report
         written.output = output
-        _ = try model.keepingNorms().write(to: file)
+        var conversion = try model.keepingNorms()
+        if let preprocess { conversion.preprocessing = preprocess }
+        _ = try conversion.write(to: file)
         try writeLog(written)
-        if let resume { try? FileManager.default.removeItem(atPath: resume) }
+        if let resume, report.endedEarly != .interrupted {
+            try? FileManager.default.removeItem(atPath: resume)
+        }
         try outputOptions.show(written, written.lines)
     }
 
     /// The network, the images and the options.
     private func job() throws -> FineTuneJob {
         let model = try architecture.models([input], quiet: outputOptions.quiet)[0]
+        try FineTuneJob.check(model)
         let training = try split(data, model, takesTrainingPart: true)
         let validation = try split(
             self.validation, model, takesTrainingPart: false, classes: self.training.keepHead ? nil : training
