@@ -235,6 +235,7 @@ enum AugmentArgument: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension ColorJitter: ExpressibleByArgument {
+    /// From `--color-jitter`; nil where it is none.
     public init?(argument: String) { self.init(parsing: argument) }
 }
 

@@ -76,7 +76,7 @@ extension ConversionPlan {
     func values(of name: String, in table: ParameterTable) throws -> [Float]? {
         switch edits[name] {
         case .replace(let change)?: try table[name].map { try change($0.read()).values }
-        case .insert(let tensor, _, _)?: tensor.values
+        case .insert(let tensor, _, _)?, .resize(let tensor)?: tensor.values
         case .remove?, nil: nil
         }
     }
