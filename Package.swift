@@ -118,6 +118,7 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints", "Archives"]),
         tests("ConversionTests", ["Conversion", "Calibration", "HDF5"]),
         tests("InferenceTests", ["Inference", "Training", "Calibration"]),
+        tests("FineTuningTests", ["FineTuning"]),
         tests("DatasetsTests", ["Datasets", "Archives", "HDF5", "CHDF5"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("ReportsTests", ["Reports", "CZlib"]),

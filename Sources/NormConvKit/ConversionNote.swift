@@ -154,6 +154,13 @@ package struct ConversionNote: Codable, Sendable, Equatable {
 }
 
 extension ConversionNote.FineTuning {
+    /// What reports tell of it.
+    var summary: ConversionSummary.FineTuning {
+        .init(
+            images: images, steps: steps, batch: settings.batch, optimizer: settings.optimizer,
+            learningRate: settings.learningRate, classes: classes, newHead: newHead, top1: top1)
+    }
+
     /// What a report tells of it.
     init(_ report: FineTuneReport) {
         let round = report.kept.map { report.rounds[$0] }
@@ -174,6 +181,7 @@ extension ConversionNote {
                 .init(images: $0.fitted, heldOut: $0.setAside, synthetic: $0.synthesized ?? false)
             }, version: normconv)
         summary.refreshImages = refresh?.images
+        summary.fineTuning = fineTuning.map(\.summary)
         return summary
     }
 }

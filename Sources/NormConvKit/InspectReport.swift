@@ -1,6 +1,7 @@
 import Checkpoints
 import Conversion
 import Networks
+import Reports
 
 /// What a file holds, and what a conversion would find in it.
 public struct InspectReport: Codable, Sendable {
@@ -42,6 +43,8 @@ public struct InspectReport: Codable, Sendable {
     public var tensors: Int
     /// How the file was converted, if it was.
     public var converted: String?
+    /// How the file was fine-tuned, if it was.
+    package var fineTuned: ConversionSummary.FineTuning?
     /// Parameters that the network does not use.
     public var unused: [String]
     /// Batch and group normalizations, in topological order.
@@ -102,6 +105,7 @@ public struct InspectReport: Codable, Sendable {
                     ", calibrated on \($0.fitted) \($0.synthesized == true ? "synthetic " : "")images"
                 } ?? "")
         }
+        fineTuned = model.note?.fineTuning?.summary
         unused = model.unusedParameters
         self.pairs = network.normPairs.sorted { $0.key < $1.key }.map { PairReport($0.value) }
         unknownNorms = model.unknownNorms

@@ -14,6 +14,8 @@ extension Model {
         return switch checkpoint.layout {
         case .kerasLegacy: .keras
         case .kerasArchive: .keras3
+        // Big Transfer's names from TensorFlow are not written anew: a configuration makes Keras' own do.
+        case .kerasLegacyWeights where !network.family.isKeras: .keras
         case .kerasLegacyWeights, .kerasWeights: .weights
         case .torchFlat, .torchNested: .torch
         case .torchZip, .torchShards, .torchLegacy, .torchScript, .pickle: .pth

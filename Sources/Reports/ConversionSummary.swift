@@ -12,6 +12,8 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
     package var calibration: Calibration?
     /// Images that the statistics of batch norms were estimated anew on, before all else; absent where they were not.
     package var refreshImages: Int?
+    /// How it was fine-tuned, behind all else; absent where it was not.
+    package var fineTuning: FineTuning?
     /// The version of normconv that converted it.
     package var version: String
 
@@ -30,6 +32,41 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
         }
     }
 
+    /// A fine-tuning.
+    package struct FineTuning: Codable, Sendable, Equatable {
+        /// Training images.
+        package var images: Int
+        /// Steps, and images of each.
+        package var steps: Int
+        package var batch: Int
+        /// `sgd` or `adamw`, and the highest learning rate.
+        package var optimizer: String
+        package var learningRate: Double
+        /// Outputs of the head, and whether it was a new one.
+        package var classes: Int
+        package var newHead: Bool
+        /// Top-1 on the validation images.
+        package var top1: Double
+
+        /// A fine-tuning.
+        package init(
+            images: Int, steps: Int, batch: Int, optimizer: String, learningRate: Double, classes: Int,
+            newHead: Bool, top1: Double
+        ) {
+            (self.images, self.steps, self.batch) = (images, steps, batch)
+            (self.optimizer, self.learningRate) = (optimizer, learningRate)
+            (self.classes, self.newHead, self.top1) = (classes, newHead, top1)
+        }
+
+        /// `on 302 images, new head of 3 classes, 500 steps of batch 32, sgd, learning rate 0.003; validation top-1 96.0 %`.
+        package var text: String {
+            let head = "\(newHead ? "new " : "")head of \(Formatting.grouped(classes)) classes"
+            return
+                "on \(Formatting.grouped(images)) images, \(head), \(Formatting.counted(steps, "step")) of batch \(batch), "
+                + "\(Formatting.head(optimizer, width: 24)), learning rate \(learningRate.short); validation top-1 \(Formatting.percent(top1))"
+        }
+    }
+
     /// What a note tells.
     package init(
         to: String, groups: String, initialization: String, weightStandardization: String,
@@ -44,7 +81,8 @@ package struct ConversionSummary: Codable, Sendable, Equatable {
     package var text: String {
         let refresh = refreshImages.map { "statistics of batch norms from \(Formatting.grouped($0)) images" }
         let conversion = to == "none" ? [] : [target, parameters, standardization]
-        let parts = (refresh.map { [$0] } ?? []) + conversion
+        let tuning = fineTuning.map { "fine-tuned on \(Formatting.grouped($0.images)) images" }
+        let parts = (refresh.map { [$0] } ?? []) + conversion + (tuning.map { [$0] } ?? [])
         return (parts.isEmpty ? "layout changed only" : parts.joined(separator: ", "))
             + " (normconv \(short(version)))"
     }

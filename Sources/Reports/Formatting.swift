@@ -100,16 +100,6 @@ package enum Formatting {
     }
 }
 
-extension Double {
-    /// Three digits: `0.00125`, `3e-05`.
-    package var short: String {
-        guard isFinite, self != 0 else { return "\(self)" }
-        let digits = 2 - Int(log10(abs(self)).rounded(.down))
-        let scale = pow(10, Double(digits))
-        return "\((self * scale).rounded() / scale)"
-    }
-}
-
 extension Head {
     /// How outputs were read, as text; nil for softmax.
     package var description: String? {
@@ -131,4 +121,9 @@ package enum JSONReport {
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
     }
+}
+
+extension Double {
+    /// Three digits: `0.00125`, `3e-05`.
+    package var short: String { String(format: "%.3g", self) }
 }

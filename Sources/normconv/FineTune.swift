@@ -102,9 +102,9 @@ struct FineTune: AsyncParsableCommand {
     func run() async throws {
         let file = ConversionOutput(
             output, layout: outputLayout?.choice ?? .byName, replaces: force ? .another : .nothing)
-        try file.check(beside: architecture.files + labels.inputs)
         let inputs = [input, data, validation] + architecture.files + labels.inputs
-        if let resume { try OutputIsInput.check(resume, inputs) }
+        for path in [output, resume].compactMap(\.self) { try OutputIsInput.check(path, inputs) }
+        try file.check(beside: architecture.files + labels.inputs)
         let files = FineTuneFiles(log: log, html: html, overwrites: force || resume != nil)
         try files.check(inputs)
         let job = try job()
@@ -112,15 +112,20 @@ struct FineTune: AsyncParsableCommand {
         let (model, report) = try await train(job, files)
         var written = report
         written.output = output
-        _ = try model.keepingNorms().write(to: file)
+        var conversion = try model.keepingNorms()
+        if let preprocess { conversion.preprocessing = preprocess }
+        _ = try conversion.write(to: file)
         try files.write(written, isFirst: false)
-        if let resume { try? FileManager.default.removeItem(atPath: resume) }
+        if let resume, report.endedEarly != .interrupted {
+            try? FileManager.default.removeItem(atPath: resume)
+        }
         try outputOptions.show(written, written.lines)
     }
 
     /// The network, the images and the options.
     private func job() throws -> FineTuneJob {
         let model = try architecture.models([input], quiet: outputOptions.quiet)[0]
+        try FineTuneJob.check(model)
         let training = try split(data, model, takesTrainingPart: true)
         let validation = try split(
             self.validation, model, takesTrainingPart: false, classes: self.training.keepHead ? nil : training

@@ -5,8 +5,8 @@ import NormConvKit
 struct FineTuneArguments: ParsableArguments {
     @Option(
         help: """
-            bit (BiT-HyperRule: SGD, the rate rises during the first fifth of the steps and falls to a tenth at 2/5, 3/5 and 4/5; \
-            resize, random crop, flip) or plain (the rate follows a cosine; random resized crop, flip).
+            bit (BiT-HyperRule: SGD, the rate rises during the first fifth of the steps and falls to a tenth at 2/5, 3/5 and 4/5, or \
+            from 10,000 steps on the first 500, 3/10, 6/10 and 9/10; resize, random crop, flip) or plain (the rate follows a cosine; random resized crop, flip).
             """)
     var recipe = RecipeArgument.bit
 

@@ -85,8 +85,9 @@ extension FineTuneReport {
         if let kept {
             let round = rounds[kept]
             lines.append(
-                "Validation on \(Formatting.grouped(validationImages)) images of \(validation): top-1 \(Formatting.percent(rounds[0].top1)) "
-                    + "before, \(Formatting.percent(round.top1)) after \(Formatting.grouped(round.step)) steps"
+                "Validation on \(Formatting.grouped(validationImages)) images of \(validation): top-1 "
+                    + (newHead ? "" : "\(Formatting.percent(rounds[0].top1)) before, ")
+                    + "\(Formatting.percent(round.top1)) after \(Formatting.counted(round.step, "step"))"
             )
         }
         if let output { lines.append("Wrote \(output)") }

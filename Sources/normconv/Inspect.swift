@@ -42,6 +42,7 @@ extension InspectReport {
             )
         }
         if let converted { lines.append("  converted     \(converted)") }
+        if let fineTuned { lines.append("  fine-tuned    \(fineTuned.text)") }
         for assumption in assumptions { lines.append("  assumed       \(assumption)") }
         for difference in otherModules { lines.append("  differs       \(difference)") }
         if !outputs.isEmpty { lines.append("  outputs       \(outputs.listed(8))") }

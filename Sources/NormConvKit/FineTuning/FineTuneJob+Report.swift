@@ -38,22 +38,6 @@ extension FineTuneJob {
         return max(min(max(stepsPerEpoch, share(options.mostRounds)), share(5)), 1)
     }
 
-    /// What tells this training from others, for its state.
-    var description: String {
-        let (training, split) = (options.training, self.training.split)
-        let rate = options.searchesRate ? "auto" : training.learningRate.short
-        var digest = Digest()
-        digest.add(split.labels ?? [])
-        digest.add(validation.labels ?? [])
-        digest.add(frozen.sorted().joined(separator: "\n"))
-        digest.add("\(training) \(options.keeps) \(options.patience ?? 0) \(options.classWeights)")
-        digest.add(self.training.preprocessing.description)
-        for name in model.checkpoint.parameters.names { digest.add(name) }
-        return
-            "\(model.title), \(split.file), batch \(training.batch), \(training.steps.counted("step")), rate \(rate), seed "
-            + "\(training.seed), \(options.augmentation), settings \(digest.text)"
-    }
-
     /// The mean cross-entropy of some training images, drawn as none of the training is.
     func loss(_ tensors: [String: Tensor], on images: [Int]) throws -> Double {
         let training = training

@@ -1,6 +1,7 @@
 import Datasets
 import Evaluation
 import FineTuning
+import Foundation
 import Networks
 import Reports
 import Tensors
@@ -24,27 +25,30 @@ package struct FineTuneJob: Sendable {
     package init(
         _ model: Model, on training: Split, validating validation: Split, options: FineTuneOptions
     ) throws {
-        guard model.network.input.dimensions == 2 else {
-            throw FineTuningFailure.notImages(
-                file: model.path, found: model.network.input.dimensions == 3 ? "volumes" : "steps in time")
-        }
+        try Self.check(model)
         guard let labels = training.labels else { throw FineTuningFailure.noLabels(file: training.file) }
         guard validation.labels != nil else { throw FineTuningFailure.noLabels(file: validation.file) }
+        if !options.keepsHead, let label = labels.first, labels.allSatisfy({ $0 == label }) {
+            throw FineTuningFailure.oneClass(file: training.file, label: label)
+        }
         guard training.count >= options.training.batch else {
             throw FineTuningFailure.batchTooLarge(
                 file: training.file, found: training.count, batch: options.training.batch)
-        }
-        try naming(model.path) { try model.checkGraph() }
-        if model.network.finalActivation?.activation == .sigmoid {
-            throw FineTuningFailure.sigmoidHead(file: model.path)
         }
         let preprocessing = options.preprocessing ?? model.preprocessing
         let drawn = try TrainingSplit(
             training, augmentation: options.augmentation, preprocessing: preprocessing,
             seed: options.training.seed)
         try validation.check(preprocessing)
-        let most = (labels + (validation.labels ?? [])).max() ?? 0
-        let named = max(training.classNames?.count ?? 0, most + 1)
+        let named = max(training.classNames?.count ?? 0, (labels.max() ?? 0) + 1)
+        if !options.keepsHead, let most = validation.labels?.max(), most >= named {
+            throw FineTuningFailure.unknownLabel(
+                file: validation.file, found: most, classes: named, training: training.file)
+        }
+        guard validation.shape == drawn.shape else {
+            throw FineTuningFailure.sizesDiffer(
+                file: validation.file, found: validation.shape.description, expected: drawn.shape.description)
+        }
         let ready =
             options.keepsHead
             ? model : try model.withNewHead(outputs: named, classNames: training.classNames)
@@ -63,6 +67,18 @@ package struct FineTuneJob: Sendable {
         frozen = try ready.frozenParameters(options.frozen)
         standardized = try naming(model.path) { try ready.standardizedKernels() }
         classWeights = options.classWeights == .balanced ? Self.balanced(labels, classes: classes) : nil
+    }
+
+    /// Throws where a network cannot be fine-tuned, whatever the images.
+    package static func check(_ model: Model) throws {
+        guard model.network.input.dimensions == 2 else {
+            throw FineTuningFailure.notImages(
+                file: model.path, found: model.network.input.dimensions == 3 ? "volumes" : "steps in time")
+        }
+        try naming(model.path) { try model.checkGraph() }
+        if model.network.finalActivation?.activation == .sigmoid {
+            throw FineTuningFailure.sigmoidHead(file: model.path)
+        }
     }
 
     /// images / (classes that occur · images of the class); 0 for classes without images.
@@ -149,7 +165,7 @@ extension Model {
             .entries.map(\.name)
         var frozen: Set<String> = []
         for pattern in patterns {
-            let matching = trained.filter { Self.matches($0, pattern[...]) }
+            let matching = trained.filter { Self.matches($0, pattern) }
             guard !matching.isEmpty else {
                 throw FineTuningFailure.nothingFrozen(file: path, pattern: pattern, names: trained)
             }
@@ -160,16 +176,8 @@ extension Model {
     }
 
     /// `*` stands for any characters, and the end may be missing: `layer1` names `layer1.0.conv1.weight`.
-    static func matches(_ name: String, _ pattern: Substring) -> Bool {
-        let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
-        guard name.hasPrefix(parts[0]) else { return false }
-        var rest = name.dropFirst(parts[0].count)
-        if parts.count == 1 { return rest.isEmpty || [".", "/"].contains(rest.first) }
-        for part in parts.dropFirst() where !part.isEmpty {
-            guard let found = rest.range(of: part) else { return false }
-            rest = rest[found.upperBound...]
-        }
-        return parts.last?.isEmpty == true || rest.isEmpty || [".", "/"].contains(rest.first)
-            || name.hasSuffix(parts.last ?? "")
+    static func matches(_ name: String, _ pattern: String) -> Bool {
+        let ends = name.indices.filter { "./".contains(name[$0]) } + [name.endIndex]
+        return ends.contains { fnmatch(pattern, String(name[..<$0]), 0) == 0 }
     }
 }

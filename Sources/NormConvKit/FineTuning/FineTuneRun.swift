@@ -21,6 +21,7 @@ package struct FineTuneRun {
     private let job: FineTuneJob
     private let stateFile: String?
     private let events: (FineTuneEvent, FineTuneReport) throws -> Void
+    private var facts: FineTuneFacts?
     private var before = 0
     private var report: FineTuneReport
     private var best: [String: Tensor]?
@@ -43,7 +44,10 @@ package struct FineTuneRun {
     /// Throws `FineTuningFailure`, `CancellationError`, and what reading images throws.
     package mutating func run() throws -> (model: Model, report: FineTuneReport) {
         var options = job.options.training
-        let resumed = try stateFile.flatMap { try FineTuneState.read($0, of: job.description) }
+        if stateFile != nil { facts = try FineTuneFacts(job) }
+        let resumed = try stateFile.flatMap { path in
+            try facts.flatMap { try FineTuneState.read(path, of: $0) }
+        }
         if let resumed {
             (report, best) = (resumed.report, resumed.best)
         } else if job.options.searchesRate {
@@ -53,8 +57,7 @@ package struct FineTuneRun {
         let tuner = try job.tuner(options)
         report.parameters = tuner.parameterCount
         if let resumed, !tuner.resume(resumed.snapshot) {
-            throw FineTuningFailure.otherTraining(
-                file: stateFile ?? "", found: "other parameters", expected: "those of \(job.model.path)")
+            throw FineTuningFailure.notState(file: stateFile ?? "", found: "parameters of another network")
         }
         if resumed == nil { try evaluate(tuner, tensors: tuner.tensors, training: nil) }
         let loader = BatchLoader(
@@ -87,13 +90,14 @@ package struct FineTuneRun {
         (clock, before) = (.now, tuner.steps)
         while tuner.steps < tuner.options.steps {
             guard !EarlyEnd.isRequested else {
+                guard tuner.steps > 0 else { throw FineTuningFailure.nothingTrained(file: job.model.path) }
                 report.endedEarly = .interrupted
                 break
             }
             guard let batch = try loader.next() else { break }
             let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
             guard step.loss.isFinite, step.gradientNorm.isFinite else {
-                throw FineTuningFailure.diverged(file: job.model.path, step: tuner.steps, rate: step.rate)
+                throw diverged(tuner)
             }
             since.append(step)
             add(step, number: tuner.steps)
@@ -104,6 +108,7 @@ package struct FineTuneRun {
                     before: before * size), report)
             guard tuner.steps % job.roundLength == 0 || tuner.steps == tuner.options.steps else { continue }
             try endRound(tuner, &since)
+            try writeState(tuner)
             if isOutOfPatience {
                 report.endedEarly = .patience
                 break
@@ -125,21 +130,31 @@ package struct FineTuneRun {
         return report.rounds.count - 1 - bestRound >= patience
     }
 
+    private func diverged(_ tuner: FineTuner) -> FineTuningFailure {
+        .diverged(file: job.model.path, step: tuner.steps, rate: tuner.options.learningRate)
+    }
+
     // MARK: Rounds
 
     private mutating func endRound(_ tuner: FineTuner, _ since: inout [FineTuner.Step]) throws {
         let seconds = (ContinuousClock.now - clock) / .seconds(1)
         report.seconds += seconds
         let tensors = tuner.tensors
-        try evaluate(tuner, tensors: tensors, training: (since, seconds))
-        if bestRound == report.rounds.count - 1 { best = tensors }
-        if let stateFile {
-            try FineTuneState(
-                description: job.description, report: report, snapshot: tuner.snapshot, best: best
-            ).write(to: stateFile)
+        guard tensors.values.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else {
+            throw diverged(tuner)
         }
+        try evaluate(tuner, tensors: tensors, training: (since, seconds))
+        guard report.rounds.last?.loss != nil else { throw diverged(tuner) }
+        if bestRound == report.rounds.count - 1 { best = tensors }
         since = []
         clock = .now
+    }
+
+    /// Not after a Ctrl-C, between two rounds: a training that goes on has the same rounds as one that was never stopped.
+    private func writeState(_ tuner: FineTuner) throws {
+        guard let stateFile, let facts else { return }
+        try FineTuneState(facts: facts, report: report, snapshot: tuner.snapshot, best: best)
+            .write(to: stateFile)
     }
 
     private mutating func evaluate(
@@ -162,10 +177,17 @@ package struct FineTuneRun {
 
     // MARK: Rate
 
+    /// Of fewer images a quarter says nothing.
+    private static let leastForSearch = 8
+
     /// The rate whose short training has the lowest loss on a part of the training images that it does not see.
     private mutating func search() throws -> Double {
         let search = RateSearch(job.options.training)
         let order = job.training.order(epoch: -1)
+        guard order.count >= Self.leastForSearch else {
+            throw FineTuningFailure.tooFewForSearch(
+                file: job.training.split.file, found: order.count, expected: Self.leastForSearch)
+        }
         let heldOut = Array(order.prefix(min(256, order.count / 4)))
         let others = Array(order.dropFirst(heldOut.count))
         let batches = job.batches(from: 0, to: search.steps, of: others)
@@ -178,7 +200,8 @@ package struct FineTuneRun {
             (options.learningRate, options.steps, options.schedule) = (rate, steps, .cosine)
             let tuner = try job.tuner(options)
             let loader = BatchLoader(job.training, batches: batches, threads: job.options.workers, ahead: 4)
-            while let batch = try loader.next(), !EarlyEnd.isRequested {
+            while let batch = try loader.next() {
+                if EarlyEnd.isRequested { throw FineTuningFailure.nothingTrained(file: job.model.path) }
                 let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
                 guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
             }

@@ -8,7 +8,7 @@ import Tensors
 /// remembers and the best parameters, with the report so far as its note.
 struct FineTuneState: Sendable {
     /// Which training it is.
-    var description: String
+    var facts: FineTuneFacts
     /// What was done so far.
     var report: FineTuneReport
     /// Where it stands.
@@ -17,9 +17,11 @@ struct FineTuneState: Sendable {
     var best: [String: Tensor]?
 
     private struct Note: Codable {
-        var description: String
+        var facts: FineTuneFacts
         var report: FineTuneReport
         var steps: Int
+        /// Of all values.
+        var checksum: String
         var optimizer: Int
         var statistics: Int
     }
@@ -33,7 +35,7 @@ struct FineTuneState: Sendable {
         tensors += snapshot.statistics.enumerated().map { ("statistics.\($0)", Tensor($1)) }
         tensors += (best ?? [:]).sorted { $0.key < $1.key }.map { (Self.bestPrefix + $0, $1) }
         let note = Note(
-            description: description, report: report, steps: snapshot.steps,
+            facts: facts, report: report, steps: snapshot.steps, checksum: checksum,
             optimizer: snapshot.optimizer.count, statistics: snapshot.statistics.count)
         let table = ParameterTable(
             tensors.map { name, tensor in
@@ -45,26 +47,37 @@ struct FineTuneState: Sendable {
         ).write(to: path, layout: .safetensors, overwrite: true)
     }
 
-    /// Reads a state of the training with this description; nil where there is no file.
+    /// Of all values, in their order.
+    private var checksum: String {
+        var digest = Digest()
+        func add(_ values: [Float]) { values.withUnsafeBytes { digest.add($0) } }
+        add(snapshot.values)
+        for values in snapshot.optimizer + snapshot.statistics { add(values) }
+        for (name, tensor) in (best ?? [:]).sorted(by: { $0.key < $1.key }) {
+            digest.add(name)
+            add(tensor.values)
+        }
+        return digest.text
+    }
+
+    /// Reads a state of the training with these facts; nil where there is no file.
     ///
-    /// Throws `FineTuningFailure.otherTraining` for another file.
-    static func read(_ path: String, of description: String) throws -> FineTuneState? {
+    /// Throws `FineTuningFailure.notState` for another file, `.otherTraining` for that of another training.
+    static func read(_ path: String, of facts: FineTuneFacts) throws -> FineTuneState? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         let checkpoint = try openCheckpoint(path)
         guard let text = checkpoint.note,
             let note = try? JSONDecoder().decode(Note.self, from: Data(text.utf8))
         else {
-            throw FineTuningFailure.otherTraining(
-                file: path, found: "another file", expected: "what --resume wrote")
+            throw FineTuningFailure.notState(file: path, found: checkpoint.layout.description)
         }
-        guard note.description == description else {
+        if let (what, found, expected) = note.facts.difference(from: facts) {
             throw FineTuningFailure.otherTraining(
-                file: path, found: note.description, expected: description)
+                file: path, what: what, found: found, expected: expected)
         }
         func values(_ name: String) throws -> [Float] {
             guard let parameter = checkpoint.parameters[name] else {
-                throw FineTuningFailure.otherTraining(
-                    file: path, found: "no '\(name)'", expected: "what --resume wrote")
+                throw FineTuningFailure.notState(file: path, found: "a state without '\(name)'")
             }
             return try parameter.read().values
         }
@@ -72,12 +85,16 @@ struct FineTuneState: Sendable {
         for parameter in checkpoint.parameters where parameter.name.hasPrefix(bestPrefix) {
             best[String(parameter.name.dropFirst(bestPrefix.count))] = try parameter.read()
         }
-        return FineTuneState(
-            description: note.description, report: note.report,
+        let state = FineTuneState(
+            facts: note.facts, report: note.report,
             snapshot: FineTuningSnapshot(
                 steps: note.steps, values: try values("values"),
                 optimizer: try (0..<note.optimizer).map { try values("optimizer.\($0)") },
                 statistics: try (0..<note.statistics).map { try values("statistics.\($0)") }),
             best: best.isEmpty ? nil : best)
+        guard state.checksum == note.checksum else {
+            throw FineTuningFailure.notState(file: path, found: "damaged values")
+        }
+        return state
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Inference
 import Reports
 import Tensors
@@ -23,7 +24,17 @@ package enum FineTuningFailure: Error, Equatable, CustomStringConvertible {
     /// A search in which no rate lowered the loss.
     case noRate(file: String, rates: [Double])
     /// A state of another training.
-    case otherTraining(file: String, found: String, expected: String)
+    case otherTraining(file: String, what: String, found: String, expected: String)
+    /// Another file in the place of a state.
+    case notState(file: String, found: String)
+    /// Too few images to hold some out.
+    case tooFewForSearch(file: String, found: Int, expected: Int)
+    /// Ctrl-C before the first step.
+    case nothingTrained(file: String)
+    /// A label of validation images that no training image can have.
+    case unknownLabel(file: String, found: Int, classes: Int, training: String)
+    /// Images of one class.
+    case oneClass(file: String, label: Int)
     /// Volumes or steps.
     case notImages(file: String, found: String)
 
@@ -39,18 +50,30 @@ package enum FineTuningFailure: Error, Equatable, CustomStringConvertible {
         case .batchTooLarge(let file, let found, let batch):
             "\(file): found \(found.counted("image")), expected at least one batch of \(batch); give a smaller --batch"
         case .sizesDiffer(let file, let found, let expected):
-            "\(file): images are \(found), expected \(expected) as in training; set --resize and --crop"
+            "\(file): images are \(found), expected \(expected) as in training; set --resize and --crop, or --augment none"
         case .nothingFrozen(let file, let pattern, let names):
             "\(file): no parameter matches --freeze '\(pattern)'; the network has \(names.listed())"
         case .allFrozen(let file): "\(file): --freeze leaves no parameter to train"
         case .diverged(let file, let step, let rate):
-            "\(file): the loss is not finite at step \(step) with a learning rate of \(rate.short): give a lower --lr, such as "
-                + "\((rate / 10).short), or --clip 1"
+            "\(file): the training diverges: the loss is not finite at step \(step) with learning rates up to \(rate.short); give a "
+                + "lower --lr (auto searches for one), or --clip 1"
         case .noRate(let file, let rates):
             "\(file): none of the learning rates \(rates.map(\.short).joined(separator: ", ")) lowers the loss on held-out images; "
                 + "check the labels and --preprocess, or give --lr"
-        case .otherTraining(let file, let found, let expected):
-            "\(file): the state of another training: found \(found), expected \(expected); give another file to --resume"
+        case .otherTraining(let file, let what, let found, let expected):
+            "\(file): the state of another training: \(what): found \(found), expected \(expected); give the options of that "
+                + "training, or another file to --resume"
+        case .notState(let file, let found):
+            "\(file): found \(found), expected the state of a training, as --resume writes it; give another file to --resume"
+        case .tooFewForSearch(let file, let found, let expected):
+            "\(file): found \(found.counted("image")), expected at least \(expected) to search for a learning rate; give --lr, "
+                + "such as 0.003"
+        case .nothingTrained(let file): "\(file): stopped before the first step: there is nothing to write"
+        case .unknownLabel(let file, let found, let classes, let training):
+            "\(file): found label \(found), expected 0 to \(classes - 1) as in \(training); remove images of other classes, or add "
+                + "some to the training images"
+        case .oneClass(let file, let label):
+            "\(file): all labels are \(label), expected at least two classes to tell apart"
         case .notImages(let file, let found):
             "\(file): the network takes \(found), expected images; volumes and steps are not fine-tuned"
         }

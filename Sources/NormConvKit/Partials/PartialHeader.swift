@@ -27,7 +27,8 @@ struct PartialHeader: Sendable, Codable, Equatable {
         }
     }
 
-    private static func digest(_ split: Split) throws -> String {
+    /// A checksum of labels, names and sizes of image files, and the pixels of 64 images.
+    static func digest(_ split: Split) throws -> String {
         var digest = Digest()
         digest.add([split.count] + split.shape.extents + (split.labels ?? []))
         for file in split.files ?? FilePaths() {
