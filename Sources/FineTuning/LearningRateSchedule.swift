@@ -15,7 +15,7 @@ package enum LearningRateSchedule: String, Sendable, Codable, CaseIterable {
         switch self {
         case .bit:
             let rise = steps < 10_000 ? 0.2 * Double(steps) : 500
-            if Double(step) < rise { return Double(step + 1) / max(rise, 1) }
+            if Double(step) < rise { return min(Double(step + 1) / max(rise, 1), 1) }
             // As there, a step takes the lower rate from the one behind the mark on.
             let marks = steps < 10_000 ? [0.4, 0.6, 0.8] : [0.3, 0.6, 0.9]
             let passed = marks.count { Double(step) > $0 * Double(steps) }
