@@ -11,8 +11,7 @@ struct Experiment: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               normconv experiment resnet.h5 --data train --validate test --output results
-              normconv experiment resnet.h5 --data train --validate test --output results --batch-sizes 1,4,16 \\
-                  --arms bn,bn-frozen,gn+ws:calibrated --html results.html
+              normconv experiment in.h5 --data train --validate val --output o --arms bn,gn
 
             An arm is the network as it is, or converted:
               bn, bn-eval, bn-frozen   batch norms: normalizing with the batch; with the running statistics; frozen

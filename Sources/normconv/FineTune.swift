@@ -9,11 +9,12 @@ struct FineTune: AsyncParsableCommand {
         abstract: "Fine-tunes a network on labelled images.",
         discussion: """
             EXAMPLES
-              normconv finetune resnet-gn.h5 pets.h5 --data train --validate val
-              normconv finetune resnet50.safetensors pets.safetensors --data train --validate val --batch 4 --epochs 10
-              normconv finetune resnet.h5 tuned.h5 --data train.npz --validate test.npz --bn frozen --lr 0.003
-              normconv finetune gn.h5 tuned.h5 --data train --validate val --log train.csv --html report.html
-              normconv finetune gn.h5 tuned.h5 --data train --validate val --resume tuned.state
+              normconv finetune resnet-gn.h5 tuned.h5 --data train --validate val
+              normconv finetune in.pth tuned.pth --data train --validate val --batch 4
+              normconv finetune in.h5 tuned.h5 --data train --validate val --bn frozen
+              normconv finetune gn.h5 tuned.h5 --data train --validate val --log train.csv
+              normconv finetune gn.h5 t.h5 --data train --validate val --html tuned.html
+              normconv finetune gn.h5 tuned.h5 --data train --validate val --resume state
 
             Every network that eval scores can be fine-tuned. The head is replaced by one of zeros with an output for each class of the
             training images. Filters that convert standardized stay standardized. The training images of a data set with several parts are

@@ -14,7 +14,7 @@ struct NormConv: ParsableCommand {
               normconv inspect resnet50.h5
               normconv convert resnet50.h5 resnet50-gn.h5 --to gn
               normconv eval resnet50-gn.h5 --data test.h5 --against resnet50.h5
-              normconv finetune resnet50-gn.h5 pets.h5 --data train --validate val
+              normconv finetune resnet50-gn.h5 tuned.h5 --data train --validate val
               normconv sweep resnet50.h5 resnet50-gn.h5 --data test.h5
               normconv benchmark resnet50-gn.h5
 

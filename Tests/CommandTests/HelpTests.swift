@@ -3,7 +3,9 @@ import NormConvKit
 import TestSupport
 import Testing
 
-private let commands = ["inspect", "convert", "eval", "sweep", "merge", "diff", "benchmark"]
+private let commands = [
+    "inspect", "convert", "eval", "sweep", "merge", "diff", "finetune", "experiment", "benchmark",
+]
 
 /// The examples on a page of help, without what other programs do with the results.
 private func examples(_ command: [String]) throws -> [String] {
@@ -22,6 +24,8 @@ private let brief: [(part: String, options: String)] = [
     ("normconv sweep", "--shuffles 1 --batch-sizes 10"),
     // Its small network with a norm behind the classifier keeps little of what it knows.
     ("convert in.weights.h5", "--min-agreement 0"),
+    ("normconv finetune", "--epochs 0.2 --batch 2 --lr 0.001"),
+    ("normconv experiment", "--images-seen 4 --seeds 1 --batch-sizes 2 --arms bn,gn"),
 ]
 
 @Suite("help")
@@ -59,7 +63,7 @@ struct HelpTests {
                 #expect(run.code == 0, "\(line): \(run.errors)")
                 if example.contains("--json") { _ = try run.json() }
                 let new = try Set(FileManager.default.contentsOfDirectory(atPath: folder)).subtracting(names)
-                let isWritten = ["convert", "--html", "--csv", "--partial", "--resume"].contains {
+                let isWritten = ["convert", "finetune", "experiment", "--html", "--csv", "--partial", "--resume"].contains {
                     example.contains($0) && !example.contains("--dry-run")
                         && !example.contains("--compare-recipes")
                 }
@@ -86,6 +90,7 @@ struct HelpTests {
         let text = String(decoding: data, as: UTF8.self)
         switch URL(fileURLWithPath: path).pathExtension {
         case "html": #expect(text.hasPrefix("<!DOCTYPE html>"))
+        case "csv" where path.hasSuffix("train.csv"): #expect(text.hasPrefix("step,"))
         case "csv": #expect(text.hasPrefix("index,") && text.contains("\r\n"))
         case "json": _ = try JSONSerialization.jsonObject(with: data)
         case "h5", "safetensors", "keras", "pth":
@@ -116,8 +121,12 @@ struct HelpTests {
         try copy("mnist-sequential.weights.h5", "in.weights.h5")
         let architecture = try Model(path: TestFiles.fixture("mnist-sequential.keras")).checkpoint.modelConfig
         try Data(#require(architecture).utf8).write(to: URL(fileURLWithPath: folder + "/model.json"))
-        try copy("mnist-test-100.npz", "test.npz", "test.h5", "images.h5", "labels.h5")
-        for (split, image) in [("val", "grey.png"), ("imagenette/val", "rgb.png"), ("images", "grey.png")] {
+        try copy("mnist-test-100.npz", "train.npz", "test.npz", "test.h5", "images.h5", "labels.h5")
+        let splits = [
+            ("train", "grey.png"), ("val", "grey.png"), ("test", "grey.png"), ("imagenette/val", "rgb.png"),
+            ("images", "grey.png"),
+        ]
+        for (split, image) in splits {
             for index in 0..<10 {
                 let path = "\(split)/class\(index)"
                 try FileManager.default.createDirectory(
