@@ -63,7 +63,9 @@ struct HelpTests {
                 #expect(run.code == 0, "\(line): \(run.errors)")
                 if example.contains("--json") { _ = try run.json() }
                 let new = try Set(FileManager.default.contentsOfDirectory(atPath: folder)).subtracting(names)
-                let isWritten = ["convert", "finetune", "experiment", "--html", "--csv", "--partial", "--resume"].contains {
+                let isWritten = [
+                    "convert", "finetune", "experiment", "--html", "--csv", "--partial", "--resume",
+                ].contains {
                     example.contains($0) && !example.contains("--dry-run")
                         && !example.contains("--compare-recipes")
                 }

@@ -36,7 +36,10 @@ struct SuggestionTests {
             (["eval", "a.h5", "--qqqqqq"], "There is no option '--qqqqqq'."),
             (["help", "--bogus"], "There is no option '--bogus'."),
             (["help", "--hepl"], "There is no option '--hepl'. Did you mean '--help'?"),
-            (["--json"], "The command is missing: inspect, convert, eval, sweep, merge, diff, finetune, experiment, benchmark."),
+            (
+                ["--json"],
+                "The command is missing: inspect, convert, eval, sweep, merge, diff, finetune, experiment, benchmark."
+            ),
         ])
     func first(arguments: [String], told: String) throws {
         let run = try normconv(arguments)
