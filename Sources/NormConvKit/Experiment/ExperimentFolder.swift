@@ -54,9 +54,11 @@ struct ExperimentFolder {
             ?? says("the number of seeds", a.seeds, b.seeds) ?? settings ?? "its settings are others"
     }
 
-    /// Writes the results.
-    func write(_ report: ExperimentReport) throws {
+    /// Writes the results, and a page that shows them. `command` is what was typed.
+    func write(_ report: ExperimentReport, command: [String]) throws {
         try AtomicFile.write(Data(JSONReport.text(report).utf8), to: results, overwrite: true)
+        let page = try ExperimentPage(report, command: command, date: Date()).html()
+        try AtomicFile.write(Data(page.utf8), to: path + "/report.html", overwrite: true)
     }
 }
 

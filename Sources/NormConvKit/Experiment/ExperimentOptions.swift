@@ -25,6 +25,8 @@ package struct ExperimentOptions: Sendable {
     package var preprocessing: Preprocessing?
     /// How networks are calibrated.
     package var calibration = CalibrationOptions()
+    /// What was typed, for the report.
+    package var command: [String] = []
     /// Trainings at once; the result does not depend on it.
     package var workers: Int
 

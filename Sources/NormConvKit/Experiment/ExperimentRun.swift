@@ -62,10 +62,11 @@ package struct ExperimentRun {
                 }
                 let cell = try cell(arm, start, batch, said)
                 report.cells.append(cell)
-                try folder.write(report)
+                try folder.write(report, command: options.command)
                 try said(.done(cell))
             }
         }
+        try folder.write(report, command: options.command)
         return report
     }
 

@@ -100,7 +100,7 @@ struct NetworkName {
     /// Networks, each with a colour.
     static func all(_ names: NetworkNames) -> [NetworkName] {
         zip(names.full, names.fitting(26)).enumerated().map {
-            NetworkName(text: $1.0, label: $1.1, series: "s\($0 % 6)")
+            NetworkName(text: $1.0, label: $1.1, series: "s\($0 % 6)" + ($0 < 6 ? "" : " again"))
         }
     }
 }

@@ -10,7 +10,8 @@ enum PageTemplates {
         let templates = [
             ("page", PackageResources.page_mustache), ("head", PackageResources.head_mustache),
             ("networks", PackageResources.networks_mustache),
-            ("sweep", PackageResources.sweep_mustache),
+            ("sweep", PackageResources.sweep_mustache), ("errors", PackageResources.errors_mustache),
+            ("experiment", PackageResources.experiment_mustache),
             ("finetune", PackageResources.finetune_mustache), ("curves", PackageResources.curves_mustache),
             ("tiles", PackageResources.tiles_mustache), ("bars", PackageResources.bars_mustache),
             ("histogram", PackageResources.histogram_mustache),

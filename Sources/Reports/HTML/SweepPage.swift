@@ -93,14 +93,23 @@ struct SweepChart {
     /// Free space at both ends, so that marks do not stand on the frame.
     private static let margin = 30.0
 
+    /// A network's errors, and that with stored statistics, where it has a line of its own.
+    typealias Course = (points: [SweepReport.Point], stored: Double?)
+
     init(_ report: SweepReport, _ names: [NetworkName]) {
+        self.init(
+            report.models.map { ($0.points, $0.batchNorms > 0 ? $0.stored.value : nil) }, names,
+            sizes: report.models.first?.points.map(\.batchSize) ?? [],
+            covering: report.models.map(\.stored.value))
+    }
+
+    /// Errors of several networks at these batch sizes, smallest first; the axis also covers other errors.
+    init(_ courses: [Course], _ names: [NetworkName], sizes: [Int], covering others: [Double] = []) {
         let (width, height) = Self.extent
-        let sizes = report.models.first?.points.map(\.batchSize) ?? []
         let axis = Axis(
-            covering: report.models.flatMap { model in
-                [model.stored.value]
-                    + model.points.flatMap { [$0.mean - $0.deviation, $0.mean + $0.deviation] }
-            }, within: 0...1, width: height)
+            covering: others
+                + courses.flatMap { $0.points.flatMap { [$0.mean - $0.deviation, $0.mean + $0.deviation] } },
+            within: 0...1, width: height)
         let (least, most) = (log2(Double(sizes.first ?? 1)), log2(Double(sizes.last ?? 1)))
         func x(_ size: Int) -> Double {
             guard most > least else { return width / 2 }
@@ -118,8 +127,8 @@ struct SweepChart {
         rows = axis.marks { Formatting.percent($0, digits: $1) }.map {
             Row(y: place(y($0.value)), textY: place(y($0.value) + 4), error: $0.text)
         }
-        lines = zip(report.models, names).map { model, name in
-            let points = model.points.map { point in
+        lines = zip(courses, names).map { course, name in
+            let points = course.points.map { point in
                 Point(
                     x: place(x(point.batchSize)), y: place(y(point.mean)),
                     low: place(y(point.mean - point.deviation)), high: place(y(point.mean + point.deviation)),
@@ -127,8 +136,10 @@ struct SweepChart {
             }
             return Line(
                 name: name, path: points.map { "\($0.x),\($0.y)" }.joined(separator: " "), points: points,
-                storedY: model.batchNorms > 0 ? place(y(model.stored.value)) : nil,
-                storedText: "\(name.text), stored statistics: \(Formatting.percent(model.stored.value))")
+                storedY: course.stored.map { place(y($0)) },
+                storedText: course.stored.map {
+                    "\(name.text), stored statistics: \(Formatting.percent($0))"
+                } ?? "")
         }
     }
 }

@@ -10,7 +10,7 @@ struct Verdicts {
     static let limit = 3
 
     /// The sentences of all networks that are in question.
-    private init(all sentences: [String]) {
+    init(all sentences: [String]) {
         let rest = sentences.count - Self.limit
         self.sentences = sentences.prefix(Self.limit) + (rest > 0 ? ["and \(rest) more"] : [])
         line = self.sentences.joined(separator: "; ")

@@ -1,0 +1,74 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import NormConvKit
+
+@Suite("Experiments")
+struct ExperimentTests {
+    @Test("Arms are written as they are read")
+    func arms() {
+        let texts = [
+            "bn", "bn-eval", "bn-frozen", "bn:refreshed", "bn-eval:refreshed", "bn-frozen:refreshed", "gn",
+            "gn+ws",
+            "gn:calibrated", "gn+ws:calibrated", "gn:refreshed", "gn+ws:refreshed", "gn:steady",
+            "gn:steady=32",
+            "copy", "reset",
+        ]
+        #expect(texts.compactMap { ExperimentArm(parsing: $0)?.description } == texts)
+        #expect(Set(texts.compactMap { ExperimentArm(parsing: $0) }).count == texts.count)
+        for text in [
+            "", "GN", "gn+", "gn:", "gn:steady=", "gn:steady=-1", "gn+ws:steady", "bn:calibrated", "ln",
+        ] {
+            #expect(ExperimentArm(parsing: text) == nil, "\(text)")
+        }
+    }
+
+    private func run(
+        _ arms: [String], batches: [Int], workers: Int, seen: Int = 16, folder: String
+    ) async throws -> ExperimentReport {
+        let model = try Model(path: TestFiles.fixture("mnist-resnet.torch.h5"))
+        let images = try Split(path: TestFiles.fixture("mnist-test-100.npz"))
+        var options = ExperimentOptions(
+            arms: arms.compactMap(ExperimentArm.init(parsing:)), batchSizes: batches, imagesSeen: seen,
+            workers: workers)
+        options.seeds = 2
+        options.preprocessing = try Preprocessing(parsing: "0.1307,0.3081")
+        options.training.schedule = .cosine
+        (options.calibration.images, options.calibration.epochs) = (16, 0)
+        return try await ExperimentRun(
+            model, on: images, testing: images, options: options, folder: folder
+        ).run()
+    }
+
+    /// What does not depend on the clock.
+    private func figures(_ report: ExperimentReport) -> [String] {
+        report.cells.map { "\($0.arm) \($0.batchSize) \($0.learningRate ?? 0) \($0.errors) \($0.trials)" }
+            .sorted()
+    }
+
+    @Test("Results are the same for any number of workers, and where an experiment goes on later")
+    func workers() async throws {
+        let arms = ["bn", "gn+ws:refreshed", "reset"]
+        try await TestFiles.withTemporaryFolder { folder in
+            let whole = try await run(arms, batches: [2, 8], workers: 1, folder: folder + "/a")
+            #expect(whole.cells.count == 6 && whole.cells.allSatisfy { $0.errors.count == 2 })
+            _ = try await run(["bn"], batches: [8], workers: 3, folder: folder + "/b")
+            let later = try await run(arms, batches: [2, 8], workers: 3, folder: folder + "/b")
+            #expect(figures(later) == figures(whole))
+            let page = try String(contentsOfFile: folder + "/b/report.html", encoding: .utf8)
+            #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("gn+ws:refreshed"))
+        }
+    }
+
+    @Test("A folder with results of another experiment is refused, and the difference is told")
+    func otherExperiment() async throws {
+        try await TestFiles.withTemporaryFolder { folder in
+            _ = try await run(["reset"], batches: [8], workers: 2, folder: folder)
+            let failure = await #expect(throws: ExperimentFailure.self) {
+                try await run(["reset"], batches: [8], workers: 2, seen: 24, folder: folder)
+            }
+            #expect("\(try #require(failure))".contains("the number of images seen is 16 there and 24 here"))
+        }
+    }
+}
