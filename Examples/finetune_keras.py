@@ -3,7 +3,8 @@
     normconv convert resnet.keras resnet-gn.keras --ws layer --calibrate images
     finetune_keras.py resnet-gn.keras train --size 224
 
-`train` is a folder with a folder of images for each class. The file's note has the source of the layer.
+`train` is a folder with a folder of images for each class. The file's note has the Python source of the layer, which is
+executed: use files that you converted yourself.
 """
 
 import argparse

@@ -25,6 +25,7 @@ class StdConv2d(nn.Conv2d):
 
 
 def load(path, classes, architecture="resnet18", groups=32):
+    """`groups` are those of the conversion: 32 by default."""
     state = load_file(path)
     network = torchvision.models.get_model(
         architecture, norm_layer=partial(nn.GroupNorm, groups), num_classes=len(state["fc.bias"]))
@@ -40,7 +41,7 @@ def load(path, classes, architecture="resnet18", groups=32):
 
 def train(network, loader, steps, rate, device):
     optimizer = torch.optim.SGD(network.parameters(), rate, momentum=0.9)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, cycle_momentum=False)
     network.to(device).train()
     step = 0
     while step < steps:
@@ -73,6 +74,8 @@ def main():
         v2.ToDtype(torch.float32, scale=True),
         v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
     images = torchvision.datasets.ImageFolder(options.images, transform)
+    if len(images) < options.batch:
+        parser.error(f"{options.images}: found {len(images)} images, expected a batch of {options.batch}")
     loader = torch.utils.data.DataLoader(images, options.batch, shuffle=True, drop_last=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = load(options.file, options.classes, options.architecture)

@@ -10,7 +10,10 @@ struct Mixup {
 
     /// Drawn for a step of a training.
     init(alpha: Double, count: Int, seed: UInt64, step: Int) {
-        var random = SplitMix64(seed: seed &+ UInt64(step) &* 0x9E37_79B9_7F4A_7C15 &+ 0x317)
+        // Mixed first: seeds that differ by the generator's own increment would give the same numbers, one later.
+        var mixed = SplitMix64(seed: seed &+ 0x317)
+        var random = SplitMix64(seed: mixed.next() ^ UInt64(step) &* 0xD6E8_FEB8_6659_FD93)
+        random = SplitMix64(seed: random.next())
         let (a, b) = (Self.gamma(alpha, &random), Self.gamma(alpha, &random))
         share = a + b > 0 ? a / (a + b) : 0.5
         partners = Array(0..<count).shuffled(using: &random)

@@ -3,6 +3,7 @@ import Checkpoints
 import Conversion
 import Datasets
 import Networks
+import Tensors
 
 /// A converted network that is worked out and not written yet: what `normconv convert` makes of a file.
 ///
@@ -51,6 +52,20 @@ public struct Conversion: Sendable {
                 path: model.path, isBiT: model.network.family == .bit,
                 architecture: model.network.architecture)
         }
+    }
+
+    /// The same with gamma 1 and beta 0 in all group norms, as a new `torch.nn.GroupNorm` has.
+    func resettingNorms() -> Conversion {
+        var conversion = self
+        for node in plan.network.nodes {
+            guard case .groupNorm(let norm) = node.operation else { continue }
+            for (name, value) in [(norm.gamma, Float(1)), (norm.beta, 0)] {
+                guard let name, case .replace? = plan.edits[name] ?? .replace({ $0 }) else { continue }
+                conversion.plan.edits.set(
+                    name, .replace { Tensor(shape: $0.shape, values: $0.values.map { _ in value }) })
+            }
+        }
+        return conversion
     }
 
     /// What the new file remembers.

@@ -27,7 +27,8 @@ struct Experiment: AsyncParsableCommand {
             gets the rate whose short training (a quarter of the budget) has the lowest loss on training images that it does not see. The
             test images are looked at once for each training, at its end.
 
-            Networks, results (experiment.json) and a page with the figure (report.html) are kept in the folder of --output. The same command goes on where it was stopped; other arms and batch
+            The folder of --output keeps networks, results (experiment.json) and a
+            page with the figure (report.html). The same command goes on where it was stopped; other arms and batch
             sizes may be added.
             """)
 
@@ -145,6 +146,7 @@ struct Experiment: AsyncParsableCommand {
         options.augmentation = try augment.augmentation(for: training, .plain)
         if noFlip { options.augmentation.flips = false }
         options.preprocessing = preprocess
+        options.architecture = try architecture.text
         options.command = ["normconv"] + CommandLine.arguments.dropFirst()
         return options
     }

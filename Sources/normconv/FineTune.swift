@@ -16,7 +16,7 @@ struct FineTune: AsyncParsableCommand {
               normconv finetune gn.h5 t.h5 --data train --validate val --html tuned.html
               normconv finetune gn.h5 tuned.h5 --data train --validate val --resume state
 
-            Every network that eval scores can be fine-tuned. The head is replaced by one of zeros with an output for each class of the
+            Networks of images that eval scores through a softmax can be fine-tuned. The head is replaced by one of zeros with an output for each class of the
             training images. Filters that convert standardized stay standardized. The training images of a data set with several parts are
             read from --data, the validation or test images from --validate; the file may be the same. The output remembers how it was
             trained.
@@ -106,7 +106,7 @@ struct FineTune: AsyncParsableCommand {
         let inputs = [input, data, validation] + architecture.files + labels.inputs
         for path in [output, resume].compactMap(\.self) { try OutputIsInput.check(path, inputs) }
         try file.check(beside: architecture.files + labels.inputs)
-        let files = FineTuneFiles(log: log, html: html, overwrites: force || resume != nil)
+        let files = FineTuneFiles(log: log, html: html, overwrites: force || isContinued)
         try files.check(inputs)
         let job = try job()
         try job.check(file)
@@ -121,7 +121,13 @@ struct FineTune: AsyncParsableCommand {
             try? FileManager.default.removeItem(atPath: resume)
         }
         try outputOptions.show(written, written.lines)
+        if let resume, report.endedEarly == .interrupted, !outputOptions.quiet {
+            Terminal.note("The state is in \(resume): the same command with --force goes on.")
+        }
     }
+
+    /// Whether there is a state of an earlier run.
+    private var isContinued: Bool { resume.map { FileManager.default.fileExists(atPath: $0) } ?? false }
 
     /// The network, the images and the options.
     private func job() throws -> FineTuneJob {

@@ -10,6 +10,7 @@ import keras
 
 from . import _live
 from ._commands import convert
+from ._errors import Error
 
 
 @keras.saving.register_keras_serializable("normconv")
@@ -44,6 +45,9 @@ def keras_to_groupnorm(
     options = _live.options(groups, ws, others)
     if ws_mode == "parametrization" and options.get("ws") == "on":
         options["ws"] = "layer"
+    elif ws_mode == "parametrization" and options.get("ws", "on") not in ("off", "layer"):
+        raise Error(
+            f"ws={options.get('ws')!r} gives no layers that standardize themselves: use ws=True, or ws_mode='baked'")
     if calibrate is not None and not hasattr(calibrate, "__fspath__") and not isinstance(calibrate, str):
         calibrate = keras.ops.convert_to_numpy(calibrate)
     with tempfile.TemporaryDirectory(prefix="normconv-") as folder:

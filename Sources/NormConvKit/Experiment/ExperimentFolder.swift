@@ -29,7 +29,10 @@ struct ExperimentFolder {
     ///
     /// Throws `ExperimentFailure.otherExperiment` where the folder has those of another one.
     func report(like wanted: ExperimentReport) throws -> ExperimentReport {
-        guard let data = FileManager.default.contents(atPath: results) else { return wanted }
+        guard let data = FileManager.default.contents(atPath: results) else {
+            try removeNetworks(wanted)
+            return wanted
+        }
         guard var found = try? JSONDecoder().decode(ExperimentReport.self, from: data) else {
             throw ExperimentFailure.otherExperiment(path: results, differs: "it is not readable")
         }
@@ -41,6 +44,16 @@ struct ExperimentFolder {
         }
         (found.arms, found.batchSizes) = (wanted.arms, wanted.batchSizes)
         return found
+    }
+
+    /// Removes networks that were made with unknown settings.
+    private func removeNetworks(_ report: ExperimentReport) throws {
+        for arm in report.arms.compactMap(ExperimentArm.init(parsing:)) {
+            let file = network(arm, like: report.model)
+            if FileManager.default.fileExists(atPath: file) {
+                try FileManager.default.removeItem(atPath: file)
+            }
+        }
     }
 
     private static func difference(_ a: ExperimentReport, _ b: ExperimentReport) -> String {

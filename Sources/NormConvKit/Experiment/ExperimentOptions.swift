@@ -25,6 +25,8 @@ package struct ExperimentOptions: Sendable {
     package var preprocessing: Preprocessing?
     /// How networks are calibrated.
     package var calibration = CalibrationOptions()
+    /// The configuration of a Keras network whose file holds only weights.
+    package var architecture: String?
     /// What was typed, for the report.
     package var command: [String] = []
     /// Trainings at once; the result does not depend on it.

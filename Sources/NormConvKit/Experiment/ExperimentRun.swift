@@ -37,6 +37,10 @@ package struct ExperimentRun {
                 path: model.path, isBiT: model.network.family == .bit,
                 architecture: model.network.architecture)
         }
+        guard training.count >= FineTuneRun.leastForSearch else {
+            throw FineTuningFailure.tooFewForSearch(
+                file: training.file, found: training.count, expected: FineTuneRun.leastForSearch)
+        }
         if let size = options.batchSizes.max(), size > training.count {
             throw FineTuningFailure.batchTooLarge(file: training.file, found: training.count, batch: size)
         }
@@ -48,6 +52,8 @@ package struct ExperimentRun {
     package func run() async throws -> ExperimentReport {
         let first = try job(model, arm: options.arms[0], batch: options.batchSizes[0])
         var report = try folder.report(like: report(first))
+        // Before any network: those in the folder are of these settings then.
+        try folder.write(report, command: options.command)
         for (place, arm) in options.arms.enumerated() {
             let missing = options.batchSizes.filter { report.cell("\(arm)", $0) == nil }
             if missing.isEmpty { continue }
@@ -106,9 +112,7 @@ package struct ExperimentRun {
             try progress(told, report)
             try await converted(arm, conversion).write(to: file)
         }
-        var network = try Model(path: file)
-        if arm == .reset { network.resetGroupNorms() }
-        return network
+        return try Model(path: file, architecture: options.architecture)
     }
 
     /// The conversion of an arm. The training images are used without their labels.
@@ -127,6 +131,7 @@ package struct ExperimentRun {
             return kept
         }
         let made = try network.converting(conversion, preprocessing: options.preprocessing)
+        if arm == .reset { return made.resettingNorms() }
         guard arm.isCalibrated else { return made }
         return try await made.calibrated(on: training, options: options.calibration)
     }
@@ -188,7 +193,9 @@ package struct ExperimentRun {
                 var options = job.options.training
                 (options.learningRate, options.steps) = (rates[place], steps)
                 guard let tuner = try Self.trained(job, options, batches) else { return }
-                let loss = try job.loss(tuner.tensors, on: heldOut)
+                let tensors = tuner.tensors
+                guard tensors.areFinite else { return }
+                let loss = try job.loss(tensors, on: heldOut)
                 if loss.isFinite { losses.withLock { $0[place] = loss } }
             })
         return zip(rates, losses.withLock(\.self)).map { .init(rate: $0, loss: $1) }
@@ -207,7 +214,9 @@ package struct ExperimentRun {
                 let own = try job.with(tuning)
                 let batches = own.batches(from: 0, to: tuning.training.steps)
                 guard let tuner = try Self.trained(own, tuning.training, batches) else { return }
-                let scores = try own.scores(tuner.tensors, on: validation)
+                let tensors = tuner.tensors
+                guard tensors.areFinite else { return }
+                let scores = try own.scores(tensors, on: validation)
                 results.withLock { $0[seed] = 1 - scores.top1.value }
             })
         return results.withLock(\.self)

@@ -64,7 +64,12 @@ package struct FineTuneJob: Sendable {
         }
         (self.model, self.training, self.validation) = (ready, drawn, validation)
         (self.options, self.labels) = (options, labels)
-        frozen = try ready.frozenParameters(options.frozen)
+        let hasBatchNorms = ready.network.nodes.contains { $0.operation.isBatchNorm }
+        frozen = try ready.frozenParameters(
+            options.frozen, includesBatchNorms: options.training.batchNorms != .frozen)
+        guard options.imagesAtOnce == nil || !hasBatchNorms || options.training.batchNorms != .batch else {
+            throw FineTuningFailure.wholeBatch(file: model.path)
+        }
         standardized = try naming(model.path) { try ready.standardizedKernels() }
         classWeights = options.classWeights == .balanced ? Self.balanced(labels, classes: classes) : nil
     }
@@ -160,18 +165,23 @@ package struct FineTuneJob: Sendable {
 
 extension Model {
     /// Parameters that patterns name. Throws where a pattern names none, or all are named.
-    func frozenParameters(_ patterns: [String]) throws -> Set<String> {
-        let trained = ParameterLayout(network, standardized: [], epsilon: 0, includesBatchNorms: true)
-            .entries.map(\.name)
+    func frozenParameters(_ patterns: [String], includesBatchNorms: Bool) throws -> Set<String> {
+        func names(includesBatchNorms: Bool) -> [String] {
+            ParameterLayout(network, standardized: [], epsilon: 0, includesBatchNorms: includesBatchNorms)
+                .entries.map(\.name)
+        }
+        let all = names(includesBatchNorms: true)
         var frozen: Set<String> = []
         for pattern in patterns {
-            let matching = trained.filter { Self.matches($0, pattern) }
+            let matching = all.filter { Self.matches($0, pattern) }
             guard !matching.isEmpty else {
-                throw FineTuningFailure.nothingFrozen(file: path, pattern: pattern, names: trained)
+                throw FineTuningFailure.nothingFrozen(file: path, pattern: pattern, names: all)
             }
             frozen.formUnion(matching)
         }
-        guard frozen.count < trained.count else { throw FineTuningFailure.allFrozen(file: path) }
+        guard !Set(names(includesBatchNorms: includesBatchNorms)).isSubset(of: frozen) else {
+            throw FineTuningFailure.allFrozen(file: path)
+        }
         return frozen
     }
 

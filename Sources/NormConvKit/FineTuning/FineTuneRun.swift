@@ -63,7 +63,7 @@ package struct FineTuneRun {
         let loader = BatchLoader(
             job.training, batches: job.batches(from: tuner.steps, to: options.steps),
             threads: job.options.workers, ahead: 4)
-        try train(tuner, loader)
+        if isOutOfPatience { report.endedEarly = .patience } else { try train(tuner, loader) }
         let isLast = best == nil || job.options.keeps == .last
         let tensors = isLast ? tuner.tensors : best ?? tuner.tensors
         report.kept = isLast ? report.rounds.count - 1 : bestRound
@@ -140,9 +140,7 @@ package struct FineTuneRun {
         let seconds = (ContinuousClock.now - clock) / .seconds(1)
         report.seconds += seconds
         let tensors = tuner.tensors
-        guard tensors.values.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else {
-            throw diverged(tuner)
-        }
+        guard tensors.areFinite else { throw diverged(tuner) }
         try evaluate(tuner, tensors: tensors, training: (since, seconds))
         guard report.rounds.last?.loss != nil else { throw diverged(tuner) }
         if bestRound == report.rounds.count - 1 { best = tensors }
@@ -178,7 +176,7 @@ package struct FineTuneRun {
     // MARK: Rate
 
     /// Of fewer images a quarter says nothing.
-    private static let leastForSearch = 8
+    static let leastForSearch = 8
 
     /// The rate whose short training has the lowest loss on a part of the training images that it does not see.
     private mutating func search() throws -> Double {
@@ -205,7 +203,8 @@ package struct FineTuneRun {
                 let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
                 guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
             }
-            return try job.loss(tuner.tensors, on: heldOut)
+            let tensors = tuner.tensors
+            return tensors.areFinite ? try job.loss(tensors, on: heldOut) : nil
         }
         report.search = trials.map { .init(rate: $0.rate, loss: $0.loss) }
         guard let best = RateSearch.best(trials, start: start) else {
@@ -213,4 +212,9 @@ package struct FineTuneRun {
         }
         return best
     }
+}
+
+extension [String: Tensor] {
+    /// Whether all values are.
+    var areFinite: Bool { values.allSatisfy { $0.firstNonFinite == nil } }
 }

@@ -35,6 +35,8 @@ package enum FineTuningFailure: Error, Equatable, CustomStringConvertible {
     case unknownLabel(file: String, found: Int, classes: Int, training: String)
     /// Images of one class.
     case oneClass(file: String, label: Int)
+    /// Batch norms that normalize with the batch, of which a part is to be computed at once.
+    case wholeBatch(file: String)
     /// Volumes or steps.
     case notImages(file: String, found: String)
 
@@ -46,6 +48,8 @@ package enum FineTuningFailure: Error, Equatable, CustomStringConvertible {
                 + "--keep-head trains it as it is"
         case .sigmoidHead(let file):
             "\(file): the outputs are sigmoids, expected one output for each class (softmax); networks with sigmoids are not fine-tuned"
+        case .wholeBatch(let file):
+            "\(file): batch norms need the whole batch at once, found --micro-batch; leave it out, or give --bn eval or --bn frozen"
         case .noLabels(let file): "\(file): found no labels, expected one for each image"
         case .batchTooLarge(let file, let found, let batch):
             "\(file): found \(found.counted("image")), expected at least one batch of \(batch); give a smaller --batch"

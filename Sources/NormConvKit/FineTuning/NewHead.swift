@@ -35,16 +35,3 @@ extension Model {
     /// The layer at the network's end, for errors.
     private var finalLayer: String { "'\(network.nodes[network.output].layer)'" }
 }
-
-extension Model {
-    /// Gives all group norms gamma 1 and beta 0, as a new `torch.nn.GroupNorm` has.
-    mutating func resetGroupNorms() {
-        for node in network.nodes {
-            guard case .groupNorm(let norm) = node.operation else { continue }
-            for (name, value) in [(norm.gamma, Float(1)), (norm.beta, 0)] {
-                guard let name else { continue }
-                replacements[name] = Tensor([Float](repeating: value, count: norm.channels))
-            }
-        }
-    }
-}
