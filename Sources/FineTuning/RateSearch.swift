@@ -15,7 +15,7 @@ package struct RateSearch: Sendable {
     package let steps: Int
 
     /// Rates for SGD, a factor of about 3 apart.
-    package static let grid = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1]
+    static let grid = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1]
 
     /// For a training with these options: a tenth of its steps, from 12 to 60, at seven rates a factor of 3 apart.
     package init(_ options: FineTuningOptions) {

@@ -121,9 +121,9 @@ struct Experiment: AsyncParsableCommand {
 
     func run() async throws {
         let model = try architecture.models([input], quiet: outputOptions.quiet)[0]
-        let training = try split(data, model, takesTrainingPart: true)
-        let test = try split(
-            validation, model, takesTrainingPart: false, classes: keepHead ? nil : training)
+        let (training, test) = try images.trainingSplits(
+            data, validation, for: model, labels, keepsHead: keepHead, preprocessing: preprocess,
+            quiet: outputOptions.quiet)
         let options = try options(training)
         let line = ExperimentLine(isOn: !outputOptions.quiet)
         defer { line.finish() }
@@ -149,17 +149,6 @@ struct Experiment: AsyncParsableCommand {
         options.architecture = try architecture.text
         options.command = ["normconv"] + CommandLine.arguments.dropFirst()
         return options
-    }
-
-    private func split(
-        _ path: String, _ model: Model, takesTrainingPart: Bool, classes: Split? = nil
-    ) throws -> Split {
-        var options = try labels.splitOptions
-        options.takesTrainingPart = takesTrainingPart
-        options.ignoresOutputs = !keepHead
-        if options.classes == nil { options.classes = try classes?.classIndices }
-        return try images.split(
-            path, for: [model], options: options, preprocessing: preprocess, quiet: outputOptions.quiet)
     }
 }
 

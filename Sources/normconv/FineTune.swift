@@ -133,28 +133,15 @@ struct FineTune: AsyncParsableCommand {
     private func job() throws -> FineTuneJob {
         let model = try architecture.models([input], quiet: outputOptions.quiet)[0]
         try FineTuneJob.check(model)
-        let training = try split(data, model, takesTrainingPart: true)
-        let validation = try split(
-            self.validation, model, takesTrainingPart: false, classes: self.training.keepHead ? nil : training
-        )
+        let (training, validation) = try images.trainingSplits(
+            data, self.validation, for: model, labels, keepsHead: self.training.keepHead,
+            preprocessing: preprocess, quiet: outputOptions.quiet)
         var options = self.training.options(
             images: training.count, workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
         options.augmentation = try self.training.augmentation(for: training)
         options.preprocessing = preprocess
         (options.keeps, options.patience) = (keep, patience)
         return try FineTuneJob(model, on: training, validating: validation, options: options)
-    }
-
-    /// Opens labelled images. With a new head, classes are those of the training images.
-    private func split(
-        _ path: String, _ model: Model, takesTrainingPart: Bool, classes: Split? = nil
-    ) throws -> Split {
-        var options = try labels.splitOptions
-        options.takesTrainingPart = takesTrainingPart
-        options.ignoresOutputs = !training.keepHead
-        if options.classes == nil { options.classes = try classes?.classIndices }
-        return try images.split(
-            path, for: [model], options: options, preprocessing: preprocess, quiet: outputOptions.quiet)
     }
 
     /// Trains, until the end or a first Ctrl-C.

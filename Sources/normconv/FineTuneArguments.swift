@@ -142,7 +142,7 @@ struct FineTuneArguments: ParsableArguments {
         options.training.optimizer = optimizer
         (options.training.momentum, options.training.weightDecay) = (momentum, weightDecay)
         options.training.labelSmoothing = labelSmoothing
-        options.training.mixup = mixup ?? (recipe == .bit && images >= 20_000 ? 0.1 : 0)
+        options.training.mixup = mixup ?? (recipe == .bit ? HyperRule.mixup(images: images) : 0)
         options.training.clipping = clip > 0 ? clip : nil
         (options.training.batchNorms, options.training.batchNormMomentum) = (bn.mode, bnMomentum)
         options.training.standardization = ws
@@ -155,12 +155,10 @@ struct FineTuneArguments: ParsableArguments {
         return options
     }
 
-    /// BiT's steps, which are for batches of 512: a small data set is not seen more than a hundred times.
     private func steps(images: Int) -> Int {
         if let steps { return steps }
-        let perEpoch = max(images / batch, 1)
-        if let epochs { return max(Int((epochs * Double(perEpoch)).rounded()), 1) }
-        return min(images < 20_000 ? 500 : images < 500_000 ? 10_000 : 20_000, 100 * perEpoch)
+        guard let epochs else { return HyperRule.steps(images: images, batch: batch) }
+        return max(Int((epochs * Double(max(images / batch, 1))).rounded()), 1)
     }
 
     /// How images of a split are drawn.

@@ -222,3 +222,23 @@ struct LabelledSplitOptions: ParsableArguments {
         return (String(text[..<colon]), String(text[text.index(after: colon)...]))
     }
 }
+
+extension ImageOptions {
+    /// Opens the labelled images of a training. With a new head, classes are those of the training images.
+    func trainingSplits(
+        _ data: String, _ validation: String, for model: Model, _ labels: LabelledSplitOptions,
+        keepsHead: Bool,
+        preprocessing: Preprocessing?, quiet: Bool
+    ) throws -> (training: Split, validation: Split) {
+        var options = try labels.splitOptions
+        options.ignoresOutputs = !keepsHead
+        options.takesTrainingPart = true
+        let training = try split(
+            data, for: [model], options: options, preprocessing: preprocessing, quiet: quiet)
+        options.takesTrainingPart = false
+        if options.classes == nil, !keepsHead { options.classes = try training.classIndices }
+        let other = try split(
+            validation, for: [model], options: options, preprocessing: preprocessing, quiet: quiet)
+        return (training, other)
+    }
+}
