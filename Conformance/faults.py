@@ -160,7 +160,11 @@ class Bench:
             "eval --html --csv --resume",
             ["eval", self.resnet, "--data", self.test, "--html", "out.html", "--csv", "out.csv", "--resume", "part",
              "--force", "--json", "--quiet"], ["out.html", "out.csv"], figures=True)
-        for job in [*self.converts, self.eval]:
+        self.finetune = Job(
+            "finetune --resume",
+            ["finetune", fixture("mnist-resnet.torch.h5"), "out.h5", "--data", self.few, "--validate", self.few, "--batch", "16",
+             "--preprocess", "unit", "--steps", "6", "--lr", "0.001", "--resume", "part", "--force", "--quiet"], ["out.h5"])
+        for job in [*self.converts, self.eval, self.finetune]:
             with self.place() as place:
                 start = time.monotonic()
                 run = self.run(job.arguments, place)
@@ -222,7 +226,7 @@ class Bench:
                 tally.damage(f"{name} is neither the old file nor the new one")
         found.pop("part", None)
         for name in found:
-            if allowsTemporary and re.fullmatch(r"\.out\.\w+\.normconv-\d+-\w+\.tmp", name):
+            if allowsTemporary and re.fullmatch(r"\.(out\.\w+|part)\.normconv-\d+-\w+\.tmp", name):
                 tally.count("temporary")
             else:
                 tally.damage(f"{name} was left")
@@ -243,7 +247,7 @@ class Bench:
     # The faults
 
     def kill_at_random(self):
-        for name, jobs in [("convert", self.converts), ("eval", [self.eval])]:
+        for name, jobs in [("convert", self.converts), ("eval", [self.eval]), ("finetune", [self.finetune])]:
             tally = Tally(f"SIGKILL at a random moment of {name}")
             for round in range(self.rounds):
                 job, old = jobs[round % len(jobs)], OLD if round % 2 else None
@@ -257,7 +261,7 @@ class Bench:
 
     def strike(self, fault, title, codes):
         """A fault at each call that changes a file, from the first to the last."""
-        for job in [*self.converts, self.eval]:
+        for job in [*self.converts, self.eval, self.finetune]:
             tally = Tally(f"{title} of {job.name}")
             through = 0
             for at in range(1, 10_000):
@@ -315,7 +319,7 @@ class Bench:
     def small_disks(self):
         tally = Tally("a disk of 16 to 900 KB (tmpfs)")
         with self.place() as place:
-            for job in [*self.converts, self.eval]:
+            for job in [*self.converts, self.eval, self.finetune]:
                 for size in range(16, 900, 28):
                     with mounted(place, f"size={size}k") as isMounted:
                         if not isMounted:
