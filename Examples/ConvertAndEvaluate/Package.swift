@@ -8,7 +8,9 @@ let package = Package(
     dependencies: [.package(name: "normconv", path: "../..")],
     targets: [
         .executableTarget(
-            name: "ConvertAndEvaluate", dependencies: [.product(name: "NormConvKit", package: "normconv")])
+            name: "ConvertAndEvaluate", dependencies: [.product(name: "NormConvKit", package: "normconv")]),
+        .executableTarget(
+            name: "FineTune", dependencies: [.product(name: "NormConvKit", package: "normconv")]),
     ],
     swiftLanguageModes: [.v6]
 )

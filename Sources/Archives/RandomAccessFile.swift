@@ -73,7 +73,7 @@ package final class RandomAccessFile: Sendable {
 
 extension stat {
     /// When the file was last written.
-    fileprivate var lastChange: timespec {
+    package var lastChange: timespec {
         #if canImport(Darwin)
             st_mtimespec
         #else

@@ -211,13 +211,13 @@ extension ConversionPlan {
 }
 
 /// The converted norms of one width.
-public struct ConvertedStage: Codable, Sendable, Equatable {
+package struct ConvertedStage: Codable, Sendable, Equatable {
     /// Channels of the norms.
-    public var channels: Int
+    package var channels: Int
     /// Groups of each.
-    public var groups: Int
+    package var groups: Int
     /// The number of norms.
-    public var norms: Int
+    package var norms: Int
     /// The number of standardized convolutions before them.
-    public var standardized: Int
+    package var standardized: Int
 }

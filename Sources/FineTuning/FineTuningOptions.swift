@@ -1,15 +1,15 @@
 import Training
 
+/// What turns gradients into steps.
+public enum FineTuneOptimizer: String, Sendable, Codable, CaseIterable {
+    /// Gradient descent with momentum, as PyTorch's SGD.
+    case sgd
+    /// AdamW with β 0.9 and 0.999.
+    case adamw
+}
+
 /// How a network is fine-tuned.
 package struct FineTuningOptions: Sendable, Codable, Equatable {
-    /// What turns gradients into steps.
-    package enum Descent: String, Sendable, Codable, CaseIterable {
-        /// Gradient descent with momentum 0.9, as PyTorch's SGD.
-        case sgd
-        /// AdamW with β 0.9 and 0.999.
-        case adamw
-    }
-
     /// Which parameters that are standardized filters are trained how.
     package enum Standardization: String, Sendable, Codable, CaseIterable {
         /// The standardization is a layer: gradients pass through it, and filters stay standardized.
@@ -27,7 +27,7 @@ package struct FineTuningOptions: Sendable, Codable, Equatable {
     /// How the rate changes on the way.
     package var schedule = LearningRateSchedule.bit
     /// What turns gradients into steps.
-    package var optimizer = Descent.sgd
+    package var optimizer = FineTuneOptimizer.sgd
     /// The momentum of SGD.
     package var momentum = 0.9
     /// PyTorch's `weight_decay`.

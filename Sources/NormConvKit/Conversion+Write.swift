@@ -36,15 +36,17 @@ extension Conversion {
     ///
     /// - Parameters:
     ///   - path: where to; never the input, which `replaceInput` is for.
-    ///   - layout: what it is written as: by the ending of its name, else the input's, unless it is chosen.
+    ///   - layout: what it is written as; nil for what the ending of its name says, else the input's.
     ///   - overwriting: whether a file that is there is replaced.
     /// - Throws: `NormConvError`.
     @discardableResult
     public func write(
-        to path: String, layout: LayoutChoice = .byName, overwriting: Bool = false
+        to path: String, layout: OutputLayout? = nil, overwriting: Bool = false
     ) throws -> ConvertReport {
         try reporting {
-            let output = ConversionOutput(path, layout: layout, replaces: overwriting ? .another : .nothing)
+            let output = ConversionOutput(
+                path, layout: layout.map(LayoutChoice.layout) ?? .byName,
+                replaces: overwriting ? .another : .nothing)
             return try write(to: output)
         }
     }

@@ -21,7 +21,7 @@ public struct ConvertReport: Codable, Sendable {
     /// The convolutions, in topological order.
     package var convolutions: [ConvolutionReport]
     /// Converted norms by number of channels.
-    public var stages: [ConvertedStage]
+    package var stages: [ConvertedStage]
     /// Convolutions whose weights were standardized.
     public var standardized: [String]
     /// Convolutions whose weights were not standardized, and why.

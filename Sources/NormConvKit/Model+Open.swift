@@ -77,14 +77,22 @@ extension [Model] {
     ///
     /// - Parameters:
     ///   - split: the images and labels.
-    ///   - options: batch sizes and shuffles.
+    ///   - batchSizes: their order and duplicates do not matter.
+    ///   - shuffles: how many, at least 1.
+    ///   - seed: of the shuffles, which are the same for every network and batch size.
+    ///   - preprocessing: for all networks; nil for each network's own.
     ///   - progress: is told how many more images are done, on any thread.
     /// - Throws: `NormConvError`; `CancellationError` soon after the task is cancelled.
     public func swept(
-        on split: Split, options: SweepOptions = SweepOptions(),
-        progress: @escaping @Sendable (Int) -> Void = { _ in }
+        on split: Split, batchSizes: [Int] = [1, 2, 4, 8, 16, 32, 64], shuffles: Int = 3, seed: UInt64 = 0,
+        preprocessing: Preprocessing? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> SweepReport {
-        try await reporting(computing: { try split.sweep(self, options: options, progress: progress) })
+        var options = SweepOptions()
+        (options.batchSizes, options.shuffles, options.seed) = (batchSizes, shuffles, seed)
+        options.preprocessing = preprocessing
+        return try await reporting(computing: { [options] in
+            try split.sweep(self, options: options, progress: progress)
+        })
     }
 }
 

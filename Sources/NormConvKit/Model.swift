@@ -206,9 +206,13 @@ public struct Model: Sendable {
         return details.isEmpty ? path : "\(path) (\(details.joined(separator: ", ")))"
     }
 
-    /// What the file remembers, else what the network's family was trained with.
+    /// What it was fine-tuned with or the file remembers, else what the network's family was trained with.
     public var preprocessing: Preprocessing {
-        if let note, let remembered = try? Preprocessing(parsing: note.preprocess) { return remembered }
+        if let text = fineTuning?.preprocess ?? note?.preprocess,
+            let remembered = try? Preprocessing(parsing: text)
+        {
+            return remembered
+        }
         return switch network.family {
         case .keras: .raw
         case .kerasResNet: .caffe

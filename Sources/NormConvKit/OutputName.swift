@@ -4,7 +4,7 @@ import Foundation
 import Tensors
 
 /// How the layout of a new file is chosen.
-public enum LayoutChoice: Sendable, Equatable {
+package enum LayoutChoice: Sendable, Equatable {
     /// By the extension, otherwise the input's.
     case byName
     /// The input's.

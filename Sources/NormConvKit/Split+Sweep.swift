@@ -9,20 +9,20 @@ import Tensors
 import Threads
 
 /// How networks are run at several batch sizes.
-public struct SweepOptions: Sendable {
+package struct SweepOptions: Sendable {
     /// Batch sizes. Order and duplicates do not matter.
-    public var batchSizes = [1, 2, 4, 8, 16, 32, 64]
+    package var batchSizes = [1, 2, 4, 8, 16, 32, 64]
     /// Number of shuffles, at least 1.
-    public var shuffles = 3
+    package var shuffles = 3
     /// The random seed. Every network and batch size has the same shuffles.
-    public var seed: UInt64 = 0
+    package var seed: UInt64 = 0
     /// The preprocessing for all networks; nil for each network's own.
-    public var preprocessing: Preprocessing?
+    package var preprocessing: Preprocessing?
     /// Threads; nil for all cores. The results do not depend on it.
-    public var workers: Int?
+    package var workers: Int?
 
     /// The default sizes.
-    public init() {}
+    package init() {}
 }
 
 /// Why networks cannot be run at these batch sizes.

@@ -29,6 +29,8 @@ package struct ExperimentReport: Codable, Sendable, Equatable {
     package var arms: [String]
     /// The batch sizes, in order.
     package var batchSizes: [Int]
+    /// Checksums of what the network and the images contain.
+    package var inputs: [Setting]?
     /// What is done so far.
     package var cells: [Cell] = []
 

@@ -64,7 +64,7 @@ struct Experiment: AsyncParsableCommand {
     var imagesSeen: Int?
 
     @Option(help: "sgd (momentum 0.9) or adamw.")
-    var optimizer = FineTuningOptions.Descent.sgd
+    var optimizer = FineTuneOptimizer.sgd
 
     @Option(help: "Weight decay, as in PyTorch.")
     var weightDecay = 0.0
@@ -76,7 +76,7 @@ struct Experiment: AsyncParsableCommand {
     var keepHead = false
 
     @Option(help: "How training images change, as in finetune: auto, bit, imagenet, cifar or none.")
-    var augment = AugmentArgument.auto
+    var augment = AugmentationRule.auto
 
     @Flag(help: "Do not flip images left to right.")
     var noFlip = false

@@ -136,12 +136,12 @@ struct FineTune: AsyncParsableCommand {
         let (training, validation) = try images.trainingSplits(
             data, self.validation, for: model, labels, keepsHead: self.training.keepHead,
             preprocessing: preprocess, quiet: outputOptions.quiet)
-        var options = self.training.options(
-            images: training.count, workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
-        options.augmentation = try self.training.augmentation(for: training)
+        var options = self.training.options
+        options.workers = workers ?? options.workers
         options.preprocessing = preprocess
         (options.keeps, options.patience) = (keep, patience)
-        return try FineTuneJob(model, on: training, validating: validation, options: options)
+        return try FineTuneJob(
+            model, on: training, validating: validation, options: options.settled(for: training))
     }
 
     /// Trains, until the end or a first Ctrl-C.
@@ -153,7 +153,7 @@ struct FineTune: AsyncParsableCommand {
             let stateFile = resume
             return try await computing {
                 var run = try FineTuneRun(job, stateFile: stateFile) { event, report in
-                    line.show(event)
+                    line.show(event, report)
                     if case .evaluated = event {
                         try files.write(report, isFirst: report.rounds.count == 1)
                     }

@@ -8,7 +8,7 @@ struct FineTuneArguments: ParsableArguments {
             bit (BiT-HyperRule: SGD, the rate rises during the first fifth of the steps and falls to a tenth at 2/5, 3/5 and 4/5, or \
             from 10,000 steps on the first 500, 3/10, 6/10 and 9/10; resize, random crop, flip) or plain (the rate follows a cosine; random resized crop, flip).
             """)
-    var recipe = RecipeArgument.bit
+    var recipe = FineTuneRecipe.bit
 
     @Option(help: "Images per step; 1 works.")
     var batch = 32
@@ -37,7 +37,7 @@ struct FineTuneArguments: ParsableArguments {
     var lr = RateArgument.auto
 
     @Option(help: "sgd (momentum 0.9) or adamw.")
-    var optimizer = FineTuningOptions.Descent.sgd
+    var optimizer = FineTuneOptimizer.sgd
 
     @Option(help: "Momentum of sgd.")
     var momentum = 0.9
@@ -65,7 +65,7 @@ struct FineTuneArguments: ParsableArguments {
             Batch norms: train (normalize with the batch), eval (with the running statistics; gamma and beta are trained) or frozen \
             (nothing changes, as torchvision's FrozenBatchNorm2d).
             """)
-    var bn = BatchNormArgument.train
+    var bn = FineTuneOptions.BatchNorms.train
 
     @Option(help: "Share of a batch in the running statistics, as PyTorch's momentum.")
     var bnMomentum = 0.1
@@ -93,7 +93,7 @@ struct FineTuneArguments: ParsableArguments {
             How training images change: auto (the recipe's; for arrays a random crop with a margin, and flips), bit (resize, random \
             crop), imagenet (random resized crop), cifar (random crop with a margin), or none.
             """)
-    var augment = AugmentArgument.auto
+    var augment = AugmentationRule.auto
 
     @Flag(help: "Do not flip images left to right: for digits, text, or where left and right differ.")
     var noFlip = false
@@ -132,59 +132,25 @@ struct FineTuneArguments: ParsableArguments {
         }
     }
 
-    /// The options for so many training images.
-    func options(images: Int, workers: Int) -> FineTuneOptions {
-        var options = FineTuneOptions(workers: workers)
-        options.training.batch = batch
-        options.training.steps = steps(images: images)
-        options.training.learningRate = lr.rate ?? options.training.learningRate
-        options.training.schedule = recipe == .bit ? .bit : .cosine
-        options.training.optimizer = optimizer
-        (options.training.momentum, options.training.weightDecay) = (momentum, weightDecay)
-        options.training.labelSmoothing = labelSmoothing
-        options.training.mixup = mixup ?? (recipe == .bit ? HyperRule.mixup(images: images) : 0)
-        options.training.clipping = clip > 0 ? clip : nil
-        (options.training.batchNorms, options.training.batchNormMomentum) = (bn.mode, bnMomentum)
+    /// The options, before anything is known of the images.
+    var options: FineTuneOptions {
+        var options = FineTuneOptions()
+        options.recipe = recipe
+        (options.batch, options.imagesAtOnce) = (batch, microBatch)
+        (options.steps, options.epochs) = (steps, epochs)
+        options.learningRate = lr.rate
+        options.optimizer = optimizer
+        (options.momentum, options.weightDecay) = (momentum, weightDecay)
+        (options.labelSmoothing, options.mixup) = (labelSmoothing, mixup)
+        options.clipping = clip > 0 ? clip : nil
+        options.batchNorms = bn
+        options.training.batchNormMomentum = bnMomentum
         options.training.standardization = ws
-        options.training.seed = seed
-        options.searchesRate = lr.rate == nil
-        options.keepsHead = keepHead
-        options.frozen = freeze
+        (options.keepsHead, options.frozen) = (keepHead, freeze)
         options.classWeights = classWeights
-        options.imagesAtOnce = microBatch
+        (options.augmentationRule, options.flips, options.jitter) = (augment, !noFlip, colorJitter)
+        options.seed = seed
         return options
-    }
-
-    private func steps(images: Int) -> Int {
-        if let steps { return steps }
-        guard let epochs else { return HyperRule.steps(images: images, batch: batch) }
-        return max(Int((epochs * Double(max(images / batch, 1))).rounded()), 1)
-    }
-
-    /// How images of a split are drawn.
-    func augmentation(for split: Split) throws -> Augmentation {
-        var augmentation = try augment.augmentation(for: split, recipe)
-        if noFlip { augmentation.flips = false }
-        augmentation.jitter = colorJitter
-        return augmentation
-    }
-}
-
-/// `--recipe`.
-enum RecipeArgument: String, ExpressibleByArgument, CaseIterable {
-    case bit, plain
-}
-
-/// `--bn`.
-enum BatchNormArgument: String, ExpressibleByArgument, CaseIterable {
-    case train, eval, frozen
-
-    var mode: BatchNormMode {
-        switch self {
-        case .train: .batch
-        case .eval: .running
-        case .frozen: .frozen
-        }
     }
 }
 
@@ -206,38 +172,15 @@ struct RateArgument: ExpressibleByArgument {
     var defaultValueDescription: String { rate.map { "\($0)" } ?? "auto" }
 }
 
-/// `--augment`.
-enum AugmentArgument: String, ExpressibleByArgument, CaseIterable {
-    case auto, bit, imagenet, cifar, none
-
-    func augmentation(for split: Split, _ recipe: RecipeArgument) throws -> Augmentation {
-        let size = Extent(height: split.height, width: split.width)
-        switch self {
-        case .none: return .none
-        case .imagenet: return .imageNet(size)
-        case .cifar: return Augmentation(crop: .padded(margin: max(split.height / 8, 1)), flips: true)
-        case .bit:
-            // 160 for a crop of 128, or 512 for 480.
-            let original = try split.originalSize()
-            let isSmall = original.height * original.width < 96 * 96
-            func resized(_ side: Int) -> Int { isSmall ? side * 5 / 4 : (side * 16 + 14) / 15 }
-            let larger = Extent(height: resized(size.height), width: resized(size.width))
-            return Augmentation(crop: .random(resize: .exact(larger), size: size), flips: true)
-        case .auto:
-            guard split.files != nil else {
-                return try Self.cifar.augmentation(for: split, recipe)
-            }
-            return try (recipe == .bit ? Self.bit : Self.imagenet).augmentation(for: split, recipe)
-        }
-    }
-}
-
 extension ColorJitter: ExpressibleByArgument {
     /// As `--color-jitter` gives it.
     public init?(argument: String) { self.init(parsing: argument) }
 }
 
-extension FineTuningOptions.Descent: ExpressibleByArgument {}
+extension FineTuneOptimizer: ExpressibleByArgument {}
 extension FineTuningOptions.Standardization: ExpressibleByArgument {}
 extension FineTuneOptions.ClassWeights: ExpressibleByArgument {}
 extension FineTuneOptions.Keeps: ExpressibleByArgument {}
+extension FineTuneOptions.BatchNorms: ExpressibleByArgument {}
+extension FineTuneRecipe: ExpressibleByArgument {}
+extension AugmentationRule: ExpressibleByArgument {}

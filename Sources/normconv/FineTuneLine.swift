@@ -11,8 +11,8 @@ final class FineTuneLine: Sendable {
         progress = Mutex(nil)
     }
 
-    /// Shows what happened.
-    @Sendable func show(_ event: FineTuneEvent) {
+    /// Shows what happened, with the report so far.
+    @Sendable func show(_ event: FineTuneProgress, _ report: FineTuneReport) {
         guard isOn else { return }
         switch event {
         case .searching(let trial, let count):
@@ -21,9 +21,9 @@ final class FineTuneLine: Sendable {
             let line = line("training, loss \(Formatting.fixed(loss, digits: 3))", total: total)
             line.exclude(before)
             line.reach(images, of: total)
-        case .evaluated(let round):
+        case .evaluated:
             finish()
-            Terminal.note(round.line)
+            if let round = report.rounds.last { Terminal.note(round.line) }
         }
     }
 

@@ -230,15 +230,14 @@ extension ImageOptions {
         keepsHead: Bool,
         preprocessing: Preprocessing?, quiet: Bool
     ) throws -> (training: Split, validation: Split) {
-        var options = try labels.splitOptions
-        options.ignoresOutputs = !keepsHead
-        options.takesTrainingPart = true
+        let options = try labels.splitOptions
         let training = try split(
-            data, for: [model], options: options, preprocessing: preprocessing, quiet: quiet)
-        options.takesTrainingPart = false
-        if options.classes == nil, !keepsHead { options.classes = try training.classIndices }
+            data, for: [model], options: options.forTraining(keepsHead: keepsHead),
+            preprocessing: preprocessing, quiet: quiet)
         let other = try split(
-            validation, for: [model], options: options, preprocessing: preprocessing, quiet: quiet)
+            validation, for: [model],
+            options: options.forValidation(beside: training, keepsHead: keepsHead),
+            preprocessing: preprocessing, quiet: quiet)
         return (training, other)
     }
 }

@@ -10,7 +10,7 @@ struct ConversionValueTests {
         let arguments: String
         var fixture = "mnist-resnet.keras3.h5"
         var output = "out.h5"
-        var layout = LayoutChoice.byName
+        var layout: OutputLayout?
         let convert: @Sendable (Model) async throws -> Conversion
 
         var testDescription: String { arguments }
@@ -45,7 +45,7 @@ struct ConversionValueTests {
         Case(
             arguments: "", output: "out.safetensors", convert: options(ConversionOptions())),
         Case(
-            arguments: "--layout torch", layout: .layout(.torch), convert: options(ConversionOptions())),
+            arguments: "--layout torch", layout: .torch, convert: options(ConversionOptions())),
         Case(arguments: "--to none", output: "out.keras", convert: { try $0.keepingNorms() }),
         Case(
             arguments: "--preprocess tf",

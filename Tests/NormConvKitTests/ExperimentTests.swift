@@ -71,4 +71,63 @@ struct ExperimentTests {
             #expect("\(try #require(failure))".contains("the number of images seen is 16 there and 24 here"))
         }
     }
+
+    @Test("Results of images or a network that were changed since are refused")
+    func changedInputs() async throws {
+        try await TestFiles.withTemporaryFolder { folder in
+            let report = try await run(["reset"], batches: [8], workers: 2, folder: folder)
+            let results = folder + "/experiment.json"
+            let text = try String(contentsOfFile: results, encoding: .utf8)
+            let inputs = try #require(report.inputs)
+            #expect(inputs.map(\.name) == ["the network", "--data", "--validate"])
+            let other = text.replacingOccurrences(of: inputs[1].value, with: "0123456789abcdef")
+            try other.write(toFile: results, atomically: true, encoding: .utf8)
+            let failure = await #expect(throws: ExperimentFailure.self) {
+                try await run(["reset"], batches: [8], workers: 2, folder: folder)
+            }
+            #expect("\(try #require(failure))".contains("the checksum of --data is 0123456789abcdef there"))
+        }
+    }
+
+    @Test("The checksum of arrays changes with a pixel and with a label")
+    func arrayChecksum() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            func checksum(_ images: [[Float]], _ labels: [UInt8]) throws -> String {
+                let file = folder + "/\(UUID()).h5"
+                try MadeNetwork.writeSplit(to: file, images, labels: labels)
+                return try Split(path: file, layout: .nhwc).contentChecksum()
+            }
+            let first = try checksum([[1, 2, 3], [4, 5, 6]], [0, 1])
+            #expect(try checksum([[1, 2, 3], [4, 5, 6]], [0, 1]) == first)
+            #expect(try checksum([[1, 2, 3], [4, 5, 7]], [0, 1]) != first)
+            #expect(try checksum([[1, 2, 3], [4, 5, 6]], [1, 0]) != first)
+        }
+    }
+
+    @Test("The checksum of image files changes with a name and a time, not with the folder")
+    func folderChecksum() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let manager = FileManager.default
+            func write(_ path: String, time: Double) throws {
+                let file = "\(folder)/\(path)"
+                try manager.createDirectory(
+                    atPath: URL(fileURLWithPath: file).deletingLastPathComponent().path,
+                    withIntermediateDirectories: true)
+                try manager.copyItem(atPath: TestFiles.fixture("images/grey.png"), toPath: file)
+                try manager.setAttributes(
+                    [.modificationDate: Date(timeIntervalSince1970: time)], ofItemAtPath: file)
+            }
+            func checksum(_ name: String) throws -> String {
+                try Split(path: "\(folder)/\(name)").contentChecksum()
+            }
+            for (name, file, time) in [
+                ("one", "1", 1e9), ("same", "1", 1e9), ("renamed", "2", 1e9), ("changed", "1", 1e9 + 1),
+            ] {
+                for label in ["a", "b"] { try write("\(name)/\(label)/\(file).png", time: time) }
+            }
+            #expect(try checksum("same") == checksum("one"))
+            #expect(try checksum("renamed") != checksum("one"))
+            #expect(try checksum("changed") != checksum("one"))
+        }
+    }
 }

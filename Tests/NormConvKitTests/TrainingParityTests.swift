@@ -13,7 +13,7 @@ struct TrainingParityTests {
     struct Case: Decodable {
         struct Options: Decodable {
             var norm: String
-            var optimizer: FineTuningOptions.Descent
+            var optimizer: FineTuneOptimizer
             var rate: Double
             var momentum: Double?
             var decay: Double

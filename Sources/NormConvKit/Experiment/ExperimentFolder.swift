@@ -60,11 +60,15 @@ struct ExperimentFolder {
         func says(_ name: String, _ found: some Equatable, _ expected: some Equatable) -> String? {
             "\(found)" == "\(expected)" ? nil : "\(name) is \(found) there and \(expected) here"
         }
+        let inputs = zip(a.inputs ?? [], b.inputs ?? []).lazy.compactMap {
+            says("the checksum of \($0.name)", $0.value, $1.value)
+        }.first
         let settings = zip(a.settings, b.settings).lazy.compactMap { says($0.name, $0.value, $1.value) }.first
         return says("the version", a.version, b.version) ?? says("the network", a.model, b.model)
             ?? says("--data", a.data, b.data) ?? says("--validate", a.validation, b.validation)
             ?? says("the number of images seen", a.imagesSeen, b.imagesSeen)
-            ?? says("the number of seeds", a.seeds, b.seeds) ?? settings ?? "its settings are others"
+            ?? says("the number of seeds", a.seeds, b.seeds) ?? settings ?? inputs
+            ?? "its settings are others"
     }
 
     /// Writes the results, and a page that shows them. `command` is what was typed.

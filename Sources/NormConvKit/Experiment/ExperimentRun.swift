@@ -76,7 +76,7 @@ package struct ExperimentRun {
         return report
     }
 
-    private func report(_ job: FineTuneJob) -> ExperimentReport {
+    private func report(_ job: FineTuneJob) throws -> ExperimentReport {
         let training = options.training
         var settings: [ExperimentReport.Setting] = [
             .init("optimizer", training.optimizer.rawValue), .init("schedule", training.schedule.rawValue),
@@ -86,14 +86,25 @@ package struct ExperimentRun {
             .init("augmentation", options.augmentation.description),
             .init("preprocessing", job.training.preprocessing.description), .init("seed", "\(training.seed)"),
         ]
+        let rates = RateSearch(training).rates
+        settings.append(
+            .init(
+                "learning rates",
+                "\(rates[0].short)…\(rates[rates.count - 1].short), further where the best is at an end"))
         if training.optimizer == .sgd { settings.insert(.init("momentum", "\(training.momentum)"), at: 1) }
-        return ExperimentReport(
+        let file = try naming(model.path) { try Digest.files(model.checkpoint.files) }
+        var report = ExperimentReport(
             version: normconvVersion, model: model.title, data: self.training.file,
             validation: validation.file,
             images: self.training.count, validationImages: validation.count,
             imageShape: job.training.shape.extents, classes: job.classes, newHead: !options.keepsHead,
             settings: settings, imagesSeen: options.imagesSeen, seeds: options.seeds,
             arms: options.arms.map(\.description), batchSizes: options.batchSizes)
+        report.inputs = [
+            .init("the network", file.text), .init("--data", try self.training.contentChecksum()),
+            .init("--validate", try validation.contentChecksum()),
+        ]
+        return report
     }
 
     // MARK: Networks
@@ -178,27 +189,37 @@ package struct ExperimentRun {
     }
 
     /// Short trainings of a quarter of the budget at each rate, whose loss on training images that were held out is
-    /// compared. Several at once, each on one thread.
+    /// compared. Several at once, each on one thread. Where the best is the lowest or highest, the next one there follows.
     private func trials(_ job: FineTuneJob) throws -> [FineTuneReport.Trial] {
         let order = job.training.order(epoch: -1)
         let heldOut = Array(order.prefix(min(256, order.count / 4)))
         let others = Array(order.dropFirst(heldOut.count))
         let steps = max(job.options.training.steps / 4, min(job.options.training.steps, 8))
         let batches = job.batches(from: 0, to: steps, of: others)
-        let rates = RateSearch(job.options.training).rates
-        let losses = Mutex([Double?](repeating: nil, count: rates.count))
+        let search = RateSearch(job.options.training)
+        @Sendable func loss(_ rate: Double) throws -> Double? {
+            var options = job.options.training
+            (options.learningRate, options.steps) = (rate, steps)
+            guard let tuner = try Self.trained(job, options, batches) else { return nil }
+            let tensors = tuner.tensors
+            return tensors.areFinite ? try job.loss(tensors, on: heldOut) : nil
+        }
+        let losses = Mutex([Double?](repeating: nil, count: search.rates.count))
         try inParallel(
-            rates.count, threads: options.workers, worker: { _ in },
+            search.rates.count, threads: options.workers, worker: { _ in },
             body: { _, place in
-                var options = job.options.training
-                (options.learningRate, options.steps) = (rates[place], steps)
-                guard let tuner = try Self.trained(job, options, batches) else { return }
-                let tensors = tuner.tensors
-                guard tensors.areFinite else { return }
-                let loss = try job.loss(tensors, on: heldOut)
-                if loss.isFinite { losses.withLock { $0[place] = loss } }
+                let loss = try loss(search.rates[place])
+                if loss?.isFinite == true { losses.withLock { $0[place] = loss } }
             })
-        return zip(rates, losses.withLock(\.self)).map { .init(rate: $0, loss: $1) }
+        let trials = zip(search.rates, losses.withLock(\.self)).map { RateSearch.Trial(rate: $0, loss: $1) }
+        let all = Mutex(trials)
+        try inParallel(
+            1, threads: 1, worker: { _ in },
+            body: { _, _ in
+                let further = try search.further(trials, loss)
+                all.withLock { $0 = further }
+            })
+        return all.withLock(\.self).map { .init(rate: $0.rate, loss: $0.loss) }
     }
 
     /// The test error of each seed; nil where the training diverged.

@@ -6,21 +6,11 @@ import Tensors
 import Threads
 import Training
 
-/// What a training tells on its way.
-package enum FineTuneEvent: Sendable {
-    /// A learning rate of a number of them is tried.
-    case searching(trial: Int, of: Int)
-    /// So many images of how many are trained on, `before` of them in an earlier sitting; the loss of the last step.
-    case training(images: Int, of: Int, loss: Double, before: Int)
-    /// The network is evaluated.
-    case evaluated(FineTuneReport.Round)
-}
-
 /// Carries out a fine-tuning.
 package struct FineTuneRun {
     private let job: FineTuneJob
     private let stateFile: String?
-    private let events: (FineTuneEvent, FineTuneReport) throws -> Void
+    private let events: (FineTuneProgress, FineTuneReport) throws -> Void
     private var facts: FineTuneFacts?
     private var before = 0
     private var report: FineTuneReport
@@ -33,7 +23,7 @@ package struct FineTuneRun {
     ///   - events: is told how far things are, and the report so far.
     package init(
         _ job: FineTuneJob, stateFile: String? = nil,
-        events: @escaping (FineTuneEvent, FineTuneReport) throws -> Void = { _, _ in }
+        events: @escaping (FineTuneProgress, FineTuneReport) throws -> Void = { _, _ in }
     ) throws {
         (self.job, self.stateFile, self.events) = (job, stateFile, events)
         report = job.report
@@ -170,7 +160,7 @@ package struct FineTuneRun {
             loss: scores.nll?.value, top1: scores.top1.value,
             imagesPerSecond: training.map { $0.seconds > 0 ? Double(images) / $0.seconds : 0 })
         report.rounds.append(round)
-        try events(.evaluated(round), report)
+        try events(.evaluated(step: round.step, loss: round.loss, top1: round.top1), report)
     }
 
     // MARK: Rate
@@ -193,7 +183,7 @@ package struct FineTuneRun {
         var number = 0
         let trials = try search.run { rate, steps in
             number += 1
-            try events(.searching(trial: number, of: search.rates.count), report)
+            try events(.searching(trial: number, of: max(number, search.rates.count)), report)
             var options = job.options.training
             (options.learningRate, options.steps, options.schedule) = (rate, steps, .cosine)
             let tuner = try job.tuner(options)
