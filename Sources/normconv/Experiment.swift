@@ -23,13 +23,14 @@ struct Experiment: AsyncParsableCommand {
               copy                     gamma and beta copied, filters standardized
               reset                    gamma 1, beta 0, as Opacus does
 
-            All arms have the same budget of images, the same learning rates to choose from and the same seeds. Each arm and batch size
-            gets the rate whose short training (a quarter of the budget) has the lowest loss on training images that it does not see. The
-            test images are looked at once for each training, at its end.
+            All arms have the same budget of images, the same learning rates to choose from and the same seeds. Each arm and batch size \
+            gets the rate whose short training (a quarter of the budget) has the lowest loss on training images that it does not see. \
+            Where that is the lowest or highest rate, the next one there is tried too, up to three. The test images are looked at once \
+            for each training, at its end.
 
-            The folder of --output keeps networks, results (experiment.json) and a
-            page with the figure (report.html). The same command goes on where it was stopped; other arms and batch
-            sizes may be added.
+            The folder of --output keeps networks, results (experiment.json) and a page with the figure (report.html). The same command \
+            goes on where it was stopped; other arms and batch sizes may be added. Results of other images or another network are \
+            refused: of arrays all pixels are compared, of image files their names, sizes and times of change.
             """)
 
     @Argument(help: "The network with batch norms.", completion: .file())
