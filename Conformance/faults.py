@@ -163,7 +163,7 @@ class Bench:
         self.finetune = Job(
             "finetune --resume",
             ["finetune", fixture("mnist-resnet.torch.h5"), "out.h5", "--data", self.few, "--validate", self.few, "--batch", "16",
-             "--preprocess", "unit", "--steps", "6", "--lr", "0.001", "--resume", "part", "--force", "--quiet"], ["out.h5"])
+             "--preprocess", "unit", "--steps", "2", "--lr", "0.001", "--resume", "part", "--force", "--quiet"], ["out.h5"])
         for job in [*self.converts, self.eval, self.finetune]:
             with self.place() as place:
                 start = time.monotonic()
