@@ -61,7 +61,8 @@ let package = Package(
             name: "Inference",
             dependencies: ["Tensors", "Networks", "Threads", "CDNNL", "CKernels", "CConvolutions"],
             linkerSettings: dnnl),
-        library("Training", ["Tensors", "Networks", "Threads", "Inference", "CDNNL", "CKernels"]),
+        library(
+            "Training", ["Tensors", "Networks", "Threads", "Inference", "CDNNL", "CKernels", "CConvolutions"]),
         library("FineTuning", ["Tensors", "Networks", "Threads", "Inference", "Training", "CKernels"]),
         library(
             "Calibration",

@@ -29,12 +29,35 @@ static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
 /// Channels that the transforms of all instruction sets take at once.
 enum { NC_GRAIN = 32 };
 
-bool nc_make_plan(nc_plan *plan, const nc_shape *s, size_t lanes) {
+/// The shape with the steps between outputs that lie one behind another filled in.
+static nc_shape with_steps(const nc_shape *s) {
+    nc_shape shape = *s;
+    if (shape.column_step == 0) shape.column_step = shape.outputs;
+    if (shape.row_step == 0) shape.row_step = shape.output_columns * shape.column_step;
+    if (shape.image_step == 0) shape.image_step = shape.output_rows * shape.row_step;
+    return shape;
+}
+
+static bool is_dense(const nc_shape *s) {
+    return s->column_step == s->outputs && s->row_step == s->output_columns * s->outputs
+        && s->image_step == s->output_rows * s->row_step;
+}
+
+bool nc_make_direct_plan(nc_plan *plan, const nc_shape *s, size_t lanes) {
     const nc_convolver *convolver = convolver_of(lanes, s->outputs);
     if (!convolver) return false;
-    const bool is_winograd = s->kernel_rows == 3 && s->kernel_columns == 3 && s->stride_rows == 1 && s->stride_columns == 1
-        && s->inputs % NC_GRAIN == 0 && s->outputs % NC_GRAIN == 0 && s->outputs % convolver->channels == 0;
-    *plan = (nc_plan){.convolver = convolver, .shape = *s, .is_winograd = is_winograd};
+    *plan = (nc_plan){.convolver = convolver, .shape = with_steps(s)};
+    plan->is_flat = s->kernel_rows == 1 && s->kernel_columns == 1 && s->stride_rows == 1 && s->stride_columns == 1
+        && s->top == 0 && s->left == 0 && s->output_rows == s->rows && s->output_columns == s->columns
+        && is_dense(&plan->shape);
+    return true;
+}
+
+bool nc_make_plan(nc_plan *plan, const nc_shape *s, size_t lanes) {
+    if (!nc_make_direct_plan(plan, s, lanes)) return false;
+    plan->is_winograd = s->kernel_rows == 3 && s->kernel_columns == 3 && s->stride_rows == 1 && s->stride_columns == 1
+        && s->inputs % NC_GRAIN == 0 && s->outputs % NC_GRAIN == 0 && s->outputs % plan->convolver->channels == 0
+        && is_dense(&plan->shape);
     return true;
 }
 
@@ -71,33 +94,7 @@ size_t nc_scratch_floats(const nc_plan *plan, size_t images) {
     return NC_POINTS * (point_step(tiles, plan->shape.inputs) + point_step(tiles, plan->shape.outputs));
 }
 
-void nc_pack(const nc_plan *plan, const float *kernel, const size_t strides[4], float *packed) {
-    const nc_shape *s = &plan->shape;
-    if (plan->is_winograd) return plan->convolver->transform_kernel(s, kernel, strides, packed);
-    const size_t channels = plan->convolver->channels, taps = s->kernel_rows * s->kernel_columns;
-    memset(packed, 0, nc_packed_floats(plan) * sizeof(float));
-    for (size_t group = 0; group < s->outputs; group += channels)
-        for (size_t tap = 0; tap < taps; tap++)
-            for (size_t input = 0; input < s->inputs; input++) {
-                const float *from = kernel + group * strides[0] + input * strides[1] + tap / s->kernel_columns * strides[2]
-                    + tap % s->kernel_columns * strides[3];
-                float *to = packed + ((group * taps + tap * channels) * s->inputs + input * channels);
-                for (size_t lane = 0; lane < nc_min(channels, s->outputs - group); lane++)
-                    to[lane] = from[lane * strides[0]];
-            }
-}
-
 // MARK: Running
-
-/// One of several equal ranges of [0, count), in units.
-typedef struct {
-    size_t first, end;
-} range;
-
-static range range_of(size_t index, size_t ranges, size_t count, size_t unit) {
-    const size_t units = (count + unit - 1) / unit;
-    return (range){nc_min(units * index / ranges * unit, count), nc_min(units * (index + 1) / ranges * unit, count)};
-}
 
 /// The shared state of a convolution's threads.
 typedef struct {
@@ -112,8 +109,8 @@ typedef struct {
 
 static void direct_part(void *context, size_t index) {
     const job *j = context;
-    const range r = range_of(index, j->threads, j->shape->outputs, j->convolver->channels);
-    if (r.first < r.end) j->convolver->direct(j->shape, j->packed, j->tail, j->x, j->y, j->images, r.first, r.end);
+    const range r = range_of(index, j->threads, j->convolver->direct_units(j->shape, j->images), 1);
+    j->convolver->direct(j->shape, j->packed, j->tail, j->x, j->y, j->images, r.first, r.end);
 }
 
 static void input_part(void *context, size_t index) {
@@ -132,6 +129,15 @@ static void output_part(void *context, size_t index) {
     const job *j = context;
     const range r = range_of(index, j->threads, j->shape->outputs, NC_GRAIN);
     j->convolver->transform_outputs(&j->block, j->products, j->tail, j->y, r.first, r.end);
+}
+
+/// A shape for a run on so many images.
+static nc_shape shape_for(const nc_plan *plan, size_t *images) {
+    nc_shape shape = plan->shape;
+    if (!plan->is_flat) return shape;
+    shape.columns = shape.output_columns = *images * shape.rows * shape.columns;
+    shape.rows = shape.output_rows = *images = 1;
+    return shape;
 }
 
 static void convolve_winograd(job *j, const nc_plan *plan, float *scratch) {
@@ -153,11 +159,66 @@ static void convolve_winograd(job *j, const nc_plan *plan, float *scratch) {
 void nc_convolve(
     const nc_plan *plan, const float *packed, const nc_tail *tail, const float *x, float *y, size_t images, float *scratch,
     size_t threads) {
+    const nc_shape shape = shape_for(plan, &images);
     job j = {
-        .convolver = plan->convolver, .shape = &plan->shape, .packed = packed, .x = x, .tail = tail, .y = y,
-        .images = images, .threads = threads};
+        .convolver = plan->convolver, .shape = &shape, .packed = packed, .x = x, .tail = tail, .y = y, .images = images,
+        .threads = threads};
     if (plan->is_winograd)
         convolve_winograd(&j, plan, scratch);
     else
         nc_spread(threads, direct_part, &j);
+}
+
+// MARK: In parts
+
+/// A part's tiles, block by block.
+static void winograd_part(const nc_plan *plan, const job *j, float *scratch, range own) {
+    const nc_shape *s = &plan->shape;
+    const size_t blocks = (own.end - own.first + NC_MOST_TILES - 1) / NC_MOST_TILES;
+    if (blocks == 0) return;
+    const size_t tiles = nc_round_up((own.end - own.first + blocks - 1) / blocks, NC_POSITIONS);
+    float *products = scratch + NC_POINTS * point_step(tiles, s->inputs);
+    for (size_t first = own.first; first < own.end; first += tiles) {
+        const nc_block block = {
+            .shape = s, .tile_rows = tile_count(s->output_rows), .tile_columns = tile_count(s->output_columns),
+            .first = first, .tiles = nc_min(tiles, own.end - first), .input_step = point_step(tiles, s->inputs),
+            .product_step = point_step(tiles, s->outputs)};
+        plan->convolver->transform_inputs(&block, j->x, scratch, 0, s->inputs);
+        plan->convolver->multiply(&block, j->packed, scratch, products, 0, NC_POINTS);
+        plan->convolver->transform_outputs(&block, products, j->tail, j->y, 0, s->outputs);
+    }
+}
+
+void nc_convolve_part(
+    const nc_plan *plan, const float *packed, const nc_tail *tail, const float *x, float *y, size_t images, float *scratch,
+    size_t part, size_t parts) {
+    const nc_shape shape = shape_for(plan, &images);
+    job j = {
+        .convolver = plan->convolver, .shape = &shape, .packed = packed, .x = x, .tail = tail, .y = y, .images = images,
+        .threads = parts};
+    if (plan->is_winograd)
+        winograd_part(plan, &j, scratch, range_of(part, parts, all_tiles(&plan->shape, images), NC_POSITIONS));
+    else
+        direct_part(&j, part);
+}
+
+/// Where a unit of a kernel's gradient stands in the packed kernel.
+static size_t unit_place(const nc_plan *plan, size_t unit, size_t strips) {
+    const nc_shape *s = &plan->shape;
+    return (unit / strips * s->inputs + unit % strips * NC_POSITIONS) * plan->convolver->channels;
+}
+
+size_t nc_gradient_scratch_floats(const nc_plan *plan) { return NC_SUMMED * plan->convolver->channels; }
+
+void nc_weight_gradient_part(
+    const nc_plan *plan, const float *x, const float *dy, size_t images, float *packed, float *bias, float *scratch,
+    size_t part, size_t parts) {
+    const nc_shape *s = &plan->shape;
+    const size_t groups = (s->outputs + plan->convolver->channels - 1) / plan->convolver->channels;
+    const size_t strips = (s->inputs + NC_POSITIONS - 1) / NC_POSITIONS;
+    const range r = range_of(part, parts, groups * s->kernel_rows * s->kernel_columns * strips, 1);
+    if (r.first == r.end) return;
+    const size_t first = unit_place(plan, r.first, strips), end = unit_place(plan, r.end, strips);
+    memset(packed + first, 0, (end - first) * sizeof(float));
+    plan->convolver->weight_gradient(s, x, dy, images, packed, bias, scratch, r.first, r.end);
 }

@@ -10,6 +10,12 @@ enum { NC_TILE = 4, NC_PATCH = 6, NC_POINTS = NC_PATCH * NC_PATCH };
 /// Positions whose sums are in registers at once.
 enum { NC_POSITIONS = 6 };
 
+/// Outputs of a kernel that a thread packs at least: those of the widest vector.
+enum { NC_PACKED = 16 };
+
+/// Positions whose products a kernel's gradient sums in registers, before they are added to what is in memory.
+enum { NC_SUMMED = 128 };
+
 /// A block of tiles, the same for all threads. `tiles` of them begin with `first`; images' tiles follow one another.
 typedef struct {
     const nc_shape *shape;
@@ -21,7 +27,9 @@ typedef struct {
 struct nc_convolver {
     /// Floats of a vector, and output channels that are packed together.
     size_t lanes, channels;
-    /// Direct convolution of one range of channels, a multiple of `channels` from its start on.
+    /// Units of work of a direct convolution: blocks of positions, each for a group of channels.
+    size_t (*direct_units)(const nc_shape *shape, size_t images);
+    /// The units [first, end) of a direct convolution.
     void (*direct)(
         const nc_shape *shape, const float *packed, const nc_tail *tail, const float *x, float *y, size_t images,
         size_t first, size_t end);
@@ -32,8 +40,13 @@ struct nc_convolver {
     /// The outputs [first, end) of a block's tiles.
     void (*transform_outputs)(
         const nc_block *block, const float *m, const nc_tail *tail, float *y, size_t first, size_t end);
-    /// A kernel, transformed in double.
-    void (*transform_kernel)(const nc_shape *shape, const float *kernel, const size_t strides[4], float *u);
+    /// A kernel for the outputs [first, end), transformed in double.
+    void (*transform_kernel)(
+        const nc_shape *shape, const float *kernel, const ptrdiff_t strides[4], float *u, size_t first, size_t end);
+    /// The units [first, end) of a kernel's gradient: `NC_POSITIONS` inputs of a tap for a group of `channels` outputs.
+    void (*weight_gradient)(
+        const nc_shape *shape, const float *x, const float *dy, size_t images, float *dw, float *bias, float *scratch,
+        size_t first, size_t end);
 };
 
 /// Runs `body(context, index)` for each index below `count`, each on a thread of its own where there is OpenMP.
@@ -41,5 +54,15 @@ void nc_spread(size_t count, void (*body)(void *context, size_t index), void *co
 
 static inline size_t nc_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t nc_round_up(size_t a, size_t unit) { return (a + unit - 1) / unit * unit; }
+
+/// One of several equal ranges of [0, count), in units.
+typedef struct {
+    size_t first, end;
+} range;
+
+static inline range range_of(size_t index, size_t ranges, size_t count, size_t unit) {
+    const size_t units = (count + unit - 1) / unit;
+    return (range){nc_min(units * index / ranges * unit, count), nc_min(units * (index + 1) / ranges * unit, count)};
+}
 
 #endif

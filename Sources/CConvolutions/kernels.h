@@ -156,7 +156,7 @@ static void run_row(
         s->x = s->rows == 0 ? map : map + at;
         s->w = weights + (rows.first * shape->kernel_columns + columns.first) * inputs * NC_CHANNELS;
         s->length = columns.count * inputs;
-        s->y = y + column * shape->outputs;
+        s->y = y + column * shape->column_step;
         if (positions == NC_POSITIONS && s->channels == NC_CHANNELS)
             run_whole_strip(s);
         else
@@ -172,31 +172,49 @@ static size_t block_positions(const nc_shape *shape) {
     return NC_POSITIONS * (strips < 16 ? 16 : strips > 64 ? 64 : strips);
 }
 
+/// How a direct convolution is cut: blocks of rows and columns, each for every group of channels.
+typedef struct {
+    size_t block_rows, block_columns, row_blocks, column_blocks, groups;
+} cut;
+
+static cut cut_of(const nc_shape *shape, size_t images) {
+    const size_t rows = images * shape->output_rows, columns = shape->output_columns, block = block_positions(shape);
+    cut c = {.groups = (shape->outputs + NC_CHANNELS - 1) / NC_CHANNELS};
+    c.block_rows = nc_min(block > columns ? block / columns : 1, rows);
+    c.block_columns = c.block_rows > 1 ? columns : nc_min(block, columns);
+    c.row_blocks = (rows + c.block_rows - 1) / c.block_rows;
+    c.column_blocks = (columns + c.block_columns - 1) / c.block_columns;
+    return c;
+}
+
+static size_t direct_units(const nc_shape *shape, size_t images) {
+    const cut c = cut_of(shape, images);
+    return c.row_blocks * c.column_blocks * c.groups;
+}
+
 static void direct(
     const nc_shape *shape, const float *packed, const nc_tail *tail, const float *x, float *y, size_t images, size_t first,
     size_t end) {
     const size_t inputs = shape->inputs, outputs = shape->outputs, columns = shape->output_columns;
     const size_t rows = images * shape->output_rows, weights_of_group = shape->kernel_rows * shape->kernel_columns * inputs;
-    const size_t block = block_positions(shape);
-    const size_t block_rows = block > columns ? block / columns : 1;
-    const size_t block_columns = block_rows > 1 ? columns : nc_min(block, columns);
+    const cut c = cut_of(shape, images);
     strip s = {
         .x_row = shape->columns * inputs, .x_step = shape->stride_columns * inputs,
-        .w_row = shape->kernel_columns * inputs * NC_CHANNELS, .y_step = outputs, .tail = tail};
-    for (size_t row = 0; row < rows; row += block_rows)
-        for (size_t column = 0; column < columns; column += block_columns)
-            for (size_t channel = first; channel < end; channel += NC_CHANNELS) {
-                s.channels = nc_min(NC_CHANNELS, outputs - channel);
-                s.bias = tail->bias + channel;
-                for (size_t r = row; r < nc_min(row + block_rows, rows); r++) {
-                    const size_t image = r / shape->output_rows, own = r % shape->output_rows;
-                    run_row(
-                        shape, &s, x + image * shape->rows * shape->columns * inputs, packed + channel * weights_of_group,
-                        y + r * columns * outputs + channel,
-                        taps_of(own, shape->stride_rows, shape->top, shape->kernel_rows, shape->rows), column,
-                        nc_min(column + block_columns, columns));
-                }
-            }
+        .w_row = shape->kernel_columns * inputs * NC_CHANNELS, .y_step = shape->column_step, .tail = tail};
+    for (size_t unit = first; unit < end; unit++) {
+        const size_t channel = unit % c.groups * NC_CHANNELS, block = unit / c.groups;
+        const size_t row = block / c.column_blocks * c.block_rows, column = block % c.column_blocks * c.block_columns;
+        s.channels = nc_min(NC_CHANNELS, outputs - channel);
+        s.bias = tail->bias + channel;
+        for (size_t r = row; r < nc_min(row + c.block_rows, rows); r++) {
+            const size_t image = r / shape->output_rows, own = r % shape->output_rows;
+            run_row(
+                shape, &s, x + image * shape->rows * shape->columns * inputs, packed + channel * weights_of_group,
+                y + image * shape->image_step + own * shape->row_step + channel,
+                taps_of(own, shape->stride_rows, shape->top, shape->kernel_rows, shape->rows), column,
+                nc_min(column + c.block_columns, columns));
+        }
+    }
 }
 
 // MARK: Winograd
@@ -321,9 +339,11 @@ static void transform_outputs(
 
 /// GgGᵀ, three of G's products (Lavin & Gray 2016).
 NC_INLINE void spread_three(const wide_vector *g, size_t step, wide_vector *u, size_t u_step) {
-    const wide_vector even = (g[0] + g[2 * step]) / -6, odd = g[step] / -6;
-    const wide_vector far = g[0] / 24 + g[2 * step] / 6, half = g[step] / 12;
-    u[0] = g[0] / 4;
+    // Products: divisions would take most of the time.
+    const double sixth = 1.0 / 6, twelfth = 1.0 / 12, small = 1.0 / 24;
+    const wide_vector even = (g[0] + g[2 * step]) * -sixth, odd = g[step] * -sixth;
+    const wide_vector far = g[0] * small + g[2 * step] * sixth, half = g[step] * twelfth;
+    u[0] = g[0] * 0.25;
     u[u_step] = even + odd;
     u[2 * u_step] = even - odd;
     u[3 * u_step] = far + half;
@@ -331,14 +351,15 @@ NC_INLINE void spread_three(const wide_vector *g, size_t step, wide_vector *u, s
     u[5 * u_step] = g[2 * step];
 }
 
-static void transform_kernel(const nc_shape *shape, const float *kernel, const size_t strides[4], float *u) {
+static void transform_kernel(
+    const nc_shape *shape, const float *kernel, const ptrdiff_t strides[4], float *u, size_t first, size_t end) {
     const size_t inputs = shape->inputs, outputs = shape->outputs;
-    for (size_t output = 0; output < outputs; output += NC_LANES)
+    for (size_t output = first; output < end; output += NC_LANES)
         for (size_t input = 0; input < inputs; input++) {
             wide_vector g[9], t[3 * NC_PATCH], r[NC_POINTS];
-            const float *from = kernel + output * strides[0] + input * strides[1];
-            for (size_t tap = 0; tap < 9; tap++)
-                for (size_t lane = 0; lane < NC_LANES; lane++)
+            const float *from = kernel + (ptrdiff_t)output * strides[0] + (ptrdiff_t)input * strides[1];
+            for (ptrdiff_t tap = 0; tap < 9; tap++)
+                for (ptrdiff_t lane = 0; lane < NC_LANES; lane++)
                     g[tap][lane] = from[lane * strides[0] + tap / 3 * strides[2] + tap % 3 * strides[3]];
             NC_UNROLL for (int j = 0; j < 3; j++) spread_three(g + j, 3, t + j, 3);
             NC_UNROLL for (int i = 0; i < NC_PATCH; i++) spread_three(t + 3 * i, 1, r + NC_PATCH * i, 1);
@@ -348,12 +369,16 @@ static void transform_kernel(const nc_shape *shape, const float *kernel, const s
         }
 }
 
+#include "weight_gradients.h"
+
 const nc_convolver NC_NAME = {
     .lanes = NC_LANES,
     .channels = NC_CHANNELS,
+    .direct_units = direct_units,
     .direct = direct,
     .transform_inputs = transform_inputs,
     .multiply = multiply,
     .transform_outputs = transform_outputs,
     .transform_kernel = transform_kernel,
+    .weight_gradient = weight_gradient,
 };

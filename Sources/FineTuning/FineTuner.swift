@@ -1,4 +1,3 @@
-import CKernels
 import Inference
 import Networks
 import Synchronization
@@ -33,6 +32,8 @@ package final class FineTuner {
     private let classes: Int
     private let imageSize: Int
     private var values: [Float]
+    private var gradient: [Float]
+    private let workers: Int
     private var optimizer: any Optimizer
     private var statistics: RunningStatistics?
 
@@ -72,6 +73,8 @@ package final class FineTuner {
         imageSize = imageShape.count
         loss = CrossEntropy(classes: classes, smoothing: options.labelSmoothing, weights: classWeights)
         values = Self.sized(try layout.values(in: raw ?? parameters), layout)
+        gradient = [Float](repeating: 0, count: layout.count)
+        self.workers = workers
         optimizer = options.optimizer(count: layout.count)
         statistics =
             mode == .batch
@@ -108,27 +111,28 @@ package final class FineTuner {
             mixup.mix(&images, size: imageSize)
             targets = mixup.targets(labels)
         }
-        let (gradient, losses, hits) = try gradient(images, targets)
-        let norm = withoutSignals { nc_sum_of_squares(gradient, gradient.count) }.squareRoot()
+        let (losses, hits) = try takeGradient(images, targets)
+        let norm = sumOfSquares(gradient, workers: workers).squareRoot()
         let clipped = options.clipping.map { min(1, $0 / (norm + 1e-6)) } ?? 1
         let rate = options.learningRate * options.schedule.factor(step: steps, of: options.steps)
         let batchLoss = losses.reduce(0, +)
         if batchLoss.isFinite, norm.isFinite {
-            optimizer.step(&values, gradient: gradient, rate: Float(rate), scale: Float(clipped))
+            optimizer.step(
+                &values, gradient: gradient, rate: Float(rate), scale: Float(clipped), workers: workers)
         }
         steps += 1
         return Step(loss: batchLoss, hits: hits.reduce(0, +), rate: rate, gradientNorm: norm)
     }
 
-    private func gradient(
+    private func takeGradient(
         _ images: [Float], _ targets: [CrossEntropy.Target]
-    ) throws -> (gradient: [Float], losses: [Double], hits: [Int]) {
+    ) throws -> (losses: [Double], hits: [Int]) {
         let results = Mutex([(loss: Double, hit: Int)](repeating: (0, 0), count: targets.count))
         let told = Mutex<[NormBatch]>([])
         let (loss, classes, size) = (loss, classes, imageSize)
         let total = loss.total(targets)
-        let gradient = try trainer.gradient(
-            at: values,
+        try trainer.takeGradient(
+            at: values, into: &gradient,
             load: { range, buffer in
                 _ = buffer.update(fromContentsOf: images[range.lowerBound * size..<range.upperBound * size])
             },
@@ -147,7 +151,7 @@ package final class FineTuner {
             observe: { batch in told.withLock { $0.append(batch) } })
         for batch in told.withLock(\.self) { statistics?.add(batch) }
         let found = results.withLock(\.self)
-        return (gradient, found.map(\.loss), found.map(\.hit))
+        return (found.map(\.loss), found.map(\.hit))
     }
 
     /// The trained parameters in the checkpoint's shapes and layouts, filters standardized where they are to be, and running

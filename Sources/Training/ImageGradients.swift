@@ -6,7 +6,7 @@ import Inference
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to the images, whose values are to change; its parameters stay.
 ///
-/// A batch is cut into the same micro-batches whatever the number of workers: the result is the same to the bit.
+/// The result is the same to the bit whatever the number of workers.
 package final class ImageGradients {
     /// Images of a batch.
     package let batch: Int
@@ -43,7 +43,13 @@ package final class ImageGradients {
             network, shapes: shapes, taps: taps, layout: layout, variables: .images)
         team = try TrainingTeam(
             plan, layout, parameters: parameters, batch: (max(batch, 1) + 3) / 4 * 4, workers: workers)
-        try team.setValues(layout.values(in: parameters))
+        let (team, values) = (team, try layout.values(in: parameters))
+        try team.together { member in
+            try values.withUnsafeBufferPointer { values in
+                guard let values = values.baseAddress else { return }
+                try team.setValues(values, member)
+            }
+        }
         self.batch = team.batch
         imageSize = shapes[0].count
     }
@@ -53,19 +59,22 @@ package final class ImageGradients {
         precondition(images.count == batch * imageSize, "\(images.count) values for \(batch) images")
         let result = Result(memory: try AlignedMemory(bytes: images.count * MemoryLayout<Float>.stride))
         let size = imageSize
-        try team.forEachTurn { turn in
-            let (worker, range) = (turn.worker, turn.images)
-            let own = range.lowerBound * size..<range.upperBound * size
-            _ = worker.input.update(fromContentsOf: images[own])
-            try worker.forward()
-            try worker.backward(to: nil) { try loss($0, range, $1, $2) }
-            _ = UnsafeMutableBufferPointer(start: result.memory.floats + own.lowerBound, count: own.count)
-                .update(fromContentsOf: worker.inputGradient)
-        }
+        let pass = TrainingTeam.BatchPass(
+            load: { range, buffer in
+                _ = buffer.update(
+                    fromContentsOf: images[range.lowerBound * size..<range.upperBound * size])
+            }, loss: loss, gradient: nil,
+            store: { range, gradient in
+                _ = UnsafeMutableBufferPointer(
+                    start: result.memory.floats + range.lowerBound * size, count: gradient.count
+                ).update(fromContentsOf: gradient)
+            })
+        let team = team
+        try team.together { try team.run(pass, $0) }
         return Array(UnsafeBufferPointer(start: result.memory.floats, count: images.count))
     }
 
-    /// Each micro-batch is written by the one worker that takes it.
+    /// Each slice is written by the one thread that takes it.
     private struct Result: @unchecked Sendable {
         let memory: AlignedMemory
     }

@@ -171,12 +171,4 @@ enum MapGradients {
             }
         }
     }
-
-    /// A factor for each channel.
-    static func scale(_ factors: [Double], _ dy: Source, _ dx: Result) {
-        let factors = factors.map(Float.init)
-        for start in stride(from: 0, to: dx.count, by: factors.count) {
-            for channel in factors.indices { dx[start + channel] += dy[start + channel] * factors[channel] }
-        }
-    }
 }

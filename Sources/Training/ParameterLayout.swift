@@ -34,6 +34,9 @@ package struct ParameterLayout: Sendable {
     /// Where a parameter stands; nil for one that is not trained.
     package subscript(_ name: String) -> Entry? { places[name].map { entries[$0] } }
 
+    /// Whether filters of any kernel are standardized.
+    var isStandardized: Bool { entries.contains { $0.standardization != nil } }
+
     /// A parameter's place in a vector in this order; nil for one that is not trained.
     func place(_ name: String?, in vector: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float>? {
         name.flatMap { self[$0] }.map { vector + $0.range.lowerBound }

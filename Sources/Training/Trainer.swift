@@ -8,8 +8,8 @@ import Inference
 /// Runs a network forwards and backwards on batches of images: the gradient of any loss of its nodes' values with
 /// respect to its parameters.
 ///
-/// A batch is cut into the same micro-batches, and these into the same turns, whatever the number of workers, and the
-/// micro-batches' gradients are added up in order: the result is the same to the bit.
+/// All threads share every operation of a turn's images, and add up gradients in the same order whatever their number: the
+/// result is the same to the bit.
 package final class Trainer {
     /// Adds a micro-batch's loss: the tap's index, the images' places in the batch, the tap's values [images, values], and
     /// the buffer that the loss' gradient with respect to them is added to. Called from several threads at once.
@@ -19,7 +19,7 @@ package final class Trainer {
             _ gradient: UnsafeMutableBufferPointer<Float>
         ) throws -> Void
 
-    /// Micro-batches that most batches are cut into.
+    /// Micro-batches that most batches are cut into, for losses; also slices of images that are taken at once.
     package static let microBatches = 4
 
     /// Where parameters stand in the vectors of values and gradients.
@@ -28,9 +28,6 @@ package final class Trainer {
     package let batch: Int
 
     private let team: TrainingTeam
-    /// The gradient of each micro-batch of a batch.
-    private let sums: [AlignedMemory]
-    private let batchNorms: BatchNormMode
 
     /// Compiles the passes forwards and back.
     ///
@@ -43,9 +40,9 @@ package final class Trainer {
     ///   - batch: images of a batch.
     ///   - batchNorms: what batch norms do; the layout says whether their gamma and beta are trained.
     ///   - workers: threads; the result does not depend on it.
-    ///   - workerBytes: what the values and gradients of the images that a thread takes at once may take; one image is always
-    ///     taken, and all of a micro-batch where batch norms look at the batch.
-    ///   - imagesAtOnce: how many images a thread takes at once at most; nil for as many as fit.
+    ///   - workerBytes: a quarter of what the values and gradients of the images that are taken at once may take; one image is
+    ///     always taken, and all of the batch where batch norms look at it.
+    ///   - imagesAtOnce: a quarter of the images that are taken at once at most; nil for as many as fit.
     /// - Throws: `InferenceError`.
     package init(
         _ network: Network, parameters: ParameterTable, shapes: [Shape], taps: [Int],
@@ -59,10 +56,6 @@ package final class Trainer {
             imagesAtOnce: imagesAtOnce)
         self.layout = layout
         self.batch = team.batch
-        self.batchNorms = batchNorms
-        sums = try (0..<team.microBatches).map { _ in
-            try AlignedMemory(bytes: layout.count * MemoryLayout<Float>.stride)
-        }
     }
 
     /// The gradient of a batch's loss at these values of the parameters, both in the layout's order. `load` writes
@@ -73,28 +66,39 @@ package final class Trainer {
         load: @escaping @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void,
         loss: @escaping Loss, observe: @escaping @Sendable (NormBatch) -> Void = { _ in }
     ) throws -> [Float] {
-        precondition(values.count == layout.count, "\(values.count) values for \(layout.count)")
-        try team.setValues(values)
-        let sums = Sums(parts: sums.map(\.floats))
-        if batchNorms == .batch {
-            try team.run(TrainingTeam.BatchPass(load: load, loss: loss, sums: sums.parts, observe: observe))
-        } else {
-            try team.forEachTurn { turn in
-                let sum = sums.parts[turn.microBatch]
-                try load(turn.images, turn.worker.input)
-                try turn.worker.forward()
-                if turn.isFirst { sum.update(repeating: 0, count: values.count) }
-                try turn.worker.backward(to: sum) { try loss($0, turn.images, $1, $2) }
-            }
-        }
         var gradient = [Float](repeating: 0, count: values.count)
-        withoutSignals { for part in sums.parts { nc_accumulate(part, &gradient, values.count) } }
-        withoutSignals { team.program.pullBack(&gradient, at: values) }
+        try takeGradient(at: values, into: &gradient, load: load, loss: loss, observe: observe)
         return gradient
     }
 
-    /// Each micro-batch is written by the one worker that takes it.
-    private struct Sums: @unchecked Sendable {
-        let parts: [UnsafeMutablePointer<Float>]
+    /// The same into a vector that is there already.
+    package func takeGradient(
+        at values: [Float], into gradient: inout [Float],
+        load: @escaping @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void,
+        loss: @escaping Loss, observe: @escaping @Sendable (NormBatch) -> Void = { _ in }
+    ) throws {
+        precondition(values.count == layout.count, "\(values.count) values for \(layout.count)")
+        precondition(gradient.count == layout.count, "\(gradient.count) values for \(layout.count)")
+        try values.withUnsafeBufferPointer { values in
+            try gradient.withUnsafeMutableBufferPointer { gradient in
+                guard let values = values.baseAddress, let gradient = gradient.baseAddress else { return }
+                let (team, vectors) = (team, Vectors(values: values, gradient: gradient))
+                let pass = TrainingTeam.BatchPass(
+                    load: load, loss: loss, gradient: gradient, observe: observe)
+                try team.together { member in
+                    let own = member.share(of: team.program.layout.count, unit: 16)
+                    (vectors.gradient + own.lowerBound).update(repeating: 0, count: own.count)
+                    try team.setValues(vectors.values, member)
+                    try team.run(pass, member)
+                    team.program.pullBack(vectors.gradient, at: vectors.values, member)
+                }
+            }
+        }
+    }
+
+    /// What the team's threads read, and what they write parts of.
+    private struct Vectors: @unchecked Sendable {
+        let values: UnsafePointer<Float>
+        let gradient: UnsafeMutablePointer<Float>
     }
 }

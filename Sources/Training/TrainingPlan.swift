@@ -52,6 +52,11 @@ struct TrainingPlan {
     /// Nodes whose gradient buffer holds nothing when their turn comes: taps that nothing else reads.
     private(set) var startsEmpty: Set<Int> = []
 
+    /// The clamps that norms and sums apply themselves: their only reader is a ReLU that works in place.
+    private(set) var clamps: [Int: Clamp] = [:]
+    /// The ReLUs of those clamps.
+    private(set) var merged: Set<Int> = []
+
     private let consumers: [[Int]]
 
     /// Throws `InferenceError.cannotTrain` for an operation that training does not know.
@@ -71,6 +76,7 @@ struct TrainingPlan {
         gradientBuffer = valueBuffer
         flows = network.nodes.map { [Flow](repeating: .none, count: $0.inputs.count) }
         placeValues()
+        mergeClamps()
         placeGradients(try nodesWithGradients(layout))
     }
 
@@ -83,6 +89,29 @@ struct TrainingPlan {
                 valueSizes.append(shapes[index].count)
             }
         }
+    }
+
+    private mutating func mergeClamps() {
+        for index in order {
+            guard case .activation(let activation) = network.nodes[index].operation,
+                sharesValue(index), let clamp = Clamp(activation)
+            else { continue }
+            let operand = network.nodes[index].inputs[0]
+            switch network.nodes[operand].operation {
+            case .batchNorm, .groupNorm: break
+            case .add where isPlainSum(operand): break
+            default: continue
+            }
+            clamps[operand] = clamp
+            merged.insert(index)
+        }
+    }
+
+    /// Whether a node adds two maps of one shape.
+    func isPlainSum(_ index: Int) -> Bool {
+        let node = network.nodes[index]
+        guard case .add = node.operation, node.inputs.count == 2 else { return false }
+        return node.inputs.allSatisfy { shapes[$0] == shapes[index] }
     }
 
     /// Whether a node's value takes its operand's place: another shape of the same values, or a ReLU, whose
@@ -129,7 +158,9 @@ struct TrainingPlan {
             for (place, operand) in network.nodes[index].inputs.enumerated() where needed[operand] {
                 if gradientBuffer[operand] >= 0 {
                     flows[index][place] = .adds
-                } else if valueBuffer[operand] == valueBuffer[index], consumers[operand].count == 1 {
+                } else if isFree, consumers[operand].count == 1,
+                    valueBuffer[operand] == valueBuffer[index] || isPlainSum(index)
+                {
                     (flows[index][place], gradientBuffer[operand]) = (.shared, gradientBuffer[index])
                     isFree = false
                 } else {

@@ -1,59 +1,51 @@
-import Foundation
+import Inference
 import Synchronization
 import Tensors
 import Threads
-import Inference
 
-/// A compiled network and the threads' buffers, that take a batch forwards and back micro-batch by micro-batch, and a
-/// micro-batch in one turn or several. These are the same whatever the number of workers.
+/// A compiled network, its buffers and the threads that take a batch forwards and back, in one turn or several. The threads
+/// share every operation, so that one image keeps all of them busy; results do not depend on how many there are.
 ///
-/// Where batch norms look at the batch, its micro-batches go forwards and back together: each has buffers of its own, and is
-/// taken in one turn.
+/// Where batch norms look at the batch, there is one turn.
 final class TrainingTeam {
     let program: TrainingProgram
-    /// Micro-batches of a batch.
-    let microBatches: Int
     /// Threads that compute.
     let threads: Int
     private let device: OneDNNDevice
-    /// One for each thread, or for each micro-batch where they go together.
-    let workers: [TrainingWorker]
-    /// Turns of a micro-batch.
+    private let worker: TrainingWorker
     private let turns: Int
 
-    /// Compiles the passes. A micro-batch whose values and gradients would take more than `workerBytes` is taken in several
-    /// turns of as many images each.
+    /// Compiles the passes. A slice is a micro-batch, or so many of its images that their values and gradients take at most
+    /// `workerBytes`; up to four slices are taken in a turn.
     init(
         _ plan: TrainingPlan, _ layout: ParameterLayout, parameters: ParameterTable, batch: Int, workers: Int,
         workerBytes: Int = .max, imagesAtOnce: Int? = nil
     ) throws {
         let batch = max(batch, 1)
-        microBatches = Self.microBatches(of: batch)
-        let images = batch / microBatches
+        let images = batch / Self.microBatches(of: batch)
         let most = max(min(workerBytes / max(plan.bytesPerImage, 1), imagesAtOnce ?? .max), 1)
         let goesTogether = plan.batchNorms == .batch
-        turns = goesTogether ? 1 : (1...images).first { images % $0 == 0 && images / $0 <= most } ?? images
-        let turn = images / turns
+        let size = goesTogether ? images : (1...images).last { images % $0 == 0 && $0 <= most } ?? 1
+        let all = batch / size
+        let count = goesTogether ? all : (1...Trainer.microBatches).last { all % $0 == 0 } ?? 1
+        let slices = TrainingSlices(size: size, count: count)
+        turns = all / count
         let device = try OneDNNDevice()
-        threads = min(max(workers, 1), microBatches)
-        let count = goesTogether ? microBatches : threads
-        let made = Mutex<Result<(TrainingProgram, [TrainingWorker]), any Error>?>(nil)
+        let threads = max(workers, 1)
+        let made = Mutex<Result<TrainingWorker, any Error>?>(nil)
         // oneDNN compiles for as many threads as it finds: for one.
         onWorkerThreads(1) { _ in
             let result = Result {
-                let program = try TrainingProgram(
-                    plan, layout, parameters: parameters, batch: turn, wholeBatch: batch, device: device)
-                let workers = try (0..<count).map { _ in try TrainingWorker(program, device: device) }
-                return (program, workers)
+                try TrainingWorker(
+                    TrainingProgram(plan, layout, parameters: parameters, slices: slices, device: device),
+                    threads: threads, device: device)
             }
             made.withLock { $0 = result }
         }
-        guard let (program, workers) = try made.withLock({ try $0?.get() }) else {
+        guard let worker = try made.withLock({ try $0?.get() }) else {
             throw InferenceError.library(operation: "compilation", status: 0)
         }
-        self.device = device
-        self.program = program
-        self.workers = workers
+        (self.device, self.threads, self.worker, program) = (device, threads, worker, worker.program)
     }
 
     /// Micro-batches of a batch: four if they can be alike, else the least number beyond that, at most 16.
@@ -63,47 +55,65 @@ final class TrainingTeam {
     }
 
     /// Images of a batch.
-    var batch: Int { program.batch * turns * microBatches }
+    var batch: Int { program.slices.images * turns }
 
-    /// Makes these values of the parameters, in the layout's order, the current ones.
-    func setValues(_ values: [Float]) throws {
+    /// Calls the body on every thread of the team; a member that fails lets the others go.
+    func together(_ body: @escaping @Sendable (TeamMember) throws -> Void) throws {
+        let rendezvous = Rendezvous(threads: threads)
         let failure = FirstFailure()
-        let (program, device) = (program, device)
-        onWorkerThreads(1) { _ in
-            failure.attempt { try program.setValues(values, on: OneDNNStream(device)) }
+        let threads = threads
+        onThreads(threads) { thread in
+            prepareWorkerThread()
+            do {
+                try body(TeamMember(thread, of: threads, rendezvous))
+            } catch {
+                failure.attempt { throw error }
+                rendezvous.abandon()
+            }
         }
         try failure.rethrow()
     }
 
-    /// A micro-batch, or its part that is taken in one turn.
-    struct Turn {
-        /// What takes it forwards and back; nobody else uses it meanwhile.
-        let worker: TrainingWorker
-        /// The micro-batch.
-        let microBatch: Int
-        /// Whether it is the micro-batch's first turn.
-        let isFirst: Bool
-        /// The places of its images in the batch.
-        let images: Range<Int>
+    /// A member's share of making these values of the parameters, in the layout's order, the current ones.
+    func setValues(_ values: UnsafePointer<Float>, _ member: TeamMember) throws {
+        try program.setValues(values, on: worker.stream(of: member), member)
     }
 
-    /// Calls the body for each micro-batch's turns, one after another. Several micro-batches are in work at once.
-    func forEachTurn(_ body: @escaping @Sendable (Turn) throws -> Void) throws {
-        let (size, turns, workers) = (program.batch, turns, workers)
-        try inParallel(
-            microBatches, threads: threads,
-            worker: { thread in
-                prepareWorkerThread()
-                return workers[thread]
-            },
-            body: { worker, microBatch in
-                for turn in 0..<turns {
-                    let start = (microBatch * turns + turn) * size
-                    try body(
-                        Turn(
-                            worker: worker, microBatch: microBatch, isFirst: turn == 0,
-                            images: start..<start + size))
-                }
-            })
+    /// What a batch is taken forwards and back with.
+    struct BatchPass: @unchecked Sendable {
+        /// Writes images of the batch.
+        let load: @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
+        /// Adds the loss' gradient, as `Trainer.Loss`.
+        let loss: Trainer.Loss
+        /// What gradients of parameters are added to; nil if there are none.
+        let gradient: UnsafeMutablePointer<Float>?
+        /// Is told the statistics of each batch norm, in the order of the network.
+        var observe: @Sendable (NormBatch) -> Void = { _ in }
+        /// Is given the gradient of some images.
+        var store: @Sendable (Range<Int>, UnsafeBufferPointer<Float>) -> Void = { _, _ in }
+    }
+
+    /// A member's share of taking the batch forwards and back.
+    func run(_ pass: BatchPass, _ member: TeamMember) throws {
+        let slices = program.slices
+        for turn in 0..<turns {
+            let first = turn * slices.images
+            func images(_ slice: Int) -> Range<Int> {
+                first + slice * slices.size..<first + (slice + 1) * slices.size
+            }
+            for slice in 0..<slices.count where member.takes(slice) {
+                try pass.load(images(slice), worker.value(0, slice: slice))
+            }
+            try member.meet()
+            try worker.forward(member, observe: pass.observe)
+            try worker.backward(to: pass.gradient, member) { try pass.loss($0, images($1), $2, $3) }
+            guard worker.plan.gradientBuffer[0] >= 0 else { continue }
+            for slice in 0..<slices.count where member.takes(slice) {
+                pass.store(images(slice), UnsafeBufferPointer(worker.gradient(0, slice: slice)))
+            }
+            try member.meet()
+        }
     }
 }
+
+extension TrainingTeam: @unchecked Sendable {}

@@ -4,14 +4,13 @@ import Tensors
 import Inference
 
 extension TrainingWorker {
-    /// One image through an operation that is no convolution.
-    func forward(_ index: Int, image: Int) {
+    /// One image through an operation that is neither a convolution nor a norm.
+    func forward(_ index: Int, image: Int, _ normalizer: Normalizer) {
         let node = plan.network.nodes[index]
         let operands = node.inputs.compactMap { map($0, image: image).baseAddress.map { UnsafePointer($0) } }
         let y = map(index, image: image)
         let source = plan.shapes[node.inputs[0]]
         switch node.operation {
-        case .groupNorm: program.norms[index].map { normalizer.groupNorm($0, operands, y) }
         case .activation(let activation):
             if let clamp = Clamp(activation) {
                 MapOperations.add(operands, y, clamp)
@@ -27,8 +26,6 @@ extension TrainingWorker {
         case .padChannels(let before, _):
             MapOperations.padChannels(
                 before: before, from: source[-1], to: plan.shapes[index][-1], operands[0], y)
-        case .add where operands.count == 2 && isElementwise(index):
-            MapOperations.add(operands, y, .none)
         case .add, .multiply, .merge:
             Combination(node.operation).map { MapOperations.broadcast(operands, strides(index), y, $0) }
         case .crop, .resize, .selectChannels, .permute:
@@ -36,32 +33,25 @@ extension TrainingWorker {
         case .stack: MapOperations.concatenate(operands, operands.map { _ in 1 }, y)
         case .concatenate:
             MapOperations.concatenate(operands, node.inputs.map { plan.shapes[$0][-1] }, y)
-        case .batchNorm, .scaleShift, .standardizeInput:
-            if let norm = program.batchNorms[index] {
-                y.baseAddress.map { norm.run(operands[0], $0) }
-            } else {
-                program.affines[index].map { normalizer.affine($0, .none, operands, y) }
-            }
-        case .input, .convolution, .dense, .layerNorm, .unitNorm, .flatten, .reshape, .opaque:
-            // Convolutions have passes of their own, the others share their operand's values or cannot be trained.
+        case .input, .convolution, .dense, .batchNorm, .groupNorm, .scaleShift, .standardizeInput, .layerNorm,
+            .unitNorm, .flatten, .reshape, .opaque:
+            // Convolutions, norms and affines have passes of their own, the others share their operand's values or cannot be
+            // trained.
             break
         }
     }
 
-    /// One image's gradient back through an operation that is no convolution; gradients of gamma and beta are added
-    /// to `sums`, if there are any.
-    func backward(_ index: Int, image: Int, _ sums: UnsafeMutablePointer<Float>?) {
-        let node = plan.network.nodes[index]
+    /// One image's gradient back through an operation that is neither a convolution nor a norm.
+    func backward(_ index: Int, image: Int) {
         guard let dy = gradientMap(index, image: image).baseAddress else { return }
-        if case .groupNorm(let norm) = node.operation {
-            return backward(norm, index, image, dy, sums)
-        }
-        if let norm = program.batchNorms[index] { return backward(norm, image, dy, sums) }
         for (place, flow) in plan.flows[index].enumerated() {
             switch flow {
             case .none: break
             case .shared: maskInPlace(index, image, dy)
-            case .starts, .adds: backward(index, image, dy, toOperand: place)
+            case .starts:
+                gradientMap(plan.network.nodes[index].inputs[place], image: image).update(repeating: 0)
+                backward(index, image, dy, toOperand: place)
+            case .adds: backward(index, image, dy, toOperand: place)
             }
         }
     }
@@ -74,40 +64,6 @@ extension TrainingWorker {
         else { return }
         let y = map(index, image: image)
         nc_mask(y.baseAddress, dy, y.count, clamp.floor, clamp.ceiling)
-    }
-
-    private func backward(
-        _ norm: GroupNorm, _ index: Int, _ image: Int, _ dy: UnsafePointer<Float>,
-        _ sums: UnsafeMutablePointer<Float>?
-    ) {
-        guard let step = program.norms[index] else { return }
-        let operand = plan.network.nodes[index].inputs[0]
-        let x = map(operand, image: image)
-        let needed = plan.flows[index][0] != .none
-        func sum(_ name: String?) -> UnsafeMutablePointer<Float>? {
-            sums.flatMap { program.layout.place(name, in: $0) }
-        }
-        guard let source = x.baseAddress else { return }
-        normalizer.groupNormGradient(
-            step, source, dy, needed ? gradientMap(operand, image: image).baseAddress : nil,
-            positions: x.count / norm.channels, dgamma: sum(norm.gamma), dbeta: sum(norm.beta))
-    }
-
-    private func backward(
-        _ norm: TrainedBatchNorm, _ image: Int, _ dy: UnsafePointer<Float>,
-        _ sums: UnsafeMutablePointer<Float>?
-    ) {
-        let operand = plan.network.nodes[norm.node].inputs[0]
-        guard let x = map(operand, image: image).baseAddress else { return }
-        if !norm.usesBatch, let sums {
-            norm.addGradient(
-                x, dy, dgamma: program.layout.place(norm.norm.gamma, in: sums),
-                dbeta: program.layout.place(norm.norm.beta, in: sums))
-        }
-        guard plan.flows[norm.node][0] != .none,
-            let dx = gradientMap(operand, image: image).baseAddress
-        else { return }
-        norm.runBack(x, dy, dx)
     }
 
     private func backward(
@@ -146,9 +102,9 @@ extension TrainingWorker {
             let before = node.inputs[..<place].reduce(0) { $0 + plan.shapes[$1][-1] }
             MapGradients.channels(
                 before: before, from: source[-1], to: plan.shapes[index][-1], dy, dx)
-        case .batchNorm, .scaleShift, .standardizeInput:
-            program.affines[index].map { MapGradients.scale($0.scale, dy, dx) }
-        case .input, .convolution, .dense, .groupNorm, .layerNorm, .unitNorm, .opaque: break
+        case .input, .convolution, .dense, .batchNorm, .groupNorm, .scaleShift, .standardizeInput,
+            .layerNorm, .unitNorm, .opaque:
+            break
         }
     }
 

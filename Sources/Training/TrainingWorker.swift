@@ -1,188 +1,227 @@
 import CKernels
+import Inference
 import Networks
 import Tensors
-import Inference
 
-/// One thread's buffers, in which it takes images forwards and back. Used by one thread at a time.
+/// The buffers in which a turn's images go forwards and back. A team's threads share every operation.
 final class TrainingWorker: @unchecked Sendable {
-    /// A convolution's passes bound to the buffers.
-    private struct Executions {
-        var forward: OneDNNExecution
-        var toSource: OneDNNExecution?
-        var toWeights: OneDNNExecution?
-    }
-
     let program: TrainingProgram
     let plan: TrainingPlan
-    let normalizer = Normalizer()
+    /// One for each thread.
+    let normalizers: [Normalizer]
     private let values: [AlignedMemory]
     private let gradients: [AlignedMemory]
-    /// A gradient on its way to a buffer that others have written to.
-    private let detour: AlignedMemory
-    /// A kernel's gradient as the convolution makes it, then filter by filter.
+    /// A kernel's gradient on its way to the filters.
     private let packedGradient: AlignedMemory
-    private let kernelGradient: AlignedMemory
-    private let biasGradient: AlignedMemory
-    private let scratch: AlignedMemory
-    private let executions: [Int: Executions]
-    private let stream: OneDNNStream
+    /// Each thread's own.
+    private let scratch: [AlignedMemory]
+    private let streams: [OneDNNStream]
+    private let sliced: SlicedExecutions
 
-    init(_ program: TrainingProgram, device: OneDNNDevice) throws {
-        let (plan, batch) = (program.plan, program.batch)
+    init(_ program: TrainingProgram, threads: Int, device: OneDNNDevice) throws {
+        let plan = program.plan
         func memory(_ floats: Int) throws(InferenceError) -> AlignedMemory {
             try AlignedMemory(bytes: floats * MemoryLayout<Float>.stride)
         }
-        let values = try plan.valueSizes.map { try memory($0 * batch) }
-        let gradients = try plan.gradientSizes.map { try memory($0 * batch) }
-        let detour = try memory((plan.gradientSizes.max() ?? 0) * batch)
-        let compiled = program.convolutions.values
-        let scratch = try AlignedMemory(bytes: compiled.map(\.scratchBytes).max() ?? 0)
-        let packedGradient = try AlignedMemory(
-            bytes: compiled.compactMap(\.toWeights?.packedBytes).max() ?? 0)
-        kernelGradient = try memory(
-            compiled.map { $0.convolution.outputs * $0.convolution.filterSize }.max() ?? 0)
-        let biasGradient = try memory(compiled.map(\.convolution.outputs).max() ?? 0)
-        var executions: [Int: Executions] = [:]
-        for (index, compiled) in program.convolutions {
-            let operand = plan.network.nodes[index].inputs[0]
-            let source = values[plan.valueBuffer[operand]].floats
-            var bound = Executions(
-                forward: try OneDNNExecution(
-                    compiled.forward, source: source, destination: values[plan.valueBuffer[index]].floats,
-                    scratch: scratch.address))
-            if let toSource = compiled.toSource {
-                let isFirst = plan.flows[index][0] == .starts
-                bound.toSource = try OneDNNExecution(
-                    toSource,
-                    source: isFirst ? gradients[plan.gradientBuffer[operand]].floats : detour.floats,
-                    destination: gradients[plan.gradientBuffer[index]].floats, scratch: scratch.address)
-            }
-            if let toWeights = compiled.toWeights {
-                bound.toWeights = try OneDNNExecution(
-                    toWeights, source: source, destination: gradients[plan.gradientBuffer[index]].floats,
-                    scratch: scratch.address, packed: packedGradient, bias: biasGradient)
-            }
-            executions[index] = bound
-        }
-        self.program = program
-        self.plan = plan
-        self.values = values
-        self.gradients = gradients
-        self.detour = detour
-        self.packedGradient = packedGradient
-        self.biasGradient = biasGradient
-        self.scratch = scratch
-        self.executions = executions
-        stream = try OneDNNStream(device)
+        (self.program, self.plan) = (program, plan)
+        values = try plan.valueSizes.map { try memory($0 * program.slices.images) }
+        gradients = try plan.gradientSizes.map { try memory($0 * program.slices.images) }
+        let passes = program.convolutions.values.compactMap(\.vector)
+        packedGradient = try memory(
+            program.convolutions.values.filter(\.needsWeights).compactMap(\.vector?.packedFloats).max() ?? 0)
+        scratch = try (0..<threads).map { _ in try memory(passes.map(\.scratchFloats).max() ?? 0) }
+        streams = try (0..<threads).map { _ in try OneDNNStream(device) }
+        normalizers = (0..<threads).map { _ in Normalizer() }
+        sliced = try SlicedExecutions(program, values: values, gradients: gradients)
     }
 
-    /// Where the images go, [images, height, width, channels].
-    var input: UnsafeMutableBufferPointer<Float> { buffer(values, plan.valueBuffer[0], 0) }
-
-    /// The gradient with respect to the images after `backward`, where these are the plan's variables.
-    var inputGradient: UnsafeBufferPointer<Float> { UnsafeBufferPointer(gradient(0)) }
+    func stream(of member: TeamMember) -> OneDNNStream { streams[member.index] }
 
     /// A node's values, [images, values].
-    func value(_ node: Int) -> UnsafeMutableBufferPointer<Float> {
-        buffer(values, plan.valueBuffer[node], node)
-    }
+    func value(_ node: Int) -> UnsafeMutablePointer<Float> { values[plan.valueBuffer[node]].floats }
 
     /// The gradient of the loss with respect to a node's values.
-    private func gradient(_ node: Int) -> UnsafeMutableBufferPointer<Float> {
-        buffer(gradients, plan.gradientBuffer[node], node)
+    func gradient(_ node: Int) -> UnsafeMutablePointer<Float> {
+        gradients[plan.gradientBuffer[node]].floats
     }
 
-    private func buffer(
-        _ memory: [AlignedMemory], _ place: Int, _ node: Int
-    ) -> UnsafeMutableBufferPointer<Float> {
-        UnsafeMutableBufferPointer(
-            start: memory[place].floats, count: program.batch * plan.shapes[node].count)
+    func value(_ node: Int, slice: Int) -> UnsafeMutableBufferPointer<Float> {
+        part(value(node), node, slice, program.slices.size)
+    }
+
+    func gradient(_ node: Int, slice: Int) -> UnsafeMutableBufferPointer<Float> {
+        part(gradient(node), node, slice, program.slices.size)
     }
 
     /// One image's part of a node's values.
     func map(_ node: Int, image: Int) -> UnsafeMutableBufferPointer<Float> {
-        let size = plan.shapes[node].count
-        return UnsafeMutableBufferPointer(
-            start: values[plan.valueBuffer[node]].floats + image * size, count: size)
+        part(value(node), node, image, 1)
     }
 
     /// One image's part of a node's gradient.
     func gradientMap(_ node: Int, image: Int) -> UnsafeMutableBufferPointer<Float> {
-        let size = plan.shapes[node].count
-        return UnsafeMutableBufferPointer(
-            start: gradients[plan.gradientBuffer[node]].floats + image * size, count: size)
+        part(gradient(node), node, image, 1)
     }
 
-    /// Computes every value for the images that are in `input`.
-    func forward() throws {
-        for index in plan.order { try forward(index) }
+    private func part(
+        _ start: UnsafeMutablePointer<Float>, _ node: Int, _ place: Int, _ images: Int
+    ) -> UnsafeMutableBufferPointer<Float> {
+        let size = images * plan.shapes[node].count
+        return UnsafeMutableBufferPointer(start: start + place * size, count: size)
     }
 
-    /// Computes a node's value.
-    func forward(_ index: Int) throws {
-        guard index != 0 else { return }
-        if let execution = executions[index] {
-            try execution.forward.run(on: stream)
-        } else {
-            for image in 0..<program.batch { forward(index, image: image) }
+    // MARK: Forwards
+
+    /// A member's share of computing every value for the images that are there.
+    func forward(_ member: TeamMember, observe: (NormBatch) -> Void) throws {
+        for index in plan.order where index != 0 && !plan.merged.contains(index) {
+            try forward(index, member, observe)
+            try member.meet()
         }
     }
 
-    /// Takes the loss' gradient back from the taps; gradients of parameters are added to `sums`, in the layout's order
-    /// and with respect to the weights as the convolutions see them. Without `sums` only maps have gradients.
+    private func forward(_ index: Int, _ member: TeamMember, _ observe: (NormBatch) -> Void) throws {
+        let images = program.slices.images
+        if let convolution = program.convolutions[index] {
+            let operand = plan.network.nodes[index].inputs[0]
+            if let vector = convolution.vector {
+                vector.run(value(operand), value(index), scratch: scratch[member.index].floats, member)
+            } else {
+                try sliced.forward(index, on: streams[member.index], member)
+            }
+        } else if let norm = program.batchNorms[index] {
+            try norm.run(maps(index), member, observe: observe)
+        } else if let norm = program.groupNorms[index] {
+            try norm.run(maps(index), member)
+        } else if let affine = program.affines[index] {
+            affine.run(maps(index), images: images, member)
+        } else if plan.isPlainSum(index) {
+            let operands = plan.network.nodes[index].inputs.map { value($0) }
+            let own = member.share(of: images * plan.shapes[index].count, unit: 16)
+            let (clamp, start) = (plan.clamps[index] ?? .none, own.lowerBound)
+            nc_add(
+                operands[0] + start, operands[1] + start, value(index) + start, own.count, clamp.floor,
+                clamp.ceiling)
+        } else {
+            for image in 0..<images where member.takes(image) {
+                forward(index, image: image, normalizers[member.index])
+            }
+        }
+    }
+
+    /// What a norm reads and writes.
+    private func maps(_ index: Int) -> NormMaps {
+        let operand = plan.network.nodes[index].inputs[0]
+        let hasGradient = plan.gradientBuffer[index] >= 0
+        let flow = plan.flows[index][0]
+        return NormMaps(
+            x: value(operand), y: value(index), dy: hasGradient ? gradient(index) : nil,
+            dx: hasGradient && flow != .none ? gradient(operand) : nil, adds: flow == .adds,
+            positions: plan.shapes[index].count / max(plan.shapes[index][-1], 1),
+            clamp: plan.clamps[index] ?? .none)
+    }
+
+    // MARK: Back
+
+    /// A member's share of taking the loss' gradient back from the taps; gradients of parameters are added to `sums`, in the
+    /// layout's order and with respect to the weights as the convolutions see them. Without `sums` only maps have gradients.
     ///
-    /// `loss` is called for each tap with its value, and adds its gradient to what the second buffer holds.
+    /// `loss` is called for each tap with a slice's index and value, and adds its gradient to what the second buffer holds.
     func backward(
-        to sums: UnsafeMutablePointer<Float>?,
-        loss: (_ tap: Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) throws -> Void
+        to sums: UnsafeMutablePointer<Float>?, _ member: TeamMember,
+        loss: (
+            _ tap: Int, _ slice: Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>
+        ) throws -> Void
     ) throws {
         for index in plan.order.reversed() where plan.gradientBuffer[index] >= 0 {
-            try addLoss(index, loss)
-            try backward(index, to: sums)
+            try addLoss(index, member, loss)
+            guard !plan.merged.contains(index) else { continue }
+            try backward(index, to: sums, member)
+            try member.meet()
         }
     }
 
     /// Adds the loss' gradient to a node's, where the loss reads it.
-    func addLoss(
-        _ index: Int,
-        _ loss: (_ tap: Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) throws -> Void
-    ) rethrows {
-        if plan.startsEmpty.contains(index) { gradient(index).update(repeating: 0) }
-        for (tap, node) in plan.taps.enumerated() where node == index {
-            try loss(tap, UnsafeBufferPointer(value(index)), gradient(index))
+    private func addLoss(
+        _ index: Int, _ member: TeamMember,
+        _ loss: (Int, Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) throws -> Void
+    ) throws {
+        guard plan.taps.contains(index) else { return }
+        for slice in 0..<program.slices.count where member.takes(slice) {
+            let target = gradient(index, slice: slice)
+            if plan.startsEmpty.contains(index) { target.update(repeating: 0) }
+            for (tap, node) in plan.taps.enumerated() where node == index {
+                try loss(tap, slice, UnsafeBufferPointer(value(index, slice: slice)), target)
+            }
         }
+        try member.meet()
     }
 
     /// Takes a node's gradient back to its operands and its parameters.
-    func backward(_ index: Int, to sums: UnsafeMutablePointer<Float>?) throws {
-        if let execution = executions[index] { return try backward(index, execution, sums) }
-        let node = plan.network.nodes[index]
-        for (operand, flow) in zip(node.inputs, plan.flows[index]) where flow == .starts {
-            gradient(operand).update(repeating: 0)
+    private func backward(
+        _ index: Int, to sums: UnsafeMutablePointer<Float>?, _ member: TeamMember
+    ) throws {
+        func place(_ name: String?) -> UnsafeMutablePointer<Float>? {
+            sums.flatMap { program.layout.place(name, in: $0) }
         }
-        for image in 0..<program.batch { backward(index, image: image, sums) }
+        if let convolution = program.convolutions[index] {
+            try backward(index, convolution, place, member)
+        } else if let norm = program.batchNorms[index] {
+            try norm.runBack(
+                maps(index), dgamma: place(norm.norm.gamma), dbeta: place(norm.norm.beta), member)
+        } else if let norm = program.groupNorms[index] {
+            try norm.runBack(
+                maps(index), dgamma: place(norm.norm.gamma), dbeta: place(norm.norm.beta), member)
+        } else if let affine = program.affines[index] {
+            affine.runBack(maps(index), images: program.slices.images, member)
+        } else if plan.isPlainSum(index) {
+            addBackward(index, member)
+        } else {
+            for image in 0..<program.slices.images where member.takes(image) {
+                backward(index, image: image)
+            }
+        }
     }
 
     private func backward(
-        _ index: Int, _ execution: Executions, _ sums: UnsafeMutablePointer<Float>?
+        _ index: Int, _ convolution: TrainingConvolution, _ place: (String?) -> UnsafeMutablePointer<Float>?,
+        _ member: TeamMember
     ) throws {
-        guard let compiled = program.convolutions[index] else { return }
-        if let sums, let toWeights = execution.toWeights, let pass = compiled.toWeights {
-            try toWeights.run(on: stream)
-            // A kernel may be used twice: its gradients add up.
-            if let kernel = program.layout[compiled.convolution.kernel] {
-                try pass.unpack(packedGradient, to: kernelGradient.floats, on: stream)
-                nc_accumulate(kernelGradient.floats, sums + kernel.range.lowerBound, kernel.range.count)
-            }
-            if let name = compiled.convolution.bias, let bias = program.layout[name] {
-                nc_accumulate(biasGradient.floats, sums + bias.range.lowerBound, bias.range.count)
+        let operand = plan.network.nodes[index].inputs[0]
+        let (kernel, bias) = (place(convolution.convolution.kernel), place(convolution.convolution.bias))
+        let flow = plan.flows[index][0]
+        guard let vector = convolution.vector else {
+            return try sliced.backward(
+                index, kernel, bias, to: flow == .none ? nil : gradient(operand), adds: flow == .adds,
+                on: streams[member.index], member)
+        }
+        let scratch = scratch[member.index].floats
+        if kernel != nil || bias != nil {
+            try vector.addGradient(
+                value(operand), gradient(index), filters: kernel, bias: bias, packed: packedGradient.floats,
+                scratch: scratch, member)
+        }
+        guard flow != .none else { return }
+        try vector.runBack(gradient(index), gradient(operand), adds: flow == .adds, scratch: scratch, member)
+    }
+
+    /// The way back through a sum of two maps, masked where it is clamped.
+    private func addBackward(_ index: Int, _ member: TeamMember) {
+        let own = member.share(of: program.slices.images * plan.shapes[index].count, unit: 16)
+        let (dy, y) = (gradient(index) + own.lowerBound, value(index) + own.lowerBound)
+        var clamp = plan.clamps[index]
+        for (flow, operand) in zip(plan.flows[index], plan.network.nodes[index].inputs)
+        where flow == .starts || flow == .adds {
+            let dx = gradient(operand) + own.lowerBound
+            if let limits = clamp {
+                nc_mask_both(y, dy, dx, own.count, limits.floor, limits.ceiling, flow == .adds ? 1 : 0)
+                clamp = nil
+            } else if flow == .adds {
+                nc_accumulate(dy, dx, own.count)
+            } else {
+                dx.update(from: dy, count: own.count)
             }
         }
-        guard let toSource = execution.toSource else { return }
-        try toSource.run(on: stream)
-        if plan.flows[index][0] == .adds {
-            let target = gradient(plan.network.nodes[index].inputs[0])
-            nc_accumulate(detour.floats, target.baseAddress, target.count)
-        }
+        if let clamp { nc_mask(y, dy, own.count, clamp.floor, clamp.ceiling) }
     }
 }

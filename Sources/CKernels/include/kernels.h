@@ -84,6 +84,30 @@ void nc_mask(const float *y, float *dy, size_t count, float floor, float ceiling
 /// y += factor·x over `count` values.
 void nc_add_scaled(const float *x, float *y, size_t count, float factor);
 
+// In parts, for several threads: sums of a range of channels of a map whose rows are `stride` floats apart.
+
+/// As `nc_channel_moments`; each channel's result is the same whatever the range.
+void nc_map_moments(
+    const float *x, size_t positions, size_t stride, size_t channels, double *mean, double *squares);
+
+/// As `nc_gradient_sums`. Where y is not NULL, dy is masked first as by `nc_mask`.
+void nc_map_gradient_sums(
+    const float *x, const float *y, float *dy, size_t positions, size_t stride, size_t channels, const float *mean,
+    float floor, float ceiling, double *plain, double *products);
+
+/// As `nc_add_norm_gradient`; dx is overwritten unless `adds`.
+void nc_norm_gradient(
+    const float *x, const float *dy, float *dx, size_t positions, size_t channels, const float *mean,
+    const float *direct, const float *slope, const float *offset, int adds);
+
+/// dx = scale·dy per channel, where y is NULL or strictly between floor and ceiling, else 0; added to dx if `adds`.
+void nc_scale_gradient(
+    const float *y, const float *dy, float *dx, size_t positions, size_t channels, const float *scale, float floor,
+    float ceiling, int adds);
+
+/// `nc_mask`, whose result also goes to dx, or is added to it.
+void nc_mask_both(const float *y, float *dy, float *dx, size_t count, float floor, float ceiling, int adds);
+
 /// One window position of a maximum over windows: where x is the maximum y and `open` still is 1, dx += dy and `open`
 /// becomes 0, so that the first of equals takes all.
 void nc_add_maximum_gradient(const float *x, const float *y, const float *dy, float *dx, float *open, size_t count);

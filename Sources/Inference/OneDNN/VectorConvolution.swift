@@ -69,7 +69,8 @@ private struct VectorExecution: BoundConvolution {
 }
 
 extension nc_shape {
-    fileprivate init(_ step: ConvolutionStep) {
+    /// The shape of a convolution without groups and dilation.
+    package init(_ step: ConvolutionStep) {
         let convolution = step.convolution
         self.init(
             rows: step.input[0], columns: step.input[1], inputs: convolution.inputs,
@@ -77,6 +78,8 @@ extension nc_shape {
             output_columns: step.output[1], outputs: convolution.outputs,
             kernel_rows: convolution.size.height,
             kernel_columns: convolution.size.width, stride_rows: convolution.strides.height,
-            stride_columns: convolution.strides.width, top: step.margins.top, left: step.margins.left)
+            stride_columns: convolution.strides.width, top: step.margins.top, left: step.margins.left,
+            column_step: 0,
+            row_step: 0, image_step: 0)
     }
 }

@@ -39,15 +39,17 @@ package struct Adam: Optimizer {
         rate: (ParameterLayout.Entry) -> Float
     ) {
         advance()
-        withoutSignals {
-            for entry in layout.entries { move(&values, gradient, entry.range, rate(entry), scale: 1) }
+        for entry in layout.entries {
+            move(&values, gradient, entry.range, rate(entry), scale: 1, workers: 1)
         }
     }
 
     /// Moves the values against the gradient times `scale`, all at one rate.
-    package mutating func step(_ values: inout [Float], gradient: [Float], rate: Float, scale: Float = 1) {
+    package mutating func step(
+        _ values: inout [Float], gradient: [Float], rate: Float, scale: Float = 1, workers: Int = 1
+    ) {
         advance()
-        withoutSignals { move(&values, gradient, values.indices, rate, scale: scale) }
+        move(&values, gradient, values.indices, rate, scale: scale, workers: workers)
     }
 
     private mutating func advance() {
@@ -55,19 +57,27 @@ package struct Adam: Optimizer {
     }
 
     private mutating func move(
-        _ values: inout [Float], _ gradient: [Float], _ range: Range<Int>, _ rate: Float, scale: Float
+        _ values: inout [Float], _ gradient: [Float], _ range: Range<Int>, _ rate: Float, scale: Float,
+        workers: Int
     ) {
         let step = Float(Double(rate) / (1 - powers.0))
         let correction = Float(1 / (1 - powers.1))
-        let (start, kept) = (range.lowerBound, 1 - rate * decay)
+        let (kept, beta1, beta2) = (1 - rate * decay, beta1, beta2)
         values.withUnsafeMutableBufferPointer { values in
             first.withUnsafeMutableBufferPointer { first in
                 second.withUnsafeMutableBufferPointer { second in
                     gradient.withUnsafeBufferPointer { gradient in
-                        nc_adam(
-                            values.baseAddress.map { $0 + start }, gradient.baseAddress.map { $0 + start },
-                            first.baseAddress.map { $0 + start }, second.baseAddress.map { $0 + start },
-                            range.count, scale, kept, step, beta1, beta2, correction, 1e-8)
+                        guard let values = values.baseAddress, let first = first.baseAddress,
+                            let second = second.baseAddress, let gradient = gradient.baseAddress
+                        else { return }
+                        let vectors = SharedVectors(written: [values, first, second], read: gradient)
+                        inShares(range, workers: workers) { own in
+                            let start = own.lowerBound
+                            nc_adam(
+                                vectors.written[0] + start, vectors.read + start, vectors.written[1] + start,
+                                vectors.written[2] + start, own.count, scale, kept, step, beta1, beta2,
+                                correction, 1e-8)
+                        }
                     }
                 }
             }

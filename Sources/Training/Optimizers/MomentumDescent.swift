@@ -22,14 +22,22 @@ package struct MomentumDescent: Optimizer {
     package mutating func resume(_ state: [[Float]], steps: Int) { velocity = state[0] }
 
     /// Moves the values against the gradient times `scale`.
-    package mutating func step(_ values: inout [Float], gradient: [Float], rate: Float, scale: Float = 1) {
-        withoutSignals {
-            values.withUnsafeMutableBufferPointer { values in
-                velocity.withUnsafeMutableBufferPointer { velocity in
-                    gradient.withUnsafeBufferPointer { gradient in
+    package mutating func step(
+        _ values: inout [Float], gradient: [Float], rate: Float, scale: Float = 1, workers: Int = 1
+    ) {
+        let (momentum, decay, count) = (momentum, decay, values.count)
+        values.withUnsafeMutableBufferPointer { values in
+            velocity.withUnsafeMutableBufferPointer { velocity in
+                gradient.withUnsafeBufferPointer { gradient in
+                    guard let values = values.baseAddress, let velocity = velocity.baseAddress,
+                        let gradient = gradient.baseAddress
+                    else { return }
+                    let vectors = SharedVectors(written: [values, velocity], read: gradient)
+                    inShares(0..<count, workers: workers) { own in
+                        let start = own.lowerBound
                         nc_sgd(
-                            values.baseAddress, gradient.baseAddress, velocity.baseAddress, values.count,
-                            scale, rate, momentum, decay)
+                            vectors.written[0] + start, vectors.read + start, vectors.written[1] + start,
+                            own.count, scale, rate, momentum, decay)
                     }
                 }
             }
