@@ -7,7 +7,7 @@ COPY scripts/setup scripts/swift-flags scripts/
 # Versions are Debian 12's: its mirrors keep no older ones to pin.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends make python3-minimal \
+    && apt-get install -y --no-install-recommends make python3 \
     && scripts/setup \
     && rm -rf /var/lib/apt/lists/*
 COPY . .
@@ -17,7 +17,7 @@ FROM debian:bookworm-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libdnnl2 libhdf5-103-1 libopenblas0 libspng0 libturbojpeg0 zlib1g \
+        libdnnl2 libhdf5-103-1 libspng0 libturbojpeg0 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --create-home normconv
 COPY --from=build /installed/usr/local /usr/local

@@ -18,10 +18,6 @@ class Normconv < Formula
   uses_from_macos "swift" => :build
   uses_from_macos "zlib"
 
-  on_linux do
-    depends_on "openblas"
-  end
-
   def install
     ENV["DNNL_ROOT"] = Formula["onednn"].opt_prefix
     flags = Utils.safe_popen_read("scripts/swift-flags").split

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 import torch.nn.functional as F  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 import normconv  # noqa: E402
@@ -103,6 +103,42 @@ def test_the_parametrization_has_the_epsilon_of_its_kind(kind: str, epsilon: flo
     else:
         expected = (rows - rows.mean(1, keepdims=True)) / np.sqrt(rows.var(1, keepdims=True) + epsilon)
     assert np.allclose(WeightStandardization(kind)(weight).numpy().reshape(4, -1), expected)
+
+
+@pytest.mark.parametrize("ws_mode", ["parametrization", "baked"])
+@pytest.mark.parametrize("kind", ["bit", "timm", "paper"])
+def test_filters_of_little_variance_stay_as_the_command_standardizes_them(
+    kind: str, ws_mode: str, network: nn.Module, tmp_path: Path
+) -> None:
+    # Next to epsilon: standardizing once more would scale these filters up, and the dead ones' rounding to noise.
+    network = copy.deepcopy(network)
+    with torch.no_grad():
+        for layer, scales in [(network.conv1, [1e-2, 1e-3, 1e-5, 1e-7, 0]), (network.layer2[0].conv1, [1e-6])]:
+            for index, scale in enumerate(scales):
+                layer.weight[index] *= scale
+    save_file(network.state_dict(), tmp_path / "bn.safetensors")
+    options: dict[str, Any] = {"groups": "size:4", "min_agreement": 0, "ws_eps": kind}
+    normconv.convert(tmp_path / "bn.safetensors", tmp_path / "gn.safetensors", ws="on", **options)
+    gn = normconv.to_groupnorm(network, ws_mode=ws_mode, **options)
+    expected = load_file(tmp_path / "gn.safetensors")
+    for name in ("conv1", "layer2.0.conv1", "layer3.0.conv2"):
+        weight = gn.get_submodule(name).weight.detach()
+        assert torch.allclose(weight, expected[f"{name}.weight"], rtol=1e-5, atol=1e-6)
+    inputs = images(16, seed=5)
+    with torch.no_grad():
+        assert distance(gn(inputs), engine_outputs(tmp_path / "gn.safetensors", inputs)) < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["bit", "timm", "paper"])
+def test_filters_of_little_variance_are_trained_at_the_pace_of_others(kind: str, network: nn.Module) -> None:
+    network = copy.deepcopy(network)
+    with torch.no_grad():
+        network.conv1.weight[0] *= 1e-5
+        network.conv1.weight[1] = 0
+    gn = normconv.to_groupnorm(network, groups="size:4", min_agreement=0, ws_eps=kind)
+    F.cross_entropy(gn(images(8)), torch.arange(8)).backward()
+    slopes = gn.conv1.parametrizations.weight.original.grad.flatten(1).norm(dim=1)
+    assert slopes.isfinite().all() and slopes[:2].max() < 10 * slopes[2:].max()
 
 
 def test_modes_types_hooks_and_gradients_are_kept(network: nn.Module) -> None:

@@ -80,7 +80,7 @@ public struct Conversion: Sendable {
         var kept = model.note ?? note.unchanged
         (kept.preprocess, kept.family) = (note.preprocess, note.family)
         (kept.batchEpsilons, kept.modules, kept.refresh) = (note.batchEpsilons, note.modules, note.refresh)
-        kept.fineTuning = note.fineTuning
+        (kept.fineTuning, kept.newParts) = (note.fineTuning, note.newParts)
         return kept
     }
 

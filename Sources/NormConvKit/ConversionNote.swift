@@ -46,6 +46,9 @@ package struct ConversionNote: Codable, Sendable, Equatable {
     /// Classes and settings of the old file's modules by path, where they are others than the network's family has; nil
     /// where they are the same, or none were recorded.
     package var modules: [String: RecordedModule]?
+    /// What the configuration of the old file, or one given for its weights, does not have; nil where there is nothing, and
+    /// in older files.
+    package var newParts: NewParts?
 
     /// A group normalization's settings.
     package struct Norm: Codable, Sendable, Equatable {
@@ -53,6 +56,14 @@ package struct ConversionNote: Codable, Sendable, Equatable {
         package var groups: Int
         /// ε, added to the variance.
         package var epsilon: Double
+    }
+
+    /// What the network has beside its norms that a configuration of the old one lacks.
+    package struct NewParts: Codable, Sendable, Equatable {
+        /// Convolutions with a new bias, in alphabetical order.
+        package var biases: [String] = []
+        /// Dense layers and convolutions with another number of outputs.
+        package var outputs: [String: Int] = [:]
     }
 
     /// How a conversion was calibrated.

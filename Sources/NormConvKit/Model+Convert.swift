@@ -165,7 +165,16 @@ extension Model {
                 ConversionNote.Refresh(
                     images: $0.images, batch: $0.batch, seed: $0.seed, variance: $0.variance)
             } ?? self.note?.refresh
+        note.newParts = newParts(of: plan)
         return note
+    }
+
+    /// What a configuration of the old network lacks; nil where there is nothing, or the network has no configuration.
+    private func newParts(of plan: ConversionPlan) -> ConversionNote.NewParts? {
+        var parts = note?.newParts ?? ConversionNote.NewParts()
+        parts.biases = Set(parts.biases + plan.biasedConvolutions).sorted()
+        if let newHead { parts.outputs[newHead.layer] = newHead.outputs }
+        return config == nil || parts == ConversionNote.NewParts() ? nil : parts
     }
 
     /// Writes a conversion that is worked out, in the layout of this file or in another.

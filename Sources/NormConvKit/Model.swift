@@ -108,7 +108,8 @@ public struct Model: Sendable {
     /// Whether a file is a PyTorch checkpoint or another pickle, in which a key may choose one of several networks.
     package static func takesKey(_ path: String) -> Bool { isPickle(path) }
 
-    /// The architecture that a file of weights alone was made for, with the norms that its note says it has now.
+    /// The architecture that a file of weights alone was made for, with the norms, biases and outputs that its note says it has
+    /// now.
     private static func converted(
         _ config: JSON, _ note: ConversionNote?
     ) throws(NetworkError) -> JSON {
@@ -116,7 +117,9 @@ public struct Model: Sendable {
         let norms = note.norms.mapValues {
             GroupNorm(gamma: "gamma", beta: "beta", groups: $0.groups, epsilon: $0.epsilon, channels: 0)
         }
-        return try KerasConfigEditor.convertedConfig(config, norms: norms)
+        return try KerasConfigEditor.convertedConfig(
+            config, norms: norms, biasedConvolutions: Set(note.newParts?.biases ?? []),
+            outputs: note.newParts?.outputs ?? [:])
     }
 
     /// The same network, with convolutions in other numbers.

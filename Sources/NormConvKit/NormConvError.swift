@@ -24,11 +24,17 @@ public struct NormConvError: Error, CustomStringConvertible {
             self = error
             return
         }
-        let told = ErrorDetails(error)
-        (file, object) = (told.file, told.object)
-        (found, expected) = (told.found, told.expected)
+        let (told, text) = (ErrorDetails(error), "\(error)")
+        let message = ErrorMessage(text, file: told.file)
+        /// A case's own value, but for one that the message spells in another way: a code as a number, a list as Swift has it.
+        func chosen(_ value: String?, _ read: String?) -> String? {
+            value.flatMap { text.contains($0) ? $0 : nil } ?? read ?? value
+        }
+        (file, object) = (told.file, told.object ?? message.object)
+        found = chosen(told.found, message.found)
+        expected = chosen(told.expected, message.expected) ?? told.limit.map { "at most \($0)" }
         underlying = told.cause
-        description = "\(error)"
+        description = text
     }
 }
 
@@ -38,6 +44,8 @@ struct ErrorDetails {
     private(set) var object: String?
     private(set) var found: String?
     private(set) var expected: String?
+    /// The most there may be.
+    private(set) var limit: String?
     /// The innermost error.
     private(set) var cause: any Error
 
@@ -48,6 +56,8 @@ struct ErrorDetails {
 
     private static let objects: Set = [
         "object", "parameter", "layer", "name", "member", "attribute", "kernel", "option", "setting",
+        "tensor",
+        "augmentation", "what",
     ]
 
     private mutating func read(_ error: any Error) {
@@ -72,9 +82,10 @@ struct ErrorDetails {
                 read(Mirror(reflecting: value).children.map { ($0.label, $0.value) })
             } else if let label, let text = Self.text(value) {
                 switch label {
-                case "file", "path": file = file ?? text
+                case "file", "path", "folder", "split": file = file ?? text
                 case "found": found = found ?? text
                 case "expected": expected = expected ?? text
+                case "limit": limit = limit ?? text
                 case let label where Self.objects.contains(label): object = object ?? text
                 default: break
                 }

@@ -24,21 +24,27 @@ struct JSONFailure: Encodable {
         guard arguments.prefix(while: { $0 != "--" }).contains("--json"), !Terminal.hasResult,
             !(error is ExitCode), [.failure, .validationFailure].contains(code)
         else { return }
-        let told = NormConvError(error)
-        let message =
-            code == .failure
-            ? "\(OneLine.failure(error))" : usage(Suggestion.message(for: error, arguments: arguments))
         let failure = JSONFailure(
-            error: Details(
-                message: message, file: told.file, object: told.object, found: told.found,
-                expected: told.expected, exitCode: code.rawValue))
+            error: code == .failure
+                ? details(error) : usage(Suggestion.message(for: error, arguments: arguments)))
         if let text = try? JSONReport.text(failure) { try? Terminal.result(text) }
     }
 
-    /// The first line of a usage error, without its prefix.
-    private static func usage(_ message: String) -> String {
+    private static func details(_ error: any Error) -> Details {
+        let told = NormConvError(error)
+        return Details(
+            message: "\(OneLine.failure(error))", file: told.file, object: told.object, found: told.found,
+            expected: told.expected, exitCode: ExitCode.failure.rawValue)
+    }
+
+    /// The first line of a usage error, without its prefix, and what it tells.
+    private static func usage(_ message: String) -> Details {
         let end = ["\nHelp: ", "\nUsage: "].compactMap { message.range(of: $0)?.lowerBound }.min()
-        let line = OneLine.printable(String(message.prefix(upTo: end ?? message.endIndex)))
-        return line.hasPrefix("Error: ") ? String(line.dropFirst(7)) : line
+        let printed = OneLine.printable(String(message.prefix(upTo: end ?? message.endIndex)))
+        let line = printed.hasPrefix("Error: ") ? String(printed.dropFirst(7)) : printed
+        let told = ErrorMessage(usage: line)
+        return Details(
+            message: line, object: told.object, found: told.found, expected: told.expected,
+            exitCode: ExitCode.validationFailure.rawValue)
     }
 }

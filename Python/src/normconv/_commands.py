@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import _binary
-from ._reports import Conversion, Evaluation, Inspection, from_json
+from ._reading import from_json
+from ._reports import Conversion, Evaluation, Inspection
 
 #: A file's path.
 Path = str | os.PathLike[str]

@@ -37,13 +37,7 @@ def to_groupnorm(
     should know comes as warnings. Raises `normconv.Error`.
     """
     if ws_mode not in ("parametrization", "baked"):
-        raise Error(
-            f"ws_mode: found '{ws_mode}', expected 'parametrization' or 'baked'",
-            object="ws_mode",
-            found=ws_mode,
-            expected="'parametrization' or 'baked'",
-            exit_code=64,
-        )
+        raise _usage("ws_mode", f"'{ws_mode}'", "'parametrization' or 'baked'")
     # A model's framework is imported already; the other one need not be installed.
     torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
     converted: Model
@@ -57,15 +51,13 @@ def to_groupnorm(
             from ._torch import torch_to_groupnorm
         converted = torch_to_groupnorm(model, groups, ws, calibrate, ws_mode, progress, options)
     else:
-        name = type(model).__name__
-        raise Error(
-            f"model: found an object of class {name}, expected a torch.nn.Module or a keras.Model",
-            object="model",
-            found=name,
-            expected="a torch.nn.Module or a keras.Model",
-            exit_code=64,
-        )
+        raise _usage("model", f"an object of class {type(model).__name__}", "a torch.nn.Module or a keras.Model")
     return converted
+
+
+def _usage(argument: str, found: str, expected: str) -> Error:
+    message = f"{argument}: found {found}, expected {expected}"
+    return Error(message, object=argument, found=found, expected=expected, exit_code=64)
 
 
 @contextmanager
@@ -77,4 +69,5 @@ def _needing(extra: str) -> Iterator[None]:
             f"to_groupnorm needs {missing.name}, which is not installed: pip install 'normconv[{extra}]'",
             object=missing.name,
             found="not installed",
+            expected=f"the packages of normconv[{extra}]",
         ) from missing

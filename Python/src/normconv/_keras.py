@@ -47,7 +47,12 @@ def keras_to_groupnorm(
         options["ws"] = "layer"
     elif ws_mode == "parametrization" and options.get("ws", "on") not in ("off", "layer"):
         raise Error(
-            f"ws={options.get('ws')!r} gives no layers that standardize themselves: use ws=True, or ws_mode='baked'")
+            f"ws={options.get('ws')!r} gives no layers that standardize themselves: use ws=True, or ws_mode='baked'",
+            object="ws",
+            found=repr(options.get("ws")),
+            expected="True, or ws_mode='baked'",
+            exit_code=64,
+        )
     if calibrate is not None and not hasattr(calibrate, "__fspath__") and not isinstance(calibrate, str):
         calibrate = keras.ops.convert_to_numpy(calibrate)
     with tempfile.TemporaryDirectory(prefix="normconv-") as folder:

@@ -29,22 +29,44 @@ _TOLERANCE = 1e-3
 
 
 class WeightStandardization(nn.Module):
-    """A kernel of which each filter has mean 0 and variance 1: for `torch.nn.utils.parametrize`.
+    """A kernel of which each filter has mean 0 and the deviation `gain`: for `torch.nn.utils.parametrize`.
 
     `kind` is `bit` (epsilon 1e-10 beside the variance), `timm` (1e-6) or `paper` (1e-5 beside the unbiased deviation).
+    `gain` is 1 where it is left out. The command leaves filters whose old variance was near epsilon with less.
     """
 
-    def __init__(self, kind: str = "bit") -> None:
+    gain: torch.Tensor | None
+
+    def __init__(self, kind: str = "bit", gain: torch.Tensor | None = None) -> None:
         super().__init__()
         self.kind = kind
+        self.register_buffer("gain", gain)
+
+    @classmethod
+    def of(cls, standardized: torch.Tensor, kind: str) -> WeightStandardization:
+        """The one that keeps a kernel which is standardized already as it is."""
+        variance, _ = cls._moments(standardized.detach().double(), kind)
+        return cls(kind, variance.sqrt().to(standardized))
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        dimensions = tuple(range(1, weight.dim()))
-        is_paper = self.kind == "paper"
-        variance, mean = torch.var_mean(weight, dim=dimensions, unbiased=is_paper, keepdim=True)
-        if is_paper:
-            return (weight - mean) / (variance.sqrt() + 1e-5)
-        return (weight - mean) / (variance + (1e-6 if self.kind == "timm" else 1e-10)).sqrt()
+        variance, mean = self._moments(weight, self.kind)
+        if self.kind == "paper":
+            # A root of 0 has no gradient.
+            deviation = variance.clamp(min=1e-30).sqrt() + 1e-5
+        else:
+            deviation = (variance + (1e-6 if self.kind == "timm" else 1e-10)).sqrt()
+        standardized = (weight - mean) / deviation
+        return standardized if self.gain is None else standardized * self.gain
+
+    def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
+        """What a kernel is trained as: filters of deviation 1, next to which epsilon is nothing."""
+        if self.gain is None:
+            return weight
+        return torch.where(self.gain > 0, weight / self.gain, weight)
+
+    @staticmethod
+    def _moments(weight: torch.Tensor, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.var_mean(weight, dim=tuple(range(1, weight.dim())), unbiased=kind == "paper", keepdim=True)
 
 
 def torch_to_groupnorm(
@@ -112,7 +134,13 @@ def _with_group_norms(module: M, norms: dict[str, nn.Module], report: Conversion
     made: dict[nn.Module, nn.GroupNorm] = {}
     for name in norms:
         if name not in reports:
-            raise Error(f"module '{name}': the batch norm was not found by its name", object=name)
+            raise Error(
+                f"module '{name}': the command did not find the batch norm by its name: found "
+                f"{len(reports)} norms, expected {len(norms)}",
+                object=name,
+                found=f"{len(reports)} norms",
+                expected=f"{len(norms)}",
+            )
         holder, _, last = name.rpartition(".")
         old = copied.get_submodule(name)
         # A shared norm stays shared.
@@ -162,4 +190,6 @@ def _parametrize(module: nn.Module, report: Conversion, kind: str) -> None:
     for convolution in report.convolutions:
         if convolution.weights == "standardized":
             holder, _, name = convolution.kernel.rpartition(".")
-            parametrize.register_parametrization(module.get_submodule(holder), name, WeightStandardization(kind))
+            layer = module.get_submodule(holder)
+            parametrization = WeightStandardization.of(layer.get_parameter(name), kind)
+            parametrize.register_parametrization(layer, name, parametrization)

@@ -55,6 +55,7 @@ def batch_norms(module: nn.Module) -> dict[str, nn.Module]:
     if not norms:
         raise Error(
             f"{type(module).__name__}: the network has no batch normalization: nothing to convert",
+            found="no batch normalization",
             expected="at least one batch norm",
         )
     return norms
