@@ -17,6 +17,7 @@ struct Experiment: AsyncParsableCommand {
               bn, bn-eval, bn-frozen   batch norms: normalizing with the batch; with the running statistics; frozen
               gn, gn+ws                group norms, also with standardized filters
               gn:calibrated, gn+ws:calibrated   the same, fitted to the training images without labels
+              gn:source, gn+ws:source  the same, fitted to the images of --source: usually the best where the task is another one
               bn-frozen:refreshed, gn+ws:refreshed   the same, after the batch norms' statistics were re-estimated on these
                                        images; also for bn, bn-eval and gn
               gn:steady, gn:steady=K   with a constant before each norm (convert --add-bias --steady 8, or K)
@@ -41,6 +42,13 @@ struct Experiment: AsyncParsableCommand {
 
     @Option(name: .customLong("validate"), help: "The test images with labels.", completion: .file())
     var validation: String
+
+    @Option(
+        help: """
+            Images without labels like those that the network was trained on, a few hundred, for the arms gn:source and \
+            gn+ws:source.
+            """, completion: .file())
+    var source: String?
 
     @Option(help: "The folder for networks and results.", completion: .directory)
     var output: String
@@ -76,7 +84,7 @@ struct Experiment: AsyncParsableCommand {
     @Flag(help: "Train the network's own head. Default: a new one of zeros with one output for each class.")
     var keepHead = false
 
-    @Option(help: "How training images change, as in finetune: auto, bit, imagenet, cifar or none.")
+    @Option(help: "How training images change, as in finetune: auto, bit, imagenet, cifar, mirror or none.")
     var augment = AugmentationRule.auto
 
     @Flag(help: "Do not flip images left to right.")
@@ -109,6 +117,9 @@ struct Experiment: AsyncParsableCommand {
         if let size = batchSizes.sizes.first(where: { !(1...4096).contains($0) }) {
             throw ValidationError("--batch-sizes must be between 1 and 4096, not \(size).")
         }
+        if source != nil, !arms.arms.contains(where: \.readsSource) {
+            throw ValidationError("--source is for the arms gn:source and gn+ws:source; name them in --arms.")
+        }
         guard !batchSizes.sizes.isEmpty else { throw ValidationError("--batch-sizes is empty.") }
         guard (1...100).contains(seeds) else { throw ValidationError("--seeds must be between 1 and 100.") }
         guard (imagesSeen ?? 1) >= 1 else { throw ValidationError("--images-seen must be at least 1.") }
@@ -125,7 +136,11 @@ struct Experiment: AsyncParsableCommand {
         let (training, test) = try images.trainingSplits(
             data, validation, for: model, labels, keepsHead: keepHead, preprocessing: preprocess,
             quiet: outputOptions.quiet)
-        let options = try options(training)
+        var options = try options(training)
+        if let source {
+            options.source = try images.unlabelledSplit(
+                source, for: model, labels, quiet: outputOptions.quiet)
+        }
         let line = ExperimentLine(isOn: !outputOptions.quiet)
         defer { line.finish() }
         let run = try ExperimentRun(

@@ -90,8 +90,9 @@ struct FineTuneArguments: ParsableArguments {
 
     @Option(
         help: """
-            How training images change: auto (the recipe's; for arrays a random crop with a margin, and flips), bit (resize, random \
-            crop), imagenet (random resized crop), cifar (random crop with a margin), or none.
+            How training images change: auto (the recipe's; mirror for arrays), bit (resize, random crop), imagenet (random resized \
+            crop), cifar (random crop with a black margin), mirror (with a margin that mirrors the image), or none. All but none \
+            flip.
             """)
     var augment = AugmentationRule.auto
 

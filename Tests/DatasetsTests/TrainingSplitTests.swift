@@ -81,16 +81,21 @@ import Threads
     }
 
     @Test(
-        "of CIFAR take every position in a black margin, flipped or not, as bytes and as floats",
-        arguments: [true, false])
-    func padded(isByte: Bool) throws {
+        "of CIFAR take every position in a margin, black or mirrored, flipped or not, as bytes and as floats",
+        arguments: [true, false], [true, false])
+    func padded(isByte: Bool, isMirrored: Bool) throws {
         let pixels: [Float] = [10, 20, 30, 40, 50, 60]
         let array =
             isByte
             ? MadeArray("images", "|u1", [1, 2, 3, 1], pixels.map { UInt8($0) })
             : .floats("images", [1, 2, 3, 1], pixels)
         // The image with its margin, written by hand; black is −1 after preprocessing `tf`.
-        let wide: [[Float]] = [[0, 0, 0, 0, 0], [0, 10, 20, 30, 0], [0, 40, 50, 60, 0], [0, 0, 0, 0, 0]]
+        let black: [[Float]] = [[0, 0, 0, 0, 0], [0, 10, 20, 30, 0], [0, 40, 50, 60, 0], [0, 0, 0, 0, 0]]
+        // numpy.pad(image, 1, mode="reflect")
+        let mirrored: [[Float]] = [
+            [50, 40, 50, 60, 50], [20, 10, 20, 30, 20], [50, 40, 50, 60, 50], [20, 10, 20, 30, 20],
+        ]
+        let wide = isMirrored ? mirrored : black
         var expected: Set<[Float]> = []
         for top in 0...2 {
             for left in 0...2 {
@@ -99,11 +104,12 @@ import Threads
                 expected.insert(rows.flatMap { $0.reversed() }.map { $0 / 127.5 - 1 })
             }
         }
-        #expect(expected.count == 18)
+        #expect(expected.count == (isMirrored ? 8 : 18))
         try MadeSplit.open(array) { split in
             let training = try TrainingSplit(
-                split, augmentation: Augmentation(crop: .padded(margin: 1), flips: true), preprocessing: .tf,
-                seed: 0)
+                split,
+                augmentation: Augmentation(crop: .padded(margin: 1, isMirrored: isMirrored), flips: true),
+                preprocessing: .tf, seed: 0)
             #expect(training.shape == [2, 3, 1])
             #expect(try Set((0..<400).map { try training.read(0, epoch: $0) }) == expected)
         }

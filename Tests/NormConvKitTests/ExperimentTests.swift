@@ -11,27 +11,30 @@ struct ExperimentTests {
         let texts = [
             "bn", "bn-eval", "bn-frozen", "bn:refreshed", "bn-eval:refreshed", "bn-frozen:refreshed", "gn",
             "gn+ws",
-            "gn:calibrated", "gn+ws:calibrated", "gn:refreshed", "gn+ws:refreshed", "gn:steady",
+            "gn:calibrated", "gn+ws:calibrated", "gn:source", "gn+ws:source", "gn:refreshed",
+            "gn+ws:refreshed", "gn:steady",
             "gn:steady=32",
             "copy", "reset",
         ]
         #expect(texts.compactMap { ExperimentArm(parsing: $0)?.description } == texts)
         #expect(Set(texts.compactMap { ExperimentArm(parsing: $0) }).count == texts.count)
         for text in [
-            "", "GN", "gn+", "gn:", "gn:steady=", "gn:steady=-1", "gn+ws:steady", "bn:calibrated", "ln",
+            "", "GN", "gn+", "gn:", "gn:steady=", "gn:steady=-1", "gn+ws:steady", "bn:calibrated",
+            "bn:source", "ln",
         ] {
             #expect(ExperimentArm(parsing: text) == nil, "\(text)")
         }
     }
 
     private func run(
-        _ arms: [String], batches: [Int], workers: Int, seen: Int = 16, folder: String
+        _ arms: [String], batches: [Int], workers: Int, seen: Int = 16, source: String? = nil, folder: String
     ) async throws -> ExperimentReport {
         let model = try Model(path: TestFiles.fixture("mnist-resnet.torch.h5"))
         let images = try Split(path: TestFiles.fixture("mnist-test-100.npz"))
         var options = ExperimentOptions(
             arms: arms.compactMap(ExperimentArm.init(parsing:)), batchSizes: batches, imagesSeen: seen,
             workers: workers)
+        options.source = try source.map { try Split(path: TestFiles.fixture($0), requiresLabels: false) }
         options.seeds = 2
         options.preprocessing = try Preprocessing(parsing: "0.1307,0.3081")
         options.training.schedule = .cosine
@@ -58,6 +61,36 @@ struct ExperimentTests {
             #expect(figures(later) == figures(whole))
             let page = try String(contentsOfFile: folder + "/b/report.html", encoding: .utf8)
             #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("gn+ws:refreshed"))
+        }
+    }
+
+    @Test("Arms are fitted to the images of the source, which are compared when an experiment goes on")
+    func source() async throws {
+        try await TestFiles.withTemporaryFolder { folder in
+            let report = try await run(
+                ["gn:source", "gn:calibrated"], batches: [8], workers: 2, source: "mnist-test.h5",
+                folder: folder)
+            let parts = try ["gn-source", "gn-calibrated"].map {
+                try Model(path: folder + "/\($0).torch.h5").checkpoint.parameters.sorted { $0.name < $1.name }
+                    .flatMap { try $0.read().values }
+            }
+            #expect(parts[0].count == parts[1].count && parts[0] != parts[1])
+            #expect(report.inputs?.last?.name == "--source")
+            let failure = await #expect(throws: ExperimentFailure.self) {
+                try await run(
+                    ["gn:source"], batches: [8], workers: 2, source: "mnist-test-100.npz", folder: folder)
+            }
+            #expect("\(try #require(failure))".contains("the checksum of --source is"))
+        }
+    }
+
+    @Test("Arms that need a source are refused without one")
+    func noSource() async throws {
+        try await TestFiles.withTemporaryFolder { folder in
+            let failure = await #expect(throws: ExperimentFailure.self) {
+                try await run(["bn", "gn+ws:source"], batches: [8], workers: 2, folder: folder)
+            }
+            #expect(failure == .noSource(arms: ["gn+ws:source"]))
         }
     }
 

@@ -64,6 +64,25 @@ extension Raster where Value: ExpressibleByIntegerLiteral {
         }
         return Raster(height: height, width: width, channels: channels, values: moved)
     }
+
+    /// The image moved down and to the right by less than its sides. What comes in is the image, mirrored at the center of its
+    /// outermost pixels, as numpy's `pad` does with mode="reflect".
+    func reflected(down: Int, right: Int) -> Raster {
+        guard down != 0 || right != 0 else { return self }
+        func inside(_ place: Int, _ extent: Int) -> Int {
+            place < 0 ? -place : place < extent ? place : 2 * (extent - 1) - place
+        }
+        var moved: [Value] = []
+        moved.reserveCapacity(values.count)
+        for row in 0..<height {
+            let start = inside(row - down, height) * width
+            for column in 0..<width {
+                let from = (start + inside(column - right, width)) * channels
+                moved += values[from..<from + channels]
+            }
+        }
+        return Raster(height: height, width: width, channels: channels, values: moved)
+    }
 }
 
 /// A decoded image: 8 bits a value.

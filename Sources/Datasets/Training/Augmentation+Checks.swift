@@ -5,7 +5,7 @@ extension Augmentation {
     func checkParameters(evaluated size: Extent, file: String) throws(DatasetError) {
         switch crop {
         case .center: break
-        case .padded(let margin):
+        case .padded(let margin, _):
             try require(margin >= 0, file, "a margin of \(margin)", "0 or more")
             // From there on nothing of the image could be left.
             let fits = margin < min(size.height, size.width)

@@ -26,10 +26,11 @@ extension Augmentation {
     private func place(_ view: inout DrawnView, crop size: Extent, using random: inout SplitMix64) {
         switch crop {
         case .random: view.crop = Self.randomCrop(of: view.size, size, using: &random)
-        case .padded(let margin):
+        case .padded(let margin, let isMirrored):
             let padded = Extent(height: size.height + 2 * margin, width: size.width + 2 * margin)
             let window = Self.randomCrop(of: padded, size, using: &random)
             (view.down, view.right) = (margin - window.rows.lowerBound, margin - window.columns.lowerBound)
+            view.mirrorsEdges = isMirrored
         case .center, .resized: break
         }
     }

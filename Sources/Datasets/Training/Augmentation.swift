@@ -9,9 +9,9 @@ package struct Augmentation: Sendable, Equatable, CustomStringConvertible {
         case center
         /// Resized, then cropped to `size` at a random position (torchvision's Resize and RandomCrop).
         case random(resize: ImageTransform.Resize, size: Extent)
-        /// As for evaluation, with a black margin, cropped back to its size at a random position (RandomCrop with
-        /// padding).
-        case padded(margin: Int)
+        /// As for evaluation, with a margin, cropped back to its size at a random position (torchvision's RandomCrop with
+        /// padding). The margin is black, or shows the image mirrored at its edge (padding_mode="reflect").
+        case padded(margin: Int, isMirrored: Bool = false)
         /// A part with a random share of the area within `scale` and a random width/height within `ratio`, resized to
         /// `size` (RandomResizedCrop).
         case resized(size: Extent, scale: ClosedRange<Double>, ratio: ClosedRange<Double>)
@@ -56,7 +56,8 @@ package struct Augmentation: Sendable, Equatable, CustomStringConvertible {
         case .random(.shorterSide(let side), let size):
             parts = ["shorter side \(side)", "random crop \(size)"]
         case .random(.exact(let resized), let size): parts = ["resized to \(resized)", "random crop \(size)"]
-        case .padded(let margin): parts = ["random crop with a margin of \(margin)"]
+        case .padded(let margin, let isMirrored):
+            parts = ["random crop with a \(isMirrored ? "mirrored " : "")margin of \(margin)"]
         case .resized(let size, let scale, let ratio):
             parts = ["random resized crop \(size)", "scale \(Self.text(scale))", "ratio \(Self.text(ratio))"]
         }

@@ -8,10 +8,12 @@ struct DrawnView: Sendable, Equatable {
     var size: Extent
     /// What is cut from the resized image.
     var crop: ImageWindow
-    /// How many rows it is moved down, black coming in above it; negative is up.
+    /// How many rows it is moved down; negative is up.
     var down = 0
     /// How many columns it is moved to the right.
     var right = 0
+    /// Whether what comes in is the image mirrored at its edge; else it is black.
+    var mirrorsEdges = false
     /// Whether left and right are exchanged.
     var isFlipped = false
     /// Changes of the colours, in their order.
@@ -32,7 +34,9 @@ extension PixelImage {
 extension Raster where Value: ExpressibleByIntegerLiteral {
     /// The steps that any values can go through: moved and flipped.
     func placed(_ view: DrawnView) -> Raster {
-        let moved = shifted(down: view.down, right: view.right)
+        let moved =
+            view.mirrorsEdges
+            ? reflected(down: view.down, right: view.right) : shifted(down: view.down, right: view.right)
         return view.isFlipped ? moved.mirrored : moved
     }
 }

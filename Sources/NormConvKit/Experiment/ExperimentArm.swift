@@ -19,7 +19,9 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
         case statistics
         /// Fitted to the training images without labels: `gn:calibrated`.
         case calibrated
-        /// The same, to the network whose statistics were re-estimated on these images before: `gn:refreshed`.
+        /// Fitted to images like those that the network was trained on: `gn:source`.
+        case source
+        /// Fitted to the training images, to the network whose statistics were re-estimated on these images before: `gn:refreshed`.
         case refreshed
         /// With a constant of alternating sign, so many deviations high, before each norm: `gn:steady`, `gn:steady=32`.
         case steady(Double)
@@ -28,7 +30,7 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
     /// The accepted texts.
     package static let forms =
         "bn, bn-eval, bn-frozen, bn:refreshed, bn-eval:refreshed, bn-frozen:refreshed, gn, gn+ws, gn:calibrated, gn+ws:calibrated, "
-        + "gn:refreshed, gn+ws:refreshed, gn:steady, gn:steady=K, copy, reset"
+        + "gn:source, gn+ws:source, gn:refreshed, gn+ws:refreshed, gn:steady, gn:steady=K, copy, reset"
 
     /// Parses one of `forms`; nil for another text.
     package init?(parsing text: String) {
@@ -48,6 +50,7 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
             switch parts.count == 1 ? "statistics" : String(parts[1]) {
             case "statistics" where parts.count == 1:
                 self = .groupNorms(standardized: standardized, start: .statistics)
+            case "source": self = .groupNorms(standardized: standardized, start: .source)
             case "calibrated": self = .groupNorms(standardized: standardized, start: .calibrated)
             case "refreshed": self = .groupNorms(standardized: standardized, start: .refreshed)
             case "steady" where !standardized: self = .groupNorms(standardized: false, start: .steady(8))
@@ -77,6 +80,7 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
             switch start {
             case .statistics: return name
             case .calibrated: return name + ":calibrated"
+            case .source: return name + ":source"
             case .refreshed: return name + ":refreshed"
             case .steady(8): return name + ":steady"
             case .steady(let height):
@@ -104,6 +108,9 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
         default: false
         }
     }
+
+    /// Whether the network is fitted to images like those that it was trained on.
+    package var readsSource: Bool { if case .groupNorms(_, .source) = self { true } else { false } }
 
     /// The conversion's options; nil where batch norms stay.
     func conversionOptions(groups: GroupPolicy) -> ConversionOptions? {

@@ -60,8 +60,12 @@ struct ExperimentFolder {
         func says(_ name: String, _ found: some Equatable, _ expected: some Equatable) -> String? {
             "\(found)" == "\(expected)" ? nil : "\(name) is \(found) there and \(expected) here"
         }
-        let inputs = zip(a.inputs ?? [], b.inputs ?? []).lazy.compactMap {
-            says("the checksum of \($0.name)", $0.value, $1.value)
+        let names = ((a.inputs ?? []) + (b.inputs ?? [])).map(\.name)
+        let inputs = names.lazy.compactMap { name in
+            func checksum(_ report: ExperimentReport) -> String {
+                report.inputs?.first { $0.name == name }?.value ?? "none"
+            }
+            return says("the checksum of \(name)", checksum(a), checksum(b))
         }.first
         let settings = zip(a.settings, b.settings).lazy.compactMap { says($0.name, $0.value, $1.value) }.first
         return says("the version", a.version, b.version) ?? says("the network", a.model, b.model)
@@ -85,6 +89,8 @@ package enum ExperimentFailure: Error, Equatable, CustomStringConvertible {
     case noFolder(path: String, reason: String)
     /// Results of another experiment.
     case otherExperiment(path: String, differs: String)
+    /// Arms that need images that are not given.
+    case noSource(arms: [String])
 
     /// One line for people.
     package var description: String {
@@ -92,6 +98,8 @@ package enum ExperimentFailure: Error, Equatable, CustomStringConvertible {
         case .noFolder(let path, let reason): "\(path): the folder cannot be made: \(reason)"
         case .otherExperiment(let path, let differs):
             "\(path): the results of another experiment: \(differs); give another --output"
+        case .noSource(let arms):
+            "\(arms.joined(separator: ", ")): needs images like those that the network was trained on; give --source IMAGES"
         }
     }
 }

@@ -23,6 +23,8 @@ package struct ExperimentOptions: Sendable {
     package var augmentation = Augmentation.none
     /// What is done to pixels; nil for what goes with the network.
     package var preprocessing: Preprocessing?
+    /// Images without labels like those that the network was trained on, for the arms that are fitted to them.
+    package var source: Split?
     /// How networks are calibrated.
     package var calibration = CalibrationOptions()
     /// The configuration of a Keras network whose file holds only weights.

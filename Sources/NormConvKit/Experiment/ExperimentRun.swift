@@ -44,6 +44,9 @@ package struct ExperimentRun {
         if let size = options.batchSizes.max(), size > training.count {
             throw FineTuningFailure.batchTooLarge(file: training.file, found: training.count, batch: size)
         }
+        guard options.source != nil || !options.arms.contains(where: \.readsSource) else {
+            throw ExperimentFailure.noSource(arms: options.arms.filter(\.readsSource).map(\.description))
+        }
         (self.model, self.training, self.validation, self.options) = (model, training, validation, options)
         (self.folder, self.progress) = (try ExperimentFolder(folder), progress)
     }
@@ -104,6 +107,9 @@ package struct ExperimentRun {
             .init("the network", file.text), .init("--data", try self.training.contentChecksum()),
             .init("--validate", try validation.contentChecksum()),
         ]
+        if let source = options.source {
+            report.inputs?.append(.init("--source", try source.contentChecksum()))
+        }
         return report
     }
 
@@ -126,7 +132,7 @@ package struct ExperimentRun {
         return try Model(path: file, architecture: options.architecture)
     }
 
-    /// The conversion of an arm. The training images are used without their labels.
+    /// The conversion of an arm. Images are used without their labels.
     private func converted(
         _ arm: ExperimentArm, _ conversion: ConversionOptions?
     ) async throws -> Conversion {
@@ -143,8 +149,10 @@ package struct ExperimentRun {
         }
         let made = try network.converting(conversion, preprocessing: options.preprocessing)
         if arm == .reset { return made.resettingNorms() }
-        guard arm.isCalibrated else { return made }
-        return try await made.calibrated(on: training, options: options.calibration)
+        guard let images = arm.readsSource ? options.source : arm.isCalibrated ? training : nil else {
+            return made
+        }
+        return try await made.calibrated(on: images, options: options.calibration)
     }
 
     private func job(_ network: Model, arm: ExperimentArm, batch: Int) throws -> FineTuneJob {

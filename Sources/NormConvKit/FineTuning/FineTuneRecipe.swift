@@ -18,15 +18,18 @@ package enum FineTuneRecipe: String, Sendable, CaseIterable {
 
 /// How training images are cropped.
 package enum AugmentationRule: String, Sendable, CaseIterable {
-    /// The recipe's for image files, a margin for arrays.
+    /// The recipe's for image files; `mirror` for arrays.
     case auto
     /// Resized, then cropped at random, in BiT's proportions: 160 for 128 where originals have less area than 96×96, else 512
     /// for 480.
     case bit
     /// A random part, resized.
     case imagenet
-    /// Cropped at random with a margin of an eighth.
+    /// Cropped at random with a black margin of an eighth.
     case cifar
+    /// The same with a margin that mirrors the image. Black pixels change the mean and the variance of an image, which
+    /// group norms divide by: networks with group norms learn worse from them.
+    case mirror
     /// As for evaluation, without flips.
     case none
 
@@ -36,7 +39,9 @@ package enum AugmentationRule: String, Sendable, CaseIterable {
         switch self {
         case .none: return .none
         case .imagenet: return .imageNet(size)
-        case .cifar: return Augmentation(crop: .padded(margin: max(split.height / 8, 1)), flips: true)
+        case .cifar, .mirror:
+            let margin = max(split.height / 8, 1)
+            return Augmentation(crop: .padded(margin: margin, isMirrored: self == .mirror), flips: true)
         case .bit:
             let original = try split.originalSize()
             let isSmall = original.height * original.width < 96 * 96
@@ -44,7 +49,7 @@ package enum AugmentationRule: String, Sendable, CaseIterable {
             let larger = Extent(height: resized(size.height), width: resized(size.width))
             return Augmentation(crop: .random(resize: .exact(larger), size: size), flips: true)
         case .auto:
-            let rule: AugmentationRule = split.files == nil ? .cifar : recipe == .bit ? .bit : .imagenet
+            let rule: AugmentationRule = split.files == nil ? .mirror : recipe == .bit ? .bit : .imagenet
             return try rule.augmentation(for: split, recipe)
         }
     }
