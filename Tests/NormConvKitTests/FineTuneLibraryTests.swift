@@ -139,14 +139,14 @@ struct FineTuneLibraryTests {
         let (_, training, _) = try parts()
         let bit = try FineTuneOptions().settled(for: training)
         #expect(bit.training.steps == 300 && bit.training.schedule == .bit && bit.training.mixup == 0)
-        #expect(bit.augmentation.description == "random crop with a margin of 3, flips")
+        #expect(bit.augmentation.description == "random crop with a mirrored margin of 3, flips")
         var plain = FineTuneOptions.plain
         (plain.batch, plain.epochs, plain.mixup, plain.flips) = (8, 2.5, 0.2, false)
         plain.colorJitter = 0.4
         let settled = try plain.settled(for: training)
         #expect(settled.training.steps == 30 && settled.training.schedule == .cosine)
         #expect(settled.training.mixup == 0.2)
-        let margin = "random crop with a margin of 3, color jitter 0.4:0.4:0.4:0.0"
+        let margin = "random crop with a mirrored margin of 3, color jitter 0.4:0.4:0.4:0.0"
         #expect(settled.augmentation.description == margin)
         plain.crops = false
         #expect(try !plain.settled(for: training).augmentation.description.contains("crop"))
