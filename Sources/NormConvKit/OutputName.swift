@@ -40,7 +40,7 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
         case .otherFormat(let path, let format):
             "\(path): normconv does not write \(format); \(Self.names)"
         case .unknownEnding(let path):
-            "\(path): the file extension is unknown; \(Self.names), or choose one with --layout"
+            "\(path): the file extension is unknown; \(Self.names), or choose one with --layout (--output-layout in finetune)"
         case .folder(let path):
             "\(path): is a folder, expected a file; \(Self.names)"
         case .standardOutput(let path):
@@ -50,7 +50,7 @@ package enum OutputNameError: Error, Equatable, CustomStringConvertible {
         case .shards(let path):
             "\(path): only an input in several files can be written as such, with the same split; \(Self.names)"
         case .otherLayout(let path, let found, let ending):
-            "\(path): a file that ends in '\(ending)' cannot have the layout \(found); choose another --layout, or "
+            "\(path): a file that ends in '\(ending)' cannot have the layout \(found); choose another --layout (--output-layout in finetune), or "
                 + Self.names
         }
     }

@@ -29,6 +29,9 @@ struct Experiment: AsyncParsableCommand {
             Where that is the lowest or highest rate, the next one there is tried too, up to three. The test images are looked at once \
             for each training, at its end.
 
+            Calibrated arms and those of --source take minutes for their conversion, also where --images-seen is small. It is done once: \
+            the network is kept. An interrupted conversion starts again.
+
             The folder of --output keeps networks, results (experiment.json) and a page with the figure (report.html). The same command \
             goes on where it was stopped; other arms and batch sizes may be added. Results of other images or another network are \
             refused: of arrays all pixels are compared, of image files their names, sizes and times of change.

@@ -22,7 +22,7 @@ struct FineTune: AsyncParsableCommand {
             trained.
 
             After each pass over the images (but five to twenty times in all) the network is evaluated on the validation images; the
-            parameters with the highest top-1 are written. Ctrl-C ends the training early and writes them; a second Ctrl-C stops without
+            parameters with the highest top-1 are written, even where the network was better before. Ctrl-C ends the training early and writes them; a second Ctrl-C stops without
             a file. With --resume a training that was stopped goes on, and gives the same file.
             """)
 
