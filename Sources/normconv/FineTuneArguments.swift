@@ -15,8 +15,8 @@ struct FineTuneArguments: ParsableArguments {
 
     @Option(
         help: """
-            Images per thread that are computed at once, to save memory. Does not change the batch. Not with --bn train, which needs \
-            the whole batch.
+            A quarter of the images that are computed at once, to save memory. Does not change the batch. Not with --bn train, \
+            which needs the whole batch.
             """)
     var microBatch: Int?
 
