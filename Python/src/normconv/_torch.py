@@ -45,7 +45,7 @@ class WeightStandardization(nn.Module):
     @classmethod
     def of(cls, standardized: torch.Tensor, kind: str) -> WeightStandardization:
         """The one that keeps a kernel which is standardized already as it is."""
-        variance, _ = cls._moments(standardized.detach().double(), kind)
+        variance, _ = cls._moments(standardized.detach().cpu().double(), kind)
         return cls(kind, variance.sqrt().to(standardized))
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
