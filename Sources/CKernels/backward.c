@@ -2,42 +2,6 @@
 #include "vectorized.h"
 
 NC_VECTORIZED
-void nc_gradient_sums(
-    const float *restrict x, const float *restrict dy, size_t positions, size_t channels,
-    const float *restrict mean, double *restrict plain, double *restrict products, float *restrict scratch) {
-    float *restrict sum = scratch, *restrict product = scratch + channels;
-    for (size_t c = 0; c < channels; c++) plain[c] = products[c] = 0;
-    for (size_t start = 0; start < positions; start += NC_BLOCK) {
-        const size_t end = start + NC_BLOCK < positions ? start + NC_BLOCK : positions;
-        for (size_t c = 0; c < channels; c++) sum[c] = product[c] = 0;
-        for (size_t p = start; p < end; p++) {
-            const float *restrict in = x + p * channels, *restrict row = dy + p * channels;
-            for (size_t c = 0; c < channels; c++) {
-                sum[c] += row[c];
-                product[c] += row[c] * (in[c] - mean[c]);
-            }
-        }
-        for (size_t c = 0; c < channels; c++) {
-            plain[c] += sum[c];
-            products[c] += product[c];
-        }
-    }
-}
-
-NC_VECTORIZED
-void nc_add_norm_gradient(
-    const float *restrict x, const float *restrict dy, float *restrict dx, size_t positions, size_t channels,
-    const float *restrict mean, const float *restrict direct, const float *restrict slope,
-    const float *restrict offset) {
-    for (size_t p = 0; p < positions; p++) {
-        const float *restrict in = x + p * channels, *restrict row = dy + p * channels;
-        float *restrict out = dx + p * channels;
-        for (size_t c = 0; c < channels; c++)
-            out[c] += direct[c] * row[c] + slope[c] * (in[c] - mean[c]) + offset[c];
-    }
-}
-
-NC_VECTORIZED
 void nc_mask(const float *restrict y, float *restrict dy, size_t count, float floor, float ceiling) {
     for (size_t i = 0; i < count; i++) dy[i] = y[i] > floor && y[i] < ceiling ? dy[i] : 0;
 }

@@ -64,8 +64,8 @@ package struct StatisticsLoss: Sendable {
             offset[channel] = Float(share * distance)
         }
         let direct = [Float](repeating: 0, count: channels)
-        nc_add_norm_gradient(
-            x, x, dx, positions, channels, mean.map(Float.init), direct, slope, offset)
+        nc_norm_gradient(
+            x, x, dx, positions, channels, mean.map(Float.init), direct, slope, offset, 1)
         return loss / Double(channels)
     }
 }

@@ -42,7 +42,7 @@ package final class Trainer {
     ///   - workers: threads; the result does not depend on it.
     ///   - workerBytes: a quarter of what the values and gradients of the images that are taken at once may take; one image is
     ///     always taken, and all of the batch where batch norms look at it.
-    ///   - imagesAtOnce: a quarter of the images that are taken at once at most; nil for as many as fit.
+    ///   - imagesAtOnce: images that are taken at once at most; nil for as many as fit.
     /// - Throws: `InferenceError`.
     package init(
         _ network: Network, parameters: ParameterTable, shapes: [Shape], taps: [Int],

@@ -15,19 +15,24 @@ final class TrainingTeam {
     private let worker: TrainingWorker
     private let turns: Int
 
-    /// Compiles the passes. A slice is a micro-batch, or so many of its images that their values and gradients take at most
-    /// `workerBytes`; up to four slices are taken in a turn.
+    /// Compiles the passes. A turn takes up to four slices, whose values and gradients take at most four times `workerBytes`, and
+    /// at most `imagesAtOnce` images, but at least one. A slice is a micro-batch or a part of it.
     init(
         _ plan: TrainingPlan, _ layout: ParameterLayout, parameters: ParameterTable, batch: Int, workers: Int,
         workerBytes: Int = .max, imagesAtOnce: Int? = nil
     ) throws {
         let batch = max(batch, 1)
         let images = batch / Self.microBatches(of: batch)
-        let most = max(min(workerBytes / max(plan.bytesPerImage, 1), imagesAtOnce ?? .max), 1)
+        // Images of a turn.
+        let fitting = min(
+            Double(Trainer.microBatches) * Double(workerBytes) / Double(max(plan.bytesPerImage, 1)), 1e9)
+        let most = max(min(Int(fitting), imagesAtOnce ?? .max), 1)
+        let sliceLimit = max(most / Trainer.microBatches, 1)
         let goesTogether = plan.batchNorms == .batch
-        let size = goesTogether ? images : (1...images).last { images % $0 == 0 && $0 <= most } ?? 1
+        let size = goesTogether ? images : (1...images).last { images % $0 == 0 && $0 <= sliceLimit } ?? 1
         let all = batch / size
-        let count = goesTogether ? all : (1...Trainer.microBatches).last { all % $0 == 0 } ?? 1
+        let count =
+            goesTogether ? all : (1...Trainer.microBatches).last { all % $0 == 0 && $0 * size <= most } ?? 1
         let slices = TrainingSlices(size: size, count: count)
         turns = all / count
         let device = try OneDNNDevice()
@@ -116,4 +121,5 @@ final class TrainingTeam {
     }
 }
 
+// The worker's buffers are shared by the members of a team, which write different parts and meet in between.
 extension TrainingTeam: @unchecked Sendable {}

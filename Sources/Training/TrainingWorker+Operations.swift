@@ -5,7 +5,7 @@ import Inference
 
 extension TrainingWorker {
     /// One image through an operation that is neither a convolution nor a norm.
-    func forward(_ index: Int, image: Int, _ normalizer: Normalizer) {
+    func forward(_ index: Int, image: Int) {
         let node = plan.network.nodes[index]
         let operands = node.inputs.compactMap { map($0, image: image).baseAddress.map { UnsafePointer($0) } }
         let y = map(index, image: image)

@@ -7,8 +7,6 @@ import Tensors
 final class TrainingWorker: @unchecked Sendable {
     let program: TrainingProgram
     let plan: TrainingPlan
-    /// One for each thread.
-    let normalizers: [Normalizer]
     private let values: [AlignedMemory]
     private let gradients: [AlignedMemory]
     /// A kernel's gradient on its way to the filters.
@@ -31,7 +29,6 @@ final class TrainingWorker: @unchecked Sendable {
             program.convolutions.values.filter(\.needsWeights).compactMap(\.vector?.packedFloats).max() ?? 0)
         scratch = try (0..<threads).map { _ in try memory(passes.map(\.scratchFloats).max() ?? 0) }
         streams = try (0..<threads).map { _ in try OneDNNStream(device) }
-        normalizers = (0..<threads).map { _ in Normalizer() }
         sliced = try SlicedExecutions(program, values: values, gradients: gradients)
     }
 
@@ -104,7 +101,7 @@ final class TrainingWorker: @unchecked Sendable {
                 clamp.ceiling)
         } else {
             for image in 0..<images where member.takes(image) {
-                forward(index, image: image, normalizers[member.index])
+                forward(index, image: image)
             }
         }
     }

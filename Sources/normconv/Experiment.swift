@@ -120,9 +120,6 @@ struct Experiment: AsyncParsableCommand {
         if let size = batchSizes.sizes.first(where: { !(1...4096).contains($0) }) {
             throw ValidationError("--batch-sizes must be between 1 and 4096, not \(size).")
         }
-        if source != nil, !arms.arms.contains(where: \.readsSource) {
-            throw ValidationError("--source is for the arms gn:source and gn+ws:source; name them in --arms.")
-        }
         guard !batchSizes.sizes.isEmpty else { throw ValidationError("--batch-sizes is empty.") }
         guard (1...100).contains(seeds) else { throw ValidationError("--seeds must be between 1 and 100.") }
         guard (imagesSeen ?? 1) >= 1 else { throw ValidationError("--images-seen must be at least 1.") }
@@ -142,7 +139,8 @@ struct Experiment: AsyncParsableCommand {
         var options = try options(training)
         if let source {
             options.source = try images.unlabelledSplit(
-                source, for: model, labels, quiet: outputOptions.quiet)
+                source, for: model, labels, preprocessing: preprocess,
+                quiet: outputOptions.quiet)
         }
         let line = ExperimentLine(isOn: !outputOptions.quiet)
         defer { line.finish() }

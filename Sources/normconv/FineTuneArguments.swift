@@ -15,7 +15,7 @@ struct FineTuneArguments: ParsableArguments {
 
     @Option(
         help: """
-            A quarter of the images that are computed at once, to save memory. Does not change the batch. Not with --bn train, \
+            Images that are computed at once, to save memory. Does not change the batch. Not with --bn train, \
             which needs the whole batch.
             """)
     var microBatch: Int?

@@ -243,11 +243,12 @@ extension ImageOptions {
 
     /// Opens images whose labels, if there are any, are not read. Of data sets of several parts, it is the training part.
     func unlabelledSplit(
-        _ path: String, for model: Model, _ labels: LabelledSplitOptions, quiet: Bool
+        _ path: String, for model: Model, _ labels: LabelledSplitOptions, preprocessing: Preprocessing?,
+        quiet: Bool
     ) throws -> Split {
         var options = try labels.splitOptions
         (options.labelsFile, options.labelsName, options.classes) = (nil, nil, nil)
         (options.requiresLabels, options.takesTrainingPart) = (false, true)
-        return try split(path, for: [model], options: options, quiet: quiet)
+        return try split(path, for: [model], options: options, preprocessing: preprocessing, quiet: quiet)
     }
 }

@@ -110,6 +110,29 @@ struct TrainedBatchNormTests {
     }
 
     @Test(
+        "No more images are taken at once than allowed, nor than the memory holds, but one is",
+        arguments: [
+            (4, 1, .max, 1), (4, 2, .max, 2), (4, nil, .max, 4), (8, 3, .max, 2), (8, nil, 2, 8),
+            (8, nil, 1, 4),
+            (16, 1, .max, 1), (4, nil, 0, 1),
+        ] as [(Int, Int?, Int, Int)])
+    func imagesAtOnce(batch: Int, limit: Int?, imagesOfMemory: Int, expected: Int) throws {
+        let graph = graph()
+        let shapes = try graph.network.shapes(forImage: graph.imageShape)
+        let layout = ParameterLayout(graph.network, standardized: [], epsilon: 0)
+        let plan = try TrainingPlan(
+            graph.network, shapes: shapes, taps: [graph.network.output], layout: layout,
+            variables: .parameters,
+            batchNorms: .frozen)
+        let team = try TrainingTeam(
+            plan, layout, parameters: graph.parameters, batch: batch, workers: 2,
+            workerBytes: imagesOfMemory == .max ? .max : imagesOfMemory * plan.bytesPerImage,
+            imagesAtOnce: limit)
+        #expect(team.program.slices.images == expected)
+        #expect(team.batch == batch)
+    }
+
+    @Test(
         "A batch is cut into parts of one size",
         arguments: [
             (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (8, 4), (10, 5), (13, 13), (16, 4), (22, 11),

@@ -84,6 +84,18 @@ struct ExperimentTests {
         }
     }
 
+    @Test("A source may be added to an experiment, or left out of it")
+    func laterSource() async throws {
+        try await TestFiles.withTemporaryFolder { folder in
+            _ = try await run(["reset"], batches: [8], workers: 2, folder: folder)
+            let more = try await run(
+                ["reset", "gn:source"], batches: [8], workers: 2, source: "mnist-test.h5", folder: folder)
+            #expect(more.cells.count == 2 && more.inputs?.last?.name == "--source")
+            let less = try await run(["reset"], batches: [8], workers: 2, folder: folder)
+            #expect(figures(less) == figures(more) && less.inputs == more.inputs)
+        }
+    }
+
     @Test("Arms that need a source are refused without one")
     func noSource() async throws {
         try await TestFiles.withTemporaryFolder { folder in

@@ -68,16 +68,6 @@ void nc_add_filter_sums(
 
 // The way back, for training. Gradients are added to what `dx` holds.
 
-/// Σ dy and Σ dy·(x − mean) of each channel over all positions, in double; `scratch` holds 2 × channels floats.
-void nc_gradient_sums(
-    const float *x, const float *dy, size_t positions, size_t channels, const float *mean, double *plain,
-    double *products, float *scratch);
-
-/// dx += direct·dy + slope·(x − mean) + offset, one of each per channel: what a norm's gradient comes down to.
-void nc_add_norm_gradient(
-    const float *x, const float *dy, float *dx, size_t positions, size_t channels, const float *mean,
-    const float *direct, const float *slope, const float *offset);
-
 /// dy = 0 where y is not strictly between floor and ceiling: the gradient of a clamp whose result is y.
 void nc_mask(const float *y, float *dy, size_t count, float floor, float ceiling);
 
@@ -90,12 +80,14 @@ void nc_add_scaled(const float *x, float *y, size_t count, float factor);
 void nc_map_moments(
     const float *x, size_t positions, size_t stride, size_t channels, double *mean, double *squares);
 
-/// As `nc_gradient_sums`. Where y is not NULL, dy is masked first as by `nc_mask`.
+/// Σ dy and Σ dy·(x − mean) of each channel over all positions, in double. Where y is not NULL, dy is masked first as by
+/// `nc_mask`.
 void nc_map_gradient_sums(
     const float *x, const float *y, float *dy, size_t positions, size_t stride, size_t channels, const float *mean,
     float floor, float ceiling, double *plain, double *products);
 
-/// As `nc_add_norm_gradient`; dx is overwritten unless `adds`.
+/// dx = direct·dy + slope·(x − mean) + offset, one of each per channel: what a norm's gradient comes down to. dx is added to
+/// where `adds`.
 void nc_norm_gradient(
     const float *x, const float *dy, float *dx, size_t positions, size_t channels, const float *mean,
     const float *direct, const float *slope, const float *offset, int adds);

@@ -47,7 +47,6 @@ package final class Normalizer {
     private var mean: [Float] = []
     private var scale: [Float] = []
     private var shift: [Float] = []
-    private var slope: [Float] = []
     private var coefficients: [Float] = []
 
     package init() {}
@@ -75,62 +74,6 @@ package final class Normalizer {
         nc_normalize(
             x, residual, y.baseAddress, y.count / channels, channels, coefficients, coefficients + channels,
             coefficients + 2 * channels, norm.clamp.floor, norm.clamp.ceiling)
-    }
-
-    /// Mean and 1/√(variance + ε) of each group of a map.
-    private func groupStatistics(
-        _ norm: GroupNormStep, _ x: UnsafePointer<Float>, positions: Int
-    ) -> [(center: Double, factor: Double)] {
-        let channels = norm.gamma.count
-        resize(channels)
-        nc_channel_moments(x, positions, channels, &means, &squares, &scratch)
-        let perGroup = channels / norm.groups
-        return stride(from: 0, to: channels, by: perGroup).map { start in
-            var (center, factor) = (0.0, 0.0)
-            means.withUnsafeBufferPointer { means in
-                squares.withUnsafeBufferPointer { squares in
-                    nc_group_moments(
-                        means.baseAddress.map { $0 + start }, squares.baseAddress.map { $0 + start },
-                        positions,
-                        perGroup, norm.epsilon, &center, &factor)
-                }
-            }
-            return (center, factor)
-        }
-    }
-
-    /// The way back through group normalization of a map x: dx is added to, and so are the sums for gamma and beta.
-    ///
-    /// With x̂ = (x − m)/s and dx̂ = γ·dy, dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂))/s over a group; the statistics are
-    /// taken again, which costs less than to keep them apart. `dx` is nil if it is not needed.
-    package func groupNormGradient(
-        _ norm: GroupNormStep, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-        _ dx: UnsafeMutablePointer<Float>?, positions: Int, dgamma: UnsafeMutablePointer<Float>?,
-        dbeta: UnsafeMutablePointer<Float>?
-    ) {
-        let channels = norm.gamma.count
-        let perGroup = channels / norm.groups
-        let statistics = groupStatistics(norm, x, positions: positions)
-        for channel in 0..<channels { mean[channel] = Float(statistics[channel / perGroup].center) }
-        nc_gradient_sums(x, dy, positions, channels, mean, &means, &squares, &scratch)
-        for (group, (_, factor)) in statistics.enumerated() {
-            let members = group * perGroup..<(group + 1) * perGroup
-            let count = Double(positions * perGroup)
-            var (plain, product) = (0.0, 0.0)
-            for channel in members {
-                dgamma?[channel] += Float(squares[channel] * factor)
-                dbeta?[channel] += Float(means[channel])
-                plain += Double(norm.gamma[channel]) * means[channel] / count
-                product += Double(norm.gamma[channel]) * squares[channel] * factor / count
-            }
-            for channel in members {
-                scale[channel] = Float(Double(norm.gamma[channel]) * factor)
-                slope[channel] = Float(-product * factor * factor)
-                shift[channel] = Float(-plain * factor)
-            }
-        }
-        guard let dx else { return }
-        nc_add_norm_gradient(x, dy, dx, positions, channels, mean, scale, slope, shift)
     }
 
     /// x·scale + shift per channel.
@@ -181,7 +124,6 @@ package final class Normalizer {
         mean = [Float](repeating: 0, count: channels)
         scale = mean
         shift = mean
-        slope = mean
         coefficients = [Float](repeating: 0, count: 3 * channels)
     }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Reports
+import Tensors
 
 /// The folder of an experiment: the networks that were made, and the results so far.
 struct ExperimentFolder {
@@ -39,10 +40,15 @@ struct ExperimentFolder {
         var (a, b) = (found, wanted)
         (a.cells, a.arms, a.batchSizes) = ([], [], [])
         (b.cells, b.arms, b.batchSizes) = ([], [], [])
+        // One of them may have had no arms that read a source.
+        let inputs = [a, b].compactMap(\.inputs).max { $0.count < $1.count }
+        let names = Set(a.inputs?.map(\.name) ?? []).intersection(b.inputs?.map(\.name) ?? [])
+        a.inputs = a.inputs?.filter { names.contains($0.name) }
+        b.inputs = b.inputs?.filter { names.contains($0.name) }
         guard a == b else {
             throw ExperimentFailure.otherExperiment(path: results, differs: Self.difference(a, b))
         }
-        (found.arms, found.batchSizes) = (wanted.arms, wanted.batchSizes)
+        (found.arms, found.batchSizes, found.inputs) = (wanted.arms, wanted.batchSizes, inputs)
         return found
     }
 
@@ -60,12 +66,8 @@ struct ExperimentFolder {
         func says(_ name: String, _ found: some Equatable, _ expected: some Equatable) -> String? {
             "\(found)" == "\(expected)" ? nil : "\(name) is \(found) there and \(expected) here"
         }
-        let names = ((a.inputs ?? []) + (b.inputs ?? [])).map(\.name)
-        let inputs = names.lazy.compactMap { name in
-            func checksum(_ report: ExperimentReport) -> String {
-                report.inputs?.first { $0.name == name }?.value ?? "none"
-            }
-            return says("the checksum of \(name)", checksum(a), checksum(b))
+        let inputs = zip(a.inputs ?? [], b.inputs ?? []).lazy.compactMap {
+            says("the checksum of \($0.name)", $0.value, $1.value)
         }.first
         let settings = zip(a.settings, b.settings).lazy.compactMap { says($0.name, $0.value, $1.value) }.first
         return says("the version", a.version, b.version) ?? says("the network", a.model, b.model)
@@ -91,6 +93,8 @@ package enum ExperimentFailure: Error, Equatable, CustomStringConvertible {
     case otherExperiment(path: String, differs: String)
     /// Arms that need images that are not given.
     case noSource(arms: [String])
+    /// Images for a calibration of another shape than the training images.
+    case otherShape(file: String, found: Shape, expected: Shape)
 
     /// One line for people.
     package var description: String {
@@ -100,6 +104,8 @@ package enum ExperimentFailure: Error, Equatable, CustomStringConvertible {
             "\(path): the results of another experiment: \(differs); give another --output"
         case .noSource(let arms):
             "\(arms.joined(separator: ", ")): needs images like those that the network was trained on; give --source IMAGES"
+        case .otherShape(let file, let found, let expected):
+            "\(file): images of \(found), expected \(expected) as the training images"
         }
     }
 }

@@ -47,6 +47,10 @@ package struct ExperimentRun {
         guard options.source != nil || !options.arms.contains(where: \.readsSource) else {
             throw ExperimentFailure.noSource(arms: options.arms.filter(\.readsSource).map(\.description))
         }
+        if let source = options.source, source.shape != training.shape {
+            throw ExperimentFailure.otherShape(
+                file: source.file, found: source.shape, expected: training.shape)
+        }
         (self.model, self.training, self.validation, self.options) = (model, training, validation, options)
         (self.folder, self.progress) = (try ExperimentFolder(folder), progress)
     }

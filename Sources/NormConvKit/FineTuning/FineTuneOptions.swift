@@ -115,7 +115,7 @@ public struct FineTuneOptions: Sendable {
     }
     /// Threads; the result does not depend on it.
     public var workers = ProcessInfo.processInfo.activeProcessorCount
-    /// A quarter of the images that are computed at once, at most; nil for as many as fit. Not with `BatchNorms.train`.
+    /// Images that are computed at once, at most; nil for as many as fit. Not with `BatchNorms.train`.
     public var imagesAtOnce: Int?
 
     /// How classes count.

@@ -40,7 +40,9 @@ package enum AugmentationRule: String, Sendable, CaseIterable {
         case .none: return .none
         case .imagenet: return .imageNet(size)
         case .cifar, .mirror:
-            let margin = max(split.height / 8, 1)
+            // Less than the shorter side: something of the image is left.
+            let side = min(size.height, size.width)
+            let margin = min(max(side / 8, 1), side - 1)
             return Augmentation(crop: .padded(margin: margin, isMirrored: self == .mirror), flips: true)
         case .bit:
             let original = try split.originalSize()

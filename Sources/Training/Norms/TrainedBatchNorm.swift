@@ -3,8 +3,8 @@ import Inference
 import Networks
 import Tensors
 
-/// A batch norm whose gamma and beta are trained: how it takes one image's map forwards and back. Written only while no
-/// worker runs or all of them wait.
+/// A batch norm whose gamma and beta are trained: how a team takes a turn's maps forwards and back. Written only while no
+/// thread runs or all of them wait.
 final class TrainedBatchNorm: @unchecked Sendable {
     let norm: BatchNorm
     /// Where the norm stands in the network.
