@@ -141,6 +141,20 @@ def test_filters_of_little_variance_are_trained_at_the_pace_of_others(kind: str,
     assert slopes.isfinite().all() and slopes[:2].max() < 10 * slopes[2:].max()
 
 
+@pytest.mark.parametrize("kind", ["bit", "timm", "paper"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_filters_of_zeros_stay_zeros_in_every_precision(kind: str, dtype: torch.dtype) -> None:
+    from normconv._torch import WeightStandardization
+
+    kernel = torch.randn(3, 2, 3, 3).to(dtype)
+    kernel[1] = 0
+    standardized = WeightStandardization(kind)(kernel)
+    assert standardized.dtype == dtype and not standardized[1].any()
+    expected = WeightStandardization(kind)(kernel.double())
+    # Half a unit in the last place of bfloat16, for values below 4.
+    assert torch.allclose(standardized.double(), expected, rtol=0, atol=2**-7)
+
+
 def test_modes_types_hooks_and_gradients_are_kept(network: nn.Module) -> None:
     network = copy.deepcopy(network).double().train()
     network.layer1.eval()

@@ -49,13 +49,15 @@ class WeightStandardization(nn.Module):
         return cls(kind, variance.sqrt().to(standardized))
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        variance, mean = self._moments(weight, self.kind)
+        # In 16 bits means lose digits; in float16 epsilon is 0, and a filter of zeros would be 0/0.
+        kernel = weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
+        variance, mean = self._moments(kernel, self.kind)
         if self.kind == "paper":
             # A root of 0 has no gradient.
             deviation = variance.clamp(min=1e-30).sqrt() + 1e-5
         else:
             deviation = (variance + (1e-6 if self.kind == "timm" else 1e-10)).sqrt()
-        standardized = (weight - mean) / deviation
+        standardized = ((kernel - mean) / deviation).to(weight.dtype)
         return standardized if self.gain is None else standardized * self.gain
 
     def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
