@@ -53,6 +53,12 @@ package struct FineTuneReport: Codable, Sendable, Equatable {
     /// Seconds of the training, in all sittings.
     package var seconds = 0.0
 
+    /// Whether the network that keeps its head had a higher top-1 on the validation images before the training.
+    package var isWorse: Bool {
+        guard let kept, let before = rounds.first, !newHead else { return false }
+        return rounds[kept].top1 < before.top1
+    }
+
     /// How it was trained.
     package struct Settings: Codable, Sendable, Equatable {
         package var batch: Int

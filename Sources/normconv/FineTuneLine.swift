@@ -5,6 +5,7 @@ import Synchronization
 final class FineTuneLine: Sendable {
     private let isOn: Bool
     private let progress: Mutex<ProgressLine?>
+    private let start = ContinuousClock.now
 
     init(isOn: Bool) {
         self.isOn = isOn
@@ -16,21 +17,27 @@ final class FineTuneLine: Sendable {
         guard isOn else { return }
         switch event {
         case .searching(let trial, let count):
-            line("learning rate", total: count).reach(trial - 1, of: count)
-        case .training(let images, let total, let loss, let before):
-            let line = line("training, loss \(Formatting.fixed(loss, digits: 3))", total: total)
-            line.exclude(before)
-            line.reach(images, of: total)
+            guard Terminal.showsProgress else { return }
+            Terminal.progress(
+                ProgressText(
+                    "learning rate", stage: "trial", done: trial - 1, of: count,
+                    share: Double(trial - 1) / Double(max(count, 1)),
+                    seconds: (ContinuousClock.now - start) / .seconds(1)))
+        case .training(let images, let total, let loss, _):
+            line("training, loss \(Formatting.fixed(loss, digits: 3))", from: images, total: total)
+                .reach(images, of: total)
         case .evaluated:
             finish()
             if let round = report.rounds.last { Terminal.note(round.line) }
         }
     }
 
-    private func line(_ title: String, total: Int) -> ProgressLine {
+    /// The current line. A new one measures the rate from now on, `from` images.
+    private func line(_ title: String, from images: Int, total: Int) -> ProgressLine {
         progress.withLock { progress in
             if let progress { return progress.titled(title) }
             let new = ProgressLine(title, total: total, isOn: isOn)
+            new.exclude(images)
             progress = new
             return new
         }
@@ -38,10 +45,8 @@ final class FineTuneLine: Sendable {
 
     /// Clears the line.
     func finish() {
-        progress.withLock { progress in
-            progress?.finish()
-            progress = nil
-        }
+        progress.withLock { $0 = nil }
+        if isOn { Terminal.endLine() }
     }
 }
 
@@ -89,6 +94,9 @@ extension FineTuneReport {
                     + (newHead ? "" : "\(Formatting.percent(rounds[0].top1)) before, ")
                     + "\(Formatting.percent(round.top1)) after \(Formatting.counted(round.step, "step"))"
             )
+        }
+        if isWorse {
+            lines.append("  lower than before: try a lower --lr; the old network is the better one")
         }
         if let output { lines.append("Wrote \(output)") }
         return lines

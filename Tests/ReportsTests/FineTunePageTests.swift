@@ -22,6 +22,21 @@ struct FineTunePageTests {
         }
     }
 
+    @Test(
+        "A network that keeps its head is worse where its top-1 was higher before; one with a new head is not"
+    )
+    func worse() {
+        var report = FineTuneReport.sample()
+        report.newHead = false
+        #expect(!report.isWorse)
+        report.rounds[0].top1 = 0.9
+        #expect(report.isWorse)
+        report.newHead = true
+        #expect(!report.isWorse)
+        (report.newHead, report.kept) = (false, nil)
+        #expect(!report.isWorse)
+    }
+
     @Test("is well-formed, escapes names, needs nothing from elsewhere, and says the JSON's figures")
     func figures() throws {
         let content = try content(.sample())
