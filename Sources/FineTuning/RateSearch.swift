@@ -1,5 +1,5 @@
-/// A short search for the learning rate: each rate trains for a few steps from the start, and the loss on images that
-/// were held out tells them apart.
+/// A search for the learning rate: each rate trains from the start, and the loss on images that were held out tells them
+/// apart.
 package struct RateSearch: Sendable {
     /// What a rate reached.
     package struct Trial: Sendable, Codable, Equatable {
@@ -11,76 +11,67 @@ package struct RateSearch: Sendable {
         package init(rate: Double, loss: Double?) { (self.rate, self.loss) = (rate, loss) }
     }
 
-    /// The rates, smallest first.
+    /// The rates, smallest first, a factor of about 3 apart.
     package let rates: [Double]
-    /// Steps of each.
-    package let steps: Int
+    /// The rates that are always tried.
+    package let first: ArraySlice<Double>
 
-    /// Rates for SGD, a factor of about 3 apart.
-    static let grid = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1]
-    /// The rates that follow on either side, where the best is at an end.
-    static let (below, above) = ([3e-5, 1e-5, 3e-6], [0.3, 1, 3])
-
-    private let below: [Double]
-    private let above: [Double]
-
-    /// For a training with these options: a tenth of its steps, from 12 to 60, at seven rates a factor of 3 apart, and at up to
-    /// three more at either end.
-    package init(_ options: FineTuningOptions) {
-        steps = min(max(options.steps / 10, 12), 60, max(options.steps, 1))
+    /// For an optimizer: from 3e-6 to 3 with SGD, beginning with 0.003, 0.01 and 0.03; a tenth of these with AdamW.
+    package init(_ optimizer: FineTuneOptimizer) {
         let unit =
-            switch options.optimizer {
+            switch optimizer {
             case .sgd: 1.0
             case .adamw: 10.0
             }
-        rates = Self.grid.map { $0 / unit }
-        (below, above) = (Self.below.map { $0 / unit }, Self.above.map { $0 / unit })
+        rates = [3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3].map { $0 / unit }
+        first = rates[6...8]
     }
 
-    /// Tries rates from the smallest on, until two in a row are worse than the best so far; then `further`. Returns the trials by
-    /// rate.
-    package func run(
-        _ trial: (_ rate: Double, _ steps: Int) throws -> Double?
-    ) rethrows -> [Trial] {
-        var trials: [Trial] = []
-        var worse = 0
-        for rate in rates {
-            let loss = try trial(rate, steps).flatMap { $0.isFinite ? $0 : nil }
-            let best = trials.compactMap(\.loss).min()
-            trials.append(Trial(rate: rate, loss: loss))
-            worse = best.map { (loss ?? .infinity) > $0 } == true ? worse + 1 : 0
-            if worse == 2 { break }
+    /// Steps of a short trial, for a training of `steps`: a fifth of them, from 20 to 120.
+    package static func shortSteps(of steps: Int) -> Int { min(max(steps / 5, 20), 120, max(steps, 1)) }
+
+    /// Tries three rates, then the next one at the end with the lowest loss, until that is not at an end. Where no loss is finite,
+    /// the lower end is next.
+    ///
+    /// - Parameter losses: trains at each of some rates, which may be done at once, and returns their losses.
+    /// - Returns: the trials by rate.
+    package func run(_ losses: (_ rates: [Double]) throws -> [Double?]) rethrows -> [Trial] {
+        func tried(_ rates: [Double]) throws -> [Trial] {
+            zip(rates, try losses(rates)).map { rate, loss in
+                Trial(rate: rate, loss: loss.flatMap { $0.isFinite ? $0 : nil })
+            }
         }
-        return try further(trials) { try trial($0, steps) }
-    }
-
-    /// While the lowest loss is at an end, tries the next rate there. Where no loss is finite, that is the lower end. The trials
-    /// are in the order of their rates, before and after.
-    package func further(_ trials: [Trial], _ trial: (_ rate: Double) throws -> Double?) rethrows -> [Trial] {
-        var trials = trials
-        while let rate = next(trials) {
-            let found = Trial(rate: rate, loss: try trial(rate).flatMap { $0.isFinite ? $0 : nil })
-            trials.insert(found, at: trials.firstIndex { $0.rate > rate } ?? trials.count)
+        var span = first
+        var trials = try tried(Array(span))
+        while true {
+            // Of equals the lowest rate is the best.
+            let best = trials.indices.min { trials[$0].lossOrInfinity < trials[$1].lossOrInfinity } ?? 0
+            if best == 0, span.startIndex > 0 {
+                span = rates[(span.startIndex - 1)..<span.endIndex]
+                trials.insert(contentsOf: try tried([span[span.startIndex]]), at: 0)
+            } else if best == trials.count - 1, span.endIndex < rates.count {
+                span = rates[span.startIndex...span.endIndex]
+                trials += try tried([span[span.endIndex - 1]])
+            } else {
+                return trials
+            }
         }
-        return trials
     }
 
-    /// The rate that is still to be tried; nil where the lowest loss is within the rates that were, or no more are there.
-    private func next(_ trials: [Trial]) -> Double? {
-        guard let first = trials.first, let last = trials.last else { return nil }
-        let least = trials.compactMap(\.loss).min()
-        // Of equals the lowest rate is the best.
-        let best = trials.first { $0.loss == least } ?? first
-        if best.rate == first.rate { return below.first { $0 < first.rate } }
-        if best.rate == last.rate { return above.first { $0 > last.rate } }
-        return nil
+    /// The rate with the lowest loss, the lowest of equals; nil where no loss is finite.
+    package static func best(_ trials: [Trial]) -> Double? {
+        trials.filter { $0.loss != nil }.min { $0.lossOrInfinity < $1.lossOrInfinity }?.rate
     }
 
-    /// The lowest rate that takes the loss nine tenths as far down as the best one, for a short training overrates high rates:
-    /// a long one goes as far with lower ones. Nil where no loss is below `start`.
-    package static func best(_ trials: [Trial], start: Double) -> Double? {
-        let losses = trials.compactMap { trial in trial.loss.map { (trial.rate, $0) } }
-        guard let least = losses.map(\.1).min(), least < start else { return nil }
-        return losses.filter { $0.1 <= least + 0.1 * (start - least) }.map(\.0).min()
+    /// For short trials: the lowest rate that takes the loss nine tenths as far down as the best one, for a short training
+    /// overrates high rates, and a long one goes as far with lower ones. Nil where no loss is below `start`.
+    package static func cautious(_ trials: [Trial], start: Double) -> Double? {
+        let least = trials.map(\.lossOrInfinity).min() ?? .infinity
+        guard least < start else { return nil }
+        return trials.first { $0.lossOrInfinity <= least + 0.1 * (start - least) }?.rate
     }
+}
+
+extension RateSearch.Trial {
+    fileprivate var lossOrInfinity: Double { loss ?? .infinity }
 }

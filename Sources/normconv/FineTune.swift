@@ -110,6 +110,11 @@ struct FineTune: AsyncParsableCommand {
         try files.check(inputs)
         let job = try job()
         try job.check(file)
+        if job.losesFittingHead, !outputOptions.quiet {
+            Terminal.note(
+                "note: the network's head has as many outputs as there are classes. It is replaced by a new one; --keep-head trains it."
+            )
+        }
         let (model, report) = try await train(job, files)
         var written = report
         written.output = output
@@ -154,9 +159,7 @@ struct FineTune: AsyncParsableCommand {
             return try await computing {
                 var run = try FineTuneRun(job, stateFile: stateFile) { event, report in
                     line.show(event, report)
-                    if case .evaluated = event {
-                        try files.write(report, isFirst: report.rounds.count == 1)
-                    }
+                    if case .evaluated = event { try files.update(report) { line.warn($0) } }
                 }
                 return try run.run()
             }

@@ -18,6 +18,13 @@ struct FineTuneFiles: Sendable {
         }
     }
 
+    /// Writes the report so far. Only the first time has to succeed: `warn` is told of a disk that is full later, which does not
+    /// end the training.
+    func update(_ report: FineTuneReport, warn: (any Error) -> Void) throws {
+        let isFirst = report.rounds.count == 1
+        do { try write(report, isFirst: isFirst) } catch  where !isFirst { warn(error) }
+    }
+
     /// Writes the report so far; the first time only where there is no file, or files may be replaced.
     func write(_ report: FineTuneReport, isFirst: Bool) throws {
         let overwrites = overwrites || !isFirst

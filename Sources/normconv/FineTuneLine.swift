@@ -29,7 +29,15 @@ final class FineTuneLine: Sendable {
         case .evaluated:
             finish()
             if let round = report.rounds.last { Terminal.note(round.line) }
+        case .notWritten(_, let reason): warn(reason)
         }
+    }
+
+    /// A file that could not be written; the training goes on.
+    func warn(_ error: Any) {
+        guard isOn else { return }
+        Terminal.endLine()
+        Terminal.note("warning: \(error); the training goes on")
     }
 
     /// The current line. A new one measures the rate from now on, `from` images.

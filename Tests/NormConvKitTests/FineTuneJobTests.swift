@@ -62,13 +62,41 @@ struct FineTuneJobTests {
         }
     }
 
+    @Test("A state that cannot be written is an error the first time; later the training goes on")
+    func unwritable() throws {
+        try TestFiles.withTemporaryFolder { folder in
+            let whole = try trained(job { $0.keeps = .last })
+            let inner = folder + "/inner"
+            var unwritten: [String] = []
+            func run(removingAt round: Int) throws -> FineTuneRun {
+                try FileManager.default.createDirectory(atPath: inner, withIntermediateDirectories: true)
+                return try FineTuneRun(job { $0.keeps = .last }, stateFile: inner + "/state") {
+                    event, report in
+                    if case .evaluated = event, report.rounds.count == round {
+                        try FileManager.default.removeItem(atPath: inner)
+                    }
+                    if case .notWritten(let file, let reason) = event {
+                        unwritten.append(file)
+                        #expect(reason.contains(file))
+                    }
+                }
+            }
+            var later = try run(removingAt: 3)
+            #expect(try later.run().model.replacements == whole.model.replacements)
+            #expect(!unwritten.isEmpty && unwritten.allSatisfy { $0 == inner + "/state" })
+            var first = try run(removingAt: 1)
+            #expect(throws: (any Error).self) { try first.run() }
+        }
+    }
+
     @Test("A new head has zeros and an output for each class; the rest is the network's")
     func newHead() throws {
         let job = try job()
         let head = try #require(job.model.network.classifierHead)
         #expect(job.classes == 10 && head.outputs == 10)
         #expect(job.model.replacements[head.kernel]?.values.allSatisfy { $0 == 0 } == true)
-        #expect(try self.job { $0.keepsHead = true }.model.replacements.isEmpty)
+        let kept = try self.job { $0.keepsHead = true }
+        #expect(kept.model.replacements.isEmpty && !kept.losesFittingHead && job.losesFittingHead)
     }
 
     @Test("Balanced classes count the same: images / (classes · images of the class)")

@@ -41,6 +41,7 @@ struct FineTuneLibraryTests {
                 #expect(total == 80 && loss > 0 && before == 0)
                 images.append(done)
             case .evaluated(let step, _, let top1): evaluated.append((step, top1))
+            case .notWritten: Issue.record("There is no state.")
             }
         }
         let tuned = try await result

@@ -16,7 +16,7 @@ package struct ExperimentRun {
     private let validation: Split
     private let options: ExperimentOptions
     private let folder: ExperimentFolder
-    private let progress: (ExperimentProgress, ExperimentReport) throws -> Void
+    private let progress: @Sendable (ExperimentProgress) -> Void
 
     /// - Parameters:
     ///   - model: the network with batch norms.
@@ -24,11 +24,11 @@ package struct ExperimentRun {
     ///   - validation: labelled images that are looked at once for each training, at its end.
     ///   - options: what is trained.
     ///   - folder: where networks and results are kept.
-    ///   - progress: is told what is being done, and the report so far.
+    ///   - progress: is told what is being done, on any thread.
     package init(
         _ model: Model, on training: Split, testing validation: Split, options: ExperimentOptions,
         folder: String,
-        progress: @escaping (ExperimentProgress, ExperimentReport) throws -> Void = { _, _ in }
+        progress: @escaping @Sendable (ExperimentProgress) -> Void = { _ in }
     ) throws {
         guard
             model.network.nodes.contains(where: { if case .batchNorm = $0.operation { true } else { false } })
@@ -61,26 +61,31 @@ package struct ExperimentRun {
         var report = try folder.report(like: report(first))
         // Before any network: those in the folder are of these settings then.
         try folder.write(report, command: options.command)
-        for (place, arm) in options.arms.enumerated() {
+        for arm in options.arms {
             let missing = options.batchSizes.filter { report.cell("\(arm)", $0) == nil }
             if missing.isEmpty { continue }
-            let start = try await network(of: arm, report, place)
+            let start = try await network(of: arm, done: report.cells.count)
             for batch in missing {
-                let done = report.cells.count
-                let said = { [progress] (stage: ExperimentProgress.Stage) in
-                    try progress(
-                        ExperimentProgress(
-                            arm: "\(arm)", batchSize: batch, stage: stage, done: done,
-                            of: options.arms.count * options.batchSizes.count), report)
-                }
-                let cell = try cell(arm, start, batch, said)
+                let told = told(arm, batch, done: report.cells.count)
+                let cell = try cell(arm, start, batch, told)
                 report.cells.append(cell)
                 try folder.write(report, command: options.command)
-                try said(.done(cell))
+                told(.done(cell))
             }
         }
         try folder.write(report, command: options.command)
         return report
+    }
+
+    /// What tells the progress of an arm at a batch size, or of its network.
+    private func told(
+        _ arm: ExperimentArm, _ batch: Int?, done: Int
+    ) -> @Sendable (ExperimentProgress.Stage) -> Void {
+        let (progress, count) = (progress, options.arms.count * options.batchSizes.count)
+        return { stage in
+            progress(
+                ExperimentProgress(arm: "\(arm)", batchSize: batch, stage: stage, done: done, of: count))
+        }
     }
 
     private func report(_ job: FineTuneJob) throws -> ExperimentReport {
@@ -93,11 +98,8 @@ package struct ExperimentRun {
             .init("augmentation", options.augmentation.description),
             .init("preprocessing", job.training.preprocessing.description), .init("seed", "\(training.seed)"),
         ]
-        let rates = RateSearch(training).rates
-        settings.append(
-            .init(
-                "learning rates",
-                "\(rates[0].short)…\(rates[rates.count - 1].short), further where the best is at an end"))
+        let rates = RateSearch(training.optimizer).first.map(\.short).joined(separator: ", ")
+        settings.append(.init("learning rates", "\(rates), further where the best is at an end"))
         if training.optimizer == .sgd { settings.insert(.init("momentum", "\(training.momentum)"), at: 1) }
         let file = try naming(model.path) { try Digest.files(model.checkpoint.files) }
         var report = ExperimentReport(
@@ -121,24 +123,23 @@ package struct ExperimentRun {
 
     /// The network that an arm begins with: from the folder, if it was made before.
     private func network(
-        of arm: ExperimentArm, _ report: ExperimentReport, _ place: Int
+        of arm: ExperimentArm, done: Int
     ) async throws -> Model {
         let conversion = arm.conversionOptions(groups: options.groups)
         if conversion == nil, !arm.isRefreshed { return model }
         let file = folder.network(arm, like: model.path)
         if !FileManager.default.fileExists(atPath: file) {
-            let told = ExperimentProgress(
-                arm: "\(arm)", batchSize: nil, stage: .converting, done: report.cells.count,
-                of: options.arms.count * options.batchSizes.count)
-            try progress(told, report)
-            try await converted(arm, conversion).write(to: file)
+            let told = told(arm, nil, done: done)
+            told(.converting)
+            try await converted(arm, conversion, told).write(to: file)
         }
         return try Model(path: file, architecture: options.architecture)
     }
 
     /// The conversion of an arm. Images are used without their labels.
     private func converted(
-        _ arm: ExperimentArm, _ conversion: ConversionOptions?
+        _ arm: ExperimentArm, _ conversion: ConversionOptions?,
+        _ told: @escaping @Sendable (ExperimentProgress.Stage) -> Void
     ) async throws -> Conversion {
         var network = model
         if arm.isRefreshed {
@@ -156,7 +157,7 @@ package struct ExperimentRun {
         guard let images = arm.readsSource ? options.source : arm.isCalibrated ? training : nil else {
             return made
         }
-        return try await made.calibrated(on: images, options: options.calibration)
+        return try await made.calibrated(on: images, options: options.calibration) { told(.calibrating($0)) }
     }
 
     private func job(_ network: Model, arm: ExperimentArm, batch: Int) throws -> FineTuneJob {
@@ -171,9 +172,12 @@ package struct ExperimentRun {
 
     // MARK: Cells
 
+    /// Trainings of a rate that is tried.
+    private static let folds = 2
+
     private func cell(
         _ arm: ExperimentArm, _ network: Model, _ batch: Int,
-        _ said: (ExperimentProgress.Stage) throws -> Void
+        _ told: @escaping @Sendable (ExperimentProgress.Stage) -> Void
     ) throws -> ExperimentReport.Cell {
         let start = ContinuousClock.now
         func cell(_ obstacle: String?) -> ExperimentReport.Cell {
@@ -187,55 +191,63 @@ package struct ExperimentRun {
         {
             return cell("a batch of one image has no variance in some norms")
         }
-        try said(.searching)
-        let trials = try trials(job)
-        let best = trials.filter { $0.loss != nil }.min { ($0.loss ?? 0) < ($1.loss ?? 0) }
-        guard let rate = best?.rate else { return cell("the training diverges at every learning rate") }
-        try said(.training)
-        let results = try errors(job, rate: rate)
+        let search = RateSearch(job.options.training.optimizer)
+        let work = CellWork(
+            steps: (search.first.count * Self.folds + options.seeds) * job.options.training.steps, show: told)
+        let trials = try trials(job, search, work)
+        guard let rate = RateSearch.best(trials) else {
+            return cell("the training diverges at every learning rate")
+        }
+        work.train()
+        let results = try errors(job, rate: rate, work)
         var cell = cell(nil)
-        (cell.learningRate, cell.trials) = (rate, trials)
+        (cell.learningRate, cell.trials) = (rate, trials.map { .init(rate: $0.rate, loss: $0.loss) })
         cell.errors = results.map { $0 ?? 1 - 1 / Double(job.classes) }
         cell.diverged = results.count { $0 == nil }
         return cell
     }
 
-    /// Short trainings of a quarter of the budget at each rate, whose loss on training images that were held out is
-    /// compared. Several at once, each on one thread. Where the best is the lowest or highest, the next one there follows.
-    private func trials(_ job: FineTuneJob) throws -> [FineTuneReport.Trial] {
+    /// Trainings at several rates, as long as those of the table: shorter ones overrate high rates. Each rate trains twice; the mean
+    /// loss on the training images that were held out, a quarter each time, is compared. Several trainings at once, each on one
+    /// thread.
+    private func trials(
+        _ job: FineTuneJob, _ search: RateSearch, _ work: CellWork
+    ) throws -> [RateSearch.Trial] {
         let order = job.training.order(epoch: -1)
-        let heldOut = Array(order.prefix(min(256, order.count / 4)))
-        let others = Array(order.dropFirst(heldOut.count))
-        let steps = max(job.options.training.steps / 4, min(job.options.training.steps, 8))
-        let batches = job.batches(from: 0, to: steps, of: others)
-        let search = RateSearch(job.options.training)
-        @Sendable func loss(_ rate: Double) throws -> Double? {
-            var options = job.options.training
-            (options.learningRate, options.steps) = (rate, steps)
-            guard let tuner = try Self.trained(job, options, batches) else { return nil }
-            let tensors = tuner.tensors
-            return tensors.areFinite ? try job.loss(tensors, on: heldOut) : nil
+        let count = min(256, order.count / 4)
+        let folds = (0..<Self.folds).map { fold in
+            let held = order[fold * count..<(fold + 1) * count]
+            let others = order[..<held.startIndex] + order[held.endIndex...]
+            let batches = job.batches(from: 0, to: job.options.training.steps, of: Array(others))
+            return (held: Array(held), batches: batches)
         }
-        let losses = Mutex([Double?](repeating: nil, count: search.rates.count))
-        try inParallel(
-            search.rates.count, threads: options.workers, worker: { _ in },
-            body: { _, place in
-                let loss = try loss(search.rates[place])
-                if loss?.isFinite == true { losses.withLock { $0[place] = loss } }
-            })
-        let trials = zip(search.rates, losses.withLock(\.self)).map { RateSearch.Trial(rate: $0, loss: $1) }
-        let all = Mutex(trials)
-        try inParallel(
-            1, threads: 1, worker: { _ in },
-            body: { _, _ in
-                let further = try search.further(trials, loss)
-                all.withLock { $0 = further }
-            })
-        return all.withLock(\.self).map { .init(rate: $0.rate, loss: $0.loss) }
+        return try search.run { rates in
+            if rates.count < search.first.count {
+                work.add(steps: rates.count * folds.count * job.options.training.steps)
+            }
+            let losses = Mutex([Double?](repeating: nil, count: rates.count * folds.count))
+            try inParallel(
+                rates.count * folds.count, threads: options.workers, worker: { _ in },
+                body: { _, place in
+                    let fold = folds[place % folds.count]
+                    var tuning = job.options.training
+                    tuning.learningRate = rates[place / folds.count]
+                    guard let tensors = try Self.trained(job, tuning, fold.batches, work)?.tensors,
+                        tensors.areFinite
+                    else { return }
+                    let loss = try job.loss(tensors, on: fold.held)
+                    losses.withLock { $0[place] = loss }
+                })
+            let all = losses.withLock(\.self)
+            return rates.indices.map { rate in
+                let own = all[rate * folds.count..<(rate + 1) * folds.count].compactMap(\.self)
+                return own.count == folds.count ? own.reduce(0, +) / Double(folds.count) : nil
+            }
+        }
     }
 
     /// The test error of each seed; nil where the training diverged.
-    private func errors(_ job: FineTuneJob, rate: Double) throws -> [Double?] {
+    private func errors(_ job: FineTuneJob, rate: Double, _ work: CellWork) throws -> [Double?] {
         let results = Mutex([Double?](repeating: nil, count: options.seeds))
         let validation = validation
         try inParallel(
@@ -246,7 +258,7 @@ package struct ExperimentRun {
                 tuning.training.seed &+= UInt64(seed)
                 let own = try job.with(tuning)
                 let batches = own.batches(from: 0, to: tuning.training.steps)
-                guard let tuner = try Self.trained(own, tuning.training, batches) else { return }
+                guard let tuner = try Self.trained(own, tuning.training, batches, work) else { return }
                 let tensors = tuner.tensors
                 guard tensors.areFinite else { return }
                 let scores = try own.scores(tensors, on: validation)
@@ -257,7 +269,8 @@ package struct ExperimentRun {
 
     /// Trains; nil where the loss is not finite at some step.
     private static func trained(
-        _ job: FineTuneJob, _ options: FineTuningOptions, _ batches: [(epoch: Int, images: [Int])]
+        _ job: FineTuneJob, _ options: FineTuningOptions, _ batches: [(epoch: Int, images: [Int])],
+        _ work: CellWork
     ) throws -> FineTuner? {
         let tuner = try job.tuner(options)
         let loader = BatchLoader(job.training, batches: batches, threads: 1, ahead: 2)
@@ -265,28 +278,8 @@ package struct ExperimentRun {
             try Cancellation.check()
             let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
             guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
+            work.step()
         }
         return tuner
-    }
-}
-
-/// What an experiment is doing.
-package struct ExperimentProgress: Sendable {
-    /// The arm.
-    package var arm: String
-    /// The batch size; nil where the arm's network is made.
-    package var batchSize: Int?
-    /// What is done with it.
-    package var stage: Stage
-    /// Cells that are done, and all.
-    package var done: Int
-    package var of: Int
-
-    /// What is done.
-    package enum Stage: Sendable {
-        case converting
-        case searching
-        case training
-        case done(ExperimentReport.Cell)
     }
 }

@@ -20,6 +20,8 @@ package struct FineTuneJob: Sendable {
     let classWeights: [Double]?
     let standardized: (names: Set<String>, epsilon: Double)
     let classes: Int
+    /// Whether a new head takes the place of one with as many outputs.
+    package let losesFittingHead: Bool
 
     /// Checks that network, images and options fit one another.
     package init(
@@ -62,6 +64,8 @@ package struct FineTuneJob: Sendable {
                 }
             }
         }
+        losesFittingHead =
+            !options.keepsHead && (try? model.outputCount(imageShape: drawn.shape)) == classes
         (self.model, self.training, self.validation) = (ready, drawn, validation)
         (self.options, self.labels) = (options, labels)
         let hasBatchNorms = ready.network.nodes.contains { $0.operation.isBatchNorm }
@@ -102,6 +106,7 @@ package struct FineTuneJob: Sendable {
     private init(_ job: FineTuneJob, _ options: FineTuneOptions) throws {
         (model, validation, labels) = (job.model, job.validation, job.labels)
         (frozen, classWeights, classes) = (job.frozen, job.classWeights, job.classes)
+        losesFittingHead = job.losesFittingHead
         (standardized, self.options) = (job.standardized, options)
         training = try TrainingSplit(
             job.training.split, augmentation: job.training.augmentation,

@@ -15,6 +15,8 @@ package struct FineTuneRun {
     private var before = 0
     private var report: FineTuneReport
     private var best: [String: Tensor]?
+    /// Whether a state was written.
+    private var hasState = false
     private var clock = ContinuousClock.now
 
     /// - Parameters:
@@ -139,10 +141,16 @@ package struct FineTuneRun {
     }
 
     /// Not after a Ctrl-C, between two rounds: a training that goes on has the same rounds as one that was never stopped.
-    private func writeState(_ tuner: FineTuner) throws {
+    /// Only the first state has to be written: a disk that is full later does not end a training of hours.
+    private mutating func writeState(_ tuner: FineTuner) throws {
         guard let stateFile, let facts else { return }
-        try FineTuneState(facts: facts, report: report, snapshot: tuner.snapshot, best: best)
-            .write(to: stateFile)
+        do {
+            try FineTuneState(facts: facts, report: report, snapshot: tuner.snapshot, best: best)
+                .write(to: stateFile)
+            hasState = true
+        } catch  where hasState {
+            try events(.notWritten(file: stateFile, reason: "\(error)"), report)
+        }
     }
 
     private mutating func evaluate(
@@ -170,7 +178,6 @@ package struct FineTuneRun {
 
     /// The rate whose short training has the lowest loss on a part of the training images that it does not see.
     private mutating func search() throws -> Double {
-        let search = RateSearch(job.options.training)
         let order = job.training.order(epoch: -1)
         guard order.count >= Self.leastForSearch else {
             throw FineTuningFailure.tooFewForSearch(
@@ -178,12 +185,14 @@ package struct FineTuneRun {
         }
         let heldOut = Array(order.prefix(min(256, order.count / 4)))
         let others = Array(order.dropFirst(heldOut.count))
-        let batches = job.batches(from: 0, to: search.steps, of: others)
+        let search = RateSearch(job.options.training.optimizer)
+        let steps = RateSearch.shortSteps(of: job.options.training.steps)
+        let batches = job.batches(from: 0, to: steps, of: others)
         let start = try job.loss(job.tuner(job.options.training).tensors, on: heldOut)
         var number = 0
-        let trials = try search.run { rate, steps in
+        func loss(_ rate: Double) throws -> Double? {
             number += 1
-            try events(.searching(trial: number, of: max(number, search.rates.count)), report)
+            try events(.searching(trial: number, of: max(number, search.first.count)), report)
             var options = job.options.training
             (options.learningRate, options.steps, options.schedule) = (rate, steps, .cosine)
             let tuner = try job.tuner(options)
@@ -196,8 +205,9 @@ package struct FineTuneRun {
             let tensors = tuner.tensors
             return tensors.areFinite ? try job.loss(tensors, on: heldOut) : nil
         }
+        let trials = try search.run { try $0.map(loss) }
         report.search = trials.map { .init(rate: $0.rate, loss: $0.loss) }
-        guard let best = RateSearch.best(trials, start: start) else {
+        guard let best = RateSearch.cautious(trials, start: start) else {
             throw FineTuningFailure.noRate(file: job.model.path, rates: trials.map(\.rate))
         }
         return best

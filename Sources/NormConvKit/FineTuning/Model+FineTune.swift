@@ -12,6 +12,8 @@ public enum FineTuneProgress: Sendable, Equatable {
     /// The network was evaluated behind so many steps: its mean loss on the validation images, nil where that is not finite,
     /// and the share that is right. The first time is before the first step.
     case evaluated(step: Int, loss: Double?, top1: Double)
+    /// The state could not be written again, as on a full disk. The training goes on; the file has an earlier state.
+    case notWritten(file: String, reason: String)
 }
 
 extension SplitOptions {

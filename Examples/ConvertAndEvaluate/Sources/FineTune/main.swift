@@ -25,6 +25,7 @@ do {
         case .training: break
         case .evaluated(let step, _, let top1):
             print("step \(step): top-1 \(String(format: "%.1f", 100 * top1)) %")
+        case .notWritten(_, let reason): print("warning: \(reason)")
         }
     }
     try await tuned.keepingNorms().write(to: arguments[1], overwriting: true)
