@@ -1,4 +1,5 @@
-"""Images a second of training, in normconv and in PyTorch (channels-last), on the same networks in alternating turns.
+"""Images a second of training, in normconv and in PyTorch, on the same networks in alternating turns. PyTorch first tries both
+orders of pixels and channels (with --compile torch.compile too) and keeps the fastest.
 
 Networks have random weights, images are random; a step is forward, backward and SGD with momentum. `bn` normalizes with the
 batch, `frozen` with stored statistics, `gn+ws` is GroupNorm with standardized filters. Figures are medians over the
@@ -123,14 +124,17 @@ def extent(name):
     return 32 if name == "resnet20" else 224
 
 
-def torch_turn(name, arm, batch, steps, threads):
+def torch_turn(name, arm, way, batch, steps, threads):
     """Runs in a process of its own, and prints its figures."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = ResNet(name, arm).to(memory_format=torch.channels_last).train()
+    order = torch.contiguous_format if way == "channels first" else torch.channels_last
+    model = ResNet(name, arm).to(memory_format=order).train()
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 1e-3, 0.9)
-    images = torch.rand(batch, 3, extent(name), extent(name)).to(memory_format=torch.channels_last)
+    images = torch.rand(batch, 3, extent(name), extent(name)).to(memory_format=order)
     labels = torch.arange(batch) % CLASSES
+    if way == "compiled":
+        model = torch.compile(model)
     times = []
     for _ in range(steps + 1):
         start = time.perf_counter()
@@ -182,7 +186,7 @@ def normconv_turn(options, folder, name, arm, batch, steps):
 
 def main():
     if sys.argv[1:2] == ["torch"]:
-        return torch_turn(*sys.argv[2:4], *map(int, sys.argv[4:7]))
+        return torch_turn(*sys.argv[2:5], *map(int, sys.argv[5:8]))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--normconv", default="normconv", help="the program (default: normconv)")
     parser.add_argument("--networks", nargs="+", default=list(DEPTHS), choices=list(DEPTHS))
@@ -191,8 +195,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="turns of each (default: 3)")
     parser.add_argument("--steps", type=int, default=5, help="steps of a turn (default: 5)")
     parser.add_argument("--threads", type=int, default=2, help="default: 2")
+    parser.add_argument("--compile", action="store_true", help="torch.compile too: takes minutes for each network")
     options = parser.parse_args()
-    print("network   arm     batch  normconv, images/s  PyTorch  ratio  MB  PyTorch's MB")
+    print("network   arm     batch  normconv, images/s  PyTorch  ratio  MB  PyTorch's MB  PyTorch's way")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         for name in options.networks:
@@ -204,14 +209,21 @@ def main():
 
 def compare(options, folder, name, arm, batch):
     steps = options.steps if extent(name) > 32 else 20 * options.steps
+    ways = ["channels last", "channels first"] + ["compiled"] * options.compile
+
+    def peer_turn(way):
+        command = [sys.executable, __file__, "torch", name, arm, way, *map(str, (batch, steps, options.threads))]
+        return run(command)[0]
+
+    way = max(ways, key=lambda way: peer_turn(way)["speed"])
     own, other = [], []
     for _ in range(options.rounds):
         own.append(normconv_turn(options, folder, name, arm, batch, steps))
-        command = [sys.executable, __file__, "torch", name, arm, str(batch), str(steps), str(options.threads)]
-        other.append(run(command)[0])
+        other.append(peer_turn(way))
     speed, peer = (statistics.median(turn["speed"] for turn in turns) for turns in (own, other))
     memory, peers = (max(turn["memory"] for turn in turns) >> 20 for turns in (own, other))
-    print(f"{name:9} {arm:7} {batch:5} {speed:18.1f} {peer:8.1f} {speed / peer:6.2f} {memory:5} {peers:5}", flush=True)
+    figures = f"{speed:18.1f} {peer:8.1f} {speed / peer:6.2f} {memory:5} {peers:13}"
+    print(f"{name:9} {arm:7} {batch:5} {figures}  {way}", flush=True)
 
 
 if __name__ == "__main__":

@@ -124,13 +124,7 @@ extension Model {
         _ split: Split?, _ fitted: Split?, _ calibration: CalibrationOptions, _ others: ConversionOptions,
         _ preprocessing: Preprocessing, _ progress: (CalibrationProgress) -> Void
     ) throws -> RecipeComparison {
-        if let split, let fitted, split.file == fitted.file, split.count == fitted.count {
-            throw ComparisonFailure.fittedImages(file: split.file)
-        }
-        guard logits.batchNormCount > 0 else {
-            throw ConvertFailure.nothingToConvert(
-                path: path, isBiT: network.family == .bit, architecture: network.architecture)
-        }
+        try checkComparison(split, fitted)
         let probe = try naming(path) {
             guard let split else {
                 return try agreementProbe(
@@ -139,7 +133,6 @@ extension Model {
             }
             return try agreementProbe(on: split, preprocessing) { progress($0.within(0...0.4)) }
         }
-        var failure: (any Error)?
         var comparison = RecipeComparison(input: path, data: split?.file, images: probe.count)
         let noise = Stopwatch()
         let measured = Result {
@@ -147,6 +140,7 @@ extension Model {
         }
         let recipes = ComparedRecipe.allCases.filter { $0 != .calibrated || fitted != nil }
         let ways = recipes.flatMap { recipe in Self.comparedGroups.map { (recipe, $0) } }
+        var failure: (any Error)?
         for (done, (recipe, groups)) in ways.enumerated() {
             func tell(_ share: Double) {
                 progress(
@@ -159,11 +153,11 @@ extension Model {
             var row = RecipeComparison.Row(
                 name: recipe.rawValue, groups: "\(groups)", arguments: recipe.arguments(groups), seconds: 0)
             let options = recipe.options(groups, others)
+            let usesNoise = options.initialization == .noise
             let watch = Stopwatch()
             do {
                 let found = try watch.measure {
-                    let noise = options.initialization == .noise ? try measured.get() : nil
-                    var planned = try plan(options, measured: noise)
+                    var planned = try plan(options, measured: usesNoise ? try measured.get() : nil)
                     if recipe == .calibrated, let fitted {
                         planned =
                             try calibrate(
@@ -180,11 +174,22 @@ extension Model {
                 failure = failure ?? error
                 row.error = "\(error)"
             }
-            row.seconds = watch.seconds + (options.initialization == .noise ? noise.seconds : 0)
+            row.seconds = watch.seconds + (usesNoise ? noise.seconds : 0)
             comparison.rows.append(row)
         }
         if let failure, comparison.rows.allSatisfy({ $0.agreement == nil }) { throw failure }
         return comparison
+    }
+
+    /// Throws where images to compare on are those that are fitted to, and where there is nothing to convert.
+    private func checkComparison(_ split: Split?, _ fitted: Split?) throws {
+        if let split, let fitted, split.file == fitted.file, split.count == fitted.count {
+            throw ComparisonFailure.fittedImages(file: split.file)
+        }
+        guard logits.batchNormCount > 0 else {
+            throw ConvertFailure.nothingToConvert(
+                path: path, isBiT: network.family == .bit, architecture: network.architecture)
+        }
     }
 
     /// Images of a split to compare on.

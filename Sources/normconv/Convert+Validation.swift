@@ -10,10 +10,32 @@ extension Convert {
                     + "--fast-decode, --skip-broken and --image-root go with --calibrate, --refresh-statistics and --data only."
             )
         }
-        if recipe != nil, to != .gn {
-            throw ValidationError("--recipe goes with --to gn only.")
+        try validateRecipe()
+        guard minAgreement.map({ $0 == 0 || 1...100 ~= $0 }) ?? true else {
+            throw ValidationError("--min-agreement is in percent: 0, or between 1 and 100.")
         }
-        if recipe?.calibrates == true, !calibration.areGiven {
+        if groups != nil, to != .gn {
+            throw ValidationError(
+                "--groups goes with --to gn only: ln is one group, in is one channel a group.")
+        }
+        if addBias, initialization == .copy {
+            throw ValidationError("--add-bias does not go with --init copy, which leaves biases alone.")
+        }
+        if let steady { try validate(steady: steady) }
+        if ws == .layers, wsEps == .paper {
+            throw ValidationError(
+                "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
+        }
+        if to == .none { try validateWithoutConversion() }
+        if let epsilon, !(epsilon > 0 && epsilon.isFinite) {
+            throw ValidationError("--epsilon must be a positive number.")
+        }
+    }
+
+    private func validateRecipe() throws {
+        guard let recipe else { return }
+        guard to == .gn else { throw ValidationError("--recipe goes with --to gn only.") }
+        if recipe.calibrates, !calibration.areGiven {
             throw ValidationError(
                 "--recipe best needs --calibrate IMAGES (or --synthesize). Without images: --recipe data-free."
             )
@@ -26,48 +48,35 @@ extension Convert {
         if recipe == .dataFree, calibration.calibrate != nil {
             throw ValidationError("--recipe data-free reads no images: with --calibrate, use --recipe best.")
         }
-        guard minAgreement.map({ $0 == 0 || 1...100 ~= $0 }) ?? true else {
-            throw ValidationError("--min-agreement is in percent: 0, or between 1 and 100.")
-        }
-        if groups != nil, to != .gn {
+    }
+
+    private func validate(steady: Double) throws {
+        guard addBias else { throw ValidationError("--steady goes with --add-bias only.") }
+        guard ws == .off || ws == nil && to != .gn else {
             throw ValidationError(
-                "--groups goes with --to gn only: ln is one group, in is one channel a group.")
+                "--steady goes with --ws off: with standardized weights it makes the loss larger.")
         }
-        if addBias, initialization == .copy {
-            throw ValidationError("--add-bias does not go with --init copy, which leaves biases alone.")
+        guard to != .instance else {
+            throw ValidationError("--steady needs groups of several channels, not --to in.")
         }
-        if let steady {
-            guard addBias else { throw ValidationError("--steady goes with --add-bias only.") }
-            guard ws == .off || ws == nil && to != .gn else {
-                throw ValidationError(
-                    "--steady goes with --ws off: with standardized weights it makes the loss larger.")
-            }
-            guard to != .instance else {
-                throw ValidationError("--steady needs groups of several channels, not --to in.")
-            }
-            guard !calibration.areGiven else {
-                throw ValidationError(
-                    "--steady does not go with --calibrate and --synthesize, which set biases anew.")
-            }
-            guard steady >= 0, steady.isFinite else {
-                throw ValidationError("--steady must be 0 or a positive number.")
-            }
-        }
-        if ws == .layers, wsEps == .paper {
+        guard !calibration.areGiven else {
             throw ValidationError(
-                "--ws layer has its epsilon inside the root, --ws-eps paper outside: choose bit or timm.")
+                "--steady does not go with --calibrate and --synthesize, which set biases anew.")
         }
-        if to == .none,
-            groups != nil || ws != nil || wsEps != nil || epsilon != nil || addBias
-                || initialization != nil || minAgreement != nil
-                || assumeAdjacent || calibration.areGiven
-        {
+        guard steady >= 0, steady.isFinite else {
+            throw ValidationError("--steady must be 0 or a positive number.")
+        }
+    }
+
+    /// What `--to none` does not go with.
+    private func validateWithoutConversion() throws {
+        guard
+            groups == nil, ws == nil, wsEps == nil, epsilon == nil, !addBias, initialization == nil,
+            minAgreement == nil, !assumeAdjacent, !calibration.areGiven
+        else {
             throw ValidationError(
                 "--to none changes the layout, --preprocess and --refresh-statistics only: --groups, --ws, --ws-eps, --epsilon, --init, --add-bias, --min-agreement, "
                     + "--assume-adjacent, --calibrate and --synthesize do not go with it.")
-        }
-        if let epsilon, !(epsilon > 0 && epsilon.isFinite) {
-            throw ValidationError("--epsilon must be a positive number.")
         }
     }
 

@@ -191,10 +191,9 @@ struct ArmList: CustomStringConvertible {
         arms = []
         for name in text.split(separator: ",", omittingEmptySubsequences: false) {
             guard let arm = ExperimentArm(parsing: String(name)) else {
-                throw ValidationError(
-                    "'\(name)' is no arm. Arms are \(ExperimentArm.forms), separated by commas.")
+                throw ValidationError("found '\(name)', expected arms of \(ExperimentArm.forms)")
             }
-            guard !arms.contains(arm) else { throw ValidationError("the arm '\(name)' is there twice.") }
+            guard !arms.contains(arm) else { throw ValidationError("found '\(name)' twice, expected once") }
             arms.append(arm)
         }
     }

@@ -33,14 +33,18 @@ struct JSONFailure: Encodable {
     private static func details(_ error: any Error) -> Details {
         let told = NormConvError(error)
         return Details(
-            message: "\(OneLine.failure(error))", file: told.file, object: told.object, found: told.found,
+            message: "\(OneLine.failure(error))", file: told.file.map(StandardStreams.naming),
+            object: told.object, found: told.found,
             expected: told.expected, exitCode: ExitCode.failure.rawValue)
     }
 
     /// The first line of a usage error, without its prefix, and what it tells.
     private static func usage(_ message: String) -> Details {
         let end = ["\nHelp: ", "\nUsage: "].compactMap { message.range(of: $0)?.lowerBound }.min()
-        let printed = OneLine.printable(String(message.prefix(upTo: end ?? message.endIndex)))
+        // A choice of many values has a line for each.
+        let text = message.prefix(upTo: end ?? message.endIndex)
+            .replacing("the following:\n  - ", with: "").replacing("\n  - ", with: ", ")
+        let printed = OneLine.printable(String(text))
         let line = printed.hasPrefix("Error: ") ? String(printed.dropFirst(7)) : printed
         let told = ErrorMessage(usage: line)
         return Details(

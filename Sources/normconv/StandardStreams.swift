@@ -1,10 +1,20 @@
 import Foundation
+import Synchronization
 
 /// `-` in the place of a file: standard input or output. Networks are read and written at any position, so both pass through
 /// temporary files.
 enum StandardStreams {
     /// What stands for them on the command line.
     static let name = "-"
+
+    /// The path of what was read from standard input.
+    private static let inputPath = Mutex<String?>(nil)
+
+    /// A message in which standard input has its name instead of that path.
+    static func naming(_ message: String) -> String {
+        guard let path = inputPath.withLock(\.self) else { return message }
+        return message.replacing(path, with: "standard input")
+    }
 
     private static let signature = Data([0x89, 0x48, 0x44, 0x46])
 
@@ -30,7 +40,9 @@ enum StandardStreams {
                 stream: "standard input", found: "an HDF5 file",
                 expected: "safetensors or another layout without HDF5; name the file instead")
         }
-        return "/dev/fd/\(descriptor)"
+        let opened = "/dev/fd/\(descriptor)"
+        inputPath.withLock { $0 = opened }
+        return opened
     }
 
     fileprivate static func copy(from source: FileHandle, to target: FileHandle) throws {

@@ -14,9 +14,9 @@ struct ExperimentCommandTests {
     @Test(
         "the arm that is wrong is named",
         arguments: [
-            ("bn,gnn", "'gnn' is no arm. Arms are bn, bn-eval"),
-            ("bn,gn:steady=-1", "'gn:steady=-1' is no arm"), ("bn,", "'' is no arm"),
-            ("bn,gn,bn", "the arm 'bn' is there twice"),
+            ("bn,gnn", "found 'gnn', expected arms of bn, bn-eval"),
+            ("bn,gn:steady=-1", "found 'gn:steady=-1', expected"), ("bn,", "found '', expected"),
+            ("bn,gn,bn", "found 'bn' twice, expected once"),
         ])
     func arms(given: String, told: String) throws {
         try TestFiles.withTemporaryFolder { folder in

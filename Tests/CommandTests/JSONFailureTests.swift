@@ -41,6 +41,16 @@ struct JSONFailureTests {
         #expect(run.errors.hasPrefix("Error: \(told["message"] as? String ?? "")\n"))
     }
 
+    @Test("A choice of many values is one line")
+    func choice() throws {
+        let told = try details(
+            normconv(
+                "finetune", model, "o.h5", "--data", "a", "--validate", "b", "--augment", "foo", "--json"))
+        #expect(told["expected"] as? String == "auto, bit, imagenet, cifar, mirror, none")
+        #expect(told["found"] as? String == "foo" && told["object"] as? String == "--augment")
+        #expect((told["message"] as? String)?.contains("\\n") == false)
+    }
+
     @Test("Without --json, or with it as a file's name, standard output stays empty")
     func plain() throws {
         #expect(try normconv("inspect", "nowhere.h5").output.isEmpty)

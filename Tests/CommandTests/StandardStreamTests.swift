@@ -56,6 +56,14 @@ struct StandardStreamTests {
         #expect(run.code == 1 && run.errors.contains("the file is empty"))
     }
 
+    @Test("errors name standard input, not the file that holds it")
+    func names() throws {
+        let run = try normconv(inShell: #"printf abc | "$0" inspect - --json"#)
+        #expect(run.code == 1 && run.errors.hasPrefix("Error: standard input: not "), "\(run.errors)")
+        let told = try #require(try run.json()["error"] as? [String: Any])
+        #expect(told["file"] as? String == "standard input" && !run.output.contains("/dev/fd"))
+    }
+
     @Test("a full device is an error")
     func fullDevice() throws {
         let script = #""$0" convert "$1" - --min-agreement 0 --quiet >/dev/full"#

@@ -90,43 +90,47 @@ private struct KerasConfigEdit {
             return layer.setting("config", config.setting("layer", edited))
         }
         if let norm = norms[layerPath] {
-            if className == "GroupNormalization" {
-                // A norm that was one before: the settings are its own.
-                found.insert(layerPath)
-                return layer
-            }
+            found.insert(layerPath)
+            // A norm that was one before: the settings are its own.
+            if className == "GroupNormalization" { return layer }
             guard className.contains("BatchNormalization") else {
                 throw .malformedConfiguration(
                     at: "layer '\(layerPath)'", expected: "a batch normalization, found \(className)")
             }
-            found.insert(layerPath)
             return Self.groupNormalization(for: layer, norm)
         }
+        return try withWeights(layer, className, path: layerPath)
+    }
+
+    /// A layer with another number of outputs, standardized weights and a bias, where it gets them.
+    private mutating func withWeights(
+        _ layer: JSON, _ className: String, path: String
+    ) throws(NetworkError) -> JSON {
         var layer = layer
-        if let outputs = outputs[layerPath] {
+        if let outputs = outputs[path] {
             guard let config = layer["config"],
                 let setting = ["units", "filters"].first(where: { config[$0] != nil })
             else {
                 throw .malformedConfiguration(
-                    at: "layer '\(layerPath)'", expected: "a number of units or filters, found \(className)")
+                    at: "layer '\(path)'", expected: "a number of units or filters, found \(className)")
             }
-            found.insert(layerPath)
+            found.insert(path)
             layer = layer.setting("config", config.setting(setting, .int(outputs)))
         }
-        if let epsilon = standardizedConvolutions[layerPath] {
+        if let epsilon = standardizedConvolutions[path] {
             guard className == "Conv2D" else {
-                throw .unsupportedLayer(layer: layerPath, className: "\(className) with standardized weights")
+                throw .unsupportedLayer(layer: path, className: "\(className) with standardized weights")
             }
-            found.insert(layerPath)
+            found.insert(path)
             layer = StandardizedConvolutionLayer.standardizing(layer, epsilon: epsilon)
         }
-        if biasedConvolutions.contains(layerPath) {
+        if biasedConvolutions.contains(path) {
             guard let config = layer["config"], config["use_bias"] != nil else {
                 throw .malformedConfiguration(
-                    at: "layer '\(layerPath)'", expected: "a use_bias setting, found \(className)")
+                    at: "layer '\(path)'", expected: "a use_bias setting, found \(className)")
             }
-            found.insert(layerPath)
-            return layer.setting("config", config.setting("use_bias", .bool(true)))
+            found.insert(path)
+            layer = layer.setting("config", config.setting("use_bias", .bool(true)))
         }
         return layer
     }

@@ -28,11 +28,7 @@ package struct FineTuneJob: Sendable {
         _ model: Model, on training: Split, validating validation: Split, options: FineTuneOptions
     ) throws {
         try Self.check(model)
-        guard let labels = training.labels else { throw FineTuningFailure.noLabels(file: training.file) }
-        guard validation.labels != nil else { throw FineTuningFailure.noLabels(file: validation.file) }
-        if !options.keepsHead, let label = labels.first, labels.allSatisfy({ $0 == label }) {
-            throw FineTuningFailure.oneClass(file: training.file, label: label)
-        }
+        let labels = try Self.labels(of: training, validation, isHeadNew: !options.keepsHead)
         guard training.count >= options.training.batch else {
             throw FineTuningFailure.batchTooLarge(
                 file: training.file, found: training.count, batch: options.training.batch)
@@ -42,27 +38,18 @@ package struct FineTuneJob: Sendable {
             training, augmentation: options.augmentation, preprocessing: preprocessing,
             seed: options.training.seed)
         try validation.check(preprocessing)
-        let named = max(training.classNames?.count ?? 0, (labels.max() ?? 0) + 1)
-        if !options.keepsHead, let most = validation.labels?.max(), most >= named {
-            throw FineTuningFailure.unknownLabel(
-                file: validation.file, found: most, classes: named, training: training.file)
-        }
         guard validation.shape == drawn.shape else {
             throw FineTuningFailure.sizesDiffer(
                 file: validation.file, found: validation.shape.description, expected: drawn.shape.description)
         }
         let ready =
             options.keepsHead
-            ? model : try model.withNewHead(outputs: named, classNames: training.classNames)
+            ? model
+            : try model.withNewHead(
+                outputs: training.namedClasses(labels), classNames: training.classNames)
         classes = try naming(model.path) { try ready.outputCount(imageShape: drawn.shape) }
         if options.keepsHead {
-            for split in [training, validation] {
-                try split.checkClasses(classes, of: model.path)
-                if let most = split.labels?.max(), most >= classes {
-                    throw SplitFailure.classesUnclear(
-                        split: split.file, classes: most + 1, model: model.path, outputs: classes)
-                }
-            }
+            for split in [training, validation] { try split.checkLabels(classes, of: model.path) }
         }
         losesFittingHead =
             !options.keepsHead && (try? model.outputCount(imageShape: drawn.shape)) == classes
@@ -76,6 +63,24 @@ package struct FineTuneJob: Sendable {
         }
         standardized = try naming(model.path) { try ready.standardizedKernels() }
         classWeights = options.classWeights == .balanced ? Self.balanced(labels, classes: classes) : nil
+    }
+
+    /// The labels of the training images. Throws where they or those of the validation images are missing, and where a new
+    /// head could not learn them.
+    private static func labels(
+        of training: Split, _ validation: Split, isHeadNew: Bool
+    ) throws(FineTuningFailure) -> [Int] {
+        guard let labels = training.labels else { throw .noLabels(file: training.file) }
+        guard let others = validation.labels else { throw .noLabels(file: validation.file) }
+        guard isHeadNew else { return labels }
+        if let label = labels.first, labels.allSatisfy({ $0 == label }) {
+            throw .oneClass(file: training.file, label: label)
+        }
+        let classes = training.namedClasses(labels)
+        if let most = others.max(), most >= classes {
+            throw .unknownLabel(file: validation.file, found: most, classes: classes, training: training.file)
+        }
+        return labels
     }
 
     /// Throws where a network cannot be fine-tuned, whatever the images.
@@ -194,5 +199,21 @@ extension Model {
     static func matches(_ name: String, _ pattern: String) -> Bool {
         let ends = name.indices.filter { "./".contains(name[$0]) } + [name.endIndex]
         return ends.contains { fnmatch(pattern, String(name[..<$0]), 0) == 0 }
+    }
+}
+
+extension Split {
+    /// Classes that have a name or a label.
+    fileprivate func namedClasses(_ labels: [Int]) -> Int {
+        max(classNames?.count ?? 0, (labels.max() ?? 0) + 1)
+    }
+
+    /// Throws where the labels are not of so many classes.
+    fileprivate func checkLabels(_ classes: Int, of model: String) throws {
+        try checkClasses(classes, of: model)
+        if let most = labels?.max(), most >= classes {
+            throw SplitFailure.classesUnclear(
+                split: file, classes: most + 1, model: model, outputs: classes)
+        }
     }
 }
