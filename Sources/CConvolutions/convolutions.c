@@ -3,19 +3,30 @@
 #include <string.h>
 
 #if defined(__x86_64__)
-extern const nc_convolver nc_avx2, nc_avx512;
+extern const nc_convolver nc_avx2, nc_avx512, nc_avx512_pairs, nc_avx512_single;
 #elif defined(__aarch64__)
 extern const nc_convolver nc_neon;
+#endif
+
+#if defined(__x86_64__)
+/// The convolver of AVX-512 whose channels the outputs fill; NULL where they fill none.
+static const nc_convolver *filled_avx512(size_t outputs) {
+    if (outputs % nc_avx512.channels == 0) return &nc_avx512;
+    if (outputs % nc_avx512_pairs.channels == 0) return &nc_avx512_pairs;
+    return outputs % nc_avx512_single.channels == 0 ? &nc_avx512_single : NULL;
+}
 #endif
 
 /// The convolver for vectors of a number of floats; 0 for the widest of the processor, where AVX-512 is used only if the
 /// outputs fill its channels. NULL if there is none.
 static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
 #if defined(__x86_64__)
-    const bool has_avx512 = __builtin_cpu_supports("avx512f");
     const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool fits_avx512 = lanes == 0 ? outputs % nc_avx512.channels == 0 : lanes == nc_avx512.lanes;
-    if (has_avx512 && fits_avx512) return &nc_avx512;
+    if (__builtin_cpu_supports("avx512f") && (lanes == 0 || lanes == nc_avx512.lanes)) {
+        const nc_convolver *filled = filled_avx512(outputs);
+        if (filled) return filled;
+        if (lanes != 0) return &nc_avx512;
+    }
     if (has_avx2 && (lanes == 0 || lanes == nc_avx2.lanes)) return &nc_avx2;
 #elif defined(__aarch64__)
     (void)outputs;
@@ -27,7 +38,7 @@ static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
 }
 
 /// Channels that the transforms of all instruction sets take at once.
-enum { NC_GRAIN = 32 };
+enum { NC_GRAIN = 16 };
 
 /// The shape with the steps between outputs that lie one behind another filled in.
 static nc_shape with_steps(const nc_shape *s) {
@@ -78,7 +89,7 @@ static size_t all_tiles(const nc_shape *s, size_t images) {
 /// Tiles of a block, where blocks are of nearly the same size.
 static size_t block_tiles(const nc_plan *plan, size_t images) {
     const size_t tiles = all_tiles(&plan->shape, images), blocks = (tiles + NC_MOST_TILES - 1) / NC_MOST_TILES;
-    return nc_round_up((tiles + blocks - 1) / blocks, NC_POSITIONS);
+    return nc_round_up((tiles + blocks - 1) / blocks, plan->convolver->positions);
 }
 
 size_t nc_packed_floats(const nc_plan *plan) {
@@ -90,7 +101,7 @@ size_t nc_packed_floats(const nc_plan *plan) {
 size_t nc_scratch_floats(const nc_plan *plan, size_t images) {
     if (!plan->is_winograd) return 0;
     // Fewer images may make a larger block.
-    const size_t tiles = nc_round_up(nc_min(all_tiles(&plan->shape, images), NC_MOST_TILES), NC_POSITIONS);
+    const size_t tiles = nc_round_up(nc_min(all_tiles(&plan->shape, images), NC_MOST_TILES), plan->convolver->positions);
     return NC_POINTS * (point_step(tiles, plan->shape.inputs) + point_step(tiles, plan->shape.outputs));
 }
 
@@ -176,7 +187,7 @@ static void winograd_part(const nc_plan *plan, const job *j, float *scratch, ran
     const nc_shape *s = &plan->shape;
     const size_t blocks = (own.end - own.first + NC_MOST_TILES - 1) / NC_MOST_TILES;
     if (blocks == 0) return;
-    const size_t tiles = nc_round_up((own.end - own.first + blocks - 1) / blocks, NC_POSITIONS);
+    const size_t tiles = nc_round_up((own.end - own.first + blocks - 1) / blocks, plan->convolver->positions);
     float *products = scratch + NC_POINTS * point_step(tiles, s->inputs);
     for (size_t first = own.first; first < own.end; first += tiles) {
         const nc_block block = {
@@ -197,15 +208,15 @@ void nc_convolve_part(
         .convolver = plan->convolver, .shape = &shape, .packed = packed, .x = x, .tail = tail, .y = y, .images = images,
         .threads = parts};
     if (plan->is_winograd)
-        winograd_part(plan, &j, scratch, range_of(part, parts, all_tiles(&plan->shape, images), NC_POSITIONS));
+        winograd_part(
+            plan, &j, scratch, range_of(part, parts, all_tiles(&plan->shape, images), plan->convolver->positions));
     else
         direct_part(&j, part);
 }
 
 /// Where a unit of a kernel's gradient stands in the packed kernel.
-static size_t unit_place(const nc_plan *plan, size_t unit, size_t strips) {
-    const nc_shape *s = &plan->shape;
-    return (unit / strips * s->inputs + unit % strips * NC_POSITIONS) * plan->convolver->channels;
+static size_t unit_place(const nc_plan *plan, size_t unit, nc_strips inputs) {
+    return (unit / inputs.strips * plan->shape.inputs + unit % inputs.strips * inputs.length) * plan->convolver->channels;
 }
 
 size_t nc_gradient_scratch_floats(const nc_plan *plan) { return NC_SUMMED * plan->convolver->channels; }
@@ -215,10 +226,10 @@ void nc_weight_gradient_part(
     size_t part, size_t parts) {
     const nc_shape *s = &plan->shape;
     const size_t groups = (s->outputs + plan->convolver->channels - 1) / plan->convolver->channels;
-    const size_t strips = (s->inputs + NC_POSITIONS - 1) / NC_POSITIONS;
-    const range r = range_of(part, parts, groups * s->kernel_rows * s->kernel_columns * strips, 1);
+    const nc_strips inputs = nc_strips_of(s->inputs, plan->convolver->positions);
+    const range r = range_of(part, parts, groups * s->kernel_rows * s->kernel_columns * inputs.strips, 1);
     if (r.first == r.end) return;
-    const size_t first = unit_place(plan, r.first, strips), end = unit_place(plan, r.end, strips);
+    const size_t first = unit_place(plan, r.first, inputs), end = unit_place(plan, r.end, inputs);
     memset(packed + first, 0, (end - first) * sizeof(float));
     plan->convolver->weight_gradient(s, x, dy, images, packed, bias, scratch, r.first, r.end);
 }

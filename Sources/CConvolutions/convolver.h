@@ -7,9 +7,6 @@
 /// Tiles of 4×4 outputs, each from 6×6 inputs: F(4×4, 3×3), 36 products instead of 144.
 enum { NC_TILE = 4, NC_PATCH = 6, NC_POINTS = NC_PATCH * NC_PATCH };
 
-/// Positions whose sums are in registers at once.
-enum { NC_POSITIONS = 6 };
-
 /// Outputs of a kernel that a thread packs at least: those of the widest vector.
 enum { NC_PACKED = 16 };
 
@@ -25,8 +22,8 @@ typedef struct {
 } nc_block;
 
 struct nc_convolver {
-    /// Floats of a vector, and output channels that are packed together.
-    size_t lanes, channels;
+    /// Floats of a vector, output channels that are packed together, and positions whose sums are in registers at once.
+    size_t lanes, channels, positions;
     /// Units of work of a direct convolution: blocks of positions, each for a group of channels.
     size_t (*direct_units)(const nc_shape *shape, size_t images);
     /// The units [first, end) of a direct convolution.
@@ -43,7 +40,8 @@ struct nc_convolver {
     /// A kernel for the outputs [first, end), transformed in double.
     void (*transform_kernel)(
         const nc_shape *shape, const float *kernel, const ptrdiff_t strides[4], float *u, size_t first, size_t end);
-    /// The units [first, end) of a kernel's gradient: `NC_POSITIONS` inputs of a tap for a group of `channels` outputs.
+    /// The units [first, end) of a kernel's gradient: a strip of at most `positions` inputs of a tap for a group of
+    /// `channels` outputs.
     void (*weight_gradient)(
         const nc_shape *shape, const float *x, const float *dy, size_t images, float *dw, float *bias, float *scratch,
         size_t first, size_t end);
@@ -54,6 +52,16 @@ void nc_spread(size_t count, void (*body)(void *context, size_t index), void *co
 
 static inline size_t nc_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t nc_round_up(size_t a, size_t unit) { return (a + unit - 1) / unit * unit; }
+
+/// How `count` things are cut into strips of nearly the same length, at most `most`.
+typedef struct {
+    size_t strips, length;
+} nc_strips;
+
+static inline nc_strips nc_strips_of(size_t count, size_t most) {
+    const size_t strips = (count + most - 1) / most;
+    return (nc_strips){strips, (count + strips - 1) / strips};
+}
 
 /// One of several equal ranges of [0, count), in units.
 typedef struct {

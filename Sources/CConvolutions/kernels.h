@@ -1,6 +1,7 @@
 // Private: the kernels, included once for each instruction set by a file that defines
 //   NC_LANES     floats of a vector,
 //   NC_VECTORS   vectors of output channels whose sums a position holds in registers,
+//   NC_POSITIONS positions whose sums are in registers at once: 6, or 12 where channels are few,
 //   NC_NAME      the convolver's name.
 // Sums and weights together fit the registers, or the compiler spills them in the innermost loop.
 #include "convolver.h"
@@ -98,7 +99,7 @@ static void run_whole_strip(const strip *s) { run_strip(s, NC_POSITIONS, true); 
 /// The same for any number of positions and channels.
 static void run_any_strip(const strip *s, size_t positions) {
     const bool whole = s->channels == NC_CHANNELS;
-    _Static_assert(NC_POSITIONS == 6, "a case for each");
+    _Static_assert(NC_POSITIONS == 6 || NC_POSITIONS == 12, "a case for each");
 #define NC_CASE(n) \
     case n: \
         if (whole) run_strip(s, n, true); \
@@ -111,15 +112,20 @@ static void run_any_strip(const strip *s, size_t positions) {
         NC_CASE(4);
         NC_CASE(5);
         NC_CASE(6);
+#if NC_POSITIONS > 6
+        NC_CASE(7);
+        NC_CASE(8);
+        NC_CASE(9);
+        NC_CASE(10);
+        NC_CASE(11);
+        NC_CASE(12);
+#endif
     }
 #undef NC_CASE
 }
 
-/// Positions of the next strip, where so many are left: strips are of nearly the same length.
-static size_t next_strip(size_t left) {
-    const size_t strips = (left + NC_POSITIONS - 1) / NC_POSITIONS;
-    return (left + strips - 1) / strips;
-}
+/// Positions of the next strip, where so many are left.
+static size_t next_strip(size_t left) { return nc_strips_of(left, NC_POSITIONS).length; }
 
 // MARK: Direct
 
@@ -374,6 +380,7 @@ static void transform_kernel(
 const nc_convolver NC_NAME = {
     .lanes = NC_LANES,
     .channels = NC_CHANNELS,
+    .positions = NC_POSITIONS,
     .direct_units = direct_units,
     .direct = direct,
     .transform_inputs = transform_inputs,

@@ -37,6 +37,14 @@ static void add_any_products(
         NC_CASE(4);
         NC_CASE(5);
         NC_CASE(6);
+#if NC_POSITIONS > 6
+        NC_CASE(7);
+        NC_CASE(8);
+        NC_CASE(9);
+        NC_CASE(10);
+        NC_CASE(11);
+        NC_CASE(12);
+#endif
     }
 #undef NC_CASE
 }
@@ -77,8 +85,9 @@ static size_t pairs_of(const nc_shape *s, size_t tap, size_t first, size_t end, 
 static void weight_gradient(
     const nc_shape *s, const float *x, const float *dy, size_t images, float *dw, float *bias, float *panel, size_t first,
     size_t end) {
-    const size_t strips = (s->inputs + NC_POSITIONS - 1) / NC_POSITIONS, taps = s->kernel_rows * s->kernel_columns;
-    const size_t positions = s->output_rows * s->output_columns, of_group = taps * strips;
+    const nc_strips inputs = nc_strips_of(s->inputs, NC_POSITIONS);
+    const size_t taps = s->kernel_rows * s->kernel_columns, of_group = taps * inputs.strips;
+    const size_t positions = s->output_rows * s->output_columns;
     pair at[NC_SUMMED];
     for (size_t group = first / of_group; group * of_group < end; group++) {
         const size_t from = first > group * of_group ? first - group * of_group : 0, to = nc_min(end - group * of_group, of_group);
@@ -92,12 +101,12 @@ static void weight_gradient(
                 s, dy + image * positions * s->outputs + channel, start, stop, channels, panel,
                 bias && from == 0 ? bias + channel : NULL);
             for (size_t unit = from; unit < to;) {
-                const size_t tap = unit / strips, count = pairs_of(s, tap, start, stop, at);
-                for (; unit < to && unit / strips == tap; unit++) {
-                    const size_t input = unit % strips * NC_POSITIONS;
+                const size_t tap = unit / inputs.strips, count = pairs_of(s, tap, start, stop, at);
+                for (; unit < to && unit / inputs.strips == tap; unit++) {
+                    const size_t input = unit % inputs.strips * inputs.length;
                     add_any_products(
                         map + input, at, count, panel, own + (tap * s->inputs + input) * NC_CHANNELS,
-                        nc_min(NC_POSITIONS, s->inputs - input));
+                        nc_min(inputs.length, s->inputs - input));
                 }
             }
         }

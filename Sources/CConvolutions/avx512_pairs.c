@@ -1,0 +1,10 @@
+// For multiples of 32 channels.
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#define NC_LANES 16
+#define NC_VECTORS 2
+#define NC_POSITIONS 12
+#define NC_NAME nc_avx512_pairs
+#include "kernels.h"
+#pragma clang attribute pop
+#endif
