@@ -37,9 +37,6 @@ static const nc_convolver *convolver_of(size_t lanes, size_t outputs) {
     return NULL;
 }
 
-/// Channels that the transforms of all instruction sets take at once.
-enum { NC_GRAIN = 16 };
-
 /// The shape with the steps between outputs that lie one behind another filled in.
 static nc_shape with_steps(const nc_shape *s) {
     nc_shape shape = *s;
@@ -67,7 +64,7 @@ bool nc_make_direct_plan(nc_plan *plan, const nc_shape *s, size_t lanes) {
 bool nc_make_plan(nc_plan *plan, const nc_shape *s, size_t lanes) {
     if (!nc_make_direct_plan(plan, s, lanes)) return false;
     plan->is_winograd = s->kernel_rows == 3 && s->kernel_columns == 3 && s->stride_rows == 1 && s->stride_columns == 1
-        && s->inputs % NC_GRAIN == 0 && s->outputs % NC_GRAIN == 0 && s->outputs % plan->convolver->channels == 0
+        && s->inputs % NC_WIDEST == 0 && s->outputs % NC_WIDEST == 0 && s->outputs % plan->convolver->channels == 0
         && is_dense(&plan->shape);
     return true;
 }
@@ -126,7 +123,7 @@ static void direct_part(void *context, size_t index) {
 
 static void input_part(void *context, size_t index) {
     const job *j = context;
-    const range r = range_of(index, j->threads, j->shape->inputs, NC_GRAIN);
+    const range r = range_of(index, j->threads, j->shape->inputs, NC_WIDEST);
     j->convolver->transform_inputs(&j->block, j->x, j->transformed, r.first, r.end);
 }
 
@@ -138,7 +135,7 @@ static void product_part(void *context, size_t index) {
 
 static void output_part(void *context, size_t index) {
     const job *j = context;
-    const range r = range_of(index, j->threads, j->shape->outputs, NC_GRAIN);
+    const range r = range_of(index, j->threads, j->shape->outputs, NC_WIDEST);
     j->convolver->transform_outputs(&j->block, j->products, j->tail, j->y, r.first, r.end);
 }
 

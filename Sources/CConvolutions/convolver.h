@@ -7,8 +7,8 @@
 /// Tiles of 4×4 outputs, each from 6×6 inputs: F(4×4, 3×3), 36 products instead of 144.
 enum { NC_TILE = 4, NC_PATCH = 6, NC_POINTS = NC_PATCH * NC_PATCH };
 
-/// Outputs of a kernel that a thread packs at least: those of the widest vector.
-enum { NC_PACKED = 16 };
+/// Floats of the widest vector: Winograd's channels are shared among threads in multiples of it.
+enum { NC_WIDEST = 16 };
 
 /// Positions whose products a kernel's gradient sums in registers, before they are added to what is in memory.
 enum { NC_SUMMED = 128 };

@@ -60,7 +60,7 @@ static void pack_group(
 void nc_pack_part(
     const nc_plan *plan, const float *kernel, const ptrdiff_t strides[4], float *packed, size_t part, size_t parts) {
     const size_t channels = plan->convolver->channels;
-    const range r = range_of(part, parts, plan->shape.outputs, plan->is_winograd ? NC_PACKED : channels);
+    const range r = range_of(part, parts, plan->shape.outputs, plan->is_winograd ? NC_WIDEST : channels);
     if (plan->is_winograd) return plan->convolver->transform_kernel(&plan->shape, kernel, strides, packed, r.first, r.end);
     for (size_t group = r.first; group < r.end; group += channels) pack_group(plan, kernel, strides, packed, group);
 }

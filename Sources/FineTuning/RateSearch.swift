@@ -68,7 +68,7 @@ package struct RateSearch: Sendable {
     package static func cautious(_ trials: [Trial], start: Double) -> Double? {
         let least = trials.map(\.lossOrInfinity).min() ?? .infinity
         guard least < start else { return nil }
-        return trials.first { $0.lossOrInfinity <= least + 0.1 * (start - least) }?.rate
+        return trials.first { trial in trial.loss.map { $0 <= least + 0.1 * (start - least) } ?? false }?.rate
     }
 }
 

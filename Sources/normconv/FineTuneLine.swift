@@ -14,8 +14,9 @@ final class FineTuneLine: Sendable {
 
     /// Shows what happened, with the report so far.
     @Sendable func show(_ event: FineTuneProgress, _ report: FineTuneReport) {
-        guard isOn else { return }
         switch event {
+        case .notWritten(_, let reason): warn(reason)
+        case _ where !isOn: break
         case .searching(let trial, let count):
             guard Terminal.showsProgress else { return }
             Terminal.progress(
@@ -29,14 +30,12 @@ final class FineTuneLine: Sendable {
         case .evaluated:
             finish()
             if let round = report.rounds.last { Terminal.note(round.line) }
-        case .notWritten(_, let reason): warn(reason)
         }
     }
 
-    /// A file that could not be written; the training goes on.
+    /// A file that could not be written; the training goes on. It is told with --quiet too: what is lost is hours of work.
     func warn(_ error: Any) {
-        guard isOn else { return }
-        Terminal.endLine()
+        if isOn { Terminal.endLine() }
         Terminal.note("warning: \(error); the training goes on")
     }
 

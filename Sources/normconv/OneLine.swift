@@ -21,7 +21,8 @@ enum OneLine {
         let description: String
     }
 
-    /// The text with the name of standard input for its path, and with control characters as escapes (`\n`, `\u{1B}`), except those for bold text.
+    /// The text with control characters as escapes (`\n`, `\u{1B}`), except those for bold text, and the name of
+    /// standard input for its path.
     static func printable(_ text: String) -> String {
         let text = StandardStreams.naming(text)
         guard text.unicodeScalars.contains(where: isControl) else { return text }

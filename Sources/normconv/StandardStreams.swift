@@ -12,8 +12,12 @@ enum StandardStreams {
 
     /// A message in which standard input has its name instead of that path.
     static func naming(_ message: String) -> String {
-        guard let path = inputPath.withLock(\.self) else { return message }
-        return message.replacing(path, with: "standard input")
+        guard let path = inputPath.withLock(\.self), message.contains(path) else { return message }
+        // Not in /dev/fd/63.
+        let parts = message.split(separator: path, omittingEmptySubsequences: false)
+        return parts.dropFirst().reduce(String(parts[0])) { text, rest in
+            text + (rest.first?.isNumber == true ? path : "standard input") + rest
+        }
     }
 
     private static let signature = Data([0x89, 0x48, 0x44, 0x46])

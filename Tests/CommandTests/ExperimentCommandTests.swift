@@ -26,20 +26,26 @@ struct ExperimentCommandTests {
         }
     }
 
+    @Test("the help lists the arms that are compared without --arms")
+    func defaultArms() throws {
+        let help = try normconv("help", "experiment").output.replacing(/\s+/, with: " ")
+        #expect(help.contains("Default: bn,bn-frozen,") && help.contains("copy,reset."))
+    }
+
     @Test("images of --source with another shape are refused")
     func sourceShape() throws {
         try TestFiles.withTemporaryFolder { folder in
             let source = folder + "/source.h5"
             try MadeNetwork.writeSplit(to: source, [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], labels: [0, 1])
             let run = try normconv(arguments(folder, ["--arms", "gn:source", "--source", source]))
-            #expect(run.code == 1 && run.errors.contains("source.h5"), "\(run.errors)")
+            #expect(run.code == 1 && run.errors.contains("as the training images"), "\(run.errors)")
         }
     }
 
     @Test("Ctrl-C says that the same command continues, and it does")
     func interrupted() throws {
         try TestFiles.withTemporaryFolder { folder in
-            let more = ["--arms", "bn,gn", "--batch-sizes", "8", "--seeds", "1", "--images-seen", "4000"]
+            let more = ["--arms", "bn", "--batch-sizes", "8", "--seeds", "1", "--images-seen", "1600"]
             var isSent = false
             let run = try normconv(columns: 120, arguments(folder, more)) { text, process in
                 if !isSent, text.contains("searching for a learning rate") {
@@ -48,7 +54,9 @@ struct ExperimentCommandTests {
                 }
             }
             #expect(run.code == 130 && run.lines.last == "Interrupted: run the same command to continue")
-            #expect(FileManager.default.fileExists(atPath: folder + "/results/experiment.json"))
+            let again = try normconv(arguments(folder, more + ["--json"]))
+            let cells = try #require(try again.json()["cells"] as? [[String: Any]])
+            #expect(again.code == 0 && cells.count == 1, "\(again.errors)")
         }
     }
 }

@@ -58,6 +58,8 @@ struct RateSearchTests {
         let (_, trials) = run([3e-3: 0.9, 0.01: 0.55, 0.03: 0.5, 0.1: 0.8])
         #expect(RateSearch.cautious(trials, start: 1) == 0.01)
         #expect(RateSearch.cautious(trials, start: 0.9) == 0.03)
+        let some = [RateSearch.Trial(rate: 0.003, loss: nil), RateSearch.Trial(rate: 0.01, loss: 2)]
+        #expect(RateSearch.cautious(some, start: .infinity) == 0.01)
     }
 
     @Test("after short trials no rate is taken where no loss falls")

@@ -74,8 +74,14 @@ struct VectorPassesTests {
         Case(rows: 13, columns: 12, inputs: 3, kernel: Extent(7), strides: Extent(2), margins: Margins(3)),
         Case(kernel: Extent(height: 1, width: 5), strides: Extent(height: 3, width: 2), margins: Margins(2)),
         Case(rows: 4, columns: 4, kernel: Extent(2), strides: Extent(3), margins: Margins(0)),
+        // Vectors that 16, 32 and 48 channels fill.
+        Case(rows: 9, columns: 30, inputs: 3, outputs: 16),
+        Case(rows: 6, columns: 7, inputs: 17, outputs: 48),
+        Case(rows: 8, columns: 15, inputs: 16, outputs: 32, strides: Extent(2)),
         // By Winograd's algorithm, both ways.
         Case(rows: 15, columns: 14, inputs: 64, outputs: 64),
+        Case(rows: 20, columns: 21, inputs: 16, outputs: 16),
+        Case(rows: 7, columns: 6, inputs: 48, outputs: 80),
         // Forwards by direct sums, back by Winograd's algorithm, on a larger map than its result.
         Case(
             rows: 21, columns: 22, inputs: 64, outputs: 32, margins: Margins(0), images: 1),

@@ -13,8 +13,8 @@ import Threads
 package struct ExperimentRun {
     private let model: Model
     private let training: Split
-    private let validation: Split
-    private let options: ExperimentOptions
+    let validation: Split
+    let options: ExperimentOptions
     private let folder: ExperimentFolder
     private let progress: @Sendable (ExperimentProgress) -> Void
 
@@ -64,9 +64,9 @@ package struct ExperimentRun {
         for arm in options.arms {
             let missing = options.batchSizes.filter { report.cell("\(arm)", $0) == nil }
             if missing.isEmpty { continue }
-            let start = try await network(of: arm, done: report.cells.count)
+            let start = try await network(of: arm, done: done(report))
             for batch in missing {
-                let told = told(arm, batch, done: report.cells.count)
+                let told = told(arm, batch, done: done(report))
                 let cell = try cell(arm, start, batch, told)
                 report.cells.append(cell)
                 try folder.write(report, command: options.command)
@@ -75,6 +75,13 @@ package struct ExperimentRun {
         }
         try folder.write(report, command: options.command)
         return report
+    }
+
+    /// Cells of this experiment's arms and batch sizes that are done; the folder may have others.
+    private func done(_ report: ExperimentReport) -> Int {
+        options.arms.reduce(0) { sum, arm in
+            sum + options.batchSizes.count { report.cell("\(arm)", $0) != nil }
+        }
     }
 
     /// What tells the progress of an arm at a batch size, or of its network.
@@ -100,6 +107,8 @@ package struct ExperimentRun {
         ]
         let rates = RateSearch(training.optimizer).first.map(\.short).joined(separator: ", ")
         settings.append(.init("learning rates", "\(rates), further where the best is at an end"))
+        settings.append(
+            .init("calibration time", options.calibration.seconds.map { "\($0.short) s" } ?? "default"))
         if training.optimizer == .sgd { settings.insert(.init("momentum", "\(training.momentum)"), at: 1) }
         let file = try naming(model.path) { try Digest.files(model.checkpoint.files) }
         var report = ExperimentReport(
@@ -160,7 +169,8 @@ package struct ExperimentRun {
         return try await made.calibrated(on: images, options: options.calibration) { told(.calibrating($0)) }
     }
 
-    private func job(_ network: Model, arm: ExperimentArm, batch: Int) throws -> FineTuneJob {
+    /// What a cell trains. An arm's network gets the experiment's options.
+    func job(_ network: Model, arm: ExperimentArm, batch: Int) throws -> FineTuneJob {
         var tuning = FineTuneOptions(workers: 1)
         tuning.training = options.training
         (tuning.training.batch, tuning.training.batchNorms) = (batch, arm.batchNorms)
@@ -168,118 +178,5 @@ package struct ExperimentRun {
         (tuning.keepsHead, tuning.augmentation) = (options.keepsHead, options.augmentation)
         tuning.preprocessing = options.preprocessing ?? model.preprocessing
         return try FineTuneJob(network, on: training, validating: validation, options: tuning)
-    }
-
-    // MARK: Cells
-
-    /// Trainings of a rate that is tried.
-    private static let folds = 2
-
-    private func cell(
-        _ arm: ExperimentArm, _ network: Model, _ batch: Int,
-        _ told: @escaping @Sendable (ExperimentProgress.Stage) -> Void
-    ) throws -> ExperimentReport.Cell {
-        let start = ContinuousClock.now
-        func cell(_ obstacle: String?) -> ExperimentReport.Cell {
-            .init(
-                arm: "\(arm)", batchSize: batch, learningRate: nil, trials: [], errors: [], diverged: 0,
-                seconds: (ContinuousClock.now - start) / .seconds(1), obstacle: obstacle)
-        }
-        let job = try job(network, arm: arm, batch: batch)
-        do { _ = try job.tuner(job.options.training) } catch let failure as FileFailure
-            where failure.isSingleValue
-        {
-            return cell("a batch of one image has no variance in some norms")
-        }
-        let search = RateSearch(job.options.training.optimizer)
-        let work = CellWork(
-            steps: (search.first.count * Self.folds + options.seeds) * job.options.training.steps, show: told)
-        let trials = try trials(job, search, work)
-        guard let rate = RateSearch.best(trials) else {
-            return cell("the training diverges at every learning rate")
-        }
-        work.train()
-        let results = try errors(job, rate: rate, work)
-        var cell = cell(nil)
-        (cell.learningRate, cell.trials) = (rate, trials.map { .init(rate: $0.rate, loss: $0.loss) })
-        cell.errors = results.map { $0 ?? 1 - 1 / Double(job.classes) }
-        cell.diverged = results.count { $0 == nil }
-        return cell
-    }
-
-    /// Trainings at several rates, as long as those of the table: shorter ones overrate high rates. Each rate trains twice; the mean
-    /// loss on the training images that were held out, a quarter each time, is compared. Several trainings at once, each on one
-    /// thread.
-    private func trials(
-        _ job: FineTuneJob, _ search: RateSearch, _ work: CellWork
-    ) throws -> [RateSearch.Trial] {
-        let order = job.training.order(epoch: -1)
-        let count = min(256, order.count / 4)
-        let folds = (0..<Self.folds).map { fold in
-            let held = order[fold * count..<(fold + 1) * count]
-            let others = order[..<held.startIndex] + order[held.endIndex...]
-            let batches = job.batches(from: 0, to: job.options.training.steps, of: Array(others))
-            return (held: Array(held), batches: batches)
-        }
-        return try search.run { rates in
-            if rates.count < search.first.count {
-                work.add(steps: rates.count * folds.count * job.options.training.steps)
-            }
-            let losses = Mutex([Double?](repeating: nil, count: rates.count * folds.count))
-            try inParallel(
-                rates.count * folds.count, threads: options.workers, worker: { _ in },
-                body: { _, place in
-                    let fold = folds[place % folds.count]
-                    var tuning = job.options.training
-                    tuning.learningRate = rates[place / folds.count]
-                    guard let tensors = try Self.trained(job, tuning, fold.batches, work)?.tensors,
-                        tensors.areFinite
-                    else { return }
-                    let loss = try job.loss(tensors, on: fold.held)
-                    losses.withLock { $0[place] = loss }
-                })
-            let all = losses.withLock(\.self)
-            return rates.indices.map { rate in
-                let own = all[rate * folds.count..<(rate + 1) * folds.count].compactMap(\.self)
-                return own.count == folds.count ? own.reduce(0, +) / Double(folds.count) : nil
-            }
-        }
-    }
-
-    /// The test error of each seed; nil where the training diverged.
-    private func errors(_ job: FineTuneJob, rate: Double, _ work: CellWork) throws -> [Double?] {
-        let results = Mutex([Double?](repeating: nil, count: options.seeds))
-        let validation = validation
-        try inParallel(
-            options.seeds, threads: options.workers, worker: { _ in },
-            body: { _, seed in
-                var tuning = job.options
-                tuning.training.learningRate = rate
-                tuning.training.seed &+= UInt64(seed)
-                let own = try job.with(tuning)
-                let batches = own.batches(from: 0, to: tuning.training.steps)
-                guard let tuner = try Self.trained(own, tuning.training, batches, work) else { return }
-                let tensors = tuner.tensors
-                guard tensors.areFinite else { return }
-                let scores = try own.scores(tensors, on: validation)
-                results.withLock { $0[seed] = 1 - scores.top1.value }
-            })
-        return results.withLock(\.self)
-    }
-
-    /// Trains; nil where the loss is not finite at some step.
-    private static func trained(
-        _ job: FineTuneJob, _ options: FineTuningOptions, _ batches: [(epoch: Int, images: [Int])],
-        _ work: CellWork
-    ) throws -> FineTuner? {
-        let tuner = try job.tuner(options)
-        let loader = BatchLoader(job.training, batches: batches, threads: 1, ahead: 2)
-        while let batch = try loader.next() {
-            try Cancellation.check()
-            let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
-            guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
-            work.step()
-        }
-        return tuner
     }
 }

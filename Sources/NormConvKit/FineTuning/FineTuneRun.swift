@@ -15,7 +15,7 @@ package struct FineTuneRun {
     private var before = 0
     private var report: FineTuneReport
     private var best: [String: Tensor]?
-    /// Whether a state was written.
+    /// Whether the state file has one.
     private var hasState = false
     private var clock = ContinuousClock.now
 
@@ -41,7 +41,7 @@ package struct FineTuneRun {
             try facts.flatMap { try FineTuneState.read(path, of: $0) }
         }
         if let resumed {
-            (report, best) = (resumed.report, resumed.best)
+            (report, best, hasState) = (resumed.report, resumed.best, true)
         } else if job.options.searchesRate {
             report.settings.learningRate = try search()
         }
@@ -176,7 +176,7 @@ package struct FineTuneRun {
     /// Of fewer images a quarter says nothing.
     static let leastForSearch = 8
 
-    /// The rate whose short training has the lowest loss on a part of the training images that it does not see.
+    /// The lowest rate whose short training does nearly as well as the best one, on training images that are held out.
     private mutating func search() throws -> Double {
         let order = job.training.order(epoch: -1)
         guard order.count >= Self.leastForSearch else {
