@@ -195,7 +195,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="turns of each (default: 3)")
     parser.add_argument("--steps", type=int, default=5, help="steps of a turn (default: 5)")
     parser.add_argument("--threads", type=int, default=2, help="default: 2")
-    parser.add_argument("--compile", action="store_true", help="torch.compile too: takes minutes for each network")
+    parser.add_argument("--compile", action="store_true", help="torch.compile too")
     options = parser.parse_args()
     print("network   arm     batch  normconv, images/s  PyTorch  ratio  MB  PyTorch's MB  PyTorch's way")
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,14 @@
 
 enum { NC_CHANNELS = NC_LANES * NC_VECTORS };
 
+/// NC_CASE for each number of positions.
+#define NC_SIX_CASES NC_CASE(1); NC_CASE(2); NC_CASE(3); NC_CASE(4); NC_CASE(5); NC_CASE(6);
+#if NC_POSITIONS == 6
+#define NC_CASES NC_SIX_CASES
+#else
+#define NC_CASES NC_SIX_CASES NC_CASE(7); NC_CASE(8); NC_CASE(9); NC_CASE(10); NC_CASE(11); NC_CASE(12);
+#endif
+
 /// Floats in one register, and where they are in memory, aligned or not.
 typedef float vector __attribute__((ext_vector_type(NC_LANES)));
 typedef float loose_vector __attribute__((ext_vector_type(NC_LANES), aligned(4)));
@@ -106,20 +114,7 @@ static void run_any_strip(const strip *s, size_t positions) {
         else run_strip(s, n, false); \
         break
     switch (positions) {
-        NC_CASE(1);
-        NC_CASE(2);
-        NC_CASE(3);
-        NC_CASE(4);
-        NC_CASE(5);
-        NC_CASE(6);
-#if NC_POSITIONS > 6
-        NC_CASE(7);
-        NC_CASE(8);
-        NC_CASE(9);
-        NC_CASE(10);
-        NC_CASE(11);
-        NC_CASE(12);
-#endif
+        NC_CASES
     }
 #undef NC_CASE
 }

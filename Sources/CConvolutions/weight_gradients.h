@@ -31,20 +31,7 @@ static void add_any_products(
 #define NC_CASE(n) \
     case n: add_products(x, at, count, panel, dw, n); break
     switch (inputs) {
-        NC_CASE(1);
-        NC_CASE(2);
-        NC_CASE(3);
-        NC_CASE(4);
-        NC_CASE(5);
-        NC_CASE(6);
-#if NC_POSITIONS > 6
-        NC_CASE(7);
-        NC_CASE(8);
-        NC_CASE(9);
-        NC_CASE(10);
-        NC_CASE(11);
-        NC_CASE(12);
-#endif
+        NC_CASES
     }
 #undef NC_CASE
 }

@@ -5,7 +5,7 @@ import Threads
 
 /// How far a fine-tuning is.
 public enum FineTuneProgress: Sendable, Equatable {
-    /// A learning rate is tried, the how manyth of at least how many.
+    /// A learning rate is tried: its number, and how many there are at least.
     case searching(trial: Int, of: Int)
     /// So many images of how many are trained on, `before` of them in an earlier sitting; the mean loss of the last step.
     case training(images: Int, of: Int, loss: Double, before: Int)
