@@ -160,12 +160,12 @@ struct Experiment: AsyncParsableCommand {
 
     private func options(_ training: Split) throws -> ExperimentOptions {
         var options = ExperimentOptions(
-            arms: arms.arms, batchSizes: batchSizes.sizes, imagesSeen: imagesSeen ?? 2 * training.count,
+            arms: arms.arms, batchSizes: batchSizes.sizes,
             workers: workers ?? ProcessInfo.processInfo.activeProcessorCount)
         (options.groups, options.seeds, options.keepsHead) = (groups, seeds, keepHead)
         (options.training.optimizer, options.training.weightDecay) = (optimizer, weightDecay)
         (options.training.clipping, options.training.seed) = (clip > 0 ? clip : nil, seed)
-        options.training.schedule = .cosine
+        options.imagesSeen = imagesSeen
         options.augmentation = try augment.augmentation(for: training, .plain)
         if noFlip { options.augmentation.flips = false }
         options.preprocessing = preprocess

@@ -32,12 +32,12 @@ struct ExperimentTests {
         let model = try Model(path: TestFiles.fixture("mnist-resnet.torch.h5"))
         let images = try Split(path: TestFiles.fixture("mnist-test-100.npz"))
         var options = ExperimentOptions(
-            arms: arms.compactMap(ExperimentArm.init(parsing:)), batchSizes: batches, imagesSeen: seen,
-            workers: workers)
+            arms: arms.compactMap(ExperimentArm.init(parsing:)), batchSizes: batches, workers: workers)
+        options.imagesSeen = seen
         options.source = try source.map { try Split(path: TestFiles.fixture($0), requiresLabels: false) }
         options.seeds = 2
         options.preprocessing = try Preprocessing(parsing: "0.1307,0.3081")
-        options.training.schedule = .cosine
+        options.training.clipping = nil
         (options.calibration.images, options.calibration.epochs) = (16, 0)
         return try await ExperimentRun(
             model, on: images, testing: images, options: options, folder: folder

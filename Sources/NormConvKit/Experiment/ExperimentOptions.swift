@@ -13,10 +13,10 @@ package struct ExperimentOptions: Sendable {
     package var groups = GroupPolicy.auto
     /// Trainings of each cell.
     package var seeds = 3
-    /// Images that each training sees, with repetitions.
-    package var imagesSeen: Int
+    /// Images that each training sees, with repetitions; nil for twice the training images.
+    package var imagesSeen: Int?
     /// What all trainings have in common: optimizer, schedule, clipping, …; batch, rate and steps are the experiment's.
-    package var training = FineTuningOptions()
+    package var training: FineTuningOptions
     /// Whether the network keeps its head.
     package var keepsHead = false
     /// How images are drawn.
@@ -34,8 +34,10 @@ package struct ExperimentOptions: Sendable {
     /// Trainings at once; the result does not depend on it.
     package var workers: Int
 
-    package init(arms: [ExperimentArm], batchSizes: [Int], imagesSeen: Int, workers: Int) {
-        (self.arms, self.batchSizes) = (arms, batchSizes)
-        (self.imagesSeen, self.workers) = (imagesSeen, workers)
+    /// Trainings whose rate follows a cosine, with gradients of norm 1 at most.
+    package init(arms: [ExperimentArm], batchSizes: [Int], workers: Int) {
+        (self.arms, self.batchSizes, self.workers) = (arms, batchSizes, workers)
+        training = FineTuningOptions()
+        (training.schedule, training.clipping) = (.cosine, 1)
     }
 }

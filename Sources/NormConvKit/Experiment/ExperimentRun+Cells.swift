@@ -48,14 +48,7 @@ extension ExperimentRun {
     private func trials(
         _ job: FineTuneJob, _ search: RateSearch, _ work: CellWork
     ) throws -> [RateSearch.Trial] {
-        let order = job.training.order(epoch: -1)
-        let count = min(256, order.count / 4)
-        let folds = (0..<Self.folds).map { fold in
-            let held = order[fold * count..<(fold + 1) * count]
-            let others = order[..<held.startIndex] + order[held.endIndex...]
-            let batches = job.batches(from: 0, to: job.options.training.steps, of: Array(others))
-            return (held: Array(held), batches: batches)
-        }
+        let folds = job.rateTrials(Self.folds, steps: job.options.training.steps)
         return try search.run { rates in
             if rates.count < search.first.count {
                 work.add(steps: rates.count * folds.count * job.options.training.steps)
@@ -67,10 +60,7 @@ extension ExperimentRun {
                     let fold = folds[place % folds.count]
                     var tuning = job.options.training
                     tuning.learningRate = rates[place / folds.count]
-                    guard let tensors = try Self.trained(job, tuning, fold.batches, work)?.tensors,
-                        tensors.areFinite
-                    else { return }
-                    let loss = try job.loss(tensors, on: fold.held)
+                    let loss = try job.loss(of: fold, tuning, eachStep: work.step)
                     losses.withLock { $0[place] = loss }
                 })
             let all = losses.withLock(\.self)
@@ -93,28 +83,11 @@ extension ExperimentRun {
                 tuning.training.seed &+= UInt64(seed)
                 let own = try job.with(tuning)
                 let batches = own.batches(from: 0, to: tuning.training.steps)
-                guard let tuner = try Self.trained(own, tuning.training, batches, work) else { return }
-                let tensors = tuner.tensors
-                guard tensors.areFinite else { return }
+                guard let tensors = try own.trained(tuning.training, on: batches, eachStep: work.step)
+                else { return }
                 let scores = try own.scores(tensors, on: validation)
                 results.withLock { $0[seed] = 1 - scores.top1.value }
             })
         return results.withLock(\.self)
-    }
-
-    /// Trains; nil where the loss is not finite at some step.
-    private static func trained(
-        _ job: FineTuneJob, _ options: FineTuningOptions, _ batches: [(epoch: Int, images: [Int])],
-        _ work: CellWork
-    ) throws -> FineTuner? {
-        let tuner = try job.tuner(options)
-        let loader = BatchLoader(job.training, batches: batches, threads: 1, ahead: 2)
-        while let batch = try loader.next() {
-            try Cancellation.check()
-            let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
-            guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
-            work.step()
-        }
-        return tuner
     }
 }

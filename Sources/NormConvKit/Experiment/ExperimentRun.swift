@@ -37,9 +37,9 @@ package struct ExperimentRun {
                 path: model.path, isBiT: model.network.family == .bit,
                 architecture: model.network.architecture)
         }
-        guard training.count >= FineTuneRun.leastForSearch else {
+        guard training.count >= FineTuneJob.leastForSearch else {
             throw FineTuningFailure.tooFewForSearch(
-                file: training.file, found: training.count, expected: FineTuneRun.leastForSearch)
+                file: training.file, found: training.count, expected: FineTuneJob.leastForSearch)
         }
         if let size = options.batchSizes.max(), size > training.count {
             throw FineTuningFailure.batchTooLarge(file: training.file, found: training.count, batch: size)
@@ -116,7 +116,7 @@ package struct ExperimentRun {
             validation: validation.file,
             images: self.training.count, validationImages: validation.count,
             imageShape: job.training.shape.extents, classes: job.classes, newHead: !options.keepsHead,
-            settings: settings, imagesSeen: options.imagesSeen, seeds: options.seeds,
+            settings: settings, imagesSeen: imagesSeen, seeds: options.seeds,
             arms: options.arms.map(\.description), batchSizes: options.batchSizes)
         report.inputs = [
             .init("the network", file.text), .init("--data", try self.training.contentChecksum()),
@@ -169,12 +169,14 @@ package struct ExperimentRun {
         return try await made.calibrated(on: images, options: options.calibration) { told(.calibrating($0)) }
     }
 
+    private var imagesSeen: Int { options.imagesSeen ?? 2 * training.count }
+
     /// What a cell trains. An arm's network gets the experiment's options.
     func job(_ network: Model, arm: ExperimentArm, batch: Int) throws -> FineTuneJob {
         var tuning = FineTuneOptions(workers: 1)
         tuning.training = options.training
         (tuning.training.batch, tuning.training.batchNorms) = (batch, arm.batchNorms)
-        tuning.training.steps = max(options.imagesSeen / batch, 1)
+        tuning.training.steps = max(imagesSeen / batch, 1)
         (tuning.keepsHead, tuning.augmentation) = (options.keepsHead, options.augmentation)
         tuning.preprocessing = options.preprocessing ?? model.preprocessing
         return try FineTuneJob(network, on: training, validating: validation, options: tuning)

@@ -88,7 +88,7 @@ package struct FineTuneRun {
             }
             guard let batch = try loader.next() else { break }
             let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
-            guard step.loss.isFinite, step.gradientNorm.isFinite else {
+            guard step.isFinite else {
                 throw diverged(tuner)
             }
             since.append(step)
@@ -173,37 +173,26 @@ package struct FineTuneRun {
 
     // MARK: Rate
 
-    /// Of fewer images a quarter says nothing.
-    static let leastForSearch = 8
-
     /// The lowest rate whose short training does nearly as well as the best one, on training images that are held out.
     private mutating func search() throws -> Double {
-        let order = job.training.order(epoch: -1)
-        guard order.count >= Self.leastForSearch else {
+        let training = job.training
+        guard training.count >= FineTuneJob.leastForSearch else {
             throw FineTuningFailure.tooFewForSearch(
-                file: job.training.split.file, found: order.count, expected: Self.leastForSearch)
+                file: training.split.file, found: training.count, expected: FineTuneJob.leastForSearch)
         }
-        let heldOut = Array(order.prefix(min(256, order.count / 4)))
-        let others = Array(order.dropFirst(heldOut.count))
         let search = RateSearch(job.options.training.optimizer)
         let steps = RateSearch.shortSteps(of: job.options.training.steps)
-        let batches = job.batches(from: 0, to: steps, of: others)
-        let start = try job.loss(job.tuner(job.options.training).tensors, on: heldOut)
+        let trial = job.rateTrials(1, steps: steps)[0]
+        let start = try job.loss(job.tuner(job.options.training).tensors, on: trial.images)
         var number = 0
         func loss(_ rate: Double) throws -> Double? {
             number += 1
             try events(.searching(trial: number, of: max(number, search.first.count)), report)
             var options = job.options.training
             (options.learningRate, options.steps, options.schedule) = (rate, steps, .cosine)
-            let tuner = try job.tuner(options)
-            let loader = BatchLoader(job.training, batches: batches, threads: job.options.workers, ahead: 4)
-            while let batch = try loader.next() {
+            return try job.loss(of: trial, options) {
                 if EarlyEnd.isRequested { throw FineTuningFailure.nothingTrained(file: job.model.path) }
-                let step = try tuner.step(batch.values, labels: batch.images.map { job.labels[$0] })
-                guard step.loss.isFinite, step.gradientNorm.isFinite else { return nil }
             }
-            let tensors = tuner.tensors
-            return tensors.areFinite ? try job.loss(tensors, on: heldOut) : nil
         }
         let trials = try search.run { try $0.map(loss) }
         report.search = trials.map { .init(rate: $0.rate, loss: $0.loss) }
@@ -212,9 +201,4 @@ package struct FineTuneRun {
         }
         return best
     }
-}
-
-extension [String: Tensor] {
-    /// Whether all values are.
-    var areFinite: Bool { values.allSatisfy { $0.firstNonFinite == nil } }
 }
