@@ -39,7 +39,7 @@ struct Benchmark: ParsableCommand {
     @Option(help: "Number of threads. Default: all cores.")
     var workers: Int?
 
-    @Option(help: "Images per batch. Default: depends on the image size; 4 for 224x224.")
+    @Option(help: "Images per batch. Default: depends on the image size; 8 for 224x224.")
     var batch: Int?
 
     @Option(help: "f32, or bf16 on a processor with bfloat16 instructions.")

@@ -14,58 +14,42 @@ struct BufferPlanTests {
             last = graph.add(.activation(.relu), graph.groupNorm(graph.convolution(last, 6, 6), 6, groups: 2))
         }
         let program = try graph.program()
-        let plan = BufferPlan(program, FusedTile.tiles(of: program, batch: 1))
+        let plan = BufferPlan(program, Stage.stages(of: program, batch: 1), batch: 1)
         // A norm's statistics lie where the convolution's input was.
         #expect(plan.size == 2 * 8 * 8 * 6)
     }
 
-    @Test("No value lies where another one is that is still needed", arguments: 0..<100 as Range<UInt64>)
-    func noOverlap(seed: UInt64) throws {
-        let program = try Graph.random(seed: seed).program()
-        let tiles = FusedTile.tiles(of: program, batch: 2)
-        let plan = BufferPlan(program, tiles)
-        let needed = Self.tilesNeeded(program, tiles)
-        let chain = Self.chains(program, plan)
-        for first in program.sizes.indices where !needed[first].isEmpty {
-            #expect(plan.offsets[first] >= 0 && plan.offsets[first] + program.sizes[first] <= plan.size)
-            for second in 0..<first where needed[first].overlaps(needed[second]) {
-                if chain[first] == chain[second], plan.offsets[first] == plan.offsets[second] { continue }
-                let places = [first, second].map {
-                    plan.offsets[$0]..<plan.offsets[$0] + program.sizes[$0]
-                }
-                #expect(!places[0].overlaps(places[1]), "values \(first) and \(second)")
+    @Test("What a step reads is what was written for it", arguments: [1, 4], 0..<60 as Range<UInt64>)
+    func reads(batch: Int, seed: UInt64) throws {
+        // Maps of both kinds: those whose convolutions take the whole batch, and those that go image by image.
+        let isLarge = seed % 6 == 0
+        let graph = Graph.random(seed: seed, rows: isLarge ? 26 : 6, columns: isLarge ? 25 : 5)
+        let program = try graph.program()
+        let stages = Stage.stages(of: program, batch: batch)
+        var memory = Memory(program, BufferPlan(program, stages, batch: batch))
+        for value in program.inputs { memory.write(value, Piece.whole(0..<batch)) }
+        for stage in stages {
+            for first in stride(from: 0, to: batch, by: stage.images) {
+                for tile in stage.tiles { memory.run(tile, images: first..<first + stage.images) }
             }
         }
+        for value in program.outputs { memory.read(value, Piece.whole(0..<batch)) }
+        #expect(memory.wrong == [])
     }
 
-    /// From the tile that makes a value to the last that reads it.
-    private static func tilesNeeded(_ program: Program, _ tiles: [FusedTile]) -> [Range<Int>] {
-        var needed = [Range<Int>](repeating: 0..<0, count: program.sizes.count)
-        for value in program.inputs { needed[value] = 0..<1 }
-        for (number, tile) in tiles.enumerated() {
-            for step in program.steps[tile.steps] {
-                needed[step.result] = number..<number + 1
-                for value in step.operands { needed[value] = needed[value].lowerBound..<number + 1 }
-            }
-        }
-        for value in program.outputs { needed[value] = needed[value].lowerBound..<tiles.count + 1 }
-        return needed
-    }
-
-    /// A number for each value, the same for those that are computed in each other's place: a step's result in that of an
-    /// operand of its size that nothing reads later.
-    private static func chains(_ program: Program, _ plan: BufferPlan) -> [Int] {
-        var chain = Array(program.sizes.indices)
-        for (index, step) in program.steps.enumerated() {
-            let later = Set(program.steps[(index + 1)...].flatMap(\.operands) + program.outputs)
-            let replaced = step.overwrites.map { [$0] } ?? (step.operation.worksInPlace ? step.maps : [])
-            let operand = replaced.first {
-                program.sizes[$0] == program.sizes[step.result] && !later.contains($0)
-                    && plan.offsets[$0] == plan.offsets[step.result]
-            }
-            if let operand { chain[step.result] = chain[operand] }
-        }
-        return chain
+    @Test("Images that pass through the large maps one after another need the room of one")
+    func places() throws {
+        var graph = Graph([30, 30, 6])
+        var last = 0
+        for _ in 0..<6 { last = graph.groupNorm(graph.convolution(last, 6, 6), 6, groups: 2) }
+        graph.convolution(graph.convolution(last, 6, 6, strides: 5), 6, 6)
+        let program = try graph.program()
+        let stages = Stage.stages(of: program, batch: 4)
+        #expect(stages.map(\.images) == [1, 4, 4])
+        let plan = BufferPlan(program, stages, batch: 4)
+        // What four images bring and leave behind, and two maps in between.
+        let map = 30 * 30 * 6
+        #expect(plan.size <= (4 + 4 + 2) * map + 64 * 6)
     }
 
     @Test("Maps beyond any machine's memory are an error")
@@ -84,5 +68,81 @@ struct BufferPlanTests {
         var program = Program()
         program.sizes = sizes
         return program
+    }
+}
+
+/// Positions of one image's maps.
+private struct Piece {
+    var image: Int
+    var positions: Range<Int>
+    var total: Int
+
+    static func whole(_ images: Range<Int>) -> [Piece] {
+        images.map { Piece(image: $0, positions: 0..<1, total: 1) }
+    }
+}
+
+/// A worker's memory, in which each float is the value and the image that were last written there.
+private struct Memory {
+    let program: Program
+    let plan: BufferPlan
+    private var owners: [Int]
+    /// Values that were no longer there when they were read.
+    private(set) var wrong: Set<Int> = []
+
+    init(_ program: Program, _ plan: BufferPlan) {
+        (self.program, self.plan) = (program, plan)
+        owners = [Int](repeating: -1, count: plan.size)
+    }
+
+    private func floats(_ value: Int, _ piece: Piece) -> Range<Int> {
+        let size = program.sizes[value]
+        let start = plan.offsets[value] + piece.image % plan.places[value] * size
+        return start + size * piece.positions.lowerBound / piece.total..<start + size
+            * piece.positions.upperBound / piece.total
+    }
+
+    private func owner(_ value: Int, _ piece: Piece) -> Int { value * 64 + piece.image }
+
+    mutating func write(_ value: Int, _ pieces: [Piece]) {
+        for piece in pieces {
+            for place in floats(value, piece) { owners[place] = owner(value, piece) }
+        }
+    }
+
+    mutating func read(_ value: Int, _ pieces: [Piece]) {
+        for piece in pieces {
+            let owner = owner(value, piece)
+            if !owners[floats(value, piece)].allSatisfy({ $0 == owner }) { wrong.insert(value) }
+        }
+    }
+
+    mutating func run(_ tile: FusedTile, images: Range<Int>) {
+        guard let parts = tile.parts else {
+            for index in tile.steps { run(program.steps[index], Piece.whole(images)) }
+            return
+        }
+        let all = images.lowerBound * parts.positions..<images.upperBound * parts.positions
+        for first in stride(from: all.lowerBound, to: all.upperBound, by: parts.length) {
+            let end = min(first + parts.length, all.upperBound)
+            let pieces = (first / parts.positions...(end - 1) / parts.positions).map { image in
+                let start = image * parts.positions
+                return Piece(
+                    image: image, positions: max(first - start, 0)..<min(end - start, parts.positions),
+                    total: parts.positions)
+            }
+            for index in tile.steps { run(program.steps[index], pieces) }
+        }
+    }
+
+    /// A step reads maps at the pieces and statistics whole, and writes likewise.
+    private mutating func run(_ step: Program.Step, _ pieces: [Piece]) {
+        for value in step.operands {
+            let isMap = step.maps.contains(value)
+            read(value, isMap ? pieces : pieces.flatMap { Piece.whole($0.image..<$0.image + 1) })
+        }
+        guard case .groupStatistics = step.operation else { return write(step.result, pieces) }
+        let ended = pieces.filter { $0.positions.upperBound == $0.total }
+        write(step.result, ended.flatMap { Piece.whole($0.image..<$0.image + 1) })
     }
 }

@@ -167,9 +167,9 @@ extension Tensor {
 
 extension Graph {
     /// A dozen operations of all that is fused, on maps of one shape.
-    static func random(seed: UInt64) -> Graph {
+    static func random(seed: UInt64, rows: Int = 6, columns: Int = 5) -> Graph {
         var random = SplitMix64(seed: seed)
-        var graph = Graph([6, 5, 6], seed: seed)
+        var graph = Graph([rows, columns, 6], seed: seed)
         var maps = [0]
         func pick() -> Int { maps.randomElement(using: &random) ?? 0 }
         for _ in 0..<12 {

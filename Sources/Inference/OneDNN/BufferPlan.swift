@@ -3,16 +3,20 @@
 /// Largest first, each in the smallest gap that is free for as long as it lives: "greedy by size for offset calculation" of
 /// Pisarchyk & Lee 2020, Efficient Memory Management for Deep Neural Net Inference.
 package struct BufferPlan {
-    /// Where each value begins, in floats per image.
+    /// Where each value begins, in floats.
     private(set) var offsets: [Int]
-    /// Floats per image of all together.
+    /// Images that each value has room for: those of its stage, or the batch where another stage needs it. An image's place
+    /// is its number modulo these.
+    let places: [Int]
+    /// Floats of all together.
     private(set) var size = 0
 
     /// Offsets are multiples of this, in floats: a line of the cache.
     private static let alignment = 16
 
-    package init(_ program: Program, _ tiles: [FusedTile]) {
-        let tenancies = Tenancy.all(of: program, tiles)
+    package init(_ program: Program, _ stages: [Stage], batch: Int) {
+        places = program.places(stages, batch: batch)
+        let tenancies = Tenancy.all(of: program, stages, places, batch: batch)
         offsets = [Int](repeating: 0, count: program.sizes.count)
         var placed: [(place: Range<Int>, tiles: ClosedRange<Int>)] = []
         for tenancy in tenancies.sorted(by: { ($0.size, $1.values[0]) > ($1.size, $0.values[0]) }) {
@@ -41,51 +45,92 @@ package struct BufferPlan {
 /// Values that share room because each is computed in the place of the one before it.
 private struct Tenancy {
     var values: [Int]
-    /// Floats per image.
+    /// Floats of all images that there is room for.
     var size: Int
-    /// The stages in which the values are needed. Steps of one stage alternate on parts of the batch: what one of them
-    /// reads is free only after the stage.
+    /// The tiles, numbered through all stages, in which the values are needed. Steps of one tile alternate on parts of the
+    /// batch: what one of them reads is free only after the tile.
     var tiles: ClosedRange<Int>
 
-    static func all(of program: Program, _ tiles: [FusedTile]) -> [Tenancy] {
-        var lastUse = [Int](repeating: -1, count: program.sizes.count)
-        for (index, step) in program.steps.enumerated() {
-            for value in step.operands { lastUse[value] = index }
-        }
-        for value in program.outputs { lastUse[value] = program.steps.count }
+    static func all(of program: Program, _ stages: [Stage], _ places: [Int], batch: Int) -> [Tenancy] {
+        let lastUse = program.lastUse
         var tenancies: [Tenancy] = []
         var ofValue = [Int](repeating: -1, count: program.sizes.count)
-        func enter(_ value: Int, at tile: Int) {
+        func enter(_ value: Int, at tiles: ClosedRange<Int>) {
             ofValue[value] = tenancies.count
             tenancies.append(
-                Tenancy(values: [value], size: program.sizes[value], tiles: tile...tile))
+                Tenancy(values: [value], size: program.sizes[value] * places[value], tiles: tiles))
         }
         func stay(_ value: Int, until tile: Int) {
             let tenancy = ofValue[value]
             tenancies[tenancy].tiles = tenancies[tenancy].tiles.lowerBound...tile
         }
-        for value in program.inputs { enter(value, at: 0) }
-        for (number, tile) in tiles.enumerated() {
-            for index in tile.steps {
-                let step = program.steps[index]
-                for value in step.operands { stay(value, until: number) }
-                if let operand = step.overwrites ?? step.reusableOperand(program.sizes, lastUse, index) {
-                    ofValue[step.result] = ofValue[operand]
-                    tenancies[ofValue[operand]].values.append(step.result)
-                } else {
-                    enter(step.result, at: number)
+        for value in program.inputs { enter(value, at: 0...0) }
+        var number = 0
+        for stage in stages {
+            let all = number...number + stage.tiles.count - 1
+            for tile in stage.tiles {
+                /// Values of a whole batch are needed until the stage's last images have passed.
+                func tiles(_ value: Int) -> ClosedRange<Int> {
+                    places[value] == batch ? all : number...number
                 }
+                for index in tile.steps {
+                    let step = program.steps[index]
+                    for value in step.operands { stay(value, until: tiles(value).upperBound) }
+                    let reusable = step.reusableOperand(program.sizes, places, lastUse, index)
+                    if let operand = step.overwrites ?? reusable {
+                        ofValue[step.result] = ofValue[operand]
+                        tenancies[ofValue[operand]].values.append(step.result)
+                        stay(step.result, until: tiles(step.result).upperBound)
+                    } else {
+                        enter(step.result, at: tiles(step.result))
+                    }
+                }
+                number += 1
             }
         }
-        for value in program.outputs { stay(value, until: tiles.count) }
+        for value in program.outputs { stay(value, until: number) }
         return tenancies
+    }
+}
+
+extension Program {
+    /// The last step that reads each value; behind all for the outputs, −1 where none does.
+    fileprivate var lastUse: [Int] {
+        var lastUse = [Int](repeating: -1, count: sizes.count)
+        for (index, step) in steps.enumerated() {
+            for value in step.operands { lastUse[value] = index }
+        }
+        for value in outputs { lastUse[value] = steps.count }
+        return lastUse
+    }
+
+    /// Images that each value needs room for.
+    fileprivate func places(_ stages: [Stage], batch: Int) -> [Int] {
+        let lastUse = lastUse
+        var places = [Int](repeating: batch, count: sizes.count)
+        for stage in stages {
+            guard let end = stage.tiles.last?.steps.upperBound else { continue }
+            for step in steps[stage.tiles[0].steps.lowerBound..<end] where lastUse[step.result] < end {
+                places[step.result] = stage.images
+            }
+        }
+        // What is computed in another value's place has as many.
+        let pairs = steps.compactMap { step in step.overwrites.map { ($0, step.result) } }
+        for (first, second) in pairs + pairs.reversed() where places[first] != places[second] {
+            (places[first], places[second]) = (batch, batch)
+        }
+        return places
     }
 }
 
 extension Program.Step {
     /// An operand whose room the result may take because this is its last use.
-    fileprivate func reusableOperand(_ sizes: [Int], _ lastUse: [Int], _ index: Int) -> Int? {
+    fileprivate func reusableOperand(
+        _ sizes: [Int], _ places: [Int], _ lastUse: [Int], _ index: Int
+    ) -> Int? {
         guard operation.worksInPlace else { return nil }
-        return maps.first { lastUse[$0] == index && sizes[$0] == sizes[result] }
+        return maps.first {
+            lastUse[$0] == index && sizes[$0] == sizes[result] && places[$0] == places[result]
+        }
     }
 }

@@ -6,21 +6,22 @@ package struct Compiler: Sendable {
     private let weights: Weights
     private let device: OneDNNDevice
     private let precision: Precision
-    /// The convolutions, by step, for a part of the batch or the whole.
+    /// The convolutions, by step, for a part of a stage's images or all.
     private let jobs: [(step: Int, convolution: ConvolutionStep, images: Int)]
 
     package init(
-        _ program: Program, _ tiles: [FusedTile], batch: Int, precision: Precision, weights: Weights,
-        device: OneDNNDevice
+        _ program: Program, _ stages: [Stage], precision: Precision, weights: Weights, device: OneDNNDevice
     ) {
         self.precision = precision
         self.weights = weights
         self.device = device
-        jobs = tiles.flatMap { tile in
-            tile.steps.compactMap { index in
-                guard case .convolution(let step) = program.steps[index].operation else { return nil }
-                guard let parts = tile.parts else { return (index, step, batch) }
-                return (index, step.part(length: parts.length), 1)
+        jobs = stages.flatMap { stage in
+            stage.tiles.flatMap { tile in
+                tile.steps.compactMap { index in
+                    guard case .convolution(let step) = program.steps[index].operation else { return nil }
+                    guard let parts = tile.parts else { return (index, step, stage.images) }
+                    return (index, step.part(length: parts.length), 1)
+                }
             }
         }
     }

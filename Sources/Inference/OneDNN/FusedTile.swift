@@ -15,7 +15,7 @@ package struct FusedTile: Equatable {
         package var length: Int
     }
 
-    /// The stages of a program for a batch size.
+    /// The tiles of a program for a batch size.
     package static func tiles(of program: Program, batch: Int) -> [FusedTile] {
         var tiles: [FusedTile] = []
         var start = 0
@@ -35,7 +35,8 @@ package struct FusedTile: Equatable {
 }
 
 extension Program {
-    /// Floats of a part's largest map: a quarter of a megabyte, half of many processors' second cache.
+    /// Floats of a part's largest map: a quarter of a megabyte, half of many processors' second cache; but as many as a
+    /// kernel that is larger, which is read anew for each part.
     private static let partSize = 64 << 10
 
     /// Positions of a step's maps where a position's result depends on that position alone.
@@ -67,7 +68,8 @@ extension Program {
     /// Parts of a map that are equal and not too large, or as many whole maps.
     fileprivate func parts(of tile: Range<Int>, _ positions: Int, batch: Int) -> FusedTile.Parts {
         let largest = tile.flatMap { steps[$0].maps + [steps[$0].result] }.map { sizes[$0] }.max() ?? 0
-        let most = max(1, Self.partSize * positions / max(largest, 1))
+        let kernel = steps[tile].map(\.operation.kernelSize).max() ?? 0
+        let most = max(1, max(Self.partSize, kernel) * positions / max(largest, 1))
         if most < positions {
             // At least an eighth of what would fit: a map whose size is prime is left whole.
             let divisor = (max(most / 8, 1)...most).last { positions % $0 == 0 }
@@ -75,6 +77,14 @@ extension Program {
         }
         let maps = (1...min(most / positions, batch)).last { batch % $0 == 0 } ?? 1
         return FusedTile.Parts(positions: positions, length: maps * positions)
+    }
+}
+
+extension StepOperation {
+    /// Weights of a convolution's kernel.
+    fileprivate var kernelSize: Int {
+        guard case .convolution(let step) = self else { return 0 }
+        return step.convolution.kernelShape?.count ?? 0
     }
 }
 

@@ -16,7 +16,7 @@ package final class OneDNNSection: Sendable {
     package typealias Store = @Sendable (Range<Int>, [UnsafeBufferPointer<Float>]) throws -> Void
 
     private let program: Program
-    private let tiles: [FusedTile]
+    private let stages: [Stage]
     private let plan: BufferPlan
     private let convolutions: [Int: any CompiledConvolution]
     private let device: OneDNNDevice
@@ -45,7 +45,7 @@ package final class OneDNNSection: Sendable {
         let program = try Lowering.program(for: network, section, shapes: shapes, weights: weights)
         let batch = batch ?? Self.batchSize(for: program)
         try program.checkSizes(batch: batch)
-        let tiles = FusedTile.tiles(of: program, batch: batch)
+        let stages = Stage.stages(of: program, batch: batch)
         let device = try OneDNNDevice()
         self.program = program
         self.device = device
@@ -53,10 +53,10 @@ package final class OneDNNSection: Sendable {
         self.workers = max(workers, 1)
         self.team = team
         layers = program.layers(of: network, shapes: shapes)
-        self.tiles = tiles
-        plan = BufferPlan(program, tiles)
+        self.stages = stages
+        plan = BufferPlan(program, stages, batch: batch)
         convolutions = try Compiler(
-            program, tiles, batch: batch, precision: precision, weights: weights, device: device
+            program, stages, precision: precision, weights: weights, device: device
         )
         .compile(threads: max(workers, team), team: team)
     }
@@ -80,13 +80,13 @@ package final class OneDNNSection: Sendable {
 
     /// The memory of one thread.
     package func makeWorker() throws -> Worker {
-        try Worker(program, tiles, plan, convolutions, device, batch: batch, team: team)
+        try Worker(program, stages, plan, convolutions, device, team: team)
     }
 
-    /// Few enough images that their activations stay in cache, enough that the weights are worth streaming: 4 at
-    /// ResNet-50's 224×224, measured; small images go by more at a time.
+    /// Enough images that the last layers' weights are worth reading, few enough for little memory: 8 at ResNet-50's
+    /// 224×224, measured; small images go by more at a time.
     private static func batchSize(for program: Program) -> Int {
         let largest = program.sizes.max() ?? 1
-        return max(1, min(32, 3_300_000 / max(largest, 1)))
+        return max(1, min(32, 6_600_000 / max(largest, 1)))
     }
 }

@@ -4,10 +4,9 @@ import Tensors
 /// One thread's memory, and the program bound to it.
 package final class Worker {
     private let program: Program
-    private let tiles: [FusedTile]
-    private let batch: Int
+    private let stages: [Stage]
+    private let plan: BufferPlan
     private let memory: AlignedMemory
-    private let offsets: [Int]
     private let scratch: AlignedMemory
     private let executions: [Int: any BoundConvolution]
     private let stream: OneDNNStream
@@ -15,11 +14,11 @@ package final class Worker {
     private let moments: [Int: ChannelMoments]
 
     package init(
-        _ program: Program, _ tiles: [FusedTile], _ plan: BufferPlan,
+        _ program: Program, _ stages: [Stage], _ plan: BufferPlan,
         _ convolutions: [Int: any CompiledConvolution],
-        _ device: OneDNNDevice, batch: Int, team: Int
+        _ device: OneDNNDevice, team: Int
     ) throws {
-        let memory = try AlignedMemory(bytes: plan.size * batch * MemoryLayout<Float>.stride)
+        let memory = try AlignedMemory(bytes: plan.size * MemoryLayout<Float>.stride)
         let scratch = try AlignedMemory(bytes: convolutions.values.map(\.scratchBytes).max() ?? 0)
         executions = try convolutions.mapValues { try $0.bind(scratch: scratch.address, team: team) }
         let statistics = program.steps.enumerated().compactMap { index, step in
@@ -30,11 +29,10 @@ package final class Worker {
         }
         moments = Dictionary(uniqueKeysWithValues: statistics)
         self.program = program
-        self.tiles = tiles
-        self.batch = batch
+        self.stages = stages
+        self.plan = plan
         self.memory = memory
         self.scratch = scratch
-        offsets = plan.offsets
         stream = try OneDNNStream(device)
         normalizer = Normalizer()
     }
@@ -53,7 +51,7 @@ package final class Worker {
 
     /// Executes the program for at most `batch` images whose inputs are written.
     package func run(count: Int) throws {
-        for tile in tiles { try run(tile, images: count) { _ in } }
+        for stage in stages { try run(stage, images: count) { _ in } }
     }
 
     /// Executes the program and returns the seconds that each layer took by a clock.
@@ -61,8 +59,8 @@ package final class Worker {
         let layers = program.layerOfStep
         var seconds = [Double](repeating: 0, count: (layers.last ?? -1) + 1)
         var start = clock.seconds
-        for tile in tiles {
-            try run(tile, images: count) { step in
+        for stage in stages {
+            try run(stage, images: count) { step in
                 let end = clock.seconds
                 seconds[layers[step]] += end - start
                 start = end
@@ -71,8 +69,17 @@ package final class Worker {
         return seconds
     }
 
+    /// Executes a stage's tiles, a few images at a time.
+    private func run(_ stage: Stage, images count: Int, done: (Int) -> Void) throws {
+        for first in stride(from: 0, to: count, by: stage.images) {
+            for tile in stage.tiles {
+                try run(tile, images: first..<min(first + stage.images, count), done: done)
+            }
+        }
+    }
+
     /// Executes a tile's steps, whole or part after part, and tells of each that it is done.
-    private func run(_ tile: FusedTile, images: Int, done: (Int) -> Void) throws {
+    private func run(_ tile: FusedTile, images: Range<Int>, done: (Int) -> Void) throws {
         guard let parts = tile.parts else {
             for index in tile.steps {
                 try runWhole(index, images: images)
@@ -80,22 +87,25 @@ package final class Worker {
             }
             return
         }
-        let total = images * parts.positions
-        for first in stride(from: 0, to: total, by: parts.length) {
+        let end = images.upperBound * parts.positions
+        for first in stride(from: images.lowerBound * parts.positions, to: end, by: parts.length) {
             for index in tile.steps {
-                try run(index, from: first, to: min(first + parts.length, total), parts.positions)
+                try run(index, from: first, to: min(first + parts.length, end), parts.positions)
                 done(index)
             }
         }
     }
 
-    private func runWhole(_ index: Int, images: Int) throws {
+    /// Executes a step on whole maps.
+    private func runWhole(_ index: Int, images: Range<Int>) throws {
         let step = program.steps[index]
         if let execution = executions[index] {
+            let first = images.lowerBound
             try execution.run(
-                floats(step.operands[0]), to: floats(step.result), images: images, on: stream)
+                floats(step.operands[0], of: first), to: floats(step.result, of: first),
+                images: images.count, on: stream)
         } else {
-            for image in 0..<images { run(index, Place(image: image, positions: 0..<1, total: 1)) }
+            for image in images { run(index, Place(image: image, positions: 0..<1, total: 1)) }
         }
     }
 
@@ -104,9 +114,11 @@ package final class Worker {
         let step = program.steps[index]
         if let execution = executions[index] {
             let (source, result) = (step.operands[0], step.result)
+            let (image, own) = (first / positions, first % positions)
             try execution.run(
-                floats(source) + program.sizes[source] / positions * first,
-                to: floats(result) + program.sizes[result] / positions * first, images: 1, on: stream)
+                floats(source, of: image) + program.sizes[source] / positions * own,
+                to: floats(result, of: image) + program.sizes[result] / positions * own, images: 1, on: stream
+            )
             return
         }
         for image in first / positions...(end - 1) / positions {
@@ -116,8 +128,9 @@ package final class Worker {
         }
     }
 
-    private func floats(_ value: Int) -> UnsafeMutablePointer<Float> {
-        memory.floats + offsets[value] * batch
+    /// Where an image's share of a value begins; those of a stage's images follow one another.
+    private func floats(_ value: Int, of image: Int = 0) -> UnsafeMutablePointer<Float> {
+        memory.floats + plan.offsets[value] + image % plan.places[value] * program.sizes[value]
     }
 
     /// Positions of one image's maps.
@@ -133,13 +146,8 @@ package final class Worker {
         let size = program.sizes[value]
         let each = size / place.total
         return UnsafeMutableBufferPointer(
-            start: floats(value) + place.image * size + place.positions.lowerBound * each,
+            start: floats(value, of: place.image) + place.positions.lowerBound * each,
             count: place.positions.count * each)
-    }
-
-    /// An image's values that are no map.
-    private func statistics(_ value: Int, of image: Int) -> UnsafeMutablePointer<Float> {
-        floats(value) + image * program.sizes[value]
     }
 
     /// Everything but convolutions, image by image: an image's map stays in cache between two passes over it.
@@ -150,7 +158,7 @@ package final class Worker {
             let each = program.sizes[step.operands[0]] / place.total / norm.gamma.count
             moments[index]?.add(
                 operands[0], positions: place.positions.lowerBound * each..<place.positions.upperBound * each,
-                of: place.total * each, norm, into: statistics(step.result, of: place.image))
+                of: place.total * each, norm, into: floats(step.result, of: place.image))
             return
         }
         let y = map(step.result, at: place)
@@ -159,7 +167,7 @@ package final class Worker {
         case .transposedConvolution(let step): step.run(operands[0], y)
         case .groupNorm(let norm):
             Normalizer.apply(
-                statistics(step.operands[1], of: place.image), of: norm, operands[0],
+                floats(step.operands[1], of: place.image), of: norm, operands[0],
                 operands.count > 1 ? operands[1] : nil, y)
         case .affine(let affine, let clamp): normalizer.affine(affine, clamp, operands, y)
         case .layerNorm(let gamma, let beta, let epsilon):
