@@ -46,26 +46,50 @@ struct ReproducibilityTests {
         return graph
     }
 
+    /// Kernels so large that a part of a tile is several maps.
+    private static func deepGraph() -> Graph {
+        var graph = Graph([4, 4, 512])
+        let first = graph.groupNorm(graph.convolution(0, 512, 512, size: Extent(1)), 512, groups: 8)
+        let second = graph.groupNorm(graph.convolution(first, 512, 256, size: Extent(1)), 256, groups: 8)
+        graph.dense(graph.add(.globalPool(.average, keepsDimensions: false), second), 256, 10)
+        return graph
+    }
+
+    /// A stage that two images of a batch of four pass through at once.
+    private static func pairedGraph() -> Graph {
+        var graph = Graph([40, 40, 16])
+        let first = graph.convolution(graph.convolution(0, 16, 16), 16, 16, size: Extent(1))
+        let last = graph.groupNorm(first, 16, groups: 4)
+        graph.dense(graph.add(.globalPool(.average, keepsDimensions: false), last), 16, 10)
+        return graph
+    }
+
+    @Test("A stage may take some of a batch's images at once")
+    func pairs() throws {
+        let stages = Stage.stages(of: try Self.pairedGraph().program(), batch: 4)
+        #expect(stages.first?.images == 2)
+    }
+
     @Test(
         "Any batch and any number of threads for one image give the same bits", arguments: [1, 2, 3, 4, 6],
         [1, 2])
     func batches(batch: Int, team: Int) throws {
-        let graph = Self.wideGraph()
-        let source = ImageSource(graph.images(7))
-        func outputs(batch: Int, team: Int) throws -> [Float] {
-            try OneDNNEngine(
-                network: graph.network, parameters: graph.parameters, imageShape: graph.imageShape,
-                workers: 1,
-                batch: batch, team: team
-            ).run(on: source)
+        for graph in [Self.wideGraph(), Self.deepGraph(), Self.pairedGraph()] {
+            let source = ImageSource(graph.images(7))
+            func outputs(batch: Int, team: Int) throws -> [Float] {
+                try OneDNNEngine(
+                    network: graph.network, parameters: graph.parameters, imageShape: graph.imageShape,
+                    workers: 1, batch: batch, team: team
+                ).run(on: source)
+            }
+            let found = try outputs(batch: batch, team: team)
+            let expected = try outputs(batch: 8, team: 1)
+            #expect(bits(found) == bits(expected))
+            let reference = try graph.reference().run(on: source)
+            let largest = reference.map(abs).max() ?? 0
+            let worst = zip(reference, found).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(worst <= 1e-5 * largest)
         }
-        let found = try outputs(batch: batch, team: team)
-        let expected = try outputs(batch: 8, team: 1)
-        #expect(bits(found) == bits(expected))
-        let reference = try graph.reference().run(on: source)
-        let largest = reference.map(abs).max() ?? 0
-        let worst = zip(reference, found).map { abs($0 - $1) }.max() ?? .infinity
-        #expect(worst <= 1e-5 * largest)
     }
 
     @Test("Reordered images give reordered bits", arguments: EngineChoice.allCases)

@@ -5,9 +5,8 @@
 package struct BufferPlan {
     /// Where each value begins, in floats.
     private(set) var offsets: [Int]
-    /// Images that each value has room for: those of its stage, or the batch where another stage needs it. An image's place
-    /// is its number modulo these.
-    let places: [Int]
+    /// Images that each value has room for: those of its stage, or the batch where another stage needs it.
+    let images: [Int]
     /// Floats of all together.
     private(set) var size = 0
 
@@ -15,8 +14,8 @@ package struct BufferPlan {
     private static let alignment = 16
 
     package init(_ program: Program, _ stages: [Stage], batch: Int) {
-        places = program.places(stages, batch: batch)
-        let tenancies = Tenancy.all(of: program, stages, places, batch: batch)
+        images = program.imagesOfValues(stages, batch: batch)
+        let tenancies = Tenancy.all(of: program, stages, images, batch: batch)
         offsets = [Int](repeating: 0, count: program.sizes.count)
         var placed: [(place: Range<Int>, tiles: ClosedRange<Int>)] = []
         for tenancy in tenancies.sorted(by: { ($0.size, $1.values[0]) > ($1.size, $0.values[0]) }) {
@@ -47,18 +46,18 @@ private struct Tenancy {
     var values: [Int]
     /// Floats of all images that there is room for.
     var size: Int
-    /// The tiles, numbered through all stages, in which the values are needed. Steps of one tile alternate on parts of the
-    /// batch: what one of them reads is free only after the tile.
+    /// The tiles, numbered through all stages, in which the values are needed. Steps of a tile alternate on parts of maps:
+    /// what one of them reads is free only after the tile.
     var tiles: ClosedRange<Int>
 
-    static func all(of program: Program, _ stages: [Stage], _ places: [Int], batch: Int) -> [Tenancy] {
+    static func all(of program: Program, _ stages: [Stage], _ images: [Int], batch: Int) -> [Tenancy] {
         let lastUse = program.lastUse
         var tenancies: [Tenancy] = []
         var ofValue = [Int](repeating: -1, count: program.sizes.count)
         func enter(_ value: Int, at tiles: ClosedRange<Int>) {
             ofValue[value] = tenancies.count
             tenancies.append(
-                Tenancy(values: [value], size: program.sizes[value] * places[value], tiles: tiles))
+                Tenancy(values: [value], size: program.sizes[value] * images[value], tiles: tiles))
         }
         func stay(_ value: Int, until tile: Int) {
             let tenancy = ofValue[value]
@@ -67,16 +66,16 @@ private struct Tenancy {
         for value in program.inputs { enter(value, at: 0...0) }
         var number = 0
         for stage in stages {
-            let all = number...number + stage.tiles.count - 1
+            let stageTiles = number...number + stage.tiles.count - 1
             for tile in stage.tiles {
                 /// Values of a whole batch are needed until the stage's last images have passed.
                 func tiles(_ value: Int) -> ClosedRange<Int> {
-                    places[value] == batch ? all : number...number
+                    images[value] == batch ? stageTiles : number...number
                 }
                 for index in tile.steps {
                     let step = program.steps[index]
                     for value in step.operands { stay(value, until: tiles(value).upperBound) }
-                    let reusable = step.reusableOperand(program.sizes, places, lastUse, index)
+                    let reusable = step.reusableOperand(program.sizes, images, lastUse, index)
                     if let operand = step.overwrites ?? reusable {
                         ofValue[step.result] = ofValue[operand]
                         tenancies[ofValue[operand]].values.append(step.result)
@@ -105,32 +104,32 @@ extension Program {
     }
 
     /// Images that each value needs room for.
-    fileprivate func places(_ stages: [Stage], batch: Int) -> [Int] {
+    fileprivate func imagesOfValues(_ stages: [Stage], batch: Int) -> [Int] {
         let lastUse = lastUse
-        var places = [Int](repeating: batch, count: sizes.count)
+        var images = [Int](repeating: batch, count: sizes.count)
         for stage in stages {
             guard let end = stage.tiles.last?.steps.upperBound else { continue }
             for step in steps[stage.tiles[0].steps.lowerBound..<end] where lastUse[step.result] < end {
-                places[step.result] = stage.images
+                images[step.result] = stage.images
             }
         }
         // What is computed in another value's place has as many.
         let pairs = steps.compactMap { step in step.overwrites.map { ($0, step.result) } }
-        for (first, second) in pairs + pairs.reversed() where places[first] != places[second] {
-            (places[first], places[second]) = (batch, batch)
+        for (first, second) in pairs + pairs.reversed() where images[first] != images[second] {
+            (images[first], images[second]) = (batch, batch)
         }
-        return places
+        return images
     }
 }
 
 extension Program.Step {
     /// An operand whose room the result may take because this is its last use.
     fileprivate func reusableOperand(
-        _ sizes: [Int], _ places: [Int], _ lastUse: [Int], _ index: Int
+        _ sizes: [Int], _ images: [Int], _ lastUse: [Int], _ index: Int
     ) -> Int? {
         guard operation.worksInPlace else { return nil }
         return maps.first {
-            lastUse[$0] == index && sizes[$0] == sizes[result] && places[$0] == places[result]
+            lastUse[$0] == index && sizes[$0] == sizes[result] && images[$0] == images[result]
         }
     }
 }

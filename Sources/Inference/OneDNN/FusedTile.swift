@@ -35,8 +35,7 @@ package struct FusedTile: Equatable {
 }
 
 extension Program {
-    /// Floats of a part's largest map: a quarter of a megabyte, half of many processors' second cache; but as many as a
-    /// kernel that is larger, which is read anew for each part.
+    /// Floats of a part's largest map: a quarter of a megabyte, half of many processors' second cache.
     private static let partSize = 64 << 10
 
     /// Positions of a step's maps where a position's result depends on that position alone.
@@ -65,11 +64,12 @@ extension Program {
         return self.positions(index) == positions
     }
 
-    /// Parts of a map that are equal and not too large, or as many whole maps.
+    /// Parts of a map that are equal and not too large, or as many whole maps. Each part reads the kernels anew: a part may be
+    /// as large as the largest one.
     fileprivate func parts(of tile: Range<Int>, _ positions: Int, batch: Int) -> FusedTile.Parts {
         let largest = tile.flatMap { steps[$0].maps + [steps[$0].result] }.map { sizes[$0] }.max() ?? 0
         let kernel = steps[tile].map(\.operation.kernelSize).max() ?? 0
-        let most = max(1, max(Self.partSize, kernel) * positions / max(largest, 1))
+        let most = max(1, max(Self.partSize, kernel) / max(largest / positions, 1))
         if most < positions {
             // At least an eighth of what would fit: a map whose size is prime is left whole.
             let divisor = (max(most / 8, 1)...most).last { positions % $0 == 0 }
@@ -82,7 +82,7 @@ extension Program {
 
 extension StepOperation {
     /// Weights of a convolution's kernel.
-    fileprivate var kernelSize: Int {
+    var kernelSize: Int {
         guard case .convolution(let step) = self else { return 0 }
         return step.convolution.kernelShape?.count ?? 0
     }

@@ -109,7 +109,7 @@ package final class Worker {
         }
     }
 
-    /// Executes a step on positions of the batch's maps, which follow one another.
+    /// Executes a step on positions of several images' maps, which follow one another.
     private func run(_ index: Int, from first: Int, to end: Int, _ positions: Int) throws {
         let step = program.steps[index]
         if let execution = executions[index] {
@@ -130,7 +130,7 @@ package final class Worker {
 
     /// Where an image's share of a value begins; those of a stage's images follow one another.
     private func floats(_ value: Int, of image: Int = 0) -> UnsafeMutablePointer<Float> {
-        memory.floats + plan.offsets[value] + image % plan.places[value] * program.sizes[value]
+        memory.floats + plan.offsets[value] + image % plan.images[value] * program.sizes[value]
     }
 
     /// Positions of one image's maps.

@@ -60,7 +60,7 @@ extension ExperimentRun {
                     let fold = folds[place % folds.count]
                     var tuning = job.options.training
                     tuning.learningRate = rates[place / folds.count]
-                    let loss = try job.loss(of: fold, tuning, eachStep: work.step)
+                    let loss = try job.loss(of: fold, tuning, afterStep: work.step)
                     losses.withLock { $0[place] = loss }
                 })
             let all = losses.withLock(\.self)
@@ -83,7 +83,7 @@ extension ExperimentRun {
                 tuning.training.seed &+= UInt64(seed)
                 let own = try job.with(tuning)
                 let batches = own.batches(from: 0, to: tuning.training.steps)
-                guard let tensors = try own.trained(tuning.training, on: batches, eachStep: work.step)
+                guard let tensors = try own.trained(tuning.training, on: batches, afterStep: work.step)
                 else { return }
                 let scores = try own.scores(tensors, on: validation)
                 results.withLock { $0[seed] = 1 - scores.top1.value }

@@ -15,7 +15,7 @@ extension FineTuneJob {
     /// Training images that a search for the rate needs at least: of fewer a quarter says nothing.
     static let leastForSearch = 8
 
-    /// Trials that hold out different images, each a quarter of all but at most 256.
+    /// Up to four trials that hold out different images, each a quarter of all but at most 256.
     func rateTrials(_ count: Int, steps: Int) -> [RateTrial] {
         let order = training.order(epoch: -1)
         let size = min(256, order.count / 4)
@@ -28,24 +28,25 @@ extension FineTuneJob {
     }
 
     /// The loss on a trial's held-out images after training on the others; nil where the training diverges.
-    /// `eachStep` is called before each step.
+    /// `afterStep` is called after each step.
     func loss(
-        of trial: RateTrial, _ options: FineTuningOptions, eachStep: () throws -> Void
+        of trial: RateTrial, _ options: FineTuningOptions, afterStep: () throws -> Void
     ) throws -> Double? {
-        try trained(options, on: trial.batches, eachStep: eachStep).map { try loss($0, on: trial.images) }
+        try trained(options, on: trial.batches, afterStep: afterStep).map { try loss($0, on: trial.images) }
     }
 
     /// The parameters after training from the start; nil where the loss, a gradient or a parameter is not finite.
     func trained(
-        _ options: FineTuningOptions, on batches: [(epoch: Int, images: [Int])], eachStep: () throws -> Void
+        _ options: FineTuningOptions, on batches: [(epoch: Int, images: [Int])], afterStep: () throws -> Void
     ) throws -> [String: Tensor]? {
         let tuner = try tuner(options)
         let loader = BatchLoader(
-            training, batches: batches, threads: self.options.workers, ahead: 2 * self.options.workers)
+            training, batches: batches, threads: self.options.workers, ahead: min(2 * self.options.workers, 4)
+        )
         while let batch = try loader.next() {
-            try eachStep()
             let step = try tuner.step(batch.values, labels: batch.images.map { labels[$0] })
             guard step.isFinite else { return nil }
+            try afterStep()
         }
         let tensors = tuner.tensors
         return tensors.areFinite ? tensors : nil
