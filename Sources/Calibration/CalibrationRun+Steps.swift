@@ -38,7 +38,7 @@ extension CalibrationRun {
     }
 
     /// A network at its input.
-    private func cache(
+    func cache(
         _ network: Network, _ parameters: ParameterTable, _ images: CalibrationImages
     ) -> ActivationCache {
         ActivationCache(
@@ -54,48 +54,6 @@ extension CalibrationRun {
                 table[convolution.kernel] = convolution
             }
         }
-    }
-
-    // MARK: Head
-
-    /// The dense layer that gives the outputs.
-    private var head: Int? {
-        if case .dense = source.nodes[source.output].operation { source.output } else { nil }
-    }
-
-    /// Ridge regression of the old network's outputs on the features that the new one gives, near the old head.
-    mutating func refitHead(
-        _ old: [Float], features: ActivationStore?
-    ) throws -> CalibratedParameters? {
-        guard let head, case .dense(let dense) = source.nodes[head].operation else {
-            report.skip("head", "the network does not end in a dense layer")
-            return nil
-        }
-        if let reason = source.sharing(head) ?? tooLarge(dense.convolution, memory: calibration.workMemory) {
-            report.skip("head", reason)
-            return nil
-        }
-        guard let features = try features ?? self.features(source.nodes[head].inputs[0]) else { return nil }
-        let outputs = try ActivationStore(shape: shapes[head], count: images.store.count)
-        old.withUnsafeBufferPointer { outputs.store(0..<images.store.count, $0) }
-        let source = MomentSource(
-            dense.convolution, inputs: features, target: MomentTarget(value: outputs))
-        let solving = Stopwatch()
-        let fit = try LayerFit(
-            source, kernel: sourceParameters[dense.kernel], ridge: 0.01, effort: 1, images: images.fit,
-            workers: workers, solving: solving)
-        report.solveSeconds += solving.seconds
-        let filters = fit.filters(keepsZeroMean: false)
-        var result = calibrated
-        try result.setFilters(of: dense.convolution, to: filters)
-        if let bias = dense.bias { try result.set(bias, to: fit.bias(filters)) }
-        return result
-    }
-
-    private func features(_ node: Int) throws -> ActivationStore? {
-        let cache = cache(network, calibrated.table, images)
-        try cache.advance(to: [node])
-        return cache[node]
     }
 
     // MARK: Training
@@ -114,12 +72,11 @@ extension CalibrationRun {
         let distillation = Distillation(
             source: source, sourceParameters: sourceParameters, network: network,
             parameters: calibrated.table, shapes: shapes, images: training,
-            mayMirror: mayMirror,
+            drawing: ViewDrawing(shape: training.shape, mayMirror: mayMirror, deviations: images.deviations),
             settings: Distillation.Settings(
                 standardized: Set(standardized.keys), epsilon: options.standardizationEpsilon, epochs: epochs,
                 epochImages: calibration.epochs == nil ? images.originals.count : training.count,
-                seed: calibration.seed, workers: workers, memory: calibration.workMemory),
-            deviations: images.deviations)
+                seed: calibration.seed, workers: workers, memory: calibration.workMemory))
         do {
             let trained = try distillation.run(clock) {
                 progress(.init(stage: "training", done: $0, total: $1))

@@ -92,11 +92,13 @@ package struct CalibrationRun {
 
         let layers = try fitLayers(clock, progress)
         let keepsLayers = try consider(layers.parameters, "layers", agreement)
+        var hasHead = false
         if calibration.refitsHead, clock.isOver {
             skip("head", clock)
         } else if calibration.refitsHead,
             let refitted = try refitHead(old, features: keepsLayers ? layers.features : nil)
         {
+            hasHead = true
             try consider(refitted, "head", agreement)
         }
         let epochs = calibration.epochs ?? budget.epochs
@@ -110,6 +112,9 @@ package struct CalibrationRun {
         let midway = try midway(to: trained)
         try consider(trained, "training", agreement)
         try consider(midway, "halfway", agreement)
+        if hasHead, !clock.isOver, let refitted = try refitHead(old, features: nil) {
+            try consider(refitted, "head after training", agreement)
+        }
     }
 
     /// Records a step that the clock does not allow.

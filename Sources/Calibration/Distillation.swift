@@ -5,8 +5,8 @@ import Training
 import Networks
 import Tensors
 
-/// Trains all parameters of the new network towards the old one's values, on images that are shifted and mirrored, and large
-/// ones scaled and recoloured too: the old network says what each of them should give, so that no labels are needed.
+/// Trains all parameters of the new network towards the old one's values, on views of images: the old network says what each
+/// of them should give, so that no labels are needed.
 ///
 /// The loss is the squared error of the outputs, of the features that a last dense layer reads, and of each block's output on
 /// average, in units of how much the old network's values vary over the batch:
@@ -23,11 +23,8 @@ struct Distillation {
     let parameters: ParameterTable
     let shapes: [Shape]
     let images: TrainingImages
-    /// Whether a mirror image is an image of the same kind.
-    let mayMirror: Bool
+    let drawing: ViewDrawing
     let settings: Settings
-    /// The standard deviation of each channel of the images.
-    let deviations: [Float]
 
     struct Settings {
         var standardized: Set<String>
@@ -66,7 +63,9 @@ struct Distillation {
         var epochOrder: [Int] = []
         for step in 0..<steps where !clock.isOver {
             if step % batches == 0 { epochOrder = order(step / batches) }
-            let views = views(trainer.batch, batch: step % batches, epochOrder: epochOrder, &random)
+            let start = step % batches * trainer.batch
+            let views = drawing.views(
+                of: (start..<start + trainer.batch).map { epochOrder[$0 % epochOrder.count] }, using: &random)
             let gradient = try gradient(trainer, teacher, taps, values, views)
             let factor = Float(Self.schedule(max(Double(step + 1) / Double(steps + 1), clock.share)))
             adam.step(&values, gradient: gradient, layout: layout) { factor * (rates[$0.name] ?? 0) }
@@ -108,7 +107,8 @@ struct Distillation {
     }
 
     private func gradient(
-        _ trainer: Trainer, _ teacher: OneDNNSection, _ taps: [Int], _ values: [Float], _ views: [ImageView]
+        _ trainer: Trainer, _ teacher: OneDNNSection, _ taps: [Int], _ values: [Float],
+        _ views: [TrainingView]
     ) throws -> [Float] {
         let targets = try taps.map { try ActivationStore(shape: shapes[$0], count: views.count) }
         let inputs = try ActivationStore(shape: images.shape, count: views.count)
@@ -146,42 +146,11 @@ struct Distillation {
         return Array(0..<images.count).shuffled(using: &random)
     }
 
-    private func views(
-        _ count: Int, batch: Int, epochOrder: [Int], _ random: inout SplitMix64
-    ) -> [ImageView] {
-        let shape = images.shape
-        return (0..<count).map { place in
-            let image = epochOrder[(batch * count + place) % epochOrder.count]
-            func shift(_ extent: Int) -> Int {
-                let most = extent / (isLarge ? 4 : 8)
-                return Int.random(in: -most...most, using: &random)
-            }
-            var view = ImageView(
-                image: image, rows: shift(shape[0]), columns: shift(shape[1]),
-                isMirrored: Bool.random(using: &random) && mayMirror)
-            if isLarge { view.change = change(&random) }
-            return view
-        }
-    }
-
-    /// Whether images are scaled and recoloured as well: large ones, of which there are often few, and which the old network
-    /// knows from crops of any size.
-    private var isLarge: Bool { min(images.shape[0], images.shape[1]) >= 64 }
-
-    private func change(_ random: inout SplitMix64) -> ImageView.Change {
-        let zoom = exp2(Float.random(in: -0.5...0.5, using: &random))
-        let contrast = Float.random(in: 0.7...1.3, using: &random)
-        let brightness = Float.random(in: -0.3...0.3, using: &random)
-        let gains = deviations.map { _ in contrast * Float.random(in: 0.9...1.1, using: &random) }
-        let offsets = deviations.map { $0 * (brightness + Float.random(in: -0.1...0.1, using: &random)) }
-        return ImageView.Change(zoom: zoom, gains: gains, offsets: offsets)
-    }
-
     // MARK: Parameters
 
     /// The step of a parameter in units of its size. Networks of large images know more than a few hundred images tell: larger
     /// steps forget it.
-    private var rate: Double { isLarge ? 0.01 : 0.02 }
+    private var rate: Double { drawing.isLarge ? 0.01 : 0.02 }
 
     /// A parameter's step is in proportion to its size; a bias before a norm may be far from what it will be.
     private func startingRates(_ layout: ParameterLayout, _ values: [Float]) -> [String: Float] {

@@ -18,6 +18,21 @@ struct TrainingImages: Sendable {
     /// The shape of an image, [height, width, channels].
     var shape: Shape { store.shape }
 
+    /// Writes a view, with its rectangle of another one, as [height, width, channels].
+    func write(_ view: TrainingView, to target: UnsafeMutablePointer<Float>) throws {
+        try write(view.view, to: target)
+        guard let patch = view.patch else { return }
+        let (width, channels) = (shape[1], shape[2])
+        try withUnsafeTemporaryAllocation(of: Float.self, capacity: shape.count) { buffer in
+            guard let other = buffer.baseAddress else { return }
+            try write(patch.view, to: other)
+            for row in patch.rows {
+                let start = (row * width + patch.columns.lowerBound) * channels
+                (target + start).update(from: other + start, count: patch.columns.count * channels)
+            }
+        }
+    }
+
     /// Writes a view of one of the images, which it numbers from 0, as [height, width, channels].
     func write(_ view: ImageView, to target: UnsafeMutablePointer<Float>) throws {
         if view.image < stored.count {

@@ -112,7 +112,7 @@ struct CommandTests {
             let steps = try #require(report["steps"] as? [[String: Any]])
             #expect(
                 steps.map { $0["name"] as? String } == [
-                    "statistics", "layers", "head", "training", "halfway",
+                    "statistics", "layers", "head", "training", "halfway", "head after training",
                 ])
             #expect((report["norms"] as? [Any])?.count == 9)
             #expect(report["forwardSeconds"] is Double && report["solveSeconds"] is Double)

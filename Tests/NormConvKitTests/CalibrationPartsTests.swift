@@ -53,6 +53,41 @@ struct CalibrationPartsTests {
         #expect(values(ImageView(image: 0, columns: 1, isMirrored: true)) == [1, 0, 1, 4, 3, 4, 7, 6, 7])
     }
 
+    @Test("A rectangle of a training view shows the same part of another view")
+    func patches() throws {
+        let drawn = try store([3, 3, 1], 2, (0..<18).map(Float.init))
+        let images = TrainingImages(try CalibrationImages(drawn, addsMirrored: false), others: nil)
+        var values = [Float](repeating: -1, count: 9)
+        try values.withUnsafeMutableBufferPointer { buffer in
+            let start = try #require(buffer.baseAddress)
+            let patch = TrainingView.Patch(
+                rows: 1..<3, columns: 0..<2, view: ImageView(image: 1, isMirrored: true))
+            try images.write(TrainingView(view: ImageView(image: 0), patch: patch), to: start)
+        }
+        #expect(values == [0, 1, 2, 14, 13, 5, 17, 16, 8])
+    }
+
+    @Test(
+        "Every second view has a rectangle of the next, of a tenth to six tenths of its area",
+        arguments: [32, 224])
+    func drawnPatches(size: Int) throws {
+        let drawing = ViewDrawing(shape: [size, size, 3], mayMirror: false, deviations: [1, 1, 1])
+        var random = SplitMix64(seed: 5)
+        let views = drawing.views(of: Array(0..<2000), using: &random)
+        #expect(views.map(\.view.image) == Array(0..<2000))
+        #expect(views.allSatisfy { !$0.view.isMirrored && ($0.view.change != nil) == (size >= 64) })
+        let patches = views.enumerated().compactMap { place, view in view.patch.map { (place, $0) } }
+        // Five standard deviations of a fair coin thrown 2,000 times are 112.
+        #expect((888...1112).contains(patches.count))
+        for (place, patch) in patches {
+            #expect(patch.view.image == (place + 1) % 2000)
+            #expect(0 <= patch.rows.lowerBound && patch.rows.upperBound <= size)
+            #expect(0 <= patch.columns.lowerBound && patch.columns.upperBound <= size)
+            let area = Double(patch.rows.count * patch.columns.count) / Double(size * size)
+            #expect(area > 0.1 * 0.8 && area <= 0.6)
+        }
+    }
+
     @Test("A change scales around the middle, linearly between pixels, and recolours each channel")
     func changedViews() throws {
         let store = try store([3, 3, 1], 1, (0..<9).map(Float.init))
