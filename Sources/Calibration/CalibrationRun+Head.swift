@@ -30,13 +30,13 @@ extension CalibrationRun {
         old.withUnsafeBufferPointer { outputs.store(0..<images.store.count, $0) }
         let source = MomentSource(
             dense.convolution, inputs: features, target: MomentTarget(value: outputs))
-        let kernel = calibrated.table[dense.kernel]
         let solving = Stopwatch()
+        let first = try LayerFit(
+            source, kernel: calibrated.table[dense.kernel], ridge: Self.ridges[0], effort: 1,
+            images: images.fit, workers: workers, solving: solving)
         var best: (error: Double, filters: [Double], bias: [Double]?) = (.infinity, [], nil)
-        for ridge in Self.ridges {
-            let fit = try LayerFit(
-                source, kernel: kernel, ridge: ridge, effort: 1, images: images.fit, workers: workers,
-                solving: solving)
+        for (place, ridge) in Self.ridges.enumerated() {
+            let fit = place == 0 ? first : try first.with(ridge: ridge, workers: workers, solving: solving)
             let filters = fit.filters(keepsZeroMean: false)
             let bias = dense.bias.map { _ in fit.bias(filters) }
             let error = heldOutError(dense, filters, bias, features, outputs)

@@ -17,10 +17,11 @@ struct Experiment: AsyncParsableCommand {
               bn, bn-eval, bn-frozen   batch norms: normalizing with the batch; with the running statistics; frozen
               gn, gn+ws                group norms, also with standardized filters
               gn:calibrated, gn+ws:calibrated   the same, fitted to the training images without labels
-              gn:source, gn+ws:source  the same, fitted to the images of --source: usually the best where the task is another one
+              gn:source, gn+ws:source  the same, fitted to the images of --source
               bn-frozen:refreshed, gn+ws:refreshed   the same, after the batch norms' statistics were re-estimated on these
                                        images; also for bn, bn-eval and gn
-              gn:steady, gn:steady=K   with a constant before each norm (convert --add-bias --steady 8, or K)
+              gn:steady, gn:steady=K   with a constant before each norm (convert --add-bias --steady 8, or K);
+                                       it keeps most with --groups 1
               copy                     gamma and beta copied, filters standardized
               reset                    gamma 1, beta 0, as Opacus does
 

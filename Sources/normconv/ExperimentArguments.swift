@@ -6,11 +6,7 @@ struct ArmList: CustomStringConvertible {
     var arms: [ExperimentArm]
 
     /// Those without `--arms`.
-    static let usual = ArmList(
-        arms: [
-            "bn", "bn-frozen", "bn-frozen:refreshed", "gn", "gn+ws", "gn+ws:calibrated", "gn+ws:refreshed",
-            "gn:steady", "copy", "reset",
-        ].compactMap(ExperimentArm.init(parsing:)))
+    static let usual = ArmList(arms: ExperimentArm.usual)
 
     private init(arms: [ExperimentArm]) { self.arms = arms }
 

@@ -8,7 +8,7 @@ import Tensors
 struct LayerFit {
     private let convolution: Convolution
     private let moments: [LinearMoments]
-    private let solvers: [Reconstruction]
+    private var solvers: [Reconstruction]
     /// The old network's filters, [outputs, inputs / groups, rows, columns].
     private let old: [Double]
 
@@ -42,15 +42,27 @@ struct LayerFit {
         let sums = try source.sums(
             images: images, stride: source.samplingStride(images: images.count, effort: effort),
             workers: min(workers, Self.workerLimit))
-        let moments = sums.map(LinearMoments.init)
-        solvers = try solving.measure {
+        moments = sums.map(LinearMoments.init)
+        solvers = try Self.solvers(moments, ridge: ridge, workers: workers, solving: solving)
+        old = convolution.filters(try kernel.read().values).map(Double.init)
+    }
+
+    /// The same sums with another λ.
+    func with(ridge: Double, workers: Int, solving: Stopwatch) throws -> LayerFit {
+        var fit = self
+        fit.solvers = try Self.solvers(moments, ridge: ridge, workers: workers, solving: solving)
+        return fit
+    }
+
+    private static func solvers(
+        _ moments: [LinearMoments], ridge: Double, workers: Int, solving: Stopwatch
+    ) throws -> [Reconstruction] {
+        try solving.measure {
             try moments.map {
                 try Reconstruction(
                     covariance: $0.covariance, size: $0.inputs, ridge: ridge, threads: workers)
             }
         }
-        self.moments = moments
-        old = convolution.filters(try kernel.read().values).map(Double.init)
     }
 
     private func eachGroup(_ values: [Double], _ body: (Int, [Double]) -> [Double]) -> [Double] {

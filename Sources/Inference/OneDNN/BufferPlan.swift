@@ -64,31 +64,43 @@ private struct Tenancy {
             tenancies[tenancy].tiles = tenancies[tenancy].tiles.lowerBound...tile
         }
         for value in program.inputs { enter(value, at: 0...0) }
-        var number = 0
-        for stage in stages {
-            let stageTiles = number...number + stage.tiles.count - 1
-            for tile in stage.tiles {
+        let turns = Turn.turns(stages)
+        for turn in turns {
+            for index in turn.steps {
+                let step = program.steps[index]
                 /// Values of a whole batch are needed until the stage's last images have passed.
                 func tiles(_ value: Int) -> ClosedRange<Int> {
-                    images[value] == batch ? stageTiles : number...number
+                    images[value] == batch ? turn.stage : turn.tile...turn.tile
                 }
-                for index in tile.steps {
-                    let step = program.steps[index]
-                    for value in step.operands { stay(value, until: tiles(value).upperBound) }
-                    let reusable = step.reusableOperand(program.sizes, images, lastUse, index)
-                    if let operand = step.overwrites ?? reusable {
-                        ofValue[step.result] = ofValue[operand]
-                        tenancies[ofValue[operand]].values.append(step.result)
-                        stay(step.result, until: tiles(step.result).upperBound)
-                    } else {
-                        enter(step.result, at: tiles(step.result))
-                    }
+                for value in step.operands { stay(value, until: tiles(value).upperBound) }
+                let reusable = step.reusableOperand(program.sizes, images, lastUse, index)
+                guard let operand = step.overwrites ?? reusable else {
+                    enter(step.result, at: tiles(step.result))
+                    continue
                 }
-                number += 1
+                ofValue[step.result] = ofValue[operand]
+                tenancies[ofValue[operand]].values.append(step.result)
+                stay(step.result, until: tiles(step.result).upperBound)
             }
         }
-        for value in program.outputs { stay(value, until: number) }
+        for value in program.outputs { stay(value, until: turns.count) }
         return tenancies
+    }
+}
+
+/// A tile's steps, its number, and the numbers of its stage's tiles.
+private struct Turn {
+    var steps: Range<Int>
+    var tile: Int
+    var stage: ClosedRange<Int>
+
+    static func turns(_ stages: [Stage]) -> [Turn] {
+        var turns: [Turn] = []
+        for stage in stages {
+            let numbers = turns.count...turns.count + stage.tiles.count - 1
+            turns += zip(stage.tiles, numbers).map { Turn(steps: $0.steps, tile: $1, stage: numbers) }
+        }
+        return turns
     }
 }
 

@@ -27,6 +27,12 @@ package enum ExperimentArm: Sendable, Hashable, CustomStringConvertible {
         case steady(Double)
     }
 
+    /// Those of an experiment, where none are named.
+    package static let usual: [ExperimentArm] = [
+        "bn", "bn-frozen", "bn-frozen:refreshed", "gn", "gn+ws", "gn+ws:calibrated", "gn+ws:refreshed",
+        "gn:steady", "copy", "reset",
+    ].compactMap(ExperimentArm.init(parsing:))
+
     /// The accepted texts.
     package static let forms =
         "bn, bn-eval, bn-frozen, bn:refreshed, bn-eval:refreshed, bn-frozen:refreshed, gn, gn+ws, gn:calibrated, gn+ws:calibrated, "

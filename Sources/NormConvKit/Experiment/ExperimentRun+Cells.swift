@@ -48,7 +48,7 @@ extension ExperimentRun {
     private func trials(
         _ job: FineTuneJob, _ search: RateSearch, _ work: CellWork
     ) throws -> [RateSearch.Trial] {
-        let folds = job.rateTrials(Self.folds, steps: job.options.training.steps)
+        let folds = job.folds(Self.folds, steps: job.options.training.steps)
         return try search.run { rates in
             if rates.count < search.first.count {
                 work.add(steps: rates.count * folds.count * job.options.training.steps)

@@ -3,11 +3,11 @@ import FineTuning
 import Tensors
 import Threads
 
-/// How a learning rate is tried: training images that are held out, and the batches of the others.
-struct RateTrial: Sendable {
-    /// Held out.
-    let images: [Int]
-    /// What is trained on, step by step.
+/// Training images that are held out, and the batches of the others.
+struct Fold: Sendable {
+    /// The images that are held out.
+    let heldOut: [Int]
+    /// The images of each step, and the epoch in which they are drawn.
     let batches: [(epoch: Int, images: [Int])]
 }
 
@@ -15,24 +15,24 @@ extension FineTuneJob {
     /// Training images that a search for the rate needs at least: of fewer a quarter says nothing.
     static let leastForSearch = 8
 
-    /// Up to four trials that hold out different images, each a quarter of all but at most 256.
-    func rateTrials(_ count: Int, steps: Int) -> [RateTrial] {
+    /// Up to four folds that hold out different images, each a quarter of all but at most 256.
+    func folds(_ count: Int, steps: Int) -> [Fold] {
         let order = training.order(epoch: -1)
         let size = min(256, order.count / 4)
-        return (0..<count).map { trial in
-            let held = order[trial * size..<(trial + 1) * size]
+        return (0..<count).map { fold in
+            let held = order[fold * size..<(fold + 1) * size]
             let others = order[..<held.startIndex] + order[held.endIndex...]
-            return RateTrial(
-                images: Array(held), batches: batches(from: 0, to: steps, of: Array(others)))
+            return Fold(
+                heldOut: Array(held), batches: batches(from: 0, to: steps, of: Array(others)))
         }
     }
 
-    /// The loss on a trial's held-out images after training on the others; nil where the training diverges.
+    /// The loss on a fold's held-out images after training on the others; nil where the training diverges.
     /// `afterStep` is called after each step.
     func loss(
-        of trial: RateTrial, _ options: FineTuningOptions, afterStep: () throws -> Void
+        of fold: Fold, _ options: FineTuningOptions, afterStep: () throws -> Void
     ) throws -> Double? {
-        try trained(options, on: trial.batches, afterStep: afterStep).map { try loss($0, on: trial.images) }
+        try trained(options, on: fold.batches, afterStep: afterStep).map { try loss($0, on: fold.heldOut) }
     }
 
     /// The parameters after training from the start; nil where the loss, a gradient or a parameter is not finite.

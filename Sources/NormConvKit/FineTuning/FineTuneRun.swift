@@ -182,15 +182,15 @@ package struct FineTuneRun {
         }
         let search = RateSearch(job.options.training.optimizer)
         let steps = RateSearch.shortSteps(of: job.options.training.steps)
-        let trial = job.rateTrials(1, steps: steps)[0]
-        let start = try job.loss(job.tuner(job.options.training).tensors, on: trial.images)
+        let fold = job.folds(1, steps: steps)[0]
+        let start = try job.loss(job.tuner(job.options.training).tensors, on: fold.heldOut)
         var number = 0
         func loss(_ rate: Double) throws -> Double? {
             number += 1
             try events(.searching(trial: number, of: max(number, search.first.count)), report)
             var options = job.options.training
             (options.learningRate, options.steps, options.schedule) = (rate, steps, .cosine)
-            return try job.loss(of: trial, options) {
+            return try job.loss(of: fold, options) {
                 if EarlyEnd.isRequested { throw FineTuningFailure.nothingTrained(file: job.model.path) }
             }
         }
