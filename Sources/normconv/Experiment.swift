@@ -14,16 +14,18 @@ struct Experiment: AsyncParsableCommand {
               normconv experiment in.h5 --data train --validate val --output o --arms bn,gn
 
             An arm is the network as it is, or converted:
-              bn, bn-eval, bn-frozen   batch norms: normalizing with the batch; with the running statistics; frozen
-              gn, gn+ws                group norms, also with standardized filters
-              gn:calibrated, gn+ws:calibrated   the same, fitted to the training images without labels
-              gn:source, gn+ws:source  the same, fitted to the images of --source
-              bn-frozen:refreshed, gn+ws:refreshed   the same, after the batch norms' statistics were re-estimated on these
-                                       images; also for bn, bn-eval and gn
-              gn:steady, gn:steady=K   with a constant before each norm (convert --add-bias --steady 8, or K);
-                                       it keeps most with --groups 1
-              copy                     gamma and beta copied, filters standardized
-              reset                    gamma 1, beta 0, as Opacus does
+              bn                 batch norms that normalize with the batch
+              bn-eval            batch norms that normalize with the running statistics
+              bn-frozen          batch norms of which nothing changes
+              gn, gn+ws          group norms; gn+ws: and standardized filters
+              ARM:calibrated     gn or gn+ws, fitted to the training images without labels
+              ARM:source         gn or gn+ws, fitted to the images of --source
+              ARM:refreshed      bn, bn-eval or bn-frozen, their statistics re-estimated
+                                 on the training images; gn or gn+ws, fitted to that
+              gn:steady=K        with a constant before each norm, as convert --steady K
+                                 --add-bias; gn:steady: K = 8. One group keeps the most.
+              copy               gamma and beta copied, filters standardized
+              reset              gamma 1, beta 0, as Opacus does
 
             All arms have the same budget of images, the same learning rates to choose from and the same seeds. Each arm and batch size \
             gets the rate whose trainings, two with the same budget, have the lowest loss on training images that they do not see. \
